@@ -1,0 +1,1 @@
+"""Plan, run and judge a comparison."""

@@ -1,0 +1,50 @@
+"""The one tree of errors. Each says what was found, where, and what to do about it.
+
+The command line turns any of them into one sentence on standard error and the class's exit code.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class HeadstartError(Exception):
+    """Any failure that Headstart can explain to a person."""
+
+    exit_code = 1
+
+
+class UsageError(HeadstartError):
+    """The call itself is wrong: an unknown name, an option out of range, a missing extra."""
+
+    exit_code = 2
+
+
+class DataError(HeadstartError):
+    """The data cannot be used as it is."""
+
+    exit_code = 3
+
+
+class CheckpointError(HeadstartError):
+    """A model folder is missing, damaged, or of a kind that cannot be read."""
+
+
+class TrainingError(HeadstartError):
+    """A training went wrong: the loss is not a number, or a checkpoint belongs to another run."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Say which known names come close to a misspelt one, as the end of a sentence.
+
+    >>> did_you_mean("lroa", ["full", "lora"])
+    "did you mean 'lora'?"
+    >>> did_you_mean("xyz", ["full", "lora"])
+    'known: full, lora.'
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return f"known: {', '.join(names) or 'none'}."

@@ -1,0 +1,95 @@
+"""Find a plugin by its file name: the folder is the registry.
+
+A plugin is a module that holds one frozen dataclass named ``PLUGIN``; its fields are its options. Modules whose
+names begin with an underscore are shared inside their room and are no plugins.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pkgutil
+import types
+import typing
+from typing import Any
+
+from headstart.core.errors import UsageError, did_you_mean
+
+
+def names(room: str) -> list[str]:
+    """List the plugins of a room without importing them, in alphabetical order.
+
+    >>> "full" in names("strategies")
+    True
+    """
+    package = importlib.import_module(f"headstart.{room}")
+    return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_"))
+
+
+def plugin(room: str, name: str) -> type:
+    """Import the plugin class of that file name.
+
+    Raises:
+        UsageError: no such file in the room.
+    """
+    if name not in names(room):
+        raise UsageError(f"no {_singular(room)} '{name}'; {did_you_mean(name, names(room))}")
+    found: type = importlib.import_module(f"headstart.{room}.{name}").PLUGIN
+    return found
+
+
+def load(room: str, name: str, options: dict[str, Any] | None = None) -> Any:
+    """Build a plugin with options checked against its fields; text values are read as the field's type.
+
+    Args:
+        options: field name -> value. Strings come from the command line and are converted.
+
+    Raises:
+        UsageError: an unknown plugin or option, or a value of the wrong type.
+    """
+    kind = plugin(room, name)
+    where = f"{_singular(room)} '{name}'"
+    hints = typing.get_type_hints(kind)
+    fields = {f.name for f in dataclasses.fields(kind)}
+    values = {}
+    for key, value in (options or {}).items():
+        if key not in fields:
+            raise UsageError(f"{where} has no option '{key}'; {did_you_mean(key, fields)}")
+        values[key] = _read(value, hints[key], f"option '{key}' of {where}")
+    return kind(**values)
+
+
+def promise(room: str, name: str) -> str:
+    """Return the first line of a plugin's docstring: what `headstart list` says of it."""
+    return (plugin(room, name).__doc__ or "").strip().split("\n")[0]
+
+
+def _singular(room: str) -> str:
+    return {"strategies": "strategy"}.get(room, room.removesuffix("s"))
+
+
+def _read(value: Any, hint: Any, where: str) -> Any:
+    """Convert one option to the type its field declares."""
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if value is None and type(None) in kinds:
+        return None
+    for kind in kinds:
+        if kind is bool:
+            if isinstance(value, bool):
+                return value
+            if isinstance(value, str) and value.lower() in ("true", "false"):
+                return value.lower() == "true"
+        elif kind in (int, float, str) and not isinstance(value, bool):
+            if kind is int and isinstance(value, float) and value != int(value):
+                continue
+            try:
+                return kind(value)
+            except (TypeError, ValueError):
+                continue
+        elif isinstance(kind, type) and isinstance(value, kind):
+            return value
+        elif typing.get_origin(kind) is tuple:
+            parts = value.split("+") if isinstance(value, str) else value
+            return tuple(_read(part, typing.get_args(kind)[0], where) for part in parts)
+    wanted = " or ".join(getattr(kind, "__name__", str(kind)) for kind in kinds)
+    raise UsageError(f"{where} must be {wanted}, not {value!r}.")

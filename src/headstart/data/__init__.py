@@ -1,0 +1,1 @@
+"""Read, audit and split labelled data."""

@@ -1,0 +1,1 @@
+"""Tell a person what came out."""

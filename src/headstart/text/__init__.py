@@ -1,0 +1,1 @@
+"""From characters to token ids: tokenizers and vocabularies."""
