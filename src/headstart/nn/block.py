@@ -1,0 +1,42 @@
+"""One Transformer block of the BERT kind: attention, then feed-forward, each followed by a residual and a norm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from headstart.nn.attention import SelfAttention
+from headstart.nn.packed import Batch
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu,
+    "gelu_new": lambda x: F.gelu(x, approximate="tanh"),
+    "relu": F.relu,
+    "tanh": lambda x: x.tanh(),
+}
+
+
+class Block(nn.Module):
+    """Attention and feed-forward with layer norm after each residual (Devlin et al. 2019)."""
+
+    def __init__(self, width: int, heads: int, feed_forward: int, dropout: float, activation: str, epsilon: float):
+        super().__init__()
+        self.attention = SelfAttention(width, heads)
+        self.attention_norm = nn.LayerNorm(width, eps=epsilon)
+        self.up = nn.Linear(width, feed_forward)
+        self.down = nn.Linear(feed_forward, width)
+        self.output_norm = nn.LayerNorm(width, eps=epsilon)
+        self.dropout = nn.Dropout(dropout)
+        self.activation = ACTIVATIONS[activation]
+
+    def forward(self, hidden: Tensor, batch: Batch, first_only: bool = False) -> Tensor:
+        """Map states ``(tokens, width)`` to states of the same shape, or ``(sequences, width)`` for first tokens."""
+        attended = self.attention(hidden, batch, first_only)
+        if first_only:
+            hidden = hidden[batch.starts]
+        hidden = self.attention_norm(hidden + self.dropout(attended))
+        expanded = self.down(self.activation(self.up(hidden)))
+        out: Tensor = self.output_norm(hidden + self.dropout(expanded))
+        return out

@@ -1,0 +1,143 @@
+"""The Transformer encoder (Devlin et al. 2019) on packed batches. One class serves the whole BERT family.
+
+Shapes: tokens = all tokens of the batch, sequences = its texts, width = hidden size.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from headstart.nn.block import Block
+from headstart.nn.packed import Batch
+from headstart.nn.positions import sinusoids
+
+
+class Embeddings(nn.Module):
+    """Sum of word, position and (where the family has them) segment embeddings, normalised."""
+
+    def __init__(
+        self,
+        vocabulary: int,
+        width: int,
+        window: int,
+        types: int,
+        dropout: float,
+        epsilon: float,
+        embedding_width: int,
+        position_offset: int,
+        sinusoidal: bool,
+    ):
+        super().__init__()
+        self.position_offset = position_offset
+        self.word = nn.Embedding(vocabulary, embedding_width)
+        self.position = nn.Embedding(window + position_offset, embedding_width)
+        self.segment = nn.Embedding(types, embedding_width) if types else None
+        self.norm = nn.LayerNorm(embedding_width, eps=epsilon)
+        self.dropout = nn.Dropout(dropout)
+        self.project = nn.Linear(embedding_width, width) if embedding_width != width else None
+        if sinusoidal:
+            self.position.weight = nn.Parameter(
+                sinusoids(window + position_offset, embedding_width), requires_grad=False
+            )
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Look up states ``(tokens, width)``; every token belongs to the first segment."""
+        hidden = self.word(batch.ids) + self.position(batch.positions + self.position_offset)
+        if self.segment is not None:
+            hidden = hidden + self.segment.weight[0]
+        hidden = self.dropout(self.norm(hidden))
+        return hidden if self.project is None else self.project(hidden)
+
+
+class Encoder(nn.Module):
+    """Embeddings and a stack of blocks. Its stages, for freezing, are the embeddings and then each block."""
+
+    def __init__(
+        self,
+        *,
+        vocabulary: int,
+        width: int,
+        layers: int,
+        heads: int,
+        feed_forward: int,
+        window: int,
+        types: int = 2,
+        dropout: float = 0.1,
+        activation: str = "gelu",
+        epsilon: float = 1e-12,
+        embedding_width: int | None = None,
+        position_offset: int = 0,
+        sinusoidal: bool = False,
+    ):
+        """Build an encoder with random weights (normal, standard deviation 0.02; biases 0).
+
+        Args:
+            vocabulary: number of token ids. window: most tokens of one text.
+            types: segments, 0 for a family without them. dropout: rate on hidden states, 0 to 1; attention
+                weights are never dropped.
+            embedding_width: width of the embeddings where it differs from that of the blocks (ELECTRA).
+            position_offset: number of the first position (2 in RoBERTa).
+            sinusoidal: fixed sinusoidal positions instead of learned ones.
+        """
+        super().__init__()
+        self.width = width
+        self.window = window
+        self.embeddings = Embeddings(
+            vocabulary,
+            width,
+            window,
+            types,
+            dropout,
+            epsilon,
+            embedding_width or width,
+            position_offset,
+            sinusoidal,
+        )
+        self.blocks = nn.ModuleList(
+            Block(width, heads, feed_forward, dropout, activation, epsilon) for _ in range(layers)
+        )
+        initialise(self)
+        if sinusoidal:
+            with torch.no_grad():
+                self.embeddings.position.weight.copy_(sinusoids(*self.embeddings.position.weight.shape))
+
+    @property
+    def stages(self) -> list[nn.Module]:
+        """The embeddings and the blocks, in the order the states pass them."""
+        return [self.embeddings, *self.blocks]
+
+    def forward(self, batch: Batch, first_only: bool = False, start: int = 0, stop: int | None = None) -> Tensor:
+        """Run the stages from `start` up to `stop` (all by default).
+
+        Args:
+            batch: its `hidden` must hold the output of stage ``start - 1`` when `start` is not 0.
+            first_only: the last stage answers for first tokens alone.
+
+        Returns:
+            ``(tokens, width)``, or ``(sequences, width)`` with `first_only`.
+        """
+        stop = len(self.stages) if stop is None else stop
+        hidden = batch.hidden if start else None
+        if start == len(self.stages) and hidden is not None:
+            return hidden
+        for number in range(start, stop):
+            if number == 0:
+                hidden = self.embeddings(batch)
+            else:
+                last = first_only and number == len(self.stages) - 1
+                hidden = self.blocks[number - 1](hidden, batch, last)
+        assert hidden is not None
+        return hidden
+
+
+def initialise(module: nn.Module, deviation: float = 0.02) -> None:
+    """Draw linear and embedding weights from a normal distribution, set biases to 0 and norms to 1, in place."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear | nn.Embedding):
+            nn.init.normal_(part.weight, std=deviation)
+        if isinstance(part, nn.Linear) and part.bias is not None:
+            nn.init.zeros_(part.bias)
+        if isinstance(part, nn.LayerNorm):
+            nn.init.ones_(part.weight)
+            nn.init.zeros_(part.bias)

@@ -1,0 +1,73 @@
+"""What sits on top of the encoder: it turns states into scores, and scores and targets into a loss."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from headstart.nn.block import ACTIVATIONS
+from headstart.nn.encoder import Encoder, initialise
+from headstart.nn.packed import Batch
+
+
+class ClassificationHead(nn.Module):
+    """Score each text from the state of its first token: a dense layer, an activation, dropout, a linear layer.
+
+    BERT calls the dense layer its pooler (tanh); RoBERTa (tanh), DistilBERT (ReLU) and ELECTRA (GELU) have the same
+    two matrices under other names.
+    """
+
+    first_only = True
+
+    def __init__(self, width: int, classes: int, dropout: float = 0.1, activation: str = "tanh"):
+        super().__init__()
+        self.dense = nn.Linear(width, width)
+        self.output = nn.Linear(width, classes)
+        self.dropout = nn.Dropout(dropout)
+        self.activation = ACTIVATIONS[activation]
+        initialise(self)
+
+    def forward(self, first: Tensor) -> Tensor:
+        """Map first tokens' states ``(sequences, width)`` to logits ``(sequences, classes)``."""
+        logits: Tensor = self.output(self.dropout(self.activation(self.dense(first))))
+        return logits
+
+    @staticmethod
+    def loss(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Mean cross-entropy of logits ``(sequences, classes)`` against class numbers ``(sequences,)``.
+
+        Args:
+            weights: one per class ``(classes,)``; None for all alike.
+        """
+        return F.cross_entropy(logits.float(), targets, weights)
+
+
+class Model(nn.Module):
+    """An encoder with a head. Stages that learn nothing are skipped where the batch brings their output along."""
+
+    def __init__(self, encoder: Encoder, head: ClassificationHead):
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the head's scores in the packed order of the batch (see ``batch.order``)."""
+        start = 0 if batch.hidden is None else self.frozen_stages()
+        scores: Tensor = self.head(self.encoder(batch, self.head.first_only, start))
+        return scores
+
+    def frozen_stages(self) -> int:
+        """Count the encoder's leading stages in which no weight learns."""
+        count = 0
+        for stage in self.encoder.stages:
+            if any(weight.requires_grad for weight in stage.parameters()):
+                break
+            count += 1
+        return count
+
+    @torch.no_grad()
+    def frozen_states(self, batch: Batch) -> Tensor:
+        """Compute what the frozen stages give, once: ``(tokens, width)``, or first tokens where all are frozen."""
+        stop = self.frozen_stages()
+        return self.encoder(batch, self.head.first_only, 0, stop)

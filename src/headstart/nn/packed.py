@@ -1,0 +1,85 @@
+"""The batch without padding: texts lie end to end, sorted by length so that equal lengths are neighbours.
+
+Shapes: tokens = all tokens of the batch, sequences = its texts, width = the model's hidden size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Texts end to end, longest last.
+
+    ids: int64 ``(tokens,)``.
+    positions: int64 ``(tokens,)``, counted from 0 in each text.
+    starts: int64 ``(sequences,)``, where each text's first token stands.
+    groups: (texts, tokens of each) for every run of texts of one length, in order; plain numbers, so that no step
+        waits for the device to learn a shape.
+    order: int64 ``(sequences,)``, the position each text had in the request.
+    hidden: states that frozen stages of the model gave for these tokens, ``(tokens, width)``; or ``(sequences,
+        width)`` where every stage is frozen and only first tokens are read. None where nothing was kept.
+    """
+
+    ids: Tensor
+    positions: Tensor
+    starts: Tensor
+    groups: tuple[tuple[int, int], ...]
+    order: Tensor
+    hidden: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def to(self, device: str) -> Batch:
+        """Copy the batch to a device without waiting for the copy."""
+
+        def move(tensor: Tensor) -> Tensor:
+            return tensor.to(device, non_blocking=True)
+
+        return Batch(
+            ids=move(self.ids),
+            positions=move(self.positions),
+            starts=move(self.starts),
+            groups=self.groups,
+            order=move(self.order),
+            hidden=None if self.hidden is None else move(self.hidden),
+        )
+
+
+def pack(tokens: np.ndarray, boundaries: np.ndarray, rows: np.ndarray, hidden: Tensor | None = None) -> Batch:
+    """Pack some texts of a flat token array into a batch.
+
+    Args:
+        tokens: int ``(all tokens,)``, every text's tokens end to end.
+        boundaries: int ``(all texts + 1,)``, where each text begins and ends.
+        rows: int ``(sequences,)``, which texts.
+        hidden: kept states, by token ``(all tokens, width)`` or by text ``(all texts, width)``.
+
+    >>> batch = pack(np.array([1, 2, 3, 4, 5]), np.array([0, 3, 4, 5]), np.array([0, 1, 2]))
+    >>> batch.groups, batch.order.tolist()  # two texts of one token, then one of three
+    (((2, 1), (1, 3)), [1, 2, 0])
+    """
+    lengths = boundaries[rows + 1] - boundaries[rows]
+    order = np.argsort(lengths, kind="stable")
+    rows, lengths = rows[order], lengths[order]
+    starts = np.cumsum(lengths) - lengths
+    positions = np.arange(lengths.sum()) - np.repeat(starts, lengths)
+    places = np.repeat(boundaries[rows], lengths) + positions
+    sizes, counts = np.unique(lengths, return_counts=True)
+    kept = None
+    if hidden is not None:
+        kept = hidden[torch.from_numpy(places if len(hidden) == len(tokens) else rows)]
+    return Batch(
+        ids=torch.from_numpy(tokens[places].astype(np.int64)),
+        positions=torch.from_numpy(positions),
+        starts=torch.from_numpy(starts),
+        groups=tuple(zip(counts.tolist(), sizes.tolist(), strict=True)),
+        order=torch.from_numpy(order),
+        hidden=kept,
+    )
