@@ -1,0 +1,188 @@
+"""How numbers and a person's own text are written: the one place that decides digits, units and cleaning."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+
+from headstart.core.records import Interval
+
+
+def count(number: float) -> str:
+    """Write a whole number with thousands separators.
+
+    >>> count(1600)
+    '1,600'
+    """
+    return f"{round(number):,}"
+
+
+def about(number: float) -> str:
+    """Write an estimate with two significant figures, as it deserves no more.
+
+    >>> about(8963), about(87.4), about(3)
+    ('9,000', '87', '3')
+    """
+    if number < 1:
+        return "1"
+    digits = math.floor(math.log10(number)) - 1
+    return count(round(number / 10**digits) * 10**digits) if digits > 0 else count(number)
+
+
+def plural(number: int, noun: str) -> str:
+    """Write a count with its noun.
+
+    >>> plural(1, "row"), plural(1600, "row")
+    ('1 row', '1,600 rows')
+    """
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def percent(share: float) -> str:
+    """Write a share (0 to 1) as a percentage with one decimal; a value that is not a number as a dash.
+
+    >>> percent(0.9123), percent(float("nan"))
+    ('91.2 %', '–')
+    """
+    return "–" if math.isnan(share) else f"{100 * share:.1f} %"
+
+
+def number(share: float) -> str:
+    """Write a share (0 to 1) times 100 without its sign, for columns whose heading says per cent.
+
+    >>> number(0.9123)
+    '91.2'
+    """
+    return "–" if math.isnan(share) else f"{100 * share:.1f}"
+
+
+def points(difference: float) -> str:
+    """Write the size of a difference between two shares in percentage points.
+
+    >>> points(-0.0421), points(0.01)
+    ('4.2 points', '1.0 point')
+    """
+    text = f"{abs(100 * difference):.1f}"
+    return f"{text} {'point' if text == '1.0' else 'points'}"
+
+
+def half_width(interval: Interval) -> float:
+    """Return half the width of an interval: what stands behind the ± sign."""
+    return (interval.high - interval.low) / 2
+
+
+def plus_minus(interval: Interval) -> str:
+    """Write a score with half the width of its 95 % interval.
+
+    >>> plus_minus(Interval(0.912, 0.901, 0.923))
+    '91.2 ± 1.1 %'
+    """
+    return f"{number(interval.value)} ± {number(half_width(interval))} %"
+
+
+def between(interval: Interval) -> str:
+    """Write the two ends of a 95 % interval.
+
+    >>> between(Interval(0.912, 0.901, 0.923))
+    '90.1 to 92.3 %'
+    """
+    return f"{number(interval.low)} to {number(interval.high)} %"
+
+
+def duration(seconds: float) -> str:
+    """Write a time for reading: two figures are enough.
+
+    >>> duration(0.004), duration(3.21), duration(14.4), duration(126), duration(5000)
+    ('< 0.1 s', '3.2 s', '14 s', '2.1 min', '1.4 h')
+    """
+    if seconds < 0.05:
+        return "< 0.1 s"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 3570 else f"{seconds / 3600:.1f} h"
+
+
+def milliseconds(value: float) -> str:
+    """Write a latency given in milliseconds.
+
+    >>> milliseconds(0.034), milliseconds(3.21), milliseconds(14.4), milliseconds(1234)
+    ('0.03 ms', '3.2 ms', '14 ms', '1.2 s')
+    """
+    if value < 0.095:
+        return f"{value:.2f} ms"
+    if value < 9.95:
+        return f"{value:.1f} ms"
+    return f"{value:.0f} ms" if value < 999.5 else f"{value / 1000:.1f} s"
+
+
+def size(number_of_bytes: float) -> str:
+    """Write a size in decimal units.
+
+    >>> size(812), size(4_240_000), size(87_000_000), size(1_240_000_000)
+    ('812 B', '4.2 MB', '87 MB', '1.2 GB')
+    """
+    return _scaled(number_of_bytes, ("B", "kB", "MB", "GB", "TB"))
+
+
+def parameters(number_of_parameters: float) -> str:
+    """Write a number of parameters.
+
+    >>> parameters(0), parameters(1_043_210), parameters(22_713_216)
+    ('0', '1.0 M', '23 M')
+    """
+    return _scaled(number_of_parameters, ("", "k", "M", "B")).strip()
+
+
+def _scaled(value: float, units: tuple[str, ...]) -> str:
+    power = 0
+    while value >= 999.5 and power < len(units) - 1:
+        value, power = value / 1000, power + 1
+    return f"{value:.1f} {units[power]}" if power and value < 9.95 else f"{value:.0f} {units[power]}"
+
+
+def ratio(value: float) -> str:
+    """Write how many times one thing is another.
+
+    >>> ratio(1.44), ratio(14.2), ratio(1234)
+    ('1.4 times', '14 times', '1,200 times')
+    """
+    return f"{value:.1f} times" if value < 9.95 else f"{about(value)} times"
+
+
+def joined(words: list[str] | tuple[str, ...]) -> str:
+    """Join words as prose does.
+
+    >>> joined(["a"]), joined(["a", "b"]), joined(["a", "b", "c"])
+    ('a', 'a and b', 'a, b and c')
+    """
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def clean(text: str) -> str:
+    r"""Make a person's text safe to show: control characters and lone surrogates become visible or go.
+
+    Terminals obey escape sequences and HTML forbids NUL, so neither may reach them.
+
+    >>> clean("a\x1b[31mb\x00\ud800")
+    'a␛[31mb␀�'
+    """
+    return "".join(_shown(letter) for letter in str(text))
+
+
+def _shown(letter: str) -> str:
+    if letter in "\n\t":
+        return letter
+    if ord(letter) < 0x20:
+        return chr(0x2400 + ord(letter))
+    return "�" if unicodedata.category(letter) in ("Cc", "Cs") else letter
+
+
+def shorten(text: str, limit: int = 600) -> str:
+    """Cut a long text and say how long it was.
+
+    >>> shorten("x" * 1000, limit=5)
+    'xxxxx … (1,000 characters)'
+    """
+    return text if len(text) <= limit else f"{text[:limit]} … ({count(len(text))} characters)"

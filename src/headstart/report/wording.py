@@ -1,0 +1,272 @@
+"""The verdict: three to five plain sentences that say which contender to use, and what would change that answer.
+
+Nothing is claimed that the intervals do not carry: two contenders are never called equal, only
+without evidence of a difference.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from headstart.core.records import Audit, Cost, CurvePoint, Equivalent, Interval, Standing
+from headstart.report._format import about, between, count, half_width, joined, percent, plural, points, ratio
+
+# Below this much per doubling of the labels (0.5 points), a learning curve is called flat.
+FLAT = 0.005
+# An interval wider than this (4 points) is worth a larger test set.
+WIDE = 0.04
+
+
+def verdict(
+    standings: Sequence[Standing],
+    curve: Sequence[CurvePoint],
+    equivalents: Sequence[Equivalent],
+    audit: Audit,
+    *,
+    metric: str,
+    train_rows: int,
+    test_rows: int,
+    skipped: Mapping[str, str],
+) -> tuple[str, ...]:
+    """Say in three to five sentences what the numbers allow one to say.
+
+    Args:
+        standings: the leaderboard; at least one line.
+        curve, equivalents: empty where no learning curve was run.
+        train_rows, test_rows: sizes of the splits.
+        skipped: contender -> why it did not run.
+    """
+    sentences = [_winner(standings, metric, test_rows), _price(standings)]
+    if equivalents:
+        sentences.append(head_start(equivalents, standings))
+    sentences.append(_change(standings, curve, audit, train_rows, test_rows))
+    caveats = _caveats(standings, skipped)
+    return (*sentences, caveats) if caveats else tuple(sentences)
+
+
+def best(standings: Sequence[Standing]) -> Standing:
+    """Return the contender with the highest score; of equal scores the first."""
+    return max(standings, key=lambda standing: standing.score.value)
+
+
+def cheapest(standings: Sequence[Standing]) -> Standing:
+    """Return the cheapest contender among the best and those without evidence of a difference from it.
+
+    Cheap is the product of latency, size on disk and training time: each counts by its ratio, none by its unit.
+    """
+    leader = best(standings)
+    within_noise = [leader, *(s for s in standings if s.ties and s is not leader)]
+    return min(within_noise, key=lambda standing: _cheapness(standing.cost))
+
+
+def behind(standing: Standing) -> Interval | None:
+    """Return how far a contender lies behind the best (positive), whichever way round the difference is kept."""
+    difference = standing.difference
+    if difference is None or difference.value >= 0:
+        return difference
+    return Interval(-difference.value, -difference.high, -difference.low)
+
+
+def no_better_than_majority(standings: Sequence[Standing]) -> bool:
+    """Say whether nothing is shown to beat always answering the commonest label."""
+    leader = best(standings)
+    return any(s.contender == "majority" and (s is leader or s.ties) for s in standings)
+
+
+def _cheapness(cost: Cost) -> float:
+    # Floors keep a contender that costs nothing at all (majority) from making every ratio infinite.
+    parts = max(cost.latency_p50, 0.01), max(cost.disk_bytes, 1000), max(cost.train_seconds, 0.01)
+    return math.prod(parts)
+
+
+# --- the winner and its price --------------------------------------------------------------------------------
+
+
+def _winner(standings: Sequence[Standing], metric: str, test_rows: int) -> str:
+    leader = best(standings)
+    score = f"{metric} {percent(leader.score.value)} (95 % interval {between(leader.score)}) on {plural(test_rows, 'test text')}"
+    if len(standings) == 1:
+        return f"Only {leader.contender} ran, and it reaches {score}{_over(leader)}."
+    if no_better_than_majority(standings):
+        return (
+            "Nothing here is shown to beat always answering the commonest label: "
+            f"the highest is {leader.contender} with {score}{_over(leader)}."
+        )
+    ties = [s.contender for s in standings if s.ties and s is not leader]
+    noise = f"; there is no evidence of a difference between it and {joined(ties)}" if ties else ""
+    return f"{leader.contender} is the best: {score}{_over(leader)}{noise}."
+
+
+def _over(standing: Standing) -> str:
+    return f", the mean of {standing.seeds} seeds" if standing.seeds > 1 else ""
+
+
+def _price(standings: Sequence[Standing]) -> str:
+    leader, cheap = best(standings), cheapest(standings)
+    if len(standings) == 1:
+        return "There is nothing to compare it with: run it beside majority and linear to learn whether it is worth its price."
+    if no_better_than_majority(standings):
+        return "Look at the labels before any model: the texts may not hold the answer, or too few of them are labelled."
+    if cheap is not leader:
+        return (
+            f"The cheapest within noise of it is {cheap.contender} ({percent(cheap.score.value)}): "
+            f"compared with {leader.contender} it {_savings(cheap.cost, leader.cost)}."
+        )
+    cheaper = [s for s in standings if s is not leader and _cheapness(s.cost) < _cheapness(leader.cost)]
+    if not cheaper:
+        return f"{leader.contender} is also the cheapest of all that ran, so nothing speaks for another."
+    runner_up = best(cheaper)
+    return f"No cheaper one comes within noise of it: {runner_up.contender} {_behind(runner_up, leader)}, though it {_savings(runner_up.cost, leader.cost)}."
+
+
+def _behind(standing: Standing, leader: Standing) -> str:
+    gap = behind(standing)
+    if gap is None:
+        return f"is {points(leader.score.value - standing.score.value)} behind"
+    return f"is {points(gap.value)} behind (95 % interval {100 * gap.low:.1f} to {100 * gap.high:.1f})"
+
+
+def _savings(cheap: Cost, dear: Cost) -> str:
+    parts = [
+        _times(dear.latency_p50, cheap.latency_p50, "answers {} faster", "answers {} slower"),
+        _times(dear.disk_bytes, cheap.disk_bytes, "is {} smaller", "is {} larger"),
+        _times(dear.train_seconds, cheap.train_seconds, "trains {} faster", "takes {} longer to train"),
+    ]
+    return joined([part for part in parts if part]) or "costs about the same"
+
+
+def _times(dear: float, cheap: float, less: str, more: str) -> str:
+    factor = max(dear, 1e-9) / max(cheap, 1e-9)
+    if factor >= 1.2:
+        return less.format(ratio(factor))
+    return more.format(ratio(1 / factor)) if factor <= 1 / 1.2 else ""
+
+
+# --- the head start ------------------------------------------------------------------------------------------
+
+
+def head_start_of(equivalents: Sequence[Equivalent], standings: Sequence[Standing]) -> list[Equivalent]:
+    """Pick the comparison to talk of, by growing size: the best reference against 'scratch', else the next at hand."""
+    by_score = sorted(standings, key=lambda s: s.score.value, reverse=True)
+    rank = {s.contender: place for place, s in enumerate(by_score)}
+    reference = min((e.reference for e in equivalents), key=lambda name: rank.get(name, len(rank)))
+    rivals = {e.contender for e in equivalents if e.reference == reference}
+    rival = next((name for name in ("scratch", "linear") if name in rivals), min(rivals))
+    chosen = [e for e in equivalents if (e.reference, e.contender) == (reference, rival)]
+    return sorted(chosen, key=lambda e: e.size)
+
+
+def most_telling(line: Sequence[Equivalent]) -> Equivalent | None:
+    """Return the largest size at which the rival needs more labels and its curve still shows how many."""
+    measured = [e for e in line if e.labels is not None and e.labels.value > e.size]
+    return measured[-1] if measured else None
+
+
+def worth_nothing(full: Equivalent) -> bool:
+    """Say whether the rival reaches the reference's score with no more labels than the reference was given."""
+    return full.labels is not None and full.labels.value <= full.size
+
+
+def labels_range(labels: Interval, beyond: int) -> str:
+    """Write the interval of a number of labels; an end that the curve does not reach is 'more than' the most tried."""
+    high = about(labels.high) if labels.high <= beyond else f"more than {count(beyond)}"
+    return f"{about(labels.low)} to {high}"
+
+
+def head_start(equivalents: Sequence[Equivalent], standings: Sequence[Standing]) -> str:
+    """Say what pretraining is worth in labels, from the learning curves.
+
+    Args:
+        equivalents: at least one.
+    """
+    line = head_start_of(equivalents, standings)
+    full, measured = line[-1], most_telling(line)
+    rival, reference = full.contender, full.reference
+    if worth_nothing(full):
+        assert full.labels is not None
+        needed = f"{rival} reaches the score of {reference} with about {about(full.labels.value)} (95 % interval {labels_range(full.labels, full.beyond)})"
+        small = f"; with {count(measured.size)} it was worth about {ratio(_worth(measured))} as many labels" if measured else ""
+        return f"The pretrained head start is worth nothing at {plural(full.size, 'row')}: {needed}{small}."
+    if measured is None:
+        first = next(e for e in line if e.labels is None)
+        return (
+            f"The head start is worth more than this data can measure: {reference} on {plural(first.size, 'row')} "
+            f"does what {rival} does not reach with {count(first.beyond)}, the most we tried{_other(equivalents, first)}."
+        )
+    assert measured.labels is not None
+    told = (
+        f"What the pretrained head start is worth: {reference} on {plural(measured.size, 'row')} does what {rival} would need "
+        f"about {about(measured.labels.value)} rows for (95 % interval {labels_range(measured.labels, measured.beyond)})"
+        f"{_other(equivalents, measured)}"
+    )
+    if full is measured:
+        return f"{told}."
+    return f"{told}; on {count(full.size)} rows, {rival} would need more than {count(full.beyond)}, the most we tried."
+
+
+def _other(equivalents: Sequence[Equivalent], told: Equivalent) -> str:
+    """Add what the linear model would need for the same score, where that is known."""
+    for other in equivalents:
+        same = (other.reference, other.size) == (told.reference, told.size)
+        if same and other.contender == "linear" != told.contender and other.labels is not None:
+            return f", and {other.contender} about {about(other.labels.value)}"
+    return ""
+
+
+def _worth(equivalent: Equivalent) -> float:
+    return equivalent.labels.value / equivalent.size if equivalent.labels else math.nan
+
+
+# --- what would change the answer ----------------------------------------------------------------------------
+
+
+def _change(
+    standings: Sequence[Standing], curve: Sequence[CurvePoint], audit: Audit, train_rows: int, test_rows: int
+) -> str:
+    leader = best(standings)
+    reasons = [_more_labels(leader, curve, train_rows)]
+    conflicts = next((f for f in audit.findings if f.kind == "conflicts" and f.severity != "fine" and f.count), None)
+    if conflicts:
+        what = "text stands" if conflicts.count == 1 else "texts stand"
+        reasons.append(f"{count(conflicts.count)} {what} with conflicting labels, so settle those first")
+    width = 2 * half_width(leader.score)
+    if width > WIDE:
+        reasons.append(
+            f"the interval is {points(width)} wide, and {about(4 * test_rows)} test texts instead of {count(test_rows)} would halve it"
+        )
+    return f"What would change this: {'; '.join(reasons)}."
+
+
+def _more_labels(leader: Standing, curve: Sequence[CurvePoint], train_rows: int) -> str:
+    line = sorted((p for p in curve if p.contender == leader.contender), key=lambda p: p.size)
+    if len(line) < 2:
+        return f"perhaps more labels than {count(train_rows)}, but no learning curve was run to tell (--sizes does)"
+    before, last = line[-2], line[-1]
+    gain = (last.score - before.score) / math.log2(last.size / before.size)
+    if gain < FLAT:
+        return f"hardly more labels, since the curve of {leader.contender} is flat at {count(last.size)} rows"
+    if last.low > before.high:
+        return f"more labels, since {leader.contender} still gains {points(gain)} with each doubling of the rows"
+    return f"perhaps more labels, since {leader.contender} gains about {points(gain)} with each doubling of the rows, within the spread of its seeds"
+
+
+def _caveats(standings: Sequence[Standing], skipped: Mapping[str, str]) -> str:
+    leader = best(standings)
+    parts = []
+    left_out = "; ".join(f"{name} ({why.rstrip('.')})" for name, why in skipped.items())
+    if leader.clean is not None:
+        parts.append(f"some test texts also stand in the training data: without them {_without_leaks(standings)}")
+    if leader.seeds == 1:
+        parts.append("one seed was run, so how much another training would differ is unknown")
+    mind = [f"Mind that {'; '.join(parts)}."] if parts else []
+    return " ".join(mind + ([f"Not compared: {left_out}."] if left_out else []))
+
+
+def _without_leaks(standings: Sequence[Standing]) -> str:
+    leader = best(standings)
+    clean = {s.contender: s.clean for s in standings if s.clean is not None}
+    first = max(clean, key=lambda name: clean[name].value)
+    if first == leader.contender:
+        return f"{first} scores {percent(clean[first].value)}"
+    return f"{first} leads with {percent(clean[first].value)}, before {leader.contender} with {percent(clean[leader.contender].value)}"
