@@ -1,0 +1,27 @@
+"""Fine-tune the top blocks only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from headstart.nn.heads import Model
+from headstart.nn.groups import Group, by_stage
+
+
+@dataclass(frozen=True)
+class Partial:
+    """Fine-tune the top blocks and the head; what lies below runs once per text and is kept (Lee et al. 2019).
+
+    blocks: how many learn, counted from the top. learning_rate: of all that learns.
+    """
+
+    blocks: int = 2
+    learning_rate: float = 1e-4
+    epochs: int = 5
+
+    def prepare(self, model: Model) -> list[Group]:
+        """Freeze the embeddings and the lower blocks; return the weights that learn."""
+        return by_stage(model, min(self.blocks, len(model.encoder.blocks)), self.learning_rate, 1.0)
+
+
+PLUGIN = Partial

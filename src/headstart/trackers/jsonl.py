@@ -1,0 +1,55 @@
+"""A line a step in ``metrics.jsonl``."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from io import TextIOWrapper
+from pathlib import Path
+
+FILE = "metrics.jsonl"
+
+
+@dataclass
+class Log:
+    """An open ``metrics.jsonl``."""
+
+    file: TextIOWrapper
+
+    def log(self, step: int, values: dict[str, float]) -> None:
+        """Add the line of one step."""
+        self.file.write(json.dumps({"step": step, **values}) + "\n")
+
+    def flush(self) -> None:
+        """Make sure that every line so far outlives a kill."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+
+    def finish(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+
+@dataclass(frozen=True)
+class Jsonl:
+    """Write a line a step to metrics.jsonl in the run's folder."""
+
+    name: str = field(default=FILE)
+
+    def start(self, folder: Path, step: int) -> Log:
+        """Open the file, without the lines after `step` that a killed training may have left."""
+        path = folder / self.name
+        kept = []
+        if path.is_file():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    if json.loads(line)["step"] <= step:
+                        kept.append(line + "\n")
+                except ValueError:
+                    break  # the kill cut this line short
+        path.write_text("".join(kept), encoding="utf-8")
+        return Log(path.open("a", encoding="utf-8"))
+
+
+PLUGIN = Jsonl

@@ -1,0 +1,49 @@
+"""Which rows make a batch: random for learning, by length and token budget for everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from headstart.core import seed
+
+
+def epoch_order(rows: int, run_seed: int, epoch: int) -> np.ndarray:
+    """Return the order of the rows in one epoch, int64 ``(rows,)``.
+
+    A pure function of its arguments: a resumed training has no sampler state to restore.
+
+    >>> sorted(epoch_order(4, 0, 1).tolist())
+    [0, 1, 2, 3]
+    """
+    return seed.generator(run_seed, "order", epoch).permutation(rows)
+
+
+def step_rows(rows: int, batch_rows: int, run_seed: int, step: int) -> np.ndarray:
+    """Return the rows of one step, the last batch of an epoch being the shorter one.
+
+    Args:
+        step: counted from 0 over the whole training; every epoch has ``ceil(rows / batch_rows)`` of them.
+    """
+    per_epoch = -(-rows // batch_rows)
+    epoch, place = divmod(step, per_epoch)
+    return epoch_order(rows, run_seed, epoch)[place * batch_rows : (place + 1) * batch_rows]
+
+
+def by_length(lengths: np.ndarray, token_budget: int) -> Iterator[np.ndarray]:
+    """Yield batches of rows of similar length whose tokens stay within a budget (one row may exceed it alone).
+
+    >>> [batch.tolist() for batch in by_length(np.array([5, 1, 1, 4]), token_budget=6)]
+    [[1, 2, 3], [0]]
+    """
+    order = np.argsort(lengths, kind="stable")
+    start = 0
+    total = 0
+    for place, row in enumerate(order):
+        if place > start and total + lengths[row] > token_budget:
+            yield order[start:place]
+            start, total = place, 0
+        total += int(lengths[row])
+    if start < len(order):
+        yield order[start:]

@@ -1,0 +1,157 @@
+"""The only training loop. It knows weights, a loss of some rows, and an evaluation; nothing of tasks or models.
+
+Everything random is a function of (seed, step), so a training that is killed and resumed takes the same steps.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from headstart.core import seed
+from headstart.core.errors import TrainingError
+from headstart.core.records import Progress, Run
+from headstart.nn.groups import Group
+from headstart.trackers.jsonl import Jsonl
+from headstart.training import resume, schedule
+from headstart.training.batches import step_rows
+from headstart.training.optimizer import adamw
+
+CHECKPOINT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train.
+
+    epochs: passes over the rows. least_steps: with few rows, more passes until so many steps are done, but at most
+        `most_epochs` passes.
+    batch_rows: rows a step. accumulate: into how many parts a step is cut, to bound memory.
+    warmup, decay: see `schedule`. weight_decay: on matrices. clip: largest norm of the gradient.
+    patience: evaluations without improvement before stopping. evaluations: at most so many in a training.
+    """
+
+    epochs: int = 3
+    least_steps: int = 0
+    most_epochs: int = 20
+    batch_rows: int = 32
+    accumulate: int = 1
+    warmup: float = 0.1
+    decay: str = "linear"
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    patience: int = 4
+    evaluations: int = 12
+
+    def steps(self, rows: int) -> int:
+        """Compute how many optimiser steps a training on so many rows takes."""
+        per_epoch = -(-rows // self.batch_rows)
+        epochs = max(self.epochs, min(self.most_epochs, -(-self.least_steps // per_epoch)))
+        return epochs * per_epoch
+
+
+@dataclass(frozen=True)
+class History:
+    """What a training did: steps taken, seconds, and each evaluation's step, score and loss."""
+
+    steps: int
+    seconds: float
+    evaluations: tuple[dict[str, float], ...]
+
+
+def train(
+    *,
+    rows: int,
+    groups: Sequence[Group],
+    loss: Callable[[np.ndarray], Tensor],
+    evaluate: Callable[[], tuple[float, float]],
+    mode: nn.Module,
+    settings: Settings,
+    run: Run,
+    fingerprint: str,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> History:
+    """Train the weights of `groups` in place and leave them at their best evaluation.
+
+    Args:
+        rows: number of training rows; batches are drawn from ``range(rows)``.
+        loss: mean loss of the rows given, int64 ``(batch,)``, as a scalar with a graph.
+        evaluate: validation score (higher is better) and loss.
+        mode: the module that is switched between training and evaluation mode.
+        fingerprint: of settings, data and starting weights; a checkpoint with another one is refused.
+        checkpoint_seconds: least time between two checkpoints.
+
+    Raises:
+        TrainingError: the loss is not a finite number, or the checkpoint belongs to another training.
+    """
+    run.folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: weight for group in groups for name, weight in group.weights.items()}
+    optimizer = adamw(groups, settings.weight_decay)
+    state, best_weights = resume.restore(run.folder, fingerprint, weights, optimizer)
+    tracker = Jsonl().start(run.folder, state.step)
+    total = settings.steps(rows)
+    every = max(-(-rows // settings.batch_rows), -(-total // settings.evaluations))
+    began = time.monotonic() - state.seconds
+    saved = time.monotonic()
+    while not state.finished:
+        rate = schedule.factor(state.step, total, warmup=settings.warmup, decay=settings.decay)
+        for part in optimizer.param_groups:
+            part["lr"] = part["peak"] * rate
+        mode.train()
+        torch.manual_seed(seed.derive(run.seed, "step", state.step))
+        chosen = step_rows(rows, settings.batch_rows, run.seed, state.step)
+        value = _backward(loss, chosen, settings.accumulate)
+        norm = float(nn.utils.clip_grad_norm_(weights.values(), settings.clip))
+        if not math.isfinite(norm):
+            raise TrainingError(
+                f"the gradient of step {state.step + 1} is not a finite number (loss {float(value)}); "
+                "try a lower learning rate."
+            )
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        step = state.step + 1
+        seconds = time.monotonic() - began
+        out_of_time = run.minutes is not None and seconds > 60 * run.minutes
+        state = replace(state, step=step, seconds=seconds)
+        seen = {"loss": float(value), "norm": norm, "rate": rate}
+        if step % every == 0 or step == total or out_of_time:
+            mode.eval()
+            score, validation_loss = evaluate()
+            best = state.best.after(score, validation_loss, step)
+            if best.step == step:
+                best_weights = {name: weight.detach().clone() for name, weight in weights.items()}
+            seen |= {"validation_score": score, "validation_loss": validation_loss}
+            state = replace(
+                state,
+                best=best,
+                finished=step == total or out_of_time or best.since >= settings.patience,
+                evaluations=[*state.evaluations, {"step": step, "score": score, "loss": validation_loss}],
+            )
+        tracker.log(step, {**seen, "seconds": round(seconds, 3)})
+        run.progress(Progress("training", step / total, seconds / step * (total - step), seen))
+        if state.finished or time.monotonic() - saved >= checkpoint_seconds:
+            tracker.flush()
+            resume.save(run.folder, state, fingerprint, weights, optimizer, best_weights)
+            saved = time.monotonic()
+    tracker.finish()
+    with torch.no_grad():
+        for name, weight in best_weights.items():
+            weights[name].copy_(weight)
+    mode.eval()
+    return History(state.step, state.seconds, tuple(state.evaluations))
+
+
+def _backward(loss: Callable[[np.ndarray], Tensor], chosen: np.ndarray, parts: int) -> Tensor:
+    """Add up the gradients of a step, part by part, as if it were one batch."""
+    value = torch.zeros(())
+    for part in np.array_split(chosen, min(parts, len(chosen))):
+        piece = loss(part) * (len(part) / len(chosen))
+        piece.backward()
+        value = value + piece.detach().cpu()
+    return value
