@@ -1,0 +1,118 @@
+"""Scores of predicted labels, once through scikit-learn and once from class counts (which resampling needs).
+
+Every metric here depends on the confusion matrix only through three counts per class: how many rows of the class
+were predicted right (hits), how often the class was predicted, and how often it is the truth. Thousands of
+resamples are thousands of such count vectors, and no resample needs a pass over the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from headstart.core.errors import DataError, UsageError, did_you_mean
+
+
+def check(name: str) -> str:
+    """Return the metric's name if it is known.
+
+    Raises:
+        UsageError: no such metric.
+    """
+    if name not in METRICS:
+        raise UsageError(f"no metric '{name}'; {did_you_mean(name, METRICS)}")
+    return name
+
+
+def score(targets: Sequence[str], predicted: Sequence[str]) -> dict[str, float]:
+    """Compute every metric on one set of rows.
+
+    macro-F1 is the mean over the classes that occur among targets or predictions; balanced accuracy the mean over
+    those among the targets. A target the model never saw counts as an error, and as a class with F1 0.
+
+    Returns:
+        metric name -> value: 0 to 1, MCC -1 to 1.
+
+    Raises:
+        DataError: no rows, or targets and predictions differ in number.
+
+    >>> score(["a", "a", "b", "b"], ["a", "a", "a", "b"])["accuracy"]
+    0.75
+    """
+    from sklearn import metrics
+
+    if not targets or len(targets) != len(predicted):
+        raise DataError(
+            f"{len(predicted)} predictions for {len(targets)} targets; scores need as many, and at least one."
+        )
+    truth, answer = np.asarray(targets, dtype=str), np.asarray(predicted, dtype=str)
+    present = np.unique(truth)
+    return {
+        "accuracy": float(metrics.accuracy_score(truth, answer)),
+        "macro-F1": float(metrics.f1_score(truth, answer, average="macro", zero_division=0)),
+        "weighted-F1": float(metrics.f1_score(truth, answer, average="weighted", zero_division=0)),
+        # balanced_accuracy_score is this, with a warning for classes that are predicted but never true
+        "balanced-accuracy": float(metrics.recall_score(truth, answer, labels=present, average="macro")),
+        "MCC": float(metrics.matthews_corrcoef(truth, answer)),
+    }
+
+
+def from_counts(name: str, hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    """Compute one metric from class counts, for any number of resamples at once.
+
+    Args:
+        hits, predicted, actual: ``(..., classes)``, counts per class, as in this module's first lines.
+
+    Returns:
+        ``(...)``, equal to what :func:`score` says of rows with these counts.
+
+    Raises:
+        UsageError: no such metric.
+
+    >>> from_counts("accuracy", np.array([2, 1]), np.array([3, 1]), np.array([2, 2])).item()
+    0.75
+    """
+    return METRICS[check(name)](*(np.asarray(counts, dtype=np.float64) for counts in (hits, predicted, actual)))
+
+
+def _accuracy(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    return hits.sum(-1) / actual.sum(-1)
+
+
+def _f1(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    return _ratio(2 * hits, predicted + actual)
+
+
+def _macro_f1(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    return _ratio(_f1(hits, predicted, actual).sum(-1), ((predicted + actual) > 0).sum(-1))
+
+
+def _weighted_f1(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    return (_f1(hits, predicted, actual) * actual).sum(-1) / actual.sum(-1)
+
+
+def _balanced_accuracy(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    return _ratio(_ratio(hits, actual).sum(-1), (actual > 0).sum(-1))
+
+
+def _mcc(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    # The multiclass coefficient R_K (Gorodkin 2004) written in marginal counts.
+    rows = actual.sum(-1)
+    covariance = hits.sum(-1) * rows - (predicted * actual).sum(-1)
+    spread = (rows**2 - (predicted**2).sum(-1)) * (rows**2 - (actual**2).sum(-1))
+    return _ratio(covariance, np.sqrt(np.maximum(spread, 0)))
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Divide, with 0 where the denominator is 0."""
+    return np.divide(above, below, out=np.zeros(np.broadcast(above, below).shape), where=below > 0)
+
+
+METRICS: Mapping[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
+    "accuracy": _accuracy,
+    "macro-F1": _macro_f1,
+    "weighted-F1": _weighted_f1,
+    "balanced-accuracy": _balanced_accuracy,
+    "MCC": _mcc,
+}
