@@ -1,16 +1,17 @@
 """Find a plugin by its file name: the folder is the registry.
 
-A plugin is a module that holds one frozen dataclass named ``PLUGIN``; its fields are its options. Modules whose
-names begin with an underscore are shared inside their room and are no plugins.
+A plugin is a module that holds one frozen dataclass named ``PLUGIN``; its fields are its options. Modules without
+that name are shared; where theirs begins with an underscore, inside their room only.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import importlib
+import importlib.util
 import pkgutil
 import types
 import typing
+from importlib.abc import SourceLoader
 from typing import Any
 
 from headstart.core.errors import UsageError, did_you_mean
@@ -23,7 +24,14 @@ def names(room: str) -> list[str]:
     True
     """
     package = importlib.import_module(f"headstart.{room}")
-    return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_"))
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if _is_plugin(package, module.name))
+
+
+def _is_plugin(package: types.ModuleType, name: str) -> bool:
+    """Look for the line ``PLUGIN = ...`` in the source: importing it would load what it imports."""
+    spec = importlib.util.find_spec(f"{package.__name__}.{name}")
+    source = spec.loader.get_source(spec.name) if spec and isinstance(spec.loader, SourceLoader) else None
+    return "\nPLUGIN = " in (source or "")
 
 
 def plugin(room: str, name: str) -> type:

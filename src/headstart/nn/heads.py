@@ -15,21 +15,31 @@ class ClassificationHead(nn.Module):
     """Score each text from the state of its first token: a dense layer, an activation, dropout, a linear layer.
 
     BERT calls the dense layer its pooler (tanh); RoBERTa (tanh), DistilBERT (ReLU) and ELECTRA (GELU) have the same
-    two matrices under other names.
+    two matrices under other names. RoBERTa and ELECTRA also drop before the dense layer (`dropout_first`).
     """
 
     first_only = True
 
-    def __init__(self, width: int, classes: int, dropout: float = 0.1, activation: str = "tanh"):
+    def __init__(
+        self,
+        width: int,
+        classes: int,
+        dropout: float = 0.1,
+        activation: str = "tanh",
+        dropout_first: bool = False,
+    ):
         super().__init__()
         self.dense = nn.Linear(width, width)
         self.output = nn.Linear(width, classes)
         self.dropout = nn.Dropout(dropout)
         self.activation = ACTIVATIONS[activation]
+        self.dropout_first = dropout_first
         initialise(self)
 
     def forward(self, first: Tensor) -> Tensor:
         """Map first tokens' states ``(sequences, width)`` to logits ``(sequences, classes)``."""
+        if self.dropout_first:
+            first = self.dropout(first)
         logits: Tensor = self.output(self.dropout(self.activation(self.dense(first))))
         return logits
 

@@ -60,6 +60,12 @@ class Tokenizer:
         """Number of token ids, special tokens included."""
         return self.backend.get_vocab_size(with_added_tokens=True)
 
+    @property
+    def padding(self) -> int:
+        """Id of the padding token, for models opened elsewhere; 0 where there is none."""
+        token = self.settings.get("pad_token") or "[PAD]"
+        return self.backend.token_to_id(token["content"] if isinstance(token, dict) else str(token)) or 0
+
     def encode(self, texts: Sequence[str], window: int | None = None) -> Encoded:
         """Turn texts into token ids, cutting each to the window and counting what was cut.
 

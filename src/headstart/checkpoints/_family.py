@@ -1,0 +1,148 @@
+"""What the BERT family's checkpoints have in common: a two-way table of names and a strict reader of config.json."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from headstart.core.errors import CheckpointError
+
+ACTIVATIONS = ("gelu", "gelu_new", "relu", "tanh")
+LARGEST = {"layers": 1_000, "vocabulary": 10_000_000}
+
+
+@dataclass(frozen=True)
+class Family:
+    """One kind of checkpoint: how its weights and settings are called here and in Hugging Face's files.
+
+    model_type: what config.json says, and the name of the family's file. architecture: class name of the bare model.
+    modules: our module -> the file's modules, as they stand in a sequence classifier; where there are several,
+        ours is their concatenation. ``*`` stands for the number of a block. Weights and biases keep their last name.
+    keys: our encoder's argument -> the key of config.json.
+    head_activation, head_dropout_key, dropout_first: the classification head (see ``nn.heads``).
+    """
+
+    model_type: ClassVar[str]
+    architecture: ClassVar[str]
+    modules: ClassVar[Mapping[str, tuple[str, ...]]]
+    keys: ClassVar[Mapping[str, str]]
+    fixed: ClassVar[Mapping[str, Any]] = {}
+    head_activation: ClassVar[str] = "tanh"
+    head_dropout_key: ClassVar[str] = "classifier_dropout"
+    dropout_first: ClassVar[bool] = False
+
+    def names(self, parameters: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Give the file's names of each of our parameters; loading and saving both read this table.
+
+        Args:
+            parameters: names in a ``nn.heads.Model``, such as ``encoder.blocks.0.attention.qkv.weight``.
+        """
+        table = {}
+        for parameter in parameters:
+            module, _, kind = parameter.rpartition(".")
+            number = re.search(r"\d+", module)
+            theirs = self.modules[re.sub(r"\d+", "*", module)]
+            table[parameter] = tuple(f"{name.replace('*', number[0] if number else '')}.{kind}" for name in theirs)
+        return table
+
+    def arguments(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Turn the contents of config.json into the arguments of ``nn.encoder.Encoder``.
+
+        Raises:
+            CheckpointError: a key is missing, has a value of the wrong kind or size, or asks for something that the
+                encoder does not do (relative positions, a decoder, an unknown activation).
+        """
+        _refuse(config)
+        arguments = {name: read_argument(config, name, key) for name, key in self.keys.items()}
+        if arguments["width"] % arguments["heads"]:
+            raise CheckpointError(
+                f"config.json: {arguments['heads']} attention heads do not divide a width of {arguments['width']}."
+            )
+        return arguments
+
+    def config(self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int) -> dict:
+        """Write the arguments as a complete config.json; the inverse of :meth:`arguments`.
+
+        Args:
+            labels: the classes in the order of the logits; empty for an encoder alone.
+            head_dropout: rate in the classification head. pad: id of the padding token.
+
+        Raises:
+            CheckpointError: the family cannot express the encoder.
+        """
+        self.check(arguments)
+        config: dict[str, Any] = {
+            "model_type": self.model_type,
+            "architectures": [f"{self.architecture}{'ForSequenceClassification' if labels else 'Model'}"],
+            "pad_token_id": pad,
+            "dtype": "float32",
+            **self.fixed,
+            **{key: arguments[name] for name, key in self.keys.items()},
+            self.head_dropout_key: head_dropout,
+        }
+        if labels:
+            config["id2label"] = {str(number): label for number, label in enumerate(labels)}
+            config["label2id"] = {label: number for number, label in enumerate(labels)}
+            config["problem_type"] = "single_label_classification"
+        return config
+
+    def check(self, arguments: Mapping[str, Any]) -> None:
+        """Refuse an encoder that the family's files cannot hold.
+
+        Raises:
+            CheckpointError: it has no segments where the family has, or the reverse.
+        """
+        if bool(arguments["types"]) != ("types" in self.keys):
+            raise CheckpointError(
+                f"the {self.model_type} family {'needs' if 'types' in self.keys else 'has no'} segment embeddings, "
+                f"and this encoder has {arguments['types']}; save it as another family."
+            )
+
+    def head_dropout(self, config: Mapping[str, Any]) -> float:
+        """Read the head's dropout rate, which is the encoder's where config.json names none of its own."""
+        if config.get(self.head_dropout_key) is None:
+            return float(self.arguments(config)["dropout"])
+        return float(read_argument(config, "dropout", self.head_dropout_key))
+
+
+# What Hugging Face assumes where an older file leaves a key out.
+DEFAULTS: dict[str, Any] = {
+    "types": 2,
+    "dropout": 0.1,
+    "activation": "gelu",
+    "epsilon": 1e-12,
+    "sinusoidal": False,
+}
+
+
+def read_argument(config: Mapping[str, Any], name: str, key: str) -> Any:
+    """Read one value of config.json and check it as the kind that our argument `name` is.
+
+    Raises:
+        CheckpointError: the key is missing, or its value is not of that kind.
+    """
+    value = config.get(key, DEFAULTS.get(name))
+    if value is None:
+        raise CheckpointError(f"config.json has no '{key}'; fetch the model again or add it.")
+    if name == "activation":
+        wanted, fine = f"one of {', '.join(ACTIVATIONS)}", value in ACTIVATIONS
+    elif name == "sinusoidal":
+        wanted, fine = "true or false", isinstance(value, bool)
+    elif name in ("dropout", "epsilon"):
+        wanted, fine = "a number from 0 to below 1", type(value) in (int, float) and 0 <= value < 1
+    else:
+        most = LARGEST.get(name, 1_000_000)
+        wanted, fine = f"a whole number from 1 to {most:,}", type(value) is int and 1 <= value <= most
+    if not fine:
+        raise CheckpointError(f"config.json: '{key}' is {value!r}, but must be {wanted}.")
+    return value
+
+
+def _refuse(config: Mapping[str, Any]) -> None:
+    """Stop at settings that would make the encoder compute something else than the checkpoint means."""
+    expected = {"position_embedding_type": "absolute", "is_decoder": False, "add_cross_attention": False}
+    for key, value in expected.items():
+        if config.get(key, value) != value:
+            raise CheckpointError(f"config.json: '{key}' is {config[key]!r}; only {value!r} is supported.")

@@ -1,0 +1,128 @@
+"""Weights between a safetensors file and our modules, by a family's table of names. Nothing is ever unpickled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from headstart.checkpoints._family import Family
+from headstart.core.errors import CheckpointError
+from headstart.nn.encoder import Encoder
+from headstart.nn.heads import Model
+
+# The first release of BERT called the two weights of a norm so, and some files still do.
+OLD_ENDINGS = {"weight": "gamma", "bias": "beta"}
+
+
+class Weights:
+    """The tensors of an open file under our names (those of a ``nn.heads.Model``)."""
+
+    def __init__(self, file: Any, path: Path, family: Family):
+        self.file = file
+        self.path = path
+        self.family = family
+        self.present = set(file.keys())
+        self.used: set[str] = set()
+
+    def has(self, name: str) -> bool:
+        """Say whether the file holds one of our weights."""
+        return all(self._stored(theirs) for theirs in self._names(name))
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Give the shape of one of our weights as the file has it, without reading it."""
+        shapes = [tuple(self.file.get_slice(self._find(theirs)).get_shape()) for theirs in self._names(name)]
+        return (sum(shape[0] for shape in shapes), *shapes[0][1:])
+
+    def read(self, name: str) -> Tensor:
+        """Read one of our weights as float32.
+
+        Raises:
+            CheckpointError: it is missing, or holds values that are not finite numbers.
+        """
+        stored = [self._find(theirs) for theirs in self._names(name)]
+        self.used.update(stored)
+        # Joining copies, so that the model does not hang on the file's mapped memory.
+        tensor = torch.cat([self.file.get_tensor(part) for part in stored]).to(torch.float32)
+        if not torch.isfinite(tensor).all():
+            raise CheckpointError(
+                f"{self.path}: '{stored[0]}' holds values that are not finite; fetch the model again."
+            )
+        return tensor
+
+    def fill(self, model: Model | Encoder, fresh: set[str]) -> None:
+        """Put the file's weights into a model, in place, leaving out those that are `fresh`.
+
+        Raises:
+            CheckpointError: a weight is missing, has another shape than config.json says, or is not finite.
+        """
+        prefix = "" if isinstance(model, Model) else "encoder."
+        wanted = {name: weight for name, weight in model.named_parameters() if prefix + name not in fresh}
+        for name, weight in wanted.items():
+            found = self.shape(prefix + name)
+            if found != tuple(weight.shape):
+                raise CheckpointError(
+                    f"{self.path}: '{self._names(prefix + name)[0]}' has shape {found}, but config.json asks for "
+                    f"{tuple(weight.shape)}; the two files do not belong together."
+                )
+        model.load_state_dict({name: self.read(prefix + name) for name in wanted}, strict=False, assign=True)
+
+    def unused(self) -> list[str]:
+        """List the file's names that were never read, without its constant tables of positions."""
+        return sorted(name for name in self.present - self.used if not name.endswith("position_ids"))
+
+    def _names(self, name: str) -> tuple[str, ...]:
+        return self.family.names([name])[name]
+
+    def _stored(self, name: str) -> str | None:
+        """Find how the file spells a name: with or without the family's prefix, with old or new endings."""
+        stem, _, ending = name.rpartition(".")
+        for spelt in (stem, stem.removeprefix(f"{self.family.model_type}.")):
+            for last in (ending, OLD_ENDINGS[ending]):
+                if f"{spelt}.{last}" in self.present:
+                    return f"{spelt}.{last}"
+        return None
+
+    def _find(self, name: str) -> str:
+        stored = self._stored(name)
+        if stored is None:
+            raise CheckpointError(
+                f"{self.path} has no '{name}'; it is no {self.family.model_type} model or incomplete."
+            )
+        return stored
+
+
+@contextmanager
+def open_weights(path: Path, family: Family) -> Iterator[Weights]:
+    """Open a safetensors file for reading.
+
+    Raises:
+        CheckpointError: there is none (a pickle beside it is never read), or it is malformed.
+    """
+    if not path.is_file():
+        others = sorted(p.name for p in path.parent.glob("pytorch_model*.bin"))
+        reason = f"{others[0]} can run code when opened and is never read; convert it" if others else "fetch the model"
+        raise CheckpointError(f"no model.safetensors in {path.parent}: {reason}.")
+    try:
+        opened = safetensors.safe_open(path, framework="pt")
+    except safetensors.SafetensorError as error:
+        raise CheckpointError(f"{path} is damaged ({error}); fetch the model again.") from None
+    with opened as file:
+        yield Weights(file, path, family)
+
+
+def write(path: Path, model: Model | Encoder, family: Family) -> None:
+    """Write a model's weights under the names its family has in Hugging Face's files."""
+    prefix = "" if isinstance(model, Model) else "encoder."
+    weights = {prefix + name: weight.detach().cpu() for name, weight in model.named_parameters()}
+    tensors = {}
+    for name, theirs in family.names(weights).items():
+        for stored, part in zip(theirs, weights[name].chunk(len(theirs)), strict=True):
+            tensors[stored] = part.clone()
+    save_file(tensors, path, metadata={"format": "pt"})

@@ -1,0 +1,157 @@
+"""Read and write a model folder as Hugging Face lays it out: config.json, model.safetensors and the tokenizer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from headstart.checkpoints import hub
+from headstart.checkpoints._family import Family
+from headstart.checkpoints._weights import Weights, open_weights, write
+from headstart.core import rooms
+from headstart.core.errors import CheckpointError
+from headstart.nn.encoder import Encoder
+from headstart.nn.heads import ClassificationHead, Model
+from headstart.text.tokenizer import Tokenizer
+from headstart.text.tokenizer import load as load_tokenizer
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model folder in memory.
+
+    model: with its head, or the encoder alone where the folder holds no classifier and none was asked for.
+    family: such as 'bert'. arguments: those the encoder was built with. labels: the classes in the order of the
+        logits; empty where the head's output is fresh.
+    fresh: our names of weights that were not in the file and begin at random.
+    ignored: the file's names of weights that nothing here uses.
+    """
+
+    model: Model | Encoder
+    tokenizer: Tokenizer
+    family: str
+    arguments: dict[str, Any]
+    labels: tuple[str, ...]
+    fresh: tuple[str, ...]
+    ignored: tuple[str, ...]
+
+
+def load(source: str | Path, *, classes: int | None = None, dropout: float | None = None) -> Checkpoint:
+    """Read a model; what its head lacks begins at random, drawn from torch's generator.
+
+    Args:
+        source: a folder, the name of a packaged model, or ``hf://owner/name[@revision]``.
+        classes: number of classes for a fresh output layer; None for the classifier in the folder, if any.
+        dropout: rate everywhere, 0 to 1; None for what the folder says.
+
+    Raises:
+        UsageError: no such model.
+        CheckpointError: the folder is incomplete, damaged, or of a kind that is not supported.
+    """
+    folder = hub.find(str(source))
+    config = _read_config(folder / "config.json")
+    family = find_family(config["model_type"], str(folder))
+    arguments = family.arguments(config)
+    head_dropout = family.head_dropout(config)
+    if dropout is not None:
+        arguments["dropout"] = head_dropout = dropout
+    with open_weights(folder / "model.safetensors", family) as weights:
+        labels = () if classes else _labels(config, weights)
+        with torch.device("meta"):
+            encoder = Encoder(**arguments)
+        model: Model | Encoder = encoder
+        fresh: set[str] = set()
+        if classes or labels:
+            head = ClassificationHead(
+                arguments["width"],
+                classes or len(labels),
+                head_dropout,
+                family.head_activation,
+                family.dropout_first,
+            )
+            model = Model(encoder, head)
+            fresh = {"head.output.weight", "head.output.bias"} if classes else set()
+            fresh |= {f"head.{name}" for name, _ in head.named_parameters() if not weights.has(f"head.{name}")}
+        weights.fill(model, fresh)
+    tokenizer = load_tokenizer(folder, arguments["window"])
+    if tokenizer.size > arguments["vocabulary"]:
+        raise CheckpointError(
+            f"{folder}: the tokenizer has {tokenizer.size} tokens but the model only {arguments['vocabulary']}; "
+            "they do not belong together."
+        )
+    return Checkpoint(
+        model, tokenizer, family.model_type, arguments, labels, tuple(sorted(fresh)), tuple(weights.unused())
+    )
+
+
+def save(
+    folder: Path,
+    model: Model | Encoder,
+    tokenizer: Tokenizer,
+    family: str,
+    arguments: Mapping[str, Any],
+    labels: Sequence[str],
+) -> None:
+    """Write a model so that :func:`load` and Hugging Face's auto classes open it with the same answers.
+
+    A sinusoidal table is written as numbers; families other than DistilBERT read it back as learned positions.
+
+    Args:
+        folder: exists already; renaming it into place once all is written is the caller's.
+        arguments: those the encoder was built with.
+        labels: the classes in the order of the logits; empty for an encoder alone.
+
+    Raises:
+        CheckpointError: the family cannot express the model.
+    """
+    kind = find_family(family, "the model")
+    head_dropout = model.head.dropout.p if isinstance(model, Model) else float(arguments["dropout"])
+    config = kind.config(arguments, labels, head_dropout, tokenizer.padding)
+    (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+    write(folder / "model.safetensors", model, kind)
+    tokenizer.save(folder)
+
+
+def find_family(model_type: str, where: str) -> Family:
+    """Look up a family by what config.json calls it.
+
+    Raises:
+        CheckpointError: there is no such family.
+    """
+    known = rooms.names("checkpoints")
+    if model_type not in known:
+        raise CheckpointError(f"{where} is of type '{model_type}'; Headstart reads {', '.join(known)}.")
+    family: Family = rooms.load("checkpoints", model_type)
+    return family
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise CheckpointError(f"no config.json in {path.parent}: this is no model folder.")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{path} is no readable JSON ({error}); fetch the model again.") from None
+    if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
+        raise CheckpointError(f"{path} does not say which 'model_type' it is of; add it, for example \"bert\".")
+    return config
+
+
+def _labels(config: Mapping[str, Any], weights: Weights) -> tuple[str, ...]:
+    """Read the classes of the folder's classifier; none where it holds no classifier of whole texts."""
+    architectures = config.get("architectures") or ["ForSequenceClassification"]
+    if "ForSequenceClassification" not in str(architectures) or not weights.has("head.output.bias"):
+        return ()
+    count = weights.shape("head.output.bias")[0]
+    named = config.get("id2label") or {str(number): f"LABEL_{number}" for number in range(count)}
+    numbers = [str(number) for number in range(count)]
+    if not isinstance(named, dict) or sorted(named) != sorted(numbers) or len(set(named.values())) != count:
+        raise CheckpointError(
+            f"config.json: 'id2label' must name each of the classifier's {count} classes once, from \"0\" up."
+        )
+    return tuple(str(named[number]) for number in numbers)
