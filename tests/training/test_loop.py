@@ -1,0 +1,189 @@
+"""The loop on a small regression: it learns, it stops, and a kill at any step changes nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from headstart.core.errors import TrainingError
+from headstart.core.records import Run
+from headstart.nn.groups import Group
+from headstart.training.loop import Settings, train
+
+
+class Killed(Exception):
+    """Stands for a kill in the middle of a step."""
+
+
+def regression(folder, *, settings=None, seed=3, die_at=None, score=None, minutes=None, fingerprint="same", loss=None):
+    """Train a small network with dropout; return its weights and history."""
+    torch.manual_seed(0)
+    inputs = torch.randn(40, 5)
+    targets = inputs @ torch.randn(5, 1)
+    model = nn.Sequential(nn.Linear(5, 16), nn.Dropout(0.2), nn.Tanh(), nn.Linear(16, 1))
+    calls = 0
+
+    def step_loss(rows: np.ndarray) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if die_at is not None and calls > die_at:
+            raise Killed
+        return F.mse_loss(model(inputs[rows]), targets[rows])
+
+    def evaluate() -> tuple[float, float]:
+        with torch.inference_mode():
+            error = float(F.mse_loss(model(inputs), targets))
+        return (-error if score is None else score(calls)), error
+
+    history = train(
+        rows=40,
+        groups=[Group(dict(model.named_parameters()), 1e-2)],
+        loss=loss or step_loss,
+        evaluate=evaluate,
+        mode=model,
+        settings=settings or Settings(epochs=8, batch_rows=8),
+        run=Run(seed, Path(folder), minutes=minutes),
+        fingerprint=fingerprint,
+        checkpoint_seconds=0.0,
+    )
+    return {name: weight.detach().clone() for name, weight in model.named_parameters()}, history
+
+
+def same(one, two):
+    return all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_it_learns(tmp_path):
+    _, history = regression(tmp_path)
+    assert history.steps == 40
+    assert history.evaluations[-1]["loss"] < history.evaluations[0]["loss"] / 2
+
+
+def test_a_seed_gives_one_result_and_another_seed_another(tmp_path):
+    one, _ = regression(tmp_path / "a", seed=1)
+    again, _ = regression(tmp_path / "b", seed=1)
+    other, _ = regression(tmp_path / "c", seed=2)
+    assert same(one, again)
+    assert not same(one, other)
+
+
+@pytest.mark.parametrize("die_at", [1, 7, 20, 39])
+def test_a_broken_training_goes_on_bit_for_bit(tmp_path, die_at):
+    whole, history = regression(tmp_path / "whole")
+    with pytest.raises(Killed):
+        regression(tmp_path / "broken", die_at=die_at)
+    resumed, resumed_history = regression(tmp_path / "broken")
+    assert same(whole, resumed)
+    strip = [{**e, "seconds": 0} for e in history.evaluations]
+    assert strip == [{**e, "seconds": 0} for e in resumed_history.evaluations]
+    steps = [json.loads(line)["step"] for line in (tmp_path / "broken/metrics.jsonl").read_text().splitlines()]
+    assert steps == list(range(1, 41))
+
+
+def test_a_process_killed_at_any_moment_goes_on_bit_for_bit(tmp_path):
+    """SIGKILL while checkpoints are being written; the folder never holds half a file that is believed."""
+    script = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "import torch, test_loop; torch.set_num_threads(1)\n"
+        f"test_loop.regression({str(tmp_path / 'killed')!r}, settings=test_loop.Settings(epochs=400, batch_rows=8))"
+    )
+    checkpoint = tmp_path / "killed/checkpoint.safetensors"
+    for pause in (0.05, 0.3):
+        child = subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "OMP_NUM_THREADS": "1"})
+        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        while not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before:
+            assert child.poll() is None, "the training ended before it could be killed"
+            time.sleep(0.01)
+        time.sleep(pause)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        settings = Settings(epochs=400, batch_rows=8)
+        resumed, _ = regression(tmp_path / "killed", settings=settings)
+        whole, _ = regression(tmp_path / "whole", settings=settings)
+    finally:
+        torch.set_num_threads(threads)
+    assert same(whole, resumed)
+
+
+def test_a_finished_training_is_not_run_again(tmp_path):
+    first, _ = regression(tmp_path)
+    second, _ = regression(tmp_path, die_at=0)
+    assert same(first, second)
+
+
+def test_early_stopping_keeps_the_best_weights(tmp_path):
+    settings = Settings(epochs=20, batch_rows=8, patience=3, evaluations=20)
+    peak, history = regression(tmp_path / "a", settings=settings, score=lambda calls: -abs(calls - 10))
+    assert [e["step"] for e in history.evaluations] == [5, 10, 15, 20, 25]
+    with pytest.raises(Killed):
+        regression(tmp_path / "b", settings=settings, die_at=10)
+    from safetensors.torch import load_file
+
+    kept = load_file(tmp_path / "b/checkpoint.safetensors")
+    assert all(torch.equal(peak[name], kept[f"weight/{name}"]) for name in peak)
+
+
+def test_accumulation_changes_memory_and_not_the_result(tmp_path):
+    def without_dropout(parts):
+        torch.manual_seed(0)
+        model = nn.Linear(5, 1)
+        inputs, targets = torch.randn(40, 5), torch.randn(40, 1)
+        train(
+            rows=40,
+            groups=[Group(dict(model.named_parameters()), 1e-2)],
+            loss=lambda rows: F.mse_loss(model(inputs[rows]), targets[rows]),
+            evaluate=lambda: (0.0, 0.0),
+            mode=model,
+            settings=Settings(epochs=2, batch_rows=16, accumulate=parts),
+            run=Run(0, tmp_path / str(parts)),
+            fingerprint="",
+        )
+        return model.weight.detach()
+
+    assert torch.allclose(without_dropout(1), without_dropout(5), atol=1e-6)
+
+
+def test_the_budget_ends_a_training(tmp_path):
+    _, history = regression(tmp_path, settings=Settings(epochs=100_000, batch_rows=8), minutes=0.2 / 60)
+    assert 0 < history.steps < 500_000
+    assert len(history.evaluations) >= 1
+
+
+def test_few_rows_get_more_epochs_up_to_a_limit():
+    settings = Settings(epochs=3, least_steps=100, most_epochs=20, batch_rows=10)
+    assert settings.steps(1000) == 300
+    assert settings.steps(100) == 100
+    assert settings.steps(20) == 40
+
+
+def test_a_loss_that_is_no_number_is_refused(tmp_path):
+    weight = nn.Parameter(torch.ones(1))
+    with pytest.raises(TrainingError, match="gradient of step 1 is not a finite number .* lower learning rate"):
+        train(
+            rows=4,
+            groups=[Group({"w": weight}, 1.0)],
+            loss=lambda rows: (weight * float("nan")).sum(),
+            evaluate=lambda: (0.0, 0.0),
+            mode=nn.Identity(),
+            settings=Settings(),
+            run=Run(0, tmp_path),
+            fingerprint="",
+        )
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path):
+    regression(tmp_path)
+    with pytest.raises(TrainingError, match="belongs to a training with other settings or data"):
+        regression(tmp_path, fingerprint="other")
