@@ -94,7 +94,7 @@ def test_a_process_killed_at_any_moment_goes_on_bit_for_bit(tmp_path):
     script = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "import torch, test_loop; torch.set_num_threads(1)\n"
-        f"test_loop.regression({str(tmp_path / 'killed')!r}, settings=test_loop.Settings(epochs=400, batch_rows=8))"
+        f"test_loop.regression({str(tmp_path / 'killed')!r}, settings=test_loop.Settings(epochs=80, batch_rows=8))"
     )
     checkpoint = tmp_path / "killed/checkpoint.safetensors"
     for pause in (0.05, 0.3):
@@ -109,7 +109,7 @@ def test_a_process_killed_at_any_moment_goes_on_bit_for_bit(tmp_path):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        settings = Settings(epochs=400, batch_rows=8)
+        settings = Settings(epochs=80, batch_rows=8)
         resumed, _ = regression(tmp_path / "killed", settings=settings)
         whole, _ = regression(tmp_path / "whole", settings=settings)
     finally:
@@ -170,7 +170,7 @@ def test_few_rows_get_more_epochs_up_to_a_limit():
 
 def test_a_loss_that_is_no_number_is_refused(tmp_path):
     weight = nn.Parameter(torch.ones(1))
-    with pytest.raises(TrainingError, match="gradient of step 1 is not a finite number .* lower learning rate"):
+    with pytest.raises(TrainingError, match=r"gradient of step 1 is not a finite number .* lower learning rate"):
         train(
             rows=4,
             groups=[Group({"w": weight}, 1.0)],

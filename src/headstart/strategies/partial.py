@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headstart.nn.heads import Model
 from headstart.nn.groups import Group, by_stage
+from headstart.nn.heads import Model
 
 
 @dataclass(frozen=True)

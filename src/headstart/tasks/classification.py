@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
 
 from headstart.core.records import Predictions, Rows
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from headstart.text.tokenizer import Encoded, Tokenizer
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,25 @@ class Classification:
     def features(self, inputs: Sequence[str]) -> Sequence[str]:
         """Return what a contender without a neural network reads: here the texts themselves."""
         return inputs
+
+    def encode(self, inputs: Sequence[str], tokenizer: Tokenizer) -> Encoded:
+        """Turn texts into token ids, each cut to the tokenizer's window."""
+        return tokenizer.encode(inputs)
+
+    def numbers(self, rows: Rows) -> np.ndarray:
+        """Return each row's class number, int64 ``(rows,)``; -100 for a label that training has not shown.
+
+        >>> Classification(("ham", "spam")).numbers(Rows(("1", "2"), ("x", "y"), ("spam", "eggs"))).tolist()
+        [1, -100]
+        """
+        known = {label: number for number, label in enumerate(self.classes)}
+        return np.array([known.get(label, -100) for label in rows.targets], dtype=np.int64)
+
+    def decode(self, logits: Tensor) -> Predictions:
+        """Turn logits ``(rows, classes)`` into labels and probabilities: the inverse of :meth:`numbers`."""
+        probabilities = logits.double().softmax(dim=-1).float().numpy()
+        values = tuple(self.classes[number] for number in probabilities.argmax(axis=1))
+        return Predictions(values, self.classes, probabilities)
 
     def score(self, predictions: Predictions, rows: Rows) -> dict[str, float]:
         """Score predictions against the targets of the same rows: metric name -> value, higher is better."""

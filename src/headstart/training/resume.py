@@ -29,7 +29,7 @@ class State:
 
     step: int = 0
     seconds: float = 0.0
-    best: Best = Best()
+    best: Best = field(default_factory=Best)
     finished: bool = False
     evaluations: list[dict[str, float]] = field(default_factory=list)
 
