@@ -1,0 +1,211 @@
+"""Tell a Result: as a table in the terminal, as one HTML file, as JSON, as a picture and in a notebook."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from headstart.core.records import Finding, Record, Result
+from headstart.report import _format as write
+from headstart.report._view import against_best, board, view
+from headstart.report.wording import best
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+WIDTH = 100
+# rich's own frame loads a font from the network; a picture must not.
+FRAME = """\
+<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
+<style>
+.{unique_id}-matrix {{ font-family: ui-monospace, "SFMono-Regular", Menlo, Consolas, "DejaVu Sans Mono", monospace;
+font-size: {char_height}px; line-height: {line_height}px; font-variant-east-asian: full-width; }}
+.{unique_id}-title {{ font-size: 18px; font-weight: bold; font-family: system-ui, sans-serif; }}
+{styles}
+</style>
+<defs>
+<clipPath id="{unique_id}-clip-terminal"><rect x="0" y="0" width="{terminal_width}" height="{terminal_height}"/></clipPath>
+{lines}
+</defs>
+{chrome}
+<g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">
+{backgrounds}
+<g class="{unique_id}-matrix">
+{matrix}
+</g>
+</g>
+</svg>
+"""
+
+
+def leaderboard(result: Result) -> Table:
+    """Build the leaderboard for a terminal: at most 100 columns wide, complete without colour.
+
+    The ± is half the 95 % interval of the mean over seeds; costs are medians over seeds.
+    """
+    table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim", collapse_padding=True)
+    table.add_column("contender", no_wrap=True)
+    table.add_column(result.metric, justify="right", no_wrap=True)
+    table.add_column("against the best", no_wrap=True)
+    for name in ("training", "one text", "disk", "parameters"):
+        table.add_column(name, justify="right", no_wrap=True)
+    leader = best(result.standings)
+    for line, standing in zip(board(result), result.standings, strict=True):
+        style = "bold green" if standing is leader else ("green" if standing.ties else "")
+        cells = (line["contender"], line["score"], against_best(standing, result.standings))
+        costs = (line["training"], line["latency"], line["disk"], line["parameters"])
+        table.add_row(*(Text(cell, style=style) for cell in cells), *(Text(cell) for cell in costs))
+    return table
+
+
+def show(result: Result, console: Console) -> None:
+    """Print what the audit found, the leaderboard, the verdict, and where the page lies."""
+    splits = result.splits
+    rows = f"{write.count(len(splits.train))} training, {write.count(len(splits.validation))} validation, {write.count(len(splits.test))} test"
+    console.print(Text.assemble((write.clean(result.table.name), "bold"), f"  {rows} rows"))
+    for finding in result.audit.findings:
+        if finding.severity != "fine":
+            console.print(_finding(finding))
+    if result.table.rejected:
+        console.print(Text(f"warning  {write.plural(len(result.table.rejected), 'row')} could not be used."))
+    console.print()
+    console.print(leaderboard(result))
+    console.print(Text("± half of the 95 % interval; ties: no evidence of a difference from the best", style="dim"))
+    console.print()
+    for sentence in result.verdict:
+        console.print(Text(write.clean(sentence)))
+    console.print()
+    console.print(Text.assemble("The whole report: ", (str(result.folder / "report.html"), "bold")), soft_wrap=True)
+
+
+def html(result: Result) -> str:
+    """Build the report: one HTML page that loads nothing from anywhere and escapes all text of the person."""
+    page = _environment().get_template("page.html").render(**view(result))
+    # An unpaired surrogate cannot be written as UTF-8; the template's `shown` filter has replaced those in texts.
+    return page.encode("utf-8", "replace").decode("utf-8")
+
+
+def write_html(result: Result, path: Path) -> None:
+    """Write the report to a file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".part")
+    unfinished.write_text(html(result), encoding="utf-8")
+    unfinished.replace(path)
+
+
+def fragment(result: Result) -> str:
+    """Build the verdict and the leaderboard as a piece of HTML for a notebook."""
+    return _environment().get_template("fragment.html").render(result=result, board=board(result))
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """Turn a result into plain dictionaries, lists, strings and numbers; its keys are kept between versions.
+
+    Texts and predictions are left out: the first are the person's, the second lie beside each trial's record.
+    A number that is not finite becomes null, as JSON has no other word for it.
+    """
+    splits = {"train": result.splits.train, "validation": result.splits.validation, "test": result.splits.test}
+    told: dict[str, Any] = {
+        "name": result.name,
+        "task": result.task,
+        "metric": result.metric,
+        "best": best(result.standings).contender,
+        "verdict": result.verdict,
+        "standings": result.standings,
+        "curve": result.curve,
+        "equivalents": result.equivalents,
+        "reliability": result.reliability,
+        "skipped": result.skipped,
+        "data": {
+            "name": result.table.name,
+            "text_column": result.table.text_column,
+            "label_column": result.table.label_column,
+            "sha256": result.table.sha256,
+            "rejected": result.table.rejected,
+            "warnings": result.table.warnings,
+        },
+        "splits": {
+            "sha256": result.splits.sha256,
+            "rows": {name: len(rows) for name, rows in splits.items()},
+            "leaked": sorted(result.splits.leaked),
+        },
+        "audit": result.audit,
+        "trials": [_trial(record) for record in result.records],
+        "report": result.folder / "report.html",
+    }
+    plain: dict[str, Any] = _plain(told)
+    return plain
+
+
+def picture(result: Result) -> str:
+    """Draw the leaderboard as an SVG of a terminal, for a README; the same result gives the same bytes."""
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    console.print(leaderboard(result))
+    return console.export_svg(title=write.clean(f"headstart compare {result.table.name}"), code_format=FRAME, unique_id="board")
+
+
+# --- parts ---------------------------------------------------------------------------------------------------
+
+
+def _finding(finding: Finding) -> Text:
+    style = "yellow" if finding.severity == "warning" else "dim"
+    return Text.assemble((f"{finding.severity:<8} ", style), write.clean(finding.sentence))
+
+
+def _environment() -> Environment:
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("headstart.report", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    css = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    environment.globals["css"] = Markup(css)  # noqa: S704
+    environment.filters["shown"] = lambda text: write.shorten(write.clean(text))
+    environment.filters["tight"] = _tight
+    environment.filters["count"] = write.count
+    return environment
+
+
+def _tight(text: str) -> str:
+    """Keep a number and its unit on one line.
+
+    >>> _tight("it takes 3.2 ms").split(" ")[-1]
+    '3.2\\xa0ms'
+    """
+    return re.sub(r"(?<=\d) (?=(?:%|ms|s|min|h|[kMG]?B|M|points?|rows?|times)(?:\W|$))|(?<=\d) (?=±)|(?<=±) ", "\u00a0", text)
+
+
+def _trial(record: Record) -> dict[str, Any]:
+    names = [field.name for field in dataclasses.fields(record) if field.name != "predictions"]
+    return {name: getattr(record, name) for name in names}
+
+
+def _plain(value: Any) -> Any:
+    """Turn dataclasses, mappings, sequences, paths and numpy scalars into what the json module writes."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

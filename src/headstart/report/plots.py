@@ -1,0 +1,301 @@
+"""Figures as inline SVG: text stays text, colours come from the page, so they hold in light and in dark mode.
+
+matplotlib draws with placeholder colours; they are then exchanged for CSS variables with fallbacks. The output is
+the same bytes each time: no dates, and ids that begin with the figure's name.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from headstart.core.records import CurvePoint, Equivalent, Standing
+from headstart.report._format import about, count
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Fallbacks where the page gives no variables; all tell apart with the common colour blindnesses, and each
+# contender also has its own marker and line.
+SERIES = ("#0b62a4", "#c4501b", "#00805e", "#a3528a", "#8a6500", "#2b87b8", "#b3364a", "#5a5fb0")
+PLACEHOLDERS = tuple(f"#0101{i:02x}" for i in range(0xA0, 0xA0 + len(SERIES)))
+INK, FAINT, GREY, PAPER = "#0202a0", "#0202a1", "#0202a2", "#0202a3"
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p")
+LINES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)), (0, (1, 1)), (0, (9, 3)), "-", (0, (3, 2)))
+TICKS = {
+    "latency": tuple((10.0**p, f"{10.0**p:g} ms" if p < 3 else f"{10.0 ** (p - 3):g} s") for p in range(-3, 6)),
+    "training": (
+        *((10.0**p, f"{10.0**p:g} s") for p in range(-2, 2)),
+        (60.0, "1 min"),
+        (600.0, "10 min"),
+        (3600.0, "1 h"),
+        (36000.0, "10 h"),
+    ),
+}
+Box = tuple[float, float, float, float]
+STYLE = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "font.size": 9,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.labelsize": 9,
+    "grid.color": FAINT,
+    "grid.alpha": 0.45,
+    "grid.linewidth": 0.6,
+    "text.color": INK,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.minor.size": 0,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5,
+}
+
+
+def learning_curves(
+    points: Sequence[CurvePoint], order: Sequence[str], metric: str, told: Equivalent | None = None
+) -> str:
+    """Draw the score over the number of training rows on a log scale, with a band for the seeds.
+
+    Args:
+        order: contenders in the leaderboard's order, which decides their colours.
+        told: a label equivalent with an estimate, drawn as an arrow from the reference's size to the rival's.
+    """
+
+    def draw(axes: Axes) -> None:
+        ends = []
+        for contender in order:
+            line = sorted((p for p in points if p.contender == contender), key=lambda p: p.size)
+            if not line:
+                continue
+            look, sizes = _look(contender, order), [p.size for p in line]
+            axes.fill_between(sizes, [p.low for p in line], [p.high for p in line], color=look["color"], alpha=0.13, lw=0)
+            axes.plot(sizes, [p.score for p in line], markeredgewidth=0, **look)
+            ends.append((sizes[-1], line[-1].score, contender))
+        sizes = sorted({p.size for p in points})
+        axes.set_xscale("log")
+        axes.set_xticks(sizes, [count(size) for size in sizes])
+        axes.set_xticks([], minor=True)
+        axes.set_xlabel("training rows")
+        _shares(axes, metric)
+        if told is not None and told.labels is not None:
+            _arrow(axes, told.size, told.labels.value, told.score, told.contender)
+        _labels_at_right(axes, ends, order)
+
+    said = f"Learning curves: {metric} over the number of training rows, one line for each contender."
+    return _svg("curves", said, (6.2, 3.5), draw)
+
+
+def against(
+    standings: Sequence[Standing], name: str, what: str, cost: Callable[[Standing], float], metric: str
+) -> str:
+    """Draw the score over a cost on a log scale, with the score's interval; filled where it ties with the best.
+
+    'majority' costs nothing and would stretch the axis over nothing, so it is drawn as a level, not as a point.
+
+    Args:
+        standings: the leaderboard, best first.
+        name: 'latency' or 'training': decides the ticks and begins the ids inside the figure.
+        what: the heading of the cost axis.
+        cost: milliseconds of latency or seconds of training.
+    """
+    order = [s.contender for s in standings]
+
+    def draw(axes: Axes) -> None:
+        spots = []
+        for standing in standings:
+            look, score = _look(standing.contender, order), standing.score
+            if standing.contender == "majority":
+                axes.axhline(score.value, color=GREY, lw=1, linestyle=look["linestyle"])
+                axes.annotate("majority", (0, score.value), (2, 3), ("axes fraction", "data"), "offset points", color=GREY)
+                continue
+            at = max(cost(standing), TICKS[name][0][0])
+            axes.plot([at, at], [score.low, score.high], color=look["color"], lw=1.3, alpha=0.7)
+            face = {} if standing.ties or standing is standings[0] else {"markerfacecolor": PAPER}
+            axes.plot([at], [score.value], **{**look, "linestyle": "none", "markersize": 7}, **face)
+            spots.append((at, score.value, standing.contender))
+        axes.set_xscale("log")
+        costs = [at for at, *_ in spots] or [1.0]
+        low, high = min(costs) / 2.5, max(costs) * 2.5
+        ticks = [(at, text) for at, text in TICKS[name] if low <= at <= high]
+        axes.set_xlim(low, high)
+        axes.set_xticks([at for at, _ in ticks], [text for _, text in ticks])
+        axes.set_xticks([], minor=True)
+        axes.set_xlabel(what)
+        _shares(axes, metric)
+        _labels_beside(axes, spots, order)
+
+    said = f"{metric} over {what}: one point for each contender, with its 95 % interval."
+    return _svg(name, said, (4.3, 3.1), draw)
+
+
+def reliability(contender: str, place: int, bins: Sequence[tuple[float, float, int]]) -> str:
+    """Draw accuracy over confidence; on the diagonal a model is as often right as it claims.
+
+    Args:
+        place: the contender's place in the leaderboard, from 0: its colour, and part of the ids.
+        bins: (mean confidence, accuracy, rows); the area of a dot grows with its rows.
+    """
+    used = [b for b in bins if b[2] > 0]
+    most = max((rows for *_, rows in used), default=1)
+
+    def draw(axes: Axes) -> None:
+        colour = PLACEHOLDERS[place % len(PLACEHOLDERS)]
+        axes.plot([0, 1], [0, 1], color=GREY, lw=0.9, linestyle=(0, (3, 2)))
+        axes.plot([b[0] for b in used], [b[1] for b in used], color=colour, lw=1.3)
+        for confidence, accuracy, rows in used:
+            axes.plot([confidence], [accuracy], "o", color=colour, markersize=2.5 + 5 * math.sqrt(rows / most), mew=0)
+        ticks = [0, 0.5, 1]
+        axes.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), aspect="equal", xlabel="confidence", ylabel="answers right")
+        axes.set_xticks(ticks, [f"{100 * t:.0f} %" for t in ticks])
+        axes.set_yticks(ticks, [f"{100 * t:.0f} %" for t in ticks])
+
+    said = f"Reliability of {contender}: share of right answers over stated confidence."
+    return _svg(f"reliability{place}", said, (2.3, 2.1), draw)
+
+
+# --- parts of a figure ---------------------------------------------------------------------------------------
+
+
+def _look(contender: str, order: Sequence[str]) -> dict[str, Any]:
+    if contender == "majority":
+        return {"color": GREY, "marker": ".", "linestyle": (0, (1, 2))}
+    place = list(order).index(contender)
+    return {
+        "color": PLACEHOLDERS[place % len(PLACEHOLDERS)],
+        "marker": MARKERS[place % len(MARKERS)],
+        "linestyle": LINES[place % len(LINES)],
+    }
+
+
+def _shares(axes: Axes, metric: str) -> None:
+    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g} %")
+    axes.set_ylabel(metric)
+    axes.grid(visible=False, axis="x")
+
+
+def _arrow(axes: Axes, size: float, labels: float, score: float, rival: str) -> None:
+    look = {"arrowstyle": "-|>", "color": INK, "lw": 1.1, "shrinkA": 4, "shrinkB": 1}
+    axes.annotate("", (labels, score), (size, score), arrowprops=look)
+    middle, words = math.sqrt(size * labels), f"worth about {about(labels)} rows of {rival}"
+    axes.annotate(words, (middle, score), (0, 5), textcoords="offset points", ha="center", weight="bold")
+
+
+def _labels_at_right(axes: Axes, ends: list[tuple[float, float, str]], order: Sequence[str]) -> None:
+    """Name each line at its end, pushed apart where ends lie close, with a thin leader."""
+    for (at, score, contender), y in zip(*_apart(axes, ends, gap=12), strict=True):
+        axes.annotate(
+            contender,
+            (at, score),
+            (16, y),
+            textcoords=("offset points", "axes points"),
+            va="center",
+            color=_look(contender, order)["color"],
+            arrowprops={"arrowstyle": "-", "color": FAINT, "lw": 0.6, "shrinkA": 1, "shrinkB": 5},
+            annotation_clip=False,
+        )
+
+
+def _labels_beside(axes: Axes, spots: list[tuple[float, float, str]], order: Sequence[str]) -> None:
+    """Name each point where its name hides no other point and no other name, as near to it as can be."""
+    _settle(axes)
+    places = {name: axes.transData.transform((at, score)) for at, score, name in spots}
+    left, right = axes.get_window_extent().intervalx
+    taken = [(x - 5, y - 7, x + 5, y + 7) for x, y in places.values()]
+    for at, score, name in spots:
+        x, y = places[name]
+        width = 5.4 * len(name)
+        best: tuple[float, tuple[float, float], Box] | None = None
+        for up in (0, 9, -9, 14, -14, 20, -20, 29, -29):
+            for across in (9, -9 - width, -width / 2):
+                box = (x + across, y + up - 5, x + across + width, y + up + 5)
+                hidden = sum(_overlap(box, other) for other in taken) + max(0, left - box[0]) + max(0, box[2] - right)
+                if best is None or hidden + abs(up) / 100 < best[0]:
+                    best = (hidden + abs(up) / 100, (across, up), box)
+        assert best is not None
+        taken.append(best[2])
+        colour = _look(name, order)["color"]
+        axes.annotate(name, (at, score), best[1], textcoords="offset points", va="center", color=colour)
+
+
+def _overlap(one: Box, two: Box) -> float:
+    """Return the area that two boxes (left, low, right, high) share."""
+    width = min(one[2], two[2]) - max(one[0], two[0])
+    height = min(one[3], two[3]) - max(one[1], two[1])
+    return max(width, 0) * max(height, 0)
+
+
+def _apart(
+    axes: Axes, spots: list[tuple[float, float, str]], gap: float
+) -> tuple[list[tuple[float, float, str]], list[float]]:
+    """Return the spots from low to high with heights in points, at least `gap` apart and centred on where they were."""
+    _settle(axes)
+    spots = sorted(spots, key=lambda spot: spot[1])
+    low, high = axes.get_ylim()
+    height = axes.get_window_extent().height
+    heights = [(score - low) / (high - low) * height for _, score, _ in spots]
+    for _ in range(100):
+        for i in range(len(heights) - 1):
+            close = gap - (heights[i + 1] - heights[i])
+            if close > 0.01:
+                heights[i], heights[i + 1] = heights[i] - close / 2, heights[i + 1] + close / 2
+    return spots, heights
+
+
+def _settle(axes: Axes) -> None:
+    """Have the layout computed, so that names can be placed in points (which at 72 dpi are pixels)."""
+    axes.figure.get_figure(root=True).draw_without_rendering()
+
+
+# --- from matplotlib to the page -----------------------------------------------------------------------------
+
+
+def _svg(name: str, said: str, inches: tuple[float, float], draw: Callable[[Axes], None]) -> str:
+    """Draw into a fresh figure (no global state) and return an inline <svg> element."""
+    import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):  # type: ignore[arg-type]
+        figure: Figure = Figure(figsize=inches, dpi=72, layout="constrained")
+        canvas = FigureCanvasSVG(figure)
+        axes = figure.add_subplot()
+        draw(axes)
+        stream = io.StringIO()
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(stream, format="svg", transparent=True, metadata=nothing)
+        del canvas
+    return _inline(stream.getvalue(), name, said)
+
+
+def _inline(svg: str, name: str, said: str) -> str:
+    """Turn matplotlib's document into an element that takes colours and fonts from the page around it."""
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)
+    box = re.search(r'viewBox="[^"]*"', body)
+    label = html.escape(said)
+    opening = f'<svg class="plot" {box.group() if box else ""} role="img" aria-label="{label}"><title>{label}</title>'
+    body = opening + body[body.index(">") + 1 :]
+    body = body.replace("xlink:href", "href")
+    body = re.sub(r'id="([^"]*)"', rf'id="{name}-\1"', body)
+    body = re.sub(r'href="#|url\(#', lambda found: f"{found.group()}{name}-", body)
+    body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
+    body = re.sub(r"font: ([^;\"]*?)(\d+(?:\.\d+)?px) [^;\"]*", r"font-size: \2; font-weight: \1", body)
+    body = body.replace("font-weight: ;", "").replace("font-weight: \"", '"')
+    for place, (placeholder, colour) in enumerate(zip(PLACEHOLDERS, SERIES, strict=True)):
+        body = body.replace(placeholder, f"var(--series-{place}, {colour})")
+    exchange = {INK: "currentColor", FAINT: "var(--faint, #9aa3ad)", GREY: "var(--grey, #6b7280)", PAPER: "var(--paper, #fff)"}
+    for placeholder, colour in exchange.items():
+        body = body.replace(placeholder, colour)
+    return re.sub(r"\n\s*", "\n", body).strip()
