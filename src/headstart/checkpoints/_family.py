@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 from headstart.core.errors import CheckpointError
 
 ACTIVATIONS = ("gelu", "gelu_new", "relu", "tanh")
+# The value at which an argument of the encoder changes nothing, for families whose files have no key for it.
+NEUTRAL: dict[str, Any] = {"types": 0, "epsilon": 1e-12, "embedding_width": None, "position_offset": 0}
 LARGEST = {"layers": 1_000, "vocabulary": 10_000_000}
 
 
@@ -20,7 +22,8 @@ class Family:
     model_type: what config.json says, and the name of the family's file. architecture: class name of the bare model.
     modules: our module -> the file's modules, as they stand in a sequence classifier; where there are several,
         ours is their concatenation. ``*`` stands for the number of a block. Weights and biases keep their last name.
-    keys: our encoder's argument -> the key of config.json.
+    keys: our encoder's argument -> the key of config.json. fixed: keys that are always the same (the encoder never
+        drops attention weights). neutral: values of arguments without a key.
     head_activation, head_dropout_key, dropout_first: the classification head (see ``nn.heads``).
     """
 
@@ -29,6 +32,7 @@ class Family:
     modules: ClassVar[Mapping[str, tuple[str, ...]]]
     keys: ClassVar[Mapping[str, str]]
     fixed: ClassVar[Mapping[str, Any]] = {}
+    neutral: ClassVar[Mapping[str, Any]] = NEUTRAL
     head_activation: ClassVar[str] = "tanh"
     head_dropout_key: ClassVar[str] = "classifier_dropout"
     dropout_first: ClassVar[bool] = False
@@ -72,6 +76,7 @@ class Family:
         Raises:
             CheckpointError: the family cannot express the encoder.
         """
+        arguments = {**DEFAULTS, **arguments}
         self.check(arguments)
         config: dict[str, Any] = {
             "model_type": self.model_type,
@@ -92,13 +97,17 @@ class Family:
         """Refuse an encoder that the family's files cannot hold.
 
         Raises:
-            CheckpointError: it has no segments where the family has, or the reverse.
+            CheckpointError: it has no segments where the family needs them, or something the family has no key for.
         """
-        if bool(arguments["types"]) != ("types" in self.keys):
+        if "types" in self.keys and not arguments["types"]:
             raise CheckpointError(
-                f"the {self.model_type} family {'needs' if 'types' in self.keys else 'has no'} segment embeddings, "
-                f"and this encoder has {arguments['types']}; save it as another family."
+                f"the {self.model_type} family needs segment embeddings; build the encoder with some."
             )
+        for name, neutral in self.neutral.items():
+            if name not in self.keys and arguments.get(name, neutral) != neutral:
+                raise CheckpointError(
+                    f"the {self.model_type} family has no {name} (here {arguments[name]}); save as another family."
+                )
 
     def head_dropout(self, config: Mapping[str, Any]) -> float:
         """Read the head's dropout rate, which is the encoder's where config.json names none of its own."""
@@ -114,6 +123,41 @@ DEFAULTS: dict[str, Any] = {
     "activation": "gelu",
     "epsilon": 1e-12,
     "sinusoidal": False,
+}
+
+
+def bert_encoder(prefix: str) -> dict[str, tuple[str, ...]]:
+    """Table of BERT's encoder as its many relatives have it, each under a prefix of its own."""
+    table: dict[str, tuple[str, ...]] = {
+        "encoder.embeddings.word": ("embeddings.word_embeddings",),
+        "encoder.embeddings.position": ("embeddings.position_embeddings",),
+        "encoder.embeddings.segment": ("embeddings.token_type_embeddings",),
+        "encoder.embeddings.norm": ("embeddings.LayerNorm",),
+        "encoder.blocks.*.attention.qkv": (
+            "encoder.layer.*.attention.self.query",
+            "encoder.layer.*.attention.self.key",
+            "encoder.layer.*.attention.self.value",
+        ),
+        "encoder.blocks.*.attention.output": ("encoder.layer.*.attention.output.dense",),
+        "encoder.blocks.*.attention_norm": ("encoder.layer.*.attention.output.LayerNorm",),
+        "encoder.blocks.*.up": ("encoder.layer.*.intermediate.dense",),
+        "encoder.blocks.*.down": ("encoder.layer.*.output.dense",),
+        "encoder.blocks.*.output_norm": ("encoder.layer.*.output.LayerNorm",),
+    }
+    return {ours: tuple(prefix + name for name in theirs) for ours, theirs in table.items()}
+
+
+BERT_KEYS = {
+    "vocabulary": "vocab_size",
+    "width": "hidden_size",
+    "layers": "num_hidden_layers",
+    "heads": "num_attention_heads",
+    "feed_forward": "intermediate_size",
+    "window": "max_position_embeddings",
+    "types": "type_vocab_size",
+    "dropout": "hidden_dropout_prob",
+    "activation": "hidden_act",
+    "epsilon": "layer_norm_eps",
 }
 
 

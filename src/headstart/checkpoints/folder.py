@@ -37,8 +37,8 @@ class Checkpoint:
     family: str
     arguments: dict[str, Any]
     labels: tuple[str, ...]
-    fresh: tuple[str, ...]
-    ignored: tuple[str, ...]
+    fresh: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 def load(source: str | Path, *, classes: int | None = None, dropout: float | None = None) -> Checkpoint:

@@ -96,7 +96,7 @@ class Tokenizer:
 
     def _encodings(self, texts: Sequence[str], limit: int) -> Iterator[tokenizers.Encoding]:
         for start in range(0, len(texts), 1024):
-            chunk = [_clean(text[:limit]) for text in texts[start : start + 1024]]
+            chunk = [clean(text[:limit]) for text in texts[start : start + 1024]]
             yield from self.backend.encode_batch_fast(chunk)
 
     def save(self, folder: Path) -> None:
@@ -141,6 +141,6 @@ def _closing(special_mask: list[int]) -> int:
     return count
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Replace lone surrogates, which no tokenizer takes."""
     return text.encode("utf-8", "replace").decode("utf-8")

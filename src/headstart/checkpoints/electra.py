@@ -1,0 +1,39 @@
+"""ELECTRA checkpoints: names of weights and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from headstart.checkpoints._family import BERT_KEYS, Family, bert_encoder
+
+
+@dataclass(frozen=True)
+class Electra(Family):
+    """ELECTRA (Clark et al. 2020): BERT whose embeddings may be narrower than its blocks."""
+
+    model_type: ClassVar = "electra"
+    architecture: ClassVar = "Electra"
+    modules: ClassVar = {
+        **bert_encoder("electra."),
+        "encoder.embeddings.project": ("electra.embeddings_project",),
+        "head.dense": ("classifier.dense",),
+        "head.output": ("classifier.out_proj",),
+    }
+    keys: ClassVar = {**BERT_KEYS, "embedding_width": "embedding_size"}
+    fixed: ClassVar = {"attention_probs_dropout_prob": 0.0}
+    head_activation: ClassVar = "gelu"
+    dropout_first: ClassVar = True
+
+    def config(self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int) -> dict:
+        """Write the arguments as config.json, where the embeddings' width always stands.
+
+        Raises:
+            CheckpointError: the family cannot express the encoder.
+        """
+        width = arguments.get("embedding_width") or arguments["width"]
+        return super().config({**arguments, "embedding_width": width}, labels, head_dropout, pad)
+
+
+PLUGIN = Electra

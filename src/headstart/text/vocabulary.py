@@ -1,0 +1,106 @@
+"""Train a WordPiece vocabulary on the person's own texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import tokenizers
+from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
+
+from headstart.core.errors import DataError, UsageError
+from headstart.text.tokenizer import CHARACTERS_PER_TOKEN, Tokenizer, clean
+
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+SMALLEST = 32
+
+
+def train(texts: Iterable[str], size: int, *, lowercase: bool = True, window: int) -> Tokenizer:
+    """Learn word pieces from texts; the same texts give the same vocabulary on any machine.
+
+    Text is normalised and split as BERT does it (Devlin et al. 2019): accents go with capitals, each punctuation
+    mark and each Chinese character is a word. Pieces are merged by how often they meet (Sennrich et al. 2016,
+    section 3.2) and applied longest first (Wu et al. 2016, section 4.1). The special tokens are numbers 0 to 4.
+
+    Args:
+        texts: what to learn from.
+        size: most tokens, special ones included; at least 32.
+        lowercase: whether capitals and accents are dropped.
+        window: most tokens of one text, special tokens included.
+
+    Raises:
+        DataError: the texts hold no characters.
+        UsageError: `size` is too small.
+
+    >>> tokenizer = train(["low lower lowest"] * 9, 64, window=8)
+    >>> tokenizer.backend.encode("lower Lowest").tokens
+    ['[CLS]', 'lower', 'lowest', '[SEP]']
+    """
+    if size < SMALLEST:
+        raise UsageError(f"a vocabulary of {size} tokens is too small; ask for at least {SMALLEST}.")
+    normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    limit = window * CHARACTERS_PER_TOKEN
+    words = [normalizer.normalize_str(clean(text[:limit])) for text in texts]
+    characters = _frequent(words, (size - len(SPECIAL)) // 2)
+    if not characters:
+        raise DataError("the texts hold no characters to learn a vocabulary from.")
+    # The trainer numbers single characters in the order of a hash map and breaks ties between merges by number.
+    # So it runs twice: once for the characters alone, and again with these numbered in their natural order.
+    alphabet = sorted(_learn(words, 0, characters, ()))
+    vocabulary = _learn(words, size, characters, (*SPECIAL, *alphabet))
+    return Tokenizer(_backend(vocabulary, normalizer), window, _settings(lowercase))
+
+
+def _frequent(texts: list[str], most: int) -> list[str]:
+    """List the most frequent characters other than white space; the lower code point goes first among equals."""
+    counts = np.zeros(0x110000, dtype=np.int64)
+    for start in range(0, len(texts), 4096):
+        codes = np.frombuffer("".join(texts[start : start + 4096]).encode("utf-32-le"), dtype=np.uint32)
+        counts += np.bincount(codes, minlength=len(counts))
+    order = np.argsort(-counts, kind="stable")
+    present = (chr(code) for code in order[: np.count_nonzero(counts)])
+    return [character for character in present if not character.isspace()][:most]
+
+
+def _learn(texts: list[str], size: int, characters: list[str], first: tuple[str, ...]) -> dict[str, int]:
+    """Learn pieces made of these characters, the pieces of `first` taking the first numbers."""
+    backend = tokenizers.Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=size,
+        min_frequency=2,
+        show_progress=False,
+        special_tokens=list(first),
+        initial_alphabet=characters,
+        limit_alphabet=len(characters),
+    )
+    backend.train_from_iterator(texts, trainer)
+    vocabulary: dict[str, int] = backend.get_vocab(with_added_tokens=False)
+    return vocabulary
+
+
+def _backend(vocabulary: dict[str, int], normalizer: normalizers.Normalizer) -> tokenizers.Tokenizer:
+    """Put BERT's tokenizer around a vocabulary."""
+    backend = tokenizers.Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    backend.normalizer = normalizer
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    backend.decoder = tokenizers.decoders.WordPiece()
+    backend.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[(token, vocabulary[token]) for token in ("[CLS]", "[SEP]")],
+    )
+    backend.add_special_tokens(list(SPECIAL))
+    return backend
+
+
+def _settings(lowercase: bool) -> dict[str, object]:
+    """Fill ``tokenizer_config.json`` as Hugging Face reads it."""
+    roles = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
+    return {
+        "tokenizer_class": "BertTokenizer",
+        "do_lower_case": lowercase,
+        "tokenize_chinese_chars": True,
+        "strip_accents": None,
+        **dict(zip(roles, SPECIAL, strict=True)),
+    }
