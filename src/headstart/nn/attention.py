@@ -1,16 +1,25 @@
 """Multi-head self-attention over a packed batch (Vaswani et al. 2017, section 3.2), no padding and no mask.
 
-Texts of equal length stand side by side in a batch, so each group is a dense ``(texts, heads, length, width)``
-block that the framework's attention kernel takes as it is.
+Texts of equal length stand side by side in a batch, so each group is a dense ``(texts, heads, length, width / heads)``
+view of the packed states that an attention kernel takes as it is. The groups write into one result, and their
+gradients into one gradient: nothing is copied apart or joined again.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from headstart.nn.packed import Batch
+
+Groups = tuple[tuple[int, int], ...]
+
+_forward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
+_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default
 
 
 class SelfAttention(nn.Module):
@@ -39,24 +48,88 @@ class SelfAttention(nn.Module):
         width = hidden.shape[-1]
         if first_only:
             query = F.linear(hidden[batch.starts], self.qkv.weight[:width], self.qkv.bias[:width])
-            key, value = F.linear(hidden, self.qkv.weight[width:], self.qkv.bias[width:]).chunk(2, dim=-1)
+            key_value = F.linear(hidden, self.qkv.weight[width:], self.qkv.bias[width:])
         else:
-            query, key, value = self.qkv(hidden).chunk(3, dim=-1)
-        attended = []
-        token = text = 0
-        for count, length in batch.groups:
-            span = slice(token, token + count * length)
-            asking = slice(text, text + count) if first_only else span
-            answer = F.scaled_dot_product_attention(
-                self._split(query[asking], count),
-                self._split(key[span], count),
-                self._split(value[span], count),
-            )
-            attended.append(answer.transpose(1, 2).reshape(-1, width))
-            token, text = span.stop, text + count
-        out: Tensor = self.output(torch.cat(attended))
+            query, key_value = None, self.qkv(hidden)
+        attend = _Attend.apply if hidden.device.type == "cpu" else attend_by_group
+        attended: Tensor = attend(query, key_value, batch.groups, self.heads)
+        out: Tensor = self.output(attended)
         return out
 
-    def _split(self, states: Tensor, count: int) -> Tensor:
-        """``(count * length, width)`` -> ``(count, heads, length, width / heads)``."""
-        return states.view(count, -1, self.heads, states.shape[-1] // self.heads).transpose(1, 2)
+
+def attend_by_group(query: Tensor | None, states: Tensor, groups: Groups, heads: int) -> Tensor:
+    """Attend group by group with the framework's public function: any device, and what the fast path is tested by.
+
+    Args:
+        query: ``(sequences, width)`` when first tokens alone ask; None when `states` holds the queries too.
+        states: keys and values ``(tokens, 2 * width)``, or queries, keys and values ``(tokens, 3 * width)``.
+        groups: see :class:`~headstart.nn.packed.Batch`.
+    """
+    answers = [F.scaled_dot_product_attention(q, k, v) for q, k, v in _inputs(query, states, groups, heads)]
+    return torch.cat([answer.transpose(1, 2).flatten(0, 1).flatten(1) for answer in answers])
+
+
+class _Attend(torch.autograd.Function):
+    """Softmax attention of every group, forward and backward, in place on slices of the packed tensors.
+
+    The kernels are the ones behind ``scaled_dot_product_attention`` on the CPU. Calling them directly saves the
+    joining of the groups' results and, backward, a full-sized zero tensor for each group.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor | None, states: Tensor, groups: Groups, heads: int) -> Tensor:
+        """Attend as :func:`attend_by_group` does."""
+        width = states.shape[-1] // (3 if query is None else 2)
+        out = states.new_empty(len(states if query is None else query), width)
+        sums = []
+        for qkv, (place,) in zip(
+            _inputs(query, states, groups, heads), _split(out, _asking(query, groups), heads, 1), strict=True
+        ):
+            answer, logsumexp = _forward(*qkv)
+            place.copy_(answer)
+            sums.append(logsumexp)
+        ctx.save_for_backward(query, states, out, *sums)
+        ctx.groups, ctx.heads = groups, heads
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, None, None]:
+        """Give the gradients of query and states; every slice is written once."""
+        query, states, out, *sums = ctx.saved_tensors
+        groups, heads = ctx.groups, ctx.heads
+        query_gradient = None if query is None else torch.empty_like(query)
+        states_gradient = torch.empty_like(states)
+        for qkv, places, (answer,), (given,), logsumexp in zip(
+            _inputs(query, states, groups, heads),
+            _inputs(query_gradient, states_gradient, groups, heads),
+            _split(out, _asking(query, groups), heads, 1),
+            _split(gradient.contiguous(), _asking(query, groups), heads, 1),
+            sums,
+            strict=True,
+        ):
+            for place, value in zip(places, _backward(given, *qkv, answer, logsumexp, 0.0, False), strict=True):
+                place.copy_(value)
+        return query_gradient, states_gradient, None, None
+
+
+def _inputs(query: Tensor | None, states: Tensor, groups: Groups, heads: int) -> Iterator[list[Tensor]]:
+    """Yield each group's query, key and value."""
+    if query is None:
+        yield from _split(states, groups, heads, 3)
+    else:
+        asking = _split(query, _asking(query, groups), heads, 1)
+        yield from ([*q, *kv] for q, kv in zip(asking, _split(states, groups, heads, 2), strict=True))
+
+
+def _asking(query: Tensor | None, groups: Groups) -> Groups:
+    """Groups of the tokens that ask: all of them, or one a text."""
+    return groups if query is None else tuple((count, 1) for count, _ in groups)
+
+
+def _split(states: Tensor, groups: Groups, heads: int, parts: int) -> Iterator[list[Tensor]]:
+    """Yield each group's `parts` side by side as views ``(texts, heads, length, width / heads)``."""
+    start = 0
+    for count, length in groups:
+        block = states[start : start + count * length].view(count, length, parts, heads, -1)
+        yield [part.transpose(1, 2) for part in block.unbind(2)]
+        start += count * length

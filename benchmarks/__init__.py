@@ -1,0 +1,1 @@
+"""One file per question, each leaving one JSON record in ``benchmarks/records``."""

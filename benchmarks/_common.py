@@ -1,0 +1,59 @@
+"""Where the real data lies, and how a benchmark leaves its record."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from headstart.core import device
+
+ROOT = Path(__file__).parent.parent
+RECORDS = Path(__file__).parent / "records"
+
+
+def data(name: str) -> tuple[list[str], list[str]]:
+    """Read one data set's texts and labels; end with a clear message where the data is not at hand."""
+    folder = Path(os.environ.get("HEADSTART_DATA", ROOT.parent / "shared" / "data"))
+    path = folder / f"{name}.parquet"
+    if not path.is_file():
+        sys.exit(f"no {path}: set HEADSTART_DATA to the folder with the data sets.")
+    import pyarrow.parquet
+
+    columns = pyarrow.parquet.read_table(path, columns=["text", "label"]).to_pydict()
+    return columns["text"], columns["label"]
+
+
+def record(name: str, result: dict[str, Any]) -> None:
+    """Write a benchmark's one JSON record, with the machine and the time beside the figures."""
+    RECORDS.mkdir(exist_ok=True)
+    made = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    text = json.dumps({"benchmark": name, "made": made, "machine": device.describe(), **result}, indent=1)
+    (RECORDS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def table(header: list[str], lines: list[list[str]]) -> str:
+    """Format a Markdown table, as the docs show it.
+
+    >>> print(table(["a", "b"], [["1", "2"]]))
+    | a | b |
+    |---|---|
+    | 1 | 2 |
+    """
+    return "\n".join(f"| {' | '.join(line)} |" for line in [header, *lines]).replace(
+        "\n", "\n|" + "---|" * len(header) + "\n", 1
+    )
+
+
+def show(name: str, text: str) -> None:
+    """Print a table and put it where README or docs hold its place, between two comments that name it."""
+    print(text)
+    begin, end = f"<!-- {name} -->", f"<!-- end {name} -->"
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        page = path.read_text(encoding="utf-8")
+        if begin in page and end in page:
+            before, rest = page.split(begin, 1)
+            path.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}", encoding="utf-8")

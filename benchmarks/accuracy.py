@@ -1,0 +1,47 @@
+"""How good are the defaults? Every contender on SST-2 (sentences) and TREC-6 (questions), three seeds each.
+
+SST-2 uses its own train, dev and test; TREC has no dev, so Headstart takes a tenth of train. No option is set and
+nothing was chosen by looking at test rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks._common import ROOT, data, record, show, table
+
+SETS: dict[str, dict[str, str]] = {
+    "sst2": {"train": "sst2_train", "validation": "sst2_dev", "test": "sst2_test"},
+    "trec": {"train": "trec_train", "test": "trec_test"},
+}
+
+
+def main() -> None:
+    """Run both comparisons (about an hour on 2 cores; an interrupted one goes on) and write the record."""
+    from headstart import compare
+
+    results: dict[str, list[dict[str, Any]]] = {}
+    for name, files in SETS.items():
+        given = {part: data(file) for part, file in files.items()}
+        found = compare(
+            given["train"],
+            validation=given.get("validation"),
+            test=given["test"],
+            sizes=("all",),
+            out=ROOT / "runs" / f"benchmark-{name}",
+        )
+        results[name] = found.leaderboard
+    record("accuracy", {"seeds": 3, "results": results})
+    lines = [
+        [
+            line["contender"],
+            *(
+                f"{100 * entry['score']:.1f} ({100 * entry['low']:.1f} to {100 * entry['high']:.1f})"
+                for entry in (
+                    next(e for e in results[name] if e["contender"] == line["contender"]) for name in SETS
+                )
+            ),
+        ]
+        for line in results["sst2"]
+    ]
+    show("accuracy", table(["test accuracy, %", *SETS], lines))
