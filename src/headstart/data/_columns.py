@@ -1,0 +1,111 @@
+"""Which column holds the text and which the label: told, known by name, or plain from the values."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+from headstart.core.errors import UsageError, did_you_mean
+
+TEXT_NAMES = {
+    *("text", "texts", "review", "reviewtext", "reviewbody", "sentence", "sentences", "content", "message", "tweet"),
+    *("tweettext", "comment", "commenttext", "body", "document", "utterance", "sms", "post", "query", "question"),
+    *("description", "abstract", "headline", "input", "article", "feedback", "verbatim", "string"),
+}
+LABEL_NAMES = {
+    *("label", "labels", "class", "category", "sentiment", "target", "rating", "stars", "topic", "intent", "tag"),
+    *("polarity", "score", "emotion", "output", "gold", "answer", "labeltext", "labelname", "y", "grade"),
+}
+
+
+def find(
+    name: str,
+    columns: Sequence[str],
+    sample: Sequence[dict[str, str]],
+    text: str | None,
+    label: str | None,
+    labelled: bool,
+) -> tuple[str, str | None]:
+    """Name the text column and the label column of a table.
+
+    Args:
+        name: of the table, for messages.
+        sample: its first rows, by which columns with unknown names are judged.
+        text, label: what the caller said, checked against the columns; None to find out.
+        labelled: whether a label column is wanted at all.
+
+    Raises:
+        UsageError: a column that is not there, or no single column that stands out.
+
+    >>> rows = [{"v1": "ham", "v2": "See you at the station tonight"}, {"v1": "spam", "v2": "You have won a holiday"}]
+    >>> find("sms.csv", ("v1", "v2"), rows * 2, None, None, labelled=True)
+    ('v2', 'v1')
+    """
+    for wanted, option in ((text, "--text"), (label, "--label")):
+        if wanted is not None and wanted not in columns:
+            raise UsageError(f"{name} has no column '{wanted}' ({option}); {did_you_mean(wanted, columns)}")
+    if labelled and len(columns) < 2:
+        raise UsageError(
+            f"{name} has a single column, '{columns[0]}', where a text and a label are needed; "
+            "is it split by commas, semicolons, tabs or bars?"
+        )
+    free = [column for column in columns if column not in (text, label)]
+    text = text or _named(free, "text", TEXT_NAMES)
+    free = [column for column in free if column != text]
+    if labelled:
+        label = label or _named(free, "label", LABEL_NAMES)
+        free = [column for column in free if column != label]
+    values = {column: [row[column] for row in sample] for column in free}
+    text = text or _only([column for column in free if _looks_like_text(values[column])], free)
+    free = [column for column in free if column != text]
+    if labelled:
+        label = label or _only([column for column in free if _looks_like_label(values[column])], free)
+    if text is None or (labelled and label is None):
+        raise UsageError(_question(name, columns, text, labelled))
+    return text, label if labelled else None
+
+
+def _named(columns: Sequence[str], best: str, known: set[str]) -> str | None:
+    """Find the one column with a well-known name; the very word wins over its relatives."""
+    plain = {column: "".join(filter(str.isalnum, column.casefold())) for column in columns}
+    for names in ({best}, known):
+        found = [column for column in columns if plain[column] in names]
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None
+
+
+def _only(fitting: list[str], free: list[str]) -> str | None:
+    """Take the one column that fits, or the one that is left."""
+    if len(fitting) == 1:
+        return fitting[0]
+    return free[0] if len(free) == 1 else None
+
+
+def _looks_like_text(values: list[str]) -> bool:
+    """Tell prose from codes: long, mostly different from row to row, mostly letters, of several words."""
+    filled = [value for value in values if value.strip()]
+    if not filled or len(set(filled)) * 2 < len(filled):
+        return False
+    letters = sum(sum(map(str.isalpha, value)) for value in filled)
+    return letters * 2 > sum(map(len, filled)) and sum(map(_is_prose, filled)) * 2 > len(filled)
+
+
+def _is_prose(value: str) -> bool:
+    # Scripts without spaces say in four characters what others say in three words.
+    ideographs = sum(unicodedata.east_asian_width(letter) == "W" for letter in value)
+    return len(value.split()) >= 3 or ideographs >= 4
+
+
+def _looks_like_label(values: list[str]) -> bool:
+    """Tell a label: a few values that come again and again."""
+    different = set(values) - {""}
+    return 2 <= len(different) <= max(2, min(100, len(values) // 4))
+
+
+def _question(name: str, columns: Sequence[str], text: str | None, labelled: bool) -> str:
+    listed = ", ".join(columns)
+    if text is not None:
+        return f"which column holds the label? {name} has columns {listed}: say --label NAME."
+    ask = "say --text NAME and --label NAME." if labelled else "say --text NAME."
+    return f"which column holds the text? {name} has columns {listed}: {ask}"

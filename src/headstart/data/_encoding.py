@@ -1,0 +1,130 @@
+"""Which encoding the bytes of a text file are in: said by its first bytes, UTF-8, or guessed with a warning."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from headstart.core.errors import DataError
+
+CHUNK = 1 << 20
+SAMPLE = 1 << 18
+# The commonest first: of encodings that explain the bytes equally well, the first is taken.
+USUAL = [
+    *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "koi8_r"),
+    *("gb18030", "big5", "cp932", "euc_jp", "cp949", "mac_roman"),
+]
+MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark is the beginning of this one
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+# First bytes of what people take for a table, and what to do about each.
+NO_TABLES = {
+    b"pk\x03\x04": "an Excel workbook or a zip archive: save the sheet as CSV, or unpack it",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook: save the sheet as CSV",
+    b"\x1f\x8b": "a gzip archive: unpack it first",
+    b"\x28\xb5\x2f\xfd": "a zstd archive: unpack it first",
+    b"%pdf": "a PDF document: export its table as CSV",
+    b"<!doctype html": "an HTML page: download the data itself",
+    b"<html": "an HTML page: download the data itself",
+    b"sqlite format 3": "an SQLite database: export the table as CSV",
+}
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What one pass over a text file tells: its encoding, its hash, and a warning or ''."""
+
+    encoding: str
+    sha256: str
+    warning: str = ""
+
+
+def survey(path: Path) -> Survey:
+    """Find the encoding and the SHA-256 of a text file, in constant memory.
+
+    UTF-8 is taken when most of what is not ASCII is valid UTF-8, so that a few damaged rows do not turn a whole
+    file into nonsense; those rows are then rejected one by one. Anything else is guessed, with a warning.
+
+    Raises:
+        DataError: the file is empty, a workbook, an archive, a web page or other binary data, or in no known
+            encoding.
+    """
+    with path.open("rb") as file:
+        head = file.read(4096)
+    _check_kind(path.name, head)
+    utf8, sha256 = _read_through(path)
+    encoding = next((name for mark, name in MARKS.items() if head.startswith(mark)), "") or _unmarked(head)
+    if not encoding and not utf8 and _controls(head) > 0.05:
+        raise DataError(f"{path.name} is no table but binary data; give CSV, TSV, JSON Lines or Parquet.")
+    encoding = encoding or ("utf-8" if utf8 else _guess(path))
+    if encoding.startswith("utf-8"):
+        return Survey(encoding, sha256)
+    return Survey(encoding, sha256, f"{path.name} is not UTF-8; it was read as {encoding}. Check its accents.")
+
+
+def open_text(path: Path, encoding: str) -> TextIO:
+    """Open a text with its line ends kept; bytes that do not fit become lone surrogates, which rows are checked for."""
+    errors = "surrogatepass" if encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
+    return path.open(encoding=encoding, errors=errors, newline="")
+
+
+def _check_kind(name: str, head: bytes) -> None:
+    start = head.removeprefix(codecs.BOM_UTF8).strip()
+    if not start:
+        raise DataError(f"{name} is empty; it should hold a line of column names and a row for each text.")
+    for mark, kind in NO_TABLES.items():
+        if start.lower().startswith(mark):
+            raise DataError(f"{name} is no table but {kind}.")
+
+
+def _read_through(path: Path) -> tuple[bool, str]:
+    """Tell whether all of a file is valid UTF-8, and its SHA-256."""
+    digest, decoder, valid = hashlib.sha256(), codecs.getincrementaldecoder("utf-8")(), True
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+            if valid:
+                try:
+                    decoder.decode(chunk, final=len(chunk) < CHUNK)
+                except UnicodeDecodeError:
+                    valid = False
+    return valid, digest.hexdigest()
+
+
+def _unmarked(head: bytes) -> str:
+    """Recognise UTF-16 without a mark: in most scripts every second byte of a comma or a letter is zero."""
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    if max(even, odd) > len(head) * 0.2 and min(even, odd) * 20 < max(even, odd):
+        return "utf-16-be" if even > odd else "utf-16-le"
+    return ""
+
+
+def _controls(head: bytes) -> float:
+    return sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head) / len(head)
+
+
+def _guess(path: Path) -> str:
+    """Guess the encoding of a file that is not UTF-8 throughout from its lines that are not ASCII."""
+    from charset_normalizer import from_bytes
+
+    sample = bytearray()
+    with path.open("rb") as file:
+        while len(sample) < SAMPLE and (line := file.readline(SAMPLE)):
+            if not line.isascii():
+                sample += line
+    text = sample.decode("utf-8", "surrogateescape")
+    damaged = sum("\udc80" <= letter <= "\udcff" for letter in text)
+    if sum(not letter.isascii() for letter in text) > 2 * damaged:
+        return "utf-8"
+    matches = enumerate(from_bytes(bytes(sample), cp_isolation=USUAL))
+    order = [(round(m.chaos, 2), -m.coherence, USUAL.index(m.encoding), m.encoding) for _, m in matches]
+    if not order:
+        raise DataError(f"the encoding of {path.name} is not known; save the file as UTF-8.")
+    return min(order)[-1]

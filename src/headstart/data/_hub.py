@@ -1,0 +1,74 @@
+"""Data sets on the Hugging Face hub: ``hf://datasets/owner/name[@revision][/path/in/repo]`` -> a file here."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+from headstart.core.errors import DataError, HeadstartError, UsageError, did_you_mean
+from headstart.data._files import SUFFIXES
+
+PREFIX = "hf://"
+ADDRESS = re.compile(r"hf://datasets/(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>[^/]+))?(?:/(?P<path>.+))?")
+SECONDS = 10
+
+
+def fetch(address: str) -> Path:
+    """Download one data file, or find it in the hub's cache, and return where it lies.
+
+    The hub is that of the environment variable ``HF_ENDPOINT``, by default huggingface.co. A slash inside a
+    revision is written ``%2F``.
+
+    Raises:
+        UsageError: an address of another form, or a data set with several data files and none named.
+        DataError: no such data set, revision or file, one that needs a login, or no answer from the hub.
+    """
+    match = ADDRESS.fullmatch(address)
+    if not match:
+        raise UsageError(
+            f"cannot read the address {address}: write hf://datasets/owner/name[@revision][/path/in/repo]."
+        )
+    repo, revision, path = match["repo"], match["revision"] and unquote(match["revision"]), match["path"]
+    from huggingface_hub import HfApi, errors
+
+    api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+    try:
+        files = [] if path else _files(api, repo, revision)
+        path = path or _choose(repo, files)
+        return Path(api.hf_hub_download(repo, path, repo_type="dataset", revision=revision, etag_timeout=SECONDS))
+    except HeadstartError:
+        raise
+    except errors.GatedRepoError as error:
+        raise DataError(f"data set {repo} needs its terms accepted on {api.endpoint}, then 'hf auth login'.") from error
+    except errors.RepositoryNotFoundError as error:
+        raise DataError(f"no data set {repo} on {api.endpoint}, or it is private: check the name.") from error
+    except errors.RevisionNotFoundError as error:
+        raise DataError(f"data set {repo} has no revision '{revision}': check it, or leave it out.") from error
+    except errors.LocalEntryNotFoundError as error:
+        raise DataError(_unreachable(api.endpoint)) from error
+    except errors.EntryNotFoundError as error:
+        known = _files(api, repo, revision)
+        raise DataError(f"data set {repo} has no file {path}; {did_you_mean(path or '', known)}") from error
+    except Exception as error:  # the class of a failed request depends on the version of huggingface_hub
+        raise DataError(f"{_unreachable(api.endpoint)} ({type(error).__name__}: {error})") from error
+
+
+def _unreachable(endpoint: str) -> str:
+    return f"no answer from {endpoint}: check the network, or download the file and give its path."
+
+
+def _files(api: object, repo: str, revision: str | None) -> list[str]:
+    found = api.dataset_info(repo, revision=revision, timeout=SECONDS)  # type: ignore[attr-defined]
+    return [file.rfilename for file in found.siblings or [] if file.rfilename.lower().endswith(SUFFIXES)]
+
+
+def _choose(repo: str, files: list[str]) -> str:
+    """Take the one data file of a repository, or ask which."""
+    if not files:
+        raise DataError(f"data set {repo} has no CSV, TSV, JSON Lines or Parquet file.")
+    if len(files) > 1:
+        listed = ", ".join(sorted(files)[:8]) + (", ..." if len(files) > 8 else "")
+        raise UsageError(f"which file of {repo}? It has {listed}: say hf://datasets/{repo}/{sorted(files)[0]}, say.")
+    return files[0]

@@ -1,0 +1,211 @@
+"""Which texts are copies of each other: equal ones, and nearly equal ones found by MinHash (Broder 1997).
+
+A text is the set of its *shingles*, all runs of `WIDTH` bytes of its UTF-8 form. Bytes need no idea of what a word
+is: a shingle covers about one short English word or two Chinese characters. Two texts are near copies when their
+shingle sets overlap by `THRESHOLD` or more (Jaccard). MinHash signatures, cut into bands, name the pairs worth
+looking at; every pair is then checked on the shingles themselves, so chance never makes a copy.
+
+Shapes: texts ``(n,)``, shingles ``(all shingles of a batch,)``, signatures ``(n, HASHES)``, pairs ``(pairs, 2)``.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+WIDTH = 5
+THRESHOLD = 0.8
+# 16 bands of 4 hashes: a pair that overlaps by 0.8 shares no band, and so is missed, once in 4,800 times.
+BANDS, DEPTH = 16, 4
+HASHES = BANDS * DEPTH
+# In shorter texts a single word decides: 'a good film' and 'no good film' must stay apart. They copy only when equal.
+SHORTEST = 40
+# Shingles hashed at once: 4 MB of them, which stays in the cache of the processor.
+BATCH = 1 << 20
+# In a bucket of many alike, each text is held against this many that follow it, not against all.
+NEIGHBOURS = 32
+# Pairs whose signatures agree on less than this are not checked further: four standard deviations below 0.8.
+HOPEFUL = 0.6
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Group numbers of texts: texts with equal numbers are copies. Near groups contain the exact ones."""
+
+    exact: dict[str, int]
+    near: dict[str, int]
+
+    def exact_groups(self, texts: Sequence[str]) -> np.ndarray:
+        """Give each text the number of its group of equal texts, int64 ``(n,)``."""
+        return np.fromiter((self.exact[text] for text in texts), np.int64, len(texts))
+
+    def near_groups(self, texts: Sequence[str]) -> np.ndarray:
+        """Give each text the number of its group of near copies, int64 ``(n,)``."""
+        return np.fromiter((self.near[text] for text in texts), np.int64, len(texts))
+
+
+def normalise(text: str) -> str:
+    """Fold what does not make a text another one: letter case, white space, compatible Unicode forms.
+
+    >>> normalise("  Ｆｉｎｅ\\n  DAY ") == normalise("fine day")
+    True
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    return " ".join(text.casefold().split())
+
+
+def copies(texts: Iterable[str]) -> Copies:
+    """Find the copies among texts, whatever their order.
+
+    The last answer is kept, so that splitting and auditing the same texts costs one search. Texts must be valid
+    Unicode (no lone surrogates), as `headstart.data.read` makes sure.
+
+    >>> long = "the quick brown fox jumps over the lazy dog and runs away from the very angry bear"
+    >>> found = copies([long, long + "!", long.upper(), "another text"])
+    >>> found.near[long] == found.near[long + "!"] != found.near["another text"]
+    True
+    """
+    return _copies(frozenset(texts))
+
+
+@lru_cache(maxsize=1)
+def _copies(texts: frozenset[str]) -> Copies:
+    ordered = sorted(texts)  # a set has no order of its own; results must not depend on the one it happens to have
+    numbers: dict[str, int] = {}
+    exact = {text: numbers.setdefault(normalise(text), len(numbers)) for text in ordered}
+    groups = near_groups(list(numbers))
+    return Copies(exact, {text: int(groups[number]) for text, number in exact.items()})
+
+
+def near_groups(texts: Sequence[str]) -> np.ndarray:
+    """Number the groups of near copies among different normalised texts, int64 ``(n,)``."""
+    groups = np.arange(len(texts))
+    encoded = [text.encode() for text in texts]
+    long = np.array([i for i, text in enumerate(encoded) if len(text) >= SHORTEST], dtype=np.int64)
+    if len(long) < 2:
+        return groups
+    chosen = [encoded[i] for i in long]
+    signatures = _signatures(chosen)
+    near = np.arange(len(long))
+    links = np.empty((0, 2), np.int64)
+    for band in range(BANDS):
+        pairs = _bucket_pairs(signatures[:, band * DEPTH : (band + 1) * DEPTH])
+        pairs = pairs[near[pairs[:, 0]] != near[pairs[:, 1]]]
+        pairs = pairs[_agreement(signatures, pairs) >= HOPEFUL]
+        links = np.concatenate([links, _checked(chosen, pairs, near)])
+        near = _components(len(long), links)
+    first = np.full(near.max() + 1, -1)
+    first[near[::-1]] = long[::-1]  # a group is named by its first text, which leaves the numbers of short ones alone
+    groups[long] = first[near]
+    return groups
+
+
+def jaccard(one: np.ndarray, other: np.ndarray) -> float:
+    """Share two sets of shingles, each sorted and without repeats: size of intersection over size of union."""
+    common = len(one) + len(other) - len(np.union1d(one, other))
+    return common / (len(one) + len(other) - common)
+
+
+def shingles(text: bytes) -> np.ndarray:
+    """List the runs of `WIDTH` bytes of a text, each packed into one number, uint64 ``(len(text) - WIDTH + 1,)``."""
+    codes = np.frombuffer(text, np.uint8).astype(np.uint64)
+    packed = np.zeros(len(codes) - WIDTH + 1, np.uint64)
+    for offset in range(WIDTH):
+        packed = (packed << np.uint64(8)) | codes[offset : offset + len(packed)]
+    return packed
+
+
+def _signatures(texts: list[bytes]) -> np.ndarray:
+    """Compute the MinHash signatures of texts of at least `WIDTH` bytes, uint32 ``(n, HASHES)``."""
+    signatures = np.empty((len(texts), HASHES), np.uint32)
+    factors = np.random.default_rng(20240229).integers(0, 2**32, HASHES, dtype=np.uint32) | np.uint32(1)
+    start = 0
+    while start < len(texts):
+        stop, size = start, 0
+        while stop < len(texts) and (stop == start or size + len(texts[stop]) <= BATCH):
+            size += len(texts[stop])
+            stop += 1
+        signatures[start:stop] = _batch_signatures(texts[start:stop], factors)
+        start = stop
+    return signatures
+
+
+def _batch_signatures(texts: list[bytes], factors: np.ndarray) -> np.ndarray:
+    lengths = np.array([len(text) for text in texts])
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    hashes = _scramble(shingles(b"".join(texts)))
+    # Shingles that run over the end of a text belong to none: the highest value never becomes a minimum.
+    beyond = (starts[1:, None] - np.arange(1, WIDTH)).ravel()
+    products = np.empty_like(hashes)
+    found = np.empty((len(texts), len(factors)), np.uint32)
+    for column, factor in enumerate(factors):
+        np.multiply(hashes, factor, out=products)
+        products[beyond] = np.iinfo(np.uint32).max
+        found[:, column] = np.minimum.reduceat(products, starts)
+    return found
+
+
+def _scramble(values: np.ndarray) -> np.ndarray:
+    """Spread packed bytes over 32 bits (the finaliser of splitmix64); changes `values` in place."""
+    values *= np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        values ^= values >> np.uint64(shift)
+        values *= np.uint64(factor)
+    return (values >> np.uint64(32)).astype(np.uint32)
+
+
+def _bucket_pairs(band: np.ndarray) -> np.ndarray:
+    """Pair the texts whose signatures are equal in a band uint32 ``(n, DEPTH)``; int64 ``(pairs, 2)``."""
+    keys = np.zeros(len(band), np.uint64)
+    for column in band.T:
+        keys = keys * np.uint64(0x9E3779B97F4A7C15) + column
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    found = []
+    for step in range(1, min(NEIGHBOURS, len(order) - 1) + 1):
+        equal = np.flatnonzero(keys[step:] == keys[:-step])
+        if not len(equal):
+            break
+        found.append(np.stack([order[equal], order[equal + step]], axis=1))
+    return np.concatenate(found) if found else np.empty((0, 2), np.int64)
+
+
+def _agreement(signatures: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Estimate the overlap of each pair from the signatures, float64 ``(pairs,)``."""
+    shares = np.empty(len(pairs))
+    for start in range(0, len(pairs), 1 << 16):
+        part = pairs[start : start + (1 << 16)]
+        shares[start : start + len(part)] = (signatures[part[:, 0]] == signatures[part[:, 1]]).mean(axis=1)
+    return shares
+
+
+def _checked(texts: list[bytes], pairs: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """Keep the pairs that truly overlap by `THRESHOLD`; skip those that an earlier pair already joins."""
+    sets = lru_cache(maxsize=4096)(lambda i: np.unique(shingles(texts[i])))
+    parent: dict[int, int] = {}
+
+    def root(group: int) -> int:
+        while parent.get(group, group) != group:
+            group = parent[group]
+        return group
+
+    kept = []
+    for one, other in pairs.tolist():
+        left, right = root(int(near[one])), root(int(near[other]))
+        if left != right and jaccard(sets(one), sets(other)) >= THRESHOLD:
+            parent[max(left, right)] = min(left, right)
+            kept.append((one, other))
+    return np.array(kept, np.int64).reshape(-1, 2)
+
+
+def _components(count: int, links: np.ndarray) -> np.ndarray:
+    weights = np.ones(len(links), np.int8)
+    graph = coo_matrix((weights, (links[:, 0], links[:, 1])), shape=(count, count))
+    return connected_components(graph, directed=False)[1]

@@ -1,0 +1,204 @@
+"""Look at the data before anything is trained on it: copies, leakage, contradictions, imbalance.
+
+Every check gives a finding, a 'fine' one where nothing is wrong, so that a reader sees what was looked at.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from headstart.core.records import Audit, Finding, Rows, Splits
+from headstart.data._near import copies
+
+EXAMPLES, EXAMPLE_ROWS = 5, 6
+UNEVEN, VERY_UNEVEN = 3, 10
+FEW = 10
+
+
+def audit(splits: Splits) -> Audit:
+    """Check a division for what makes its scores look better, or be less certain, than they are.
+
+    Copies are found as in :func:`headstart.data.split.split`, whose search is used again. Exact copies are equal up
+    to letter case and white space.
+
+    >>> train = Rows(("a", "b", "c"), ("fine film", "Fine  film", "poor film"), ("pos", "neg", "neg"))
+    >>> found = audit(Splits(train, train.take([2]), train.take([0]), frozenset("a"), ""))
+    >>> [finding.kind for finding in found.findings if finding.severity == "warning"]
+    ['leakage', 'conflicts']
+    """
+    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    found = copies(text for part in parts.values() for text in part.inputs)
+    labels = {name: dict(Counter(part.targets)) for name, part in parts.items()}
+    findings = (
+        _duplicates(parts, found.exact),
+        _near_duplicates(parts, found.exact, found.near),
+        _leakage(splits, found.exact, found.near),
+        _conflicts(parts, found.exact),
+        _imbalance(labels["train"]),
+        _unseen(labels),
+        _small_classes(labels["train"]),
+    )
+    return Audit({name: len(part) for name, part in parts.items()}, labels, findings)
+
+
+def _duplicates(parts: Mapping[str, Rows], exact: Mapping[str, int]) -> Finding:
+    """Count the rows that repeat the text of an earlier row of their split."""
+    total = _total(parts)
+    repeats = {name: _repeats(part, exact) for name, part in parts.items()}
+    count = sum(repeats.values())
+    if not count:
+        return _fine("duplicates", "No text stands twice in the same split.")
+    sentence = (
+        f"{_of(count, total)} repeat a text that stands before them in the same split ({_each(repeats)}): "
+        "they count more than once in training and in the scores."
+    )
+    return Finding("duplicates", "note", count, count / total, sentence, _examples(parts, exact))
+
+
+def _near_duplicates(parts: Mapping[str, Rows], exact: Mapping[str, int], near: Mapping[str, int]) -> Finding:
+    total = _total(parts)
+    repeats = {name: _repeats(part, near) - _repeats(part, exact) for name, part in parts.items()}
+    count = sum(repeats.values())
+    if not count:
+        return _fine("near-duplicates", "No text is nearly the same as another of its split.")
+    sentence = (
+        f"Another {_of(count, total)} are nearly the same as a different text of their split ({_each(repeats)}), "
+        "such as retweets or filled-in templates: the data holds less variety than its size says."
+    )
+    return Finding("near-duplicates", "note", count, count / total, sentence, _examples(parts, near, different=exact))
+
+
+def _leakage(splits: Splits, exact: Mapping[str, int], near: Mapping[str, int]) -> Finding:
+    """Name the test rows of which a copy stands in train or validation."""
+    count, total = len(splits.leaked), len(splits.test)
+    if not count:
+        return _fine("leakage", "No test text stands, exactly or nearly, in train or validation.")
+    seen = {exact[text] for part in (splits.train, splits.validation) for text in part.inputs}
+    pairs = list(zip(splits.test.ids, splits.test.inputs, strict=True))
+    equal = sum(name in splits.leaked and exact[text] in seen for name, text in pairs)
+    holders: dict[int, str] = {}
+    for part in (splits.train, splits.validation):
+        for name, text in zip(part.ids, part.inputs, strict=True):
+            holders.setdefault(near[text], name)
+    examples = [(name, holders[near[text]]) for name, text in pairs if name in splits.leaked][:EXAMPLES]
+    sentence = (
+        f"{_of(count, total)} of the test set stand in train or validation as well, {equal:,} exactly and "
+        f"{count - equal:,} nearly: a model can know them by heart. Scores are also given without them."
+    )
+    return Finding("leakage", "warning", count, count / total, sentence, tuple(examples))
+
+
+def _conflicts(parts: Mapping[str, Rows], exact: Mapping[str, int]) -> Finding:
+    """Find equal texts that have different labels, anywhere in the data."""
+    labels: dict[int, set[str]] = {}
+    for part in parts.values():
+        for text, label in zip(part.inputs, part.targets, strict=True):
+            labels.setdefault(exact[text], set()).add(label)
+    torn = {group: group for group, different in labels.items() if len(different) > 1}
+    if not torn:
+        return _fine("conflicts", "No text has two different labels.")
+    rows = [
+        (exact[text], name)
+        for part in parts.values()
+        for name, text in zip(part.ids, part.inputs, strict=True)
+        if exact[text] in torn
+    ]
+    total = _total(parts)
+    sentence = (
+        f"{_counted(len(torn), 'text stands', 'texts stand')} in the data with different labels ({_of(len(rows), total)}): "
+        "no model can be right on all of them. Look at a few: are the classes clear?"
+    )
+    return Finding("conflicts", "warning", len(rows), len(rows) / total, sentence, _grouped(rows))
+
+
+def _imbalance(labels: Mapping[str, int]) -> Finding:
+    most, least = max(labels, key=lambda name: labels[name]), min(labels, key=lambda name: labels[name])
+    ratio = labels[most] / labels[least]
+    count, total = labels[most], sum(labels.values())
+    said = f"'{most}' has {ratio:.1f} times the training rows of '{least}' ({labels[most]:,} and {labels[least]:,})"
+    if ratio <= UNEVEN:
+        return Finding("imbalance", "fine", count, count / total, f"The classes are of like size: {said}.")
+    sentence = (
+        f"The classes are uneven: {said}. Always answering '{most}' is right on {count / total:.0%} of such rows, so "
+        "read macro-F1 beside accuracy."
+    )
+    return Finding("imbalance", "warning" if ratio > VERY_UNEVEN else "note", count, count / total, sentence)
+
+
+def _unseen(labels: Mapping[str, Mapping[str, int]]) -> Finding:
+    """Find labels that models are asked for but were never shown."""
+    unseen = {
+        label: labels["validation"].get(label, 0) + labels["test"].get(label, 0)
+        for label in sorted({*labels["validation"], *labels["test"]} - labels["train"].keys())
+    }
+    if not unseen:
+        return _fine("unseen-labels", "Every label of validation and test also stands in train.")
+    count, total = sum(unseen.values()), sum(labels["validation"].values()) + sum(labels["test"].values())
+    names = ", ".join(f"'{label}'" for label in list(unseen)[:EXAMPLES]) + (", ..." if len(unseen) > EXAMPLES else "")
+    sentence = (
+        f"{_of(count, total)} of validation and test have a label that train does not have ({names}): every model is "
+        "wrong on all of them. Are the labels spelt alike in all files?"
+    )
+    return Finding("unseen-labels", "warning", count, count / total, sentence)
+
+
+def _small_classes(labels: Mapping[str, int]) -> Finding:
+    small = {label: count for label, count in sorted(labels.items(), key=lambda item: item[1]) if count < FEW}
+    if not small:
+        return _fine("small-classes", f"Every class has at least {FEW} training rows.")
+    named = ", ".join(f"'{label}' {count}" for label, count in list(small.items())[:EXAMPLES])
+    sentence = (
+        f"{_counted(len(small), 'class has', 'classes have')} fewer than {FEW} training rows ({named}"
+        f"{', ...' if len(small) > EXAMPLES else ''}): what is said about them is chance."
+    )
+    count, total = sum(small.values()), sum(labels.values())
+    return Finding("small-classes", "note", count, count / total, sentence)
+
+
+def _fine(kind: str, sentence: str) -> Finding:
+    return Finding(kind, "fine", 0, 0.0, sentence)
+
+
+def _repeats(part: Rows, groups: Mapping[str, int]) -> int:
+    return len(part) - len({groups[text] for text in part.inputs})
+
+
+def _examples(
+    parts: Mapping[str, Rows], groups: Mapping[str, int], different: Mapping[str, int] | None = None
+) -> tuple[tuple[str, ...], ...]:
+    """Show a few groups of row ids, each of one split; with `different`, only one row for each value of it."""
+    rows = []
+    for split, part in parts.items():
+        kept: set[tuple[int, int]] = set()
+        for name, text in zip(part.ids, part.inputs, strict=True):
+            key = (groups[text], different[text]) if different else (groups[text], len(kept))
+            if key not in kept:
+                kept.add(key)
+                rows.append(((split, groups[text]), name))
+    return _grouped(rows)
+
+
+def _grouped(rows: Iterable[tuple[object, str]]) -> tuple[tuple[str, ...], ...]:
+    """Gather names by key and keep the first few groups of two or more."""
+    groups: dict[object, list[str]] = {}
+    for key, name in rows:
+        groups.setdefault(key, []).append(name)
+    several = [tuple(names[:EXAMPLE_ROWS]) for names in groups.values() if len(names) > 1]
+    return tuple(several[:EXAMPLES])
+
+
+def _total(parts: Mapping[str, Rows]) -> int:
+    return sum(map(len, parts.values()))
+
+
+def _of(count: int, total: int) -> str:
+    return f"{count:,} of {total:,} rows ({count / total:.1%})"
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def _each(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)

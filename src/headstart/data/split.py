@@ -1,0 +1,181 @@
+"""Divide rows into train, validation and test so that no copy of a test text can be learned by heart.
+
+Rows are handed out in groups of near copies, class by class, with the shares counted in rows. scikit-learn's
+splitters do one or the other: stratified by row, or by group at a cost that grows with groups times folds; and none
+of them works down to two rows a class.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from headstart.core.errors import DataError, UsageError
+from headstart.core.records import Rows, Splits
+from headstart.core.seed import generator
+from headstart.data._near import copies
+
+TEST_SHARE = 0.2
+VALIDATION_SHARE = 0.1
+# Ten rows cannot choose between models: small data gives validation up to twice its share to come to this many.
+VALIDATION_ROWS = 50
+
+
+def split(rows: Rows, *, test: Rows | None = None, validation: Rows | None = None, seed: int = 0) -> Splits:
+    """Divide labelled rows 70/10/20, stratified by label, near copies kept on one side, every class in train.
+
+    A test or validation set of one's own is used as it is; `leaked` then names its test rows of which a copy, exact
+    or near, stands in train or validation.
+
+    Args:
+        rows: what is divided; its `inputs` are texts.
+        seed: the same rows and seed give the same division.
+
+    Raises:
+        DataError: rows without labels, of one class, or with too few different texts to set any apart.
+
+    >>> rows = Rows(tuple("abcdefghij"), tuple(f"text number {i}" for i in range(10)), ("yes", "no") * 5)
+    >>> parts = split(rows)
+    >>> len(parts.train), len(parts.validation), len(parts.test)
+    (6, 2, 2)
+    """
+    for name, part in (("data", rows), ("validation set", validation), ("test set", test)):
+        if part is not None and not (len(part) and part.targets):
+            raise DataError(f"the {name} has no labelled rows; each row needs a text and a label.")
+    if len(set(rows.targets)) < 2:
+        raise DataError(f"all {len(rows)} rows have the label '{rows.targets[0]}'; two classes are the least.")
+    brought = [part for part in (test, validation) if part is not None]
+    found = copies(text for part in (rows, *brought) for text in part.inputs)
+    wanted = {}
+    if test is None:
+        wanted["test"] = TEST_SHARE * len(rows)
+    if validation is None:
+        wanted["validation"] = min(max(VALIDATION_SHARE * len(rows), VALIDATION_ROWS), TEST_SHARE * len(rows))
+    sizes = {name: max(1, round(size)) for name, size in wanted.items()}
+    places = _divide(rows.targets, found.near_groups(rows.inputs), sizes, seed)
+    train = rows.take(places["train"])
+    validation = rows.take(places["validation"]) if validation is None else _apart(validation, rows, "validation")
+    test = rows.take(places["test"]) if test is None else _apart(test, rows, "test")
+    seen = {found.near[text] for part in (train, validation) for text in part.inputs}
+    leaked = frozenset(name for name, text in zip(test.ids, test.inputs, strict=True) if found.near[text] in seen)
+    return Splits(train, validation, test, leaked, _hash(train, validation, test))
+
+
+def nested(train: Rows, sizes: Iterable[int], seed: int = 0) -> dict[int, Rows]:
+    """Choose subsets for a learning curve, each a part of the next, stratified, every class in each where it can be.
+
+    Args:
+        sizes: rows wanted; a size beyond the training rows means all of them.
+
+    Raises:
+        UsageError: a size below 1.
+
+    >>> rows = Rows(tuple("abcdef"), ("x",) * 6, ("yes", "no") * 3)
+    >>> small, large = nested(rows, [2, 4]).values()
+    >>> set(small.ids) < set(large.ids), sorted(small.targets)
+    (True, ['no', 'yes'])
+    """
+    random = generator(seed, "nested")
+    labels = np.array(train.targets, dtype=object)
+    counts = Counter(train.targets)
+    place = np.empty(len(train))
+    for number, label in enumerate(sorted(counts, key=lambda name: (-counts[name], name))):
+        own = random.permutation(np.flatnonzero(labels == label))
+        place[own] = (np.arange(len(own)) + 0.5) / len(own)
+        place[own[0]] = number - len(counts)  # before all others: one row of each class, the large classes first
+    order = np.argsort(place, kind="stable")
+    subsets = {}
+    for size in sizes:
+        if size < 1:
+            raise UsageError(f"a size of {size} training rows makes no sense; give sizes of at least 1.")
+        subsets[size] = train.take(np.sort(order[:size]))
+    return subsets
+
+
+def _divide(labels: Sequence[str], groups: np.ndarray, sizes: dict[str, int], seed: int) -> dict[str, np.ndarray]:
+    """Hand out groups of rows to parts of about these sizes; the rest is 'train'. Positions are sorted."""
+    random = generator(seed, "split")
+    members: dict[int, list[int]] = {}
+    for position in random.permutation(len(labels)).tolist():
+        members.setdefault(int(groups[position]), []).append(position)
+    pool: dict[str, list[list[int]]] = {}
+    for rows in _not_reserved(labels, list(members.values())):
+        pool.setdefault(_majority([labels[row] for row in rows]), []).append(rows)
+    counts = Counter(labels)
+    parts: dict[str, np.ndarray] = {}
+    for name, size in sizes.items():
+        part: list[int] = []
+        for label, quota in _quotas(size, counts, pool).items():
+            part += _take(pool[label], quota)
+        if not part and any(pool.values()):
+            part = min((rows for own in pool.values() for rows in own), key=len)
+            pool[_majority([labels[row] for row in part])].remove(part)
+        if not part:
+            raise DataError(
+                f"the {len(labels)} rows hold only {len(members)} texts that are no copies of each other: too few to "
+                "set some apart for validation and test. Add rows."
+            )
+        parts[name] = np.sort(part)
+    given = np.concatenate([*parts.values(), np.empty(0, np.int64)])
+    return {"train": np.setdiff1d(np.arange(len(labels)), given), **parts}
+
+
+def _not_reserved(labels: Sequence[str], members: list[list[int]]) -> list[list[int]]:
+    """Set aside a group for each class, the rarest first, so that all stand in train; return the others."""
+    reserved: set[int] = set()
+    covered: set[str] = set()
+    holders: dict[str, int] = {}
+    for number, rows in enumerate(members):
+        for row in rows:
+            holders.setdefault(labels[row], number)
+    for label, _ in sorted(Counter(labels).items(), key=lambda item: (item[1], item[0])):
+        if label not in covered:
+            reserved.add(holders[label])
+            covered.update(labels[row] for row in members[holders[label]])
+    return [rows for number, rows in enumerate(members) if number not in reserved]
+
+
+def _quotas(size: int, counts: Counter[str], pool: dict[str, list[list[int]]]) -> dict[str, int]:
+    """Share out a number of rows among the classes in proportion, the largest remainders first."""
+    free = {label: sum(map(len, groups)) for label, groups in sorted(pool.items())}
+    exact = {label: size * counts[label] / counts.total() for label in free}
+    quotas = {label: min(int(exact[label]), free[label]) for label in free}
+    for label in sorted(free, key=lambda name: int(exact[name]) - exact[name]):
+        if sum(quotas.values()) < size and quotas[label] < free[label]:
+            quotas[label] += 1
+    return quotas
+
+
+def _take(groups: list[list[int]], quota: int) -> list[int]:
+    """Take groups out of a list while they fit; a group larger than what is left of the quota stays."""
+    taken: list[int] = []
+    left = []
+    for rows in groups:
+        if len(rows) <= quota - len(taken):
+            taken += rows
+        else:
+            left.append(rows)
+    groups[:] = left
+    return taken
+
+
+def _majority(labels: list[str]) -> str:
+    counts = Counter(labels)
+    return min(counts, key=lambda label: (-counts[label], label))
+
+
+def _apart(part: Rows, rows: Rows, name: str) -> Rows:
+    """Tell the rows of two sources apart where they have the same ids, as two DataFrames do."""
+    if set(part.ids).isdisjoint(rows.ids):
+        return part
+    return Rows(tuple(f"{name}:{old}" for old in part.ids), part.inputs, part.targets)
+
+
+def _hash(*parts: Rows) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(repr((part.ids, part.inputs, part.targets)).encode())
+    return digest.hexdigest()
