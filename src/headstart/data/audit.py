@@ -49,9 +49,10 @@ def _duplicates(parts: Mapping[str, Rows], exact: Mapping[str, int]) -> Finding:
     count = sum(repeats.values())
     if not count:
         return _fine("duplicates", "No text stands twice in the same split.")
+    literal = sum(len(part) - len(set(part.inputs)) for part in parts.values())
     sentence = (
-        f"{_of(count, total)} repeat a text that stands before them in the same split ({_each(repeats)}): "
-        "they count more than once in training and in the scores."
+        f"{_of(count, total)} repeat a text that stands before them in the same split ({_each(repeats)}), "
+        f"{literal:,} of them letter for letter: such texts weigh more in training and in the scores."
     )
     return Finding("duplicates", "note", count, count / total, sentence, _examples(parts, exact))
 
@@ -64,7 +65,7 @@ def _near_duplicates(parts: Mapping[str, Rows], exact: Mapping[str, int], near: 
         return _fine("near-duplicates", "No text is nearly the same as another of its split.")
     sentence = (
         f"Another {_of(count, total)} are nearly the same as a different text of their split ({_each(repeats)}), "
-        "such as retweets or filled-in templates: the data holds less variety than its size says."
+        "like forwarded messages or filled-in forms: the data holds less variety than its size says."
     )
     return Finding("near-duplicates", "note", count, count / total, sentence, _examples(parts, near, different=exact))
 
@@ -95,33 +96,34 @@ def _conflicts(parts: Mapping[str, Rows], exact: Mapping[str, int]) -> Finding:
     for part in parts.values():
         for text, label in zip(part.inputs, part.targets, strict=True):
             labels.setdefault(exact[text], set()).add(label)
-    torn = {group: group for group, different in labels.items() if len(different) > 1}
+    torn = {group for group, different in labels.items() if len(different) > 1}
     if not torn:
         return _fine("conflicts", "No text has two different labels.")
     rows = [
-        (exact[text], name)
+        (exact[text], label, name)
         for part in parts.values()
-        for name, text in zip(part.ids, part.inputs, strict=True)
+        for name, text, label in zip(part.ids, part.inputs, part.targets, strict=True)
         if exact[text] in torn
     ]
-    total = _total(parts)
+    one_each = {(group, label): (group, name) for group, label, name in reversed(rows)}
+    count, total = len(rows), _total(parts)
     sentence = (
-        f"{_counted(len(torn), 'text stands', 'texts stand')} in the data with different labels ({_of(len(rows), total)}): "
-        "no model can be right on all of them. Look at a few: are the classes clear?"
+        f"{_counted(len(torn), 'text stands', 'texts stand')} in the data with different labels, "
+        f"{_of(count, total)}: no model can be right on all of them. Look at a few: are the classes clear?"
     )
-    return Finding("conflicts", "warning", len(rows), len(rows) / total, sentence, _grouped(rows))
+    return Finding("conflicts", "warning", count, count / total, sentence, _grouped(reversed(one_each.values())))
 
 
 def _imbalance(labels: Mapping[str, int]) -> Finding:
-    most, least = max(labels, key=lambda name: labels[name]), min(labels, key=lambda name: labels[name])
+    least, *_, most = sorted(labels, key=lambda name: (labels[name], name))
     ratio = labels[most] / labels[least]
     count, total = labels[most], sum(labels.values())
-    said = f"'{most}' has {ratio:.1f} times the training rows of '{least}' ({labels[most]:,} and {labels[least]:,})"
+    said = f"the largest, '{most}', has {ratio:.1f} times the training rows of the smallest, '{least}'"
     if ratio <= UNEVEN:
         return Finding("imbalance", "fine", count, count / total, f"The classes are of like size: {said}.")
     sentence = (
-        f"The classes are uneven: {said}. Always answering '{most}' is right on {count / total:.0%} of such rows, so "
-        "read macro-F1 beside accuracy."
+        f"The classes are uneven: {said} ({count:,} and {labels[least]:,}). Always answering '{most}' would be right "
+        f"in {count / total:.0%} of cases, so read macro-F1 beside accuracy."
     )
     return Finding("imbalance", "warning" if ratio > VERY_UNEVEN else "note", count, count / total, sentence)
 

@@ -97,12 +97,13 @@ def nested(train: Rows, sizes: Iterable[int], seed: int = 0) -> dict[int, Rows]:
 
 def _divide(labels: Sequence[str], groups: np.ndarray, sizes: dict[str, int], seed: int) -> dict[str, np.ndarray]:
     """Hand out groups of rows to parts of about these sizes; the rest is 'train'. Positions are sorted."""
-    random = generator(seed, "split")
-    members: dict[int, list[int]] = {}
-    for position in random.permutation(len(labels)).tolist():
-        members.setdefault(int(groups[position]), []).append(position)
+    _, group_of_row = np.unique(groups, return_inverse=True)
+    members: list[list[int]] = [[] for _ in range(int(group_of_row.max()) + 1)]
+    for row, group in enumerate(group_of_row.tolist()):
+        members[group].append(row)
+    generator(seed, "split").shuffle(members)
     pool: dict[str, list[list[int]]] = {}
-    for rows in _not_reserved(labels, list(members.values())):
+    for rows in _not_reserved(labels, members):
         pool.setdefault(_majority([labels[row] for row in rows]), []).append(rows)
     counts = Counter(labels)
     parts: dict[str, np.ndarray] = {}
@@ -150,15 +151,19 @@ def _quotas(size: int, counts: Counter[str], pool: dict[str, list[list[int]]]) -
 
 
 def _take(groups: list[list[int]], quota: int) -> list[int]:
-    """Take groups out of a list while they fit; a group larger than what is left of the quota stays."""
+    """Take groups out of a list until their rows fill a quota; what does not fit stays for training.
+
+    Large groups come last: a test set of a few texts, each many times over, says little.
+    """
     taken: list[int] = []
-    left = []
-    for rows in groups:
-        if len(rows) <= quota - len(taken):
-            taken += rows
-        else:
-            left.append(rows)
-    groups[:] = left
+    for limit in (max(1, quota // 10), quota):
+        left = []
+        for rows in groups:
+            if len(rows) <= min(limit, quota - len(taken)):
+                taken += rows
+            else:
+                left.append(rows)
+        groups[:] = left
     return taken
 
 

