@@ -107,9 +107,11 @@ def duration(seconds: float) -> str:
 def milliseconds(value: float) -> str:
     """Write a latency given in milliseconds.
 
-    >>> milliseconds(0.034), milliseconds(3.21), milliseconds(14.4), milliseconds(1234)
-    ('0.03 ms', '3.2 ms', '14 ms', '1.2 s')
+    >>> milliseconds(0.001), milliseconds(0.034), milliseconds(3.21), milliseconds(14.4), milliseconds(1234)
+    ('< 0.01 ms', '0.03 ms', '3.2 ms', '14 ms', '1.2 s')
     """
+    if value < 0.005:
+        return "< 0.01 ms"
     if value < 0.095:
         return f"{value:.2f} ms"
     if value < 9.95:

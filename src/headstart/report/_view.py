@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
 
-from headstart.core.records import Equivalent, Record, Result, Standing
-from headstart.report import plots, wording
+from headstart.core.records import Equivalent, Result, Standing
 from headstart.report import _format as write
-from headstart.report._mistakes import Confusion, confusions, examples
+from headstart.report import plots, wording
+from headstart.report._evidence import confusion, findings, labels, provenance, trial
+from headstart.report._mistakes import confusions, examples
 
 MOST_REJECTED = 500
 GLYPHS = ("●", "■", "◆", "▲", "▼", "✚", "✖", "⬟")
@@ -28,17 +29,17 @@ def view(result: Result) -> dict[str, Any]:
         "board": board(result),
         "axis": _axis(result.standings),
         "costs": [_costs(s) for s in result.standings],
-        "equivalents": [_equivalent(e) for e in _by_reference(result.equivalents, order)],
-        "curves": _markup(plots.learning_curves(result.curve, order, result.metric, told)) if result.curve else "",
+        "equivalents": _equivalents(result.equivalents, order),
+        "curves": _curves(result, order, told),
         "against": _against(result),
         "reliability": _reliability(result, order),
-        "confusions": [_confusion(c) for c in confusions(result)],
+        "confusions": [confusion(c) for c in confusions(result)],
         "examples": examples(result),
-        "findings": _findings(result),
-        "labels": _labels(result),
+        "findings": findings(result),
+        "labels": labels(result),
         "rejected": result.table.rejected[:MOST_REJECTED],
-        "provenance": _provenance(result),
-        "trials": [_trial(r, result.metric) for r in result.records],
+        "provenance": provenance(result),
+        "trials": [trial(r, result.metric) for r in result.records],
         "seeds": len({r.trial.seed for r in result.records}),
     }
 
@@ -51,7 +52,7 @@ def board(result: Result) -> list[dict[str, Any]]:
             "score": write.plus_minus(s.score),
             "between": write.between(s.score),
             "standing": against_best(s, result.standings),
-            "spread": write.points(s.spread) if s.seeds > 1 else "one seed",
+            "spread": f"± {write.number(s.spread)}" if s.seeds > 1 else "one seed",
             "clean": write.plus_minus(s.clean) if s.clean else None,
             "others": {name: write.percent(value) for name, value in s.scores.items() if name != result.metric},
             "training": write.duration(s.cost.train_seconds),
@@ -96,7 +97,8 @@ def _tiles(result: Result, line: Sequence[Equivalent]) -> list[dict[str, str]]:
     tiles = [{"name": "Best", "value": leader.contender, "note": f"{result.metric} {write.plus_minus(leader.score)}"}]
     if not wording.no_better_than_majority(result.standings) and len(result.standings) > 1:
         cost = cheap.cost
-        note = f"{write.milliseconds(cost.latency_p50)} a text, {write.size(cost.disk_bytes)}, {write.duration(cost.train_seconds)} to train"
+        note = f"{write.milliseconds(cost.latency_p50)} a text, {write.size(cost.disk_bytes)}"
+        note += f", {write.duration(cost.train_seconds)} to train"
         tiles.append({"name": "Cheapest within noise", "value": cheap.contender, "note": note})
     if line:
         tiles.append({"name": "Worth of the head start", **_worth(line)})
@@ -152,22 +154,34 @@ def _costs(standing: Standing) -> dict[str, str]:
     }
 
 
-def _by_reference(equivalents: Sequence[Equivalent], order: Sequence[str]) -> list[Equivalent]:
+def _equivalents(equivalents: Sequence[Equivalent], order: Sequence[str]) -> list[tuple[str, list[dict[str, str]]]]:
+    """Word the label equivalents, a table for each reference, the best reference first."""
     place = {name: i for i, name in enumerate(order)}
-    return sorted(equivalents, key=lambda e: (place.get(e.reference, 99), e.size, place.get(e.contender, 99)))
+    lines = sorted(equivalents, key=lambda e: (e.size, place.get(e.contender, len(order))))
+    references = sorted({e.reference for e in lines}, key=lambda name: place.get(name, len(order)))
+    return [(name, [_equivalent(e) for e in lines if e.reference == name]) for name in references]
 
 
 def _equivalent(equivalent: Equivalent) -> dict[str, str]:
     labels = equivalent.labels
+    needed = labels.value if labels else equivalent.beyond
     return {
         "reference": equivalent.reference,
         "size": write.count(equivalent.size),
         "score": write.percent(equivalent.score),
         "contender": equivalent.contender,
         "needs": f"about {write.about(labels.value)}" if labels else f"more than {write.count(equivalent.beyond)}",
-        "between": wording.labels_range(labels, equivalent.beyond) if labels else "beyond the most we tried",
-        "times": f"× {labels.value / equivalent.size:.1f}" if labels else f"> × {equivalent.beyond / equivalent.size:.1f}",
+        "between": wording.labels_range(labels, equivalent.beyond) if labels else "–",
+        "times": f"{'' if labels else '> '}{needed / equivalent.size:.1f} ×" if needed > equivalent.size else "–",
     }
+
+
+def _curves(result: Result, order: Sequence[str], told: Equivalent | None) -> list[Markup]:
+    """Draw the learning curves twice, for a wide and for a narrow screen; the page shows one of them."""
+    if not result.curve:
+        return []
+    draw = plots.learning_curves
+    return [_markup(draw(result.curve, order, result.metric, told, narrow=narrow)) for narrow in (False, True)]
 
 
 def _against(result: Result) -> list[Markup]:
@@ -191,90 +205,3 @@ def _reliability(result: Result, order: Sequence[str]) -> list[dict[str, Any]]:
         for place, name in enumerate(order)
         if name != "majority" and any(rows for *_, rows in result.reliability.get(name, ()))
     ]
-
-
-def _confusion(confusion: Confusion) -> dict[str, Any]:
-    rows = []
-    for place, (label, counts) in enumerate(zip(confusion.classes, confusion.counts, strict=True)):
-        total = int(counts.sum())
-        shares = [int(c) / total if total else 0.0 for c in counts]
-        cells = [(int(c), share, column == place) for column, (c, share) in enumerate(zip(counts, shares, strict=True))]
-        rows.append({"label": label, "total": write.count(total), "cells": cells})
-    return {"contender": confusion.contender, "classes": confusion.classes, "rows": rows, "left_out": confusion.left_out}
-
-
-def _findings(result: Result) -> list[dict[str, Any]]:
-    splits = {"train": result.splits.train, "validation": result.splits.validation, "test": result.splits.test}
-    known = {
-        row: {"id": row, "text": str(text), "label": str(label), "split": name}
-        for name, rows in splits.items()
-        for row, text, label in zip(rows.ids, rows.inputs, rows.targets, strict=True)
-    }
-    grave = ("warning", "note", "fine")
-    findings = sorted(result.audit.findings, key=lambda f: grave.index(f.severity) if f.severity in grave else 0)
-    return [
-        {
-            "finding": finding,
-            "groups": [[known.get(item, {"id": "", "text": item}) for item in group] for group in finding.examples],
-        }
-        for finding in findings
-    ]
-
-
-def _labels(result: Result) -> dict[str, Any]:
-    splits = list(result.audit.labels)
-    names = sorted({label for counts in result.audit.labels.values() for label in counts})
-    return {
-        "splits": splits,
-        "rows": [(name, [write.count(result.audit.labels[s].get(name, 0)) for s in splits]) for name in names],
-        "totals": [write.count(result.audit.rows.get(s, 0)) for s in splits],
-    }
-
-
-# --- provenance ----------------------------------------------------------------------------------------------
-
-
-def _provenance(result: Result) -> list[tuple[str, str]]:
-    records = result.records
-    facts = [
-        ("Data", f"{result.table.name}, column '{result.table.text_column}' with labels in '{result.table.label_column}'"),
-        ("SHA-256 of the file", result.table.sha256),
-        ("SHA-256 of the splits", result.splits.sha256),
-        ("Seeds", ", ".join(str(seed) for seed in sorted({r.trial.seed for r in records}))),
-        ("Headstart's commit", ", ".join(sorted({r.commit or "outside a checkout" for r in records}))),
-        ("Trained", _when(records)),
-    ]
-    machines: list[Mapping[str, Any]] = []
-    for record in records:
-        # The load changes from trial to trial; it is told in each trial's record.
-        machine = {key: value for key, value in record.machine.items() if key != "load"}
-        if machine not in machines:
-            machines.append(machine)
-    for place, machine in enumerate(machines):
-        facts.append(("Machine" if len(machines) == 1 else f"Machine {place + 1}", _machine(machine)))
-    return facts
-
-
-def _when(records: Sequence[Record]) -> str:
-    made = sorted(r.made for r in records)
-    return f"{made[0]} to {made[-1]}" if made else ""
-
-
-def _machine(machine: Mapping[str, Any]) -> str:
-    packages = machine.get("packages", {})
-    plain = [f"{key.replace('_', ' ')} {value}" for key, value in machine.items() if key != "packages"]
-    return ", ".join(plain + [f"{name} {version}" for name, version in packages.items()])
-
-
-def _trial(record: Record, metric: str) -> dict[str, str]:
-    return {
-        "contender": record.trial.contender,
-        "rows": write.count(record.train_rows),
-        "seed": str(record.trial.seed),
-        "score": write.percent(record.scores[metric]),
-        "validation": write.percent(record.validation[metric]) if metric in record.validation else "–",
-        "training": write.duration(record.cost.train_seconds),
-        "latency": write.milliseconds(record.cost.latency_p50),
-        "made": record.made,
-        "path": record.path,
-    }

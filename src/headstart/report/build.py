@@ -33,7 +33,9 @@ font-size: {char_height}px; line-height: {line_height}px; font-variant-east-asia
 {styles}
 </style>
 <defs>
-<clipPath id="{unique_id}-clip-terminal"><rect x="0" y="0" width="{terminal_width}" height="{terminal_height}"/></clipPath>
+<clipPath id="{unique_id}-clip-terminal">
+<rect x="0" y="0" width="{terminal_width}" height="{terminal_height}"/>
+</clipPath>
 {lines}
 </defs>
 {chrome}
@@ -70,8 +72,9 @@ def leaderboard(result: Result) -> Table:
 def show(result: Result, console: Console) -> None:
     """Print what the audit found, the leaderboard, the verdict, and where the page lies."""
     splits = result.splits
-    rows = f"{write.count(len(splits.train))} training, {write.count(len(splits.validation))} validation, {write.count(len(splits.test))} test"
-    console.print(Text.assemble((write.clean(result.table.name), "bold"), f"  {rows} rows"))
+    named = {"training": splits.train, "validation": splits.validation, "test": splits.test}
+    told = ", ".join(f"{write.count(len(rows))} {name}" for name, rows in named.items())
+    console.print(Text.assemble((write.clean(result.table.name), "bold"), f"  {told} rows"))
     for finding in result.audit.findings:
         if finding.severity != "fine":
             console.print(_finding(finding))
@@ -150,7 +153,9 @@ def picture(result: Result) -> str:
     """Draw the leaderboard as an SVG of a terminal, for a README; the same result gives the same bytes."""
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(leaderboard(result))
-    return console.export_svg(title=write.clean(f"headstart compare {result.table.name}"), code_format=FRAME, unique_id="board")
+    return console.export_svg(
+        title=write.clean(f"headstart compare {result.table.name}"), code_format=FRAME, unique_id="board"
+    )
 
 
 # --- parts ---------------------------------------------------------------------------------------------------
@@ -173,7 +178,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     css = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-    environment.globals["css"] = Markup(css)  # noqa: S704
+    environment.globals["css"] = Markup(css)
     environment.filters["shown"] = lambda text: write.shorten(write.clean(text))
     environment.filters["tight"] = _tight
     environment.filters["count"] = write.count
@@ -186,7 +191,9 @@ def _tight(text: str) -> str:
     >>> _tight("it takes 3.2 ms").split(" ")[-1]
     '3.2\\xa0ms'
     """
-    return re.sub(r"(?<=\d) (?=(?:%|ms|s|min|h|[kMG]?B|M|points?|rows?|times)(?:\W|$))|(?<=\d) (?=±)|(?<=±) ", "\u00a0", text)
+    return re.sub(
+        r"(?<=\d) (?=(?:%|ms|s|min|h|[kMG]?B|M|points?|rows?|times)(?:\W|$))|(?<=\d) (?=±)|(?<=±) ", "\u00a0", text
+    )
 
 
 def _trial(record: Record) -> dict[str, Any]:

@@ -1,30 +1,18 @@
-"""Figures as inline SVG: text stays text, colours come from the page, so they hold in light and in dark mode.
-
-matplotlib draws with placeholder colours; they are then exchanged for CSS variables with fallbacks. The output is
-the same bytes each time: no dates, and ids that begin with the figure's name.
-"""
+"""The figures of the report: learning curves, score against cost, reliability; each an inline SVG element."""
 
 from __future__ import annotations
 
-import html
-import io
 import math
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from headstart.core.records import CurvePoint, Equivalent, Standing
 from headstart.report._format import about, count
+from headstart.report._svg import FAINT, GREY, INK, PAPER, PLACEHOLDERS, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-# Fallbacks where the page gives no variables; all tell apart with the common colour blindnesses, and each
-# contender also has its own marker and line.
-SERIES = ("#0b62a4", "#c4501b", "#00805e", "#a3528a", "#8a6500", "#2b87b8", "#b3364a", "#5a5fb0")
-PLACEHOLDERS = tuple(f"#0101{i:02x}" for i in range(0xA0, 0xA0 + len(SERIES)))
-INK, FAINT, GREY, PAPER = "#0202a0", "#0202a1", "#0202a2", "#0202a3"
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p")
 LINES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)), (0, (1, 1)), (0, (9, 3)), "-", (0, (3, 2)))
 TICKS = {
@@ -38,39 +26,21 @@ TICKS = {
     ),
 }
 Box = tuple[float, float, float, float]
-STYLE = {
-    "svg.fonttype": "none",
-    "text.parse_math": False,
-    "font.size": 9,
-    "axes.edgecolor": FAINT,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.labelsize": 9,
-    "grid.color": FAINT,
-    "grid.alpha": 0.45,
-    "grid.linewidth": 0.6,
-    "text.color": INK,
-    "xtick.color": FAINT,
-    "ytick.color": FAINT,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "xtick.minor.size": 0,
-    "lines.linewidth": 1.6,
-    "lines.markersize": 5,
-}
 
 
 def learning_curves(
-    points: Sequence[CurvePoint], order: Sequence[str], metric: str, told: Equivalent | None = None
+    points: Sequence[CurvePoint],
+    order: Sequence[str],
+    metric: str,
+    told: Equivalent | None = None,
+    narrow: bool = False,
 ) -> str:
     """Draw the score over the number of training rows on a log scale, with a band for the seeds.
 
     Args:
         order: contenders in the leaderboard's order, which decides their colours.
         told: a label equivalent with an estimate, drawn as an arrow from the reference's size to the rival's.
+        narrow: for a phone: the same in letters of the same size on two thirds of the width.
     """
 
     def draw(axes: Axes) -> None:
@@ -80,9 +50,11 @@ def learning_curves(
             if not line:
                 continue
             look, sizes = _look(contender, order), [p.size for p in line]
-            axes.fill_between(sizes, [p.low for p in line], [p.high for p in line], color=look["color"], alpha=0.13, lw=0)
+            axes.fill_between(
+                sizes, [p.low for p in line], [p.high for p in line], color=look["color"], alpha=0.13, lw=0
+            )
             axes.plot(sizes, [p.score for p in line], markeredgewidth=0, **look)
-            ends.append((sizes[-1], line[-1].score, contender))
+            ends.append((float(sizes[-1]), line[-1].score, contender))
         sizes = sorted({p.size for p in points})
         axes.set_xscale("log")
         axes.set_xticks(sizes, [count(size) for size in sizes])
@@ -94,12 +66,10 @@ def learning_curves(
         _labels_at_right(axes, ends, order)
 
     said = f"Learning curves: {metric} over the number of training rows, one line for each contender."
-    return _svg("curves", said, (6.2, 3.5), draw)
+    return svg("curves-narrow", said, (4.2, 3.6), draw) if narrow else svg("curves", said, (6.6, 3.5), draw)
 
 
-def against(
-    standings: Sequence[Standing], name: str, what: str, cost: Callable[[Standing], float], metric: str
-) -> str:
+def against(standings: Sequence[Standing], name: str, what: str, cost: Callable[[Standing], float], metric: str) -> str:
     """Draw the score over a cost on a log scale, with the score's interval; filled where it ties with the best.
 
     'majority' costs nothing and would stretch the axis over nothing, so it is drawn as a level, not as a point.
@@ -118,11 +88,13 @@ def against(
             look, score = _look(standing.contender, order), standing.score
             if standing.contender == "majority":
                 axes.axhline(score.value, color=GREY, lw=1, linestyle=look["linestyle"])
-                axes.annotate("majority", (0, score.value), (2, 3), ("axes fraction", "data"), "offset points", color=GREY)
+                axes.annotate(
+                    "majority", (0, score.value), (2, 3), ("axes fraction", "data"), "offset points", color=GREY
+                )
                 continue
             at = max(cost(standing), TICKS[name][0][0])
             axes.plot([at, at], [score.low, score.high], color=look["color"], lw=1.3, alpha=0.7)
-            face = {} if standing.ties or standing is standings[0] else {"markerfacecolor": PAPER}
+            face: dict[str, Any] = {} if standing.ties or standing is standings[0] else {"markerfacecolor": PAPER}
             axes.plot([at], [score.value], **{**look, "linestyle": "none", "markersize": 7}, **face)
             spots.append((at, score.value, standing.contender))
         axes.set_xscale("log")
@@ -137,7 +109,7 @@ def against(
         _labels_beside(axes, spots, order)
 
     said = f"{metric} over {what}: one point for each contender, with its 95 % interval."
-    return _svg(name, said, (4.3, 3.1), draw)
+    return svg(name, said, (4.3, 3.1), draw)
 
 
 def reliability(contender: str, place: int, bins: Sequence[tuple[float, float, int]]) -> str:
@@ -162,7 +134,7 @@ def reliability(contender: str, place: int, bins: Sequence[tuple[float, float, i
         axes.set_yticks(ticks, [f"{100 * t:.0f} %" for t in ticks])
 
     said = f"Reliability of {contender}: share of right answers over stated confidence."
-    return _svg(f"reliability{place}", said, (2.3, 2.1), draw)
+    return svg(f"reliability{place}", said, (2.3, 2.1), draw)
 
 
 # --- parts of a figure ---------------------------------------------------------------------------------------
@@ -218,11 +190,12 @@ def _labels_beside(axes: Axes, spots: list[tuple[float, float, str]], order: Seq
         width = 5.4 * len(name)
         best: tuple[float, tuple[float, float], Box] | None = None
         for up in (0, 9, -9, 14, -14, 20, -20, 29, -29):
-            for across in (9, -9 - width, -width / 2):
+            for across in (9, -width / 2, -9 - width):
                 box = (x + across, y + up - 5, x + across + width, y + up + 5)
-                hidden = sum(_overlap(box, other) for other in taken) + max(0, left - box[0]) + max(0, box[2] - right)
-                if best is None or hidden + abs(up) / 100 < best[0]:
-                    best = (hidden + abs(up) / 100, (across, up), box)
+                outside = max(0, left - box[0]) + max(0, box[2] - right - 15)
+                harm = sum(_overlap(box, other) for other in taken) + outside + abs(up) / 100
+                if best is None or harm < best[0]:
+                    best = (harm, (across, up), box)
         assert best is not None
         taken.append(best[2])
         colour = _look(name, order)["color"]
@@ -256,46 +229,3 @@ def _apart(
 def _settle(axes: Axes) -> None:
     """Have the layout computed, so that names can be placed in points (which at 72 dpi are pixels)."""
     axes.figure.get_figure(root=True).draw_without_rendering()
-
-
-# --- from matplotlib to the page -----------------------------------------------------------------------------
-
-
-def _svg(name: str, said: str, inches: tuple[float, float], draw: Callable[[Axes], None]) -> str:
-    """Draw into a fresh figure (no global state) and return an inline <svg> element."""
-    import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):  # type: ignore[arg-type]
-        figure: Figure = Figure(figsize=inches, dpi=72, layout="constrained")
-        canvas = FigureCanvasSVG(figure)
-        axes = figure.add_subplot()
-        draw(axes)
-        stream = io.StringIO()
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(stream, format="svg", transparent=True, metadata=nothing)
-        del canvas
-    return _inline(stream.getvalue(), name, said)
-
-
-def _inline(svg: str, name: str, said: str) -> str:
-    """Turn matplotlib's document into an element that takes colours and fonts from the page around it."""
-    body = svg[svg.index("<svg") :]
-    body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)
-    box = re.search(r'viewBox="[^"]*"', body)
-    label = html.escape(said)
-    opening = f'<svg class="plot" {box.group() if box else ""} role="img" aria-label="{label}"><title>{label}</title>'
-    body = opening + body[body.index(">") + 1 :]
-    body = body.replace("xlink:href", "href")
-    body = re.sub(r'id="([^"]*)"', rf'id="{name}-\1"', body)
-    body = re.sub(r'href="#|url\(#', lambda found: f"{found.group()}{name}-", body)
-    body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
-    body = re.sub(r"font: ([^;\"]*?)(\d+(?:\.\d+)?px) [^;\"]*", r"font-size: \2; font-weight: \1", body)
-    body = body.replace("font-weight: ;", "").replace("font-weight: \"", '"')
-    for place, (placeholder, colour) in enumerate(zip(PLACEHOLDERS, SERIES, strict=True)):
-        body = body.replace(placeholder, f"var(--series-{place}, {colour})")
-    exchange = {INK: "currentColor", FAINT: "var(--faint, #9aa3ad)", GREY: "var(--grey, #6b7280)", PAPER: "var(--paper, #fff)"}
-    for placeholder, colour in exchange.items():
-        body = body.replace(placeholder, colour)
-    return re.sub(r"\n\s*", "\n", body).strip()

@@ -85,7 +85,8 @@ def _cheapness(cost: Cost) -> float:
 
 def _winner(standings: Sequence[Standing], metric: str, test_rows: int) -> str:
     leader = best(standings)
-    score = f"{metric} {percent(leader.score.value)} (95 % interval {between(leader.score)}) on {plural(test_rows, 'test text')}"
+    score = f"{metric} {percent(leader.score.value)} (95 % interval {between(leader.score)})"
+    score += f" on {plural(test_rows, 'test text')}"
     if len(standings) == 1:
         return f"Only {leader.contender} ran, and it reaches {score}{_over(leader)}."
     if no_better_than_majority(standings):
@@ -105,9 +106,14 @@ def _over(standing: Standing) -> str:
 def _price(standings: Sequence[Standing]) -> str:
     leader, cheap = best(standings), cheapest(standings)
     if len(standings) == 1:
-        return "There is nothing to compare it with: run it beside majority and linear to learn whether it is worth its price."
+        return (
+            "There is nothing to compare it with: "
+            "run it beside majority and linear to learn whether it is worth its price."
+        )
     if no_better_than_majority(standings):
-        return "Look at the labels before any model: the texts may not hold the answer, or too few of them are labelled."
+        return (
+            "Look at the labels before any model: the texts may not hold the answer, or too few of them are labelled."
+        )
     if cheap is not leader:
         return (
             f"The cheapest within noise of it is {cheap.contender} ({percent(cheap.score.value)}): "
@@ -117,7 +123,10 @@ def _price(standings: Sequence[Standing]) -> str:
     if not cheaper:
         return f"{leader.contender} is also the cheapest of all that ran, so nothing speaks for another."
     runner_up = best(cheaper)
-    return f"No cheaper one comes within noise of it: {runner_up.contender} {_behind(runner_up, leader)}, though it {_savings(runner_up.cost, leader.cost)}."
+    return (
+        f"No cheaper one comes within noise of it: {runner_up.contender} {_behind(runner_up, leader)}, "
+        f"though it {_savings(runner_up.cost, leader.cost)}."
+    )
 
 
 def _behind(standing: Standing, leader: Standing) -> str:
@@ -185,20 +194,27 @@ def head_start(equivalents: Sequence[Equivalent], standings: Sequence[Standing])
     rival, reference = full.contender, full.reference
     if worth_nothing(full):
         assert full.labels is not None
-        needed = f"{rival} reaches the score of {reference} with about {about(full.labels.value)} (95 % interval {labels_range(full.labels, full.beyond)})"
-        small = f"; with {count(measured.size)} it was worth about {ratio(_worth(measured))} as many labels" if measured else ""
-        return f"The pretrained head start is worth nothing at {plural(full.size, 'row')}: {needed}{small}."
+        told = (
+            f"The pretrained head start is worth nothing at {plural(full.size, 'row')}: {rival} reaches the score of "
+            f"{reference} with about {about(full.labels.value)} "
+            f"(95 % interval {labels_range(full.labels, full.beyond)})"
+        )
+        if measured is None or measured.labels is None:
+            return f"{told}."
+        saved = ratio(measured.labels.value / measured.size)
+        return f"{told}; with {count(measured.size)} it was worth about {saved} as many labels."
     if measured is None:
         first = next(e for e in line if e.labels is None)
         return (
             f"The head start is worth more than this data can measure: {reference} on {plural(first.size, 'row')} "
-            f"does what {rival} does not reach with {count(first.beyond)}, the most we tried{_other(equivalents, first)}."
+            f"does what {rival} does not reach with {count(first.beyond)}, "
+            f"the most we tried{_other(equivalents, first)}."
         )
     assert measured.labels is not None
     told = (
-        f"What the pretrained head start is worth: {reference} on {plural(measured.size, 'row')} does what {rival} would need "
-        f"about {about(measured.labels.value)} rows for (95 % interval {labels_range(measured.labels, measured.beyond)})"
-        f"{_other(equivalents, measured)}"
+        f"What the pretrained head start is worth: {reference} on {plural(measured.size, 'row')} does what {rival} "
+        f"would need about {about(measured.labels.value)} rows for "
+        f"(95 % interval {labels_range(measured.labels, measured.beyond)}){_other(equivalents, measured)}"
     )
     if full is measured:
         return f"{told}."
@@ -212,10 +228,6 @@ def _other(equivalents: Sequence[Equivalent], told: Equivalent) -> str:
         if same and other.contender == "linear" != told.contender and other.labels is not None:
             return f", and {other.contender} about {about(other.labels.value)}"
     return ""
-
-
-def _worth(equivalent: Equivalent) -> float:
-    return equivalent.labels.value / equivalent.size if equivalent.labels else math.nan
 
 
 # --- what would change the answer ----------------------------------------------------------------------------
@@ -233,7 +245,8 @@ def _change(
     width = 2 * half_width(leader.score)
     if width > WIDE:
         reasons.append(
-            f"the interval is {points(width)} wide, and {about(4 * test_rows)} test texts instead of {count(test_rows)} would halve it"
+            f"the interval is {points(width)} wide, and {about(4 * test_rows)} test texts "
+            f"instead of {count(test_rows)} would halve it"
         )
     return f"What would change this: {'; '.join(reasons)}."
 
@@ -248,7 +261,10 @@ def _more_labels(leader: Standing, curve: Sequence[CurvePoint], train_rows: int)
         return f"hardly more labels, since the curve of {leader.contender} is flat at {count(last.size)} rows"
     if last.low > before.high:
         return f"more labels, since {leader.contender} still gains {points(gain)} with each doubling of the rows"
-    return f"perhaps more labels, since {leader.contender} gains about {points(gain)} with each doubling of the rows, within the spread of its seeds"
+    return (
+        f"perhaps more labels, since {leader.contender} gains about {points(gain)} with each doubling of the rows, "
+        "which is within the spread of its seeds"
+    )
 
 
 def _caveats(standings: Sequence[Standing], skipped: Mapping[str, str]) -> str:
@@ -269,4 +285,5 @@ def _without_leaks(standings: Sequence[Standing]) -> str:
     first = max(clean, key=lambda name: clean[name].value)
     if first == leader.contender:
         return f"{first} scores {percent(clean[first].value)}"
-    return f"{first} leads with {percent(clean[first].value)}, before {leader.contender} with {percent(clean[leader.contender].value)}"
+    second = f"{leader.contender} with {percent(clean[leader.contender].value)}"
+    return f"{first} leads with {percent(clean[first].value)}, before {second}"

@@ -1,0 +1,101 @@
+"""What stands behind the report's claims, worded for the page: confusion, audit, labels, provenance, trials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from headstart.core.records import Record, Result
+from headstart.report import _format as write
+from headstart.report._mistakes import Confusion
+
+
+def confusion(counted: Confusion) -> dict[str, Any]:
+    """Word a table of confusion: counts, shares of the row (0 to 1), and whether a cell is on the diagonal."""
+    rows = []
+    for place, (label, counts) in enumerate(zip(counted.classes, counted.counts, strict=True)):
+        total = int(counts.sum())
+        shares = [int(c) / total if total else 0.0 for c in counts]
+        cells = [(int(c), share, column == place) for column, (c, share) in enumerate(zip(counts, shares, strict=True))]
+        rows.append({"label": label, "total": write.count(total), "cells": cells})
+    told = {"contender": counted.contender, "classes": counted.classes, "rows": rows}
+    return {**told, "left_out": counted.left_out}
+
+
+def findings(result: Result) -> list[dict[str, Any]]:
+    """Order the audit's findings by gravity, with the texts of their examples."""
+    splits = {"train": result.splits.train, "validation": result.splits.validation, "test": result.splits.test}
+    known = {
+        row: {"id": row, "text": str(text), "label": str(label), "split": name}
+        for name, rows in splits.items()
+        for row, text, label in zip(rows.ids, rows.inputs, rows.targets, strict=True)
+    }
+    grave = ("warning", "note", "fine")
+    ordered = sorted(result.audit.findings, key=lambda f: grave.index(f.severity) if f.severity in grave else 0)
+    return [
+        {
+            "finding": finding,
+            "groups": [[known.get(item, {"id": "", "text": item}) for item in group] for group in finding.examples],
+        }
+        for finding in ordered
+    ]
+
+
+def labels(result: Result) -> dict[str, Any]:
+    """Word how many rows each label has in each split."""
+    splits = list(result.audit.labels)
+    names = sorted({label for counts in result.audit.labels.values() for label in counts})
+    return {
+        "splits": splits,
+        "rows": [(name, [write.count(result.audit.labels[s].get(name, 0)) for s in splits]) for name in names],
+        "totals": [write.count(result.audit.rows.get(s, 0)) for s in splits],
+    }
+
+
+def provenance(result: Result) -> list[tuple[str, str]]:
+    """Name what stands behind the numbers: data, splits, seeds, source, machines."""
+    records = result.records
+    table = result.table
+    facts = [
+        ("Data", f"{table.name}, column '{table.text_column}' with labels in '{table.label_column}'"),
+        ("SHA-256 of the file", table.sha256),
+        ("SHA-256 of the splits", result.splits.sha256),
+        ("Seeds", ", ".join(str(seed) for seed in sorted({r.trial.seed for r in records}))),
+        ("Headstart's commit", ", ".join(sorted({r.commit or "outside a checkout" for r in records}))),
+        ("Trained", _when(records)),
+    ]
+    machines: list[Mapping[str, Any]] = []
+    for record in records:
+        # The load changes from trial to trial; it is told in each trial's record.
+        machine: Mapping[str, Any] = {key: value for key, value in record.machine.items() if key != "load"}
+        if machine not in machines:
+            machines.append(machine)
+    for place, each in enumerate(machines):
+        facts.append(("Machine" if len(machines) == 1 else f"Machine {place + 1}", _machine(each)))
+    return facts
+
+
+def _when(records: Sequence[Record]) -> str:
+    made = sorted(r.made for r in records)
+    return f"{made[0]} to {made[-1]}" if made else ""
+
+
+def _machine(machine: Mapping[str, Any]) -> str:
+    packages = machine.get("packages", {})
+    plain = [f"{key.replace('_', ' ')} {value}" for key, value in machine.items() if key != "packages"]
+    return ", ".join(plain + [f"{name} {version}" for name, version in packages.items()])
+
+
+def trial(record: Record, metric: str) -> dict[str, str]:
+    """Word one finished trial."""
+    return {
+        "contender": record.trial.contender,
+        "rows": write.count(record.train_rows),
+        "seed": str(record.trial.seed),
+        "score": write.percent(record.scores[metric]),
+        "validation": write.percent(record.validation[metric]) if metric in record.validation else "–",
+        "training": write.duration(record.cost.train_seconds),
+        "latency": write.milliseconds(record.cost.latency_p50),
+        "made": record.made,
+        "path": record.path,
+    }

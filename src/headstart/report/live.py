@@ -1,0 +1,203 @@
+"""Show a contest while it runs: a live table on a terminal, plain lines anywhere else. Writes to standard error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from headstart.core.records import Trial
+from headstart.report._format import clean, count, duration, number, percent
+
+if TYPE_CHECKING:
+    from headstart.contest.run import Event
+
+Cell = tuple[str, int | None]
+# On a pipe, one line of progress in this many seconds is enough.
+QUIET_SECONDS = 30.0
+
+
+class Watch:
+    """Take the events of a contest and show how it stands; use as a context manager and call it with each event.
+
+    On a terminal: a row for each contender and a column for each number of training rows, the trial that runs with
+    its time left, and all trials with theirs. Elsewhere: a line for each finished trial, and one of progress at
+    most every 30 seconds. Colours follow NO_COLOR.
+
+    Args:
+        metric: the score that is shown.
+        plan: all trials to come, so that empty cells and the time left are known; without it only their number is.
+        console: standard error where None.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        metric: str,
+        plan: Sequence[Trial] = (),
+        console: Console | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.console = console or Console(stderr=True)
+        self._board = _Board(metric, plan, clock)
+        self._clock = clock
+        self._spoke = clock()
+        self._live = (
+            Live(console=self.console, get_renderable=self._board.render, refresh_per_second=4)
+            if self.console.is_terminal
+            else None
+        )
+
+    def __enter__(self) -> Watch:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            # A table of a finished contest makes way for the leaderboard; one of an interrupted contest stays.
+            self._live.transient = kind is None
+            self._live.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Take in an event and show it."""
+        self._board.take(event)
+        if self._live is None:
+            line = self._line(event)
+            if line:
+                self._spoke = self._clock()
+                self.console.print(Text(line), soft_wrap=True)
+
+    def _line(self, event: Event) -> str:
+        """Word an event for a log, or return '' where it is not worth a line."""
+        head = f"[{event.index}/{event.total}] {_words(event.trial)}"
+        if event.kind in ("finished", "cached") and event.record:
+            how = f"in {duration(self._board.last_seconds)}" if event.kind == "finished" else "from an earlier run"
+            metric = self._board.metric
+            return f"{head}: {metric} {percent(event.record.scores[metric])} {how}"
+        if event.kind == "failed":
+            return f"{head}: failed, {clean(event.reason)}"
+        if event.kind == "progress" and event.progress and self._clock() - self._spoke >= QUIET_SECONDS:
+            left = event.progress.seconds_left
+            rest = f", {duration(left)} left" if left is not None else ""
+            return f"{head}: {event.progress.stage} {100 * event.progress.done:.0f} %{rest}"
+        return ""
+
+
+class _Board:
+    """What is known of a running contest, and how it is drawn."""
+
+    def __init__(self, metric: str, plan: Sequence[Trial], clock: Callable[[], float]) -> None:
+        self.metric = metric
+        self.last_seconds = 0.0
+        self._plan = list(plan)
+        self._clock = clock
+        self._begun = self._trial_begun = clock()
+        self._scores: dict[Cell, list[float]] = {}
+        self._failed: dict[Cell, str] = {}
+        self._over: set[tuple[str, int | None, int]] = set()
+        self._rates: dict[str, float] = {}
+        self._rows: dict[int | None, int] = {}
+        self._now: Event | None = None
+        for trial in plan:
+            self._scores.setdefault((trial.contender, trial.size), [])
+
+    def take(self, event: Event) -> None:
+        """Take in an event."""
+        cell = (event.trial.contender, event.trial.size)
+        self._scores.setdefault(cell, [])
+        self._now = event
+        if event.kind == "start":
+            self._trial_begun = self._clock()
+        elif event.kind == "failed":
+            self._failed[cell] = event.reason
+            self._over.add(_key(event.trial))
+        elif event.record and event.kind in ("finished", "cached"):
+            self._scores[cell].append(event.record.scores[self.metric])
+            self._rows[event.trial.size] = event.record.train_rows
+            self._over.add(_key(event.trial))
+            if event.kind == "finished":
+                self.last_seconds = self._clock() - self._trial_begun
+                self._rates[event.trial.contender] = self.last_seconds / max(event.record.train_rows, 1)
+
+    def render(self) -> RenderableType:
+        """Draw the table, the trial that runs, and all trials."""
+        if self._now is None:
+            return Text("Reading the data", style="dim")
+        return Group(self._table(), Text(), self._status(self._now))
+
+    def _table(self) -> Table:
+        sizes = sorted({size for _, size in self._scores}, key=lambda size: (size is None, size or 0))
+        table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim", collapse_padding=True)
+        table.add_column("contender", no_wrap=True)
+        for size in sizes:
+            table.add_column("all rows" if size is None else f"{count(size)} rows", justify="right", no_wrap=True)
+        for contender in dict.fromkeys(name for name, _ in self._scores):
+            table.add_row(Text(contender), *(self._cell((contender, size)) for size in sizes))
+        return table
+
+    def _cell(self, cell: Cell) -> Text:
+        """Word a cell: the mean score so far, and how many of its seeds that is."""
+        scores = self._scores.get(cell)
+        planned = sum((t.contender, t.size) == cell for t in self._plan)
+        running = self._now and self._now.kind in ("start", "progress") and cell == _cell_of(self._now.trial)
+        if not scores:
+            if cell in self._failed:
+                return Text("failed", style="red")
+            return Text("running" if running else "", style="cyan")
+        done = f" {len(scores)}/{planned}" if planned else f" {len(scores)}"
+        mean = number(sum(scores) / len(scores))
+        return Text.assemble((f"{mean} %", "cyan" if running else "bold"), (done, "dim"))
+
+    def _status(self, event: Event) -> RenderableType:
+        lines = Table.grid(padding=(0, 2))
+        for _ in range(3):
+            lines.add_column(no_wrap=True)
+        progress = event.progress if event.kind == "progress" else None
+        done = progress.done if progress else 0.0
+        if event.kind in ("start", "progress"):
+            left = progress.seconds_left if progress else None
+            told = [progress.stage if progress else "starting"]
+            told += [f"{duration(left)} left"] if left is not None else []
+            told += [f"{name} {value:.3g}" for name, value in (progress.values if progress else {}).items()][:2]
+            lines.add_row(
+                Text(_words(event.trial)), ProgressBar(1.0, done, width=24), Text(", ".join(told), style="dim")
+            )
+        over = len(self._over)
+        words = [f"{count(over)} of {count(event.total)} trials", f"{duration(self._clock() - self._begun)} so far"]
+        words += [self._left(progress.seconds_left if progress else None)] if self._plan and over < event.total else []
+        whole = (over + done) / max(event.total, 1)
+        lines.add_row(Text("all trials"), ProgressBar(1.0, whole, width=24), Text(", ".join(words), style="dim"))
+        return lines
+
+    def _left(self, current: float | None) -> str:
+        """Word the time that all is likely to take, from the rows a second of each contender's last trial."""
+        running = _key(self._now.trial) if self._now else None
+        ahead = [t for t in self._plan if _key(t) not in self._over and _key(t) != running]
+        known = [t for t in ahead if t.contender in self._rates and t.size in self._rows]
+        seconds = sum(self._rates[t.contender] * self._rows[t.size] for t in known) + (current or 0.0)
+        if not known and current is None:
+            return "time left not known yet"
+        return f"{'at least ' if len(known) < len(ahead) or current is None else ''}{duration(seconds)} left"
+
+
+def _key(trial: Trial) -> tuple[str, int | None, int]:
+    return trial.contender, trial.size, trial.seed
+
+
+def _cell_of(trial: Trial) -> Cell:
+    return trial.contender, trial.size
+
+
+def _words(trial: Trial) -> str:
+    rows = "all rows" if trial.size is None else f"{count(trial.size)} rows"
+    return f"{trial.contender}, {rows}, seed {trial.seed}"
