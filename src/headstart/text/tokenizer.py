@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tokenizers
@@ -15,6 +17,20 @@ from headstart.core.errors import CheckpointError
 # Longest text handed to a tokenizer, in characters per token of the window: a 10 MB text costs seconds and gigabytes
 # even when all but its beginning is cut off afterwards. No word in running text comes near it.
 CHARACTERS_PER_TOKEN = 64
+# Texts are encoded so many at a time; fewer than MANY of them have too few words in common to be worth a table.
+CHUNK = 1024
+MANY = 32
+MOST_WORDS = 500_000
+BYTES = array("i").itemsize
+
+# Parts of a tokenizer.json that are known to be safe; others take patterns or tables that can hang or crash.
+SAFE = {
+    "model": {"WordPiece", "BPE"},
+    "normalizer": {"BertNormalizer", "Lowercase", "StripAccents", "NFC", "NFD", "NFKC", "NFKD", "Sequence"},
+    "pre_tokenizer": {"BertPreTokenizer", "ByteLevel", "Whitespace", "WhitespaceSplit", "Sequence"},
+    "post_processor": {"TemplateProcessing", "BertProcessing", "RobertaProcessing", "ByteLevel", "Sequence"},
+}
+PARTS_OF_SEQUENCE = ("normalizers", "pretokenizers", "processors")
 
 
 @dataclass(frozen=True)
@@ -42,7 +58,7 @@ class Encoded:
 class Tokenizer:
     """A `tokenizers` tokenizer with its window and special tokens, and nothing of padding."""
 
-    def __init__(self, backend: tokenizers.Tokenizer, window: int, settings: dict[str, object] | None = None):
+    def __init__(self, backend: tokenizers.Tokenizer, window: int, settings: dict[str, Any] | None = None):
         """Take over a backend; its own padding and truncation are switched off.
 
         Args:
@@ -54,11 +70,17 @@ class Tokenizer:
         self.backend.no_truncation()
         self.window = window
         self.settings = dict(settings or {})
+        probe = backend.encode("a")
+        inside = probe.special_tokens_mask.index(0)
+        closing = probe.special_tokens_mask[::-1].index(0)
+        self.opening: list[int] = probe.ids[:inside]
+        self.closing: list[int] = probe.ids[len(probe.ids) - closing :]
 
     @property
     def size(self) -> int:
-        """Number of token ids, special tokens included."""
-        return self.backend.get_vocab_size(with_added_tokens=True)
+        """Number of rows that an embedding of the tokens needs: the highest id plus one."""
+        ids = self.backend.get_vocab(with_added_tokens=True).values()
+        return 1 + max([*ids, *self.opening, *self.closing])
 
     @property
     def padding(self) -> int:
@@ -74,30 +96,61 @@ class Tokenizer:
         """
         window = min(window or self.window, self.window)
         limit = window * CHARACTERS_PER_TOKEN
-        special = self.backend.num_special_tokens_to_add(is_pair=False)
-        pieces: list[np.ndarray] = []
+        room = max(0, window - len(self.opening) - len(self.closing))
+        opening, closing = array("i", self.opening).tobytes(), array("i", self.closing).tobytes()
+        pieces: list[bytes] = []
         lengths = [0]
-        left_out = 0.0
-        total = 0.0
-        for encoding, text in zip(self._encodings(texts, limit), texts, strict=True):
-            ids = encoding.ids
+        left_out = total = 0.0
+        for body, text in zip(self._bodies(texts, limit), texts, strict=True):
+            found = len(body) // BYTES
+            kept = min(found, room)
             # A text cut before tokenising has its missing tokens estimated from the part that was read.
-            full = (len(ids) - special) * max(1.0, len(text) / limit)
+            full = found * max(1.0, len(text) / limit)
             total += full
-            if len(ids) > window:
-                # The closing special tokens stay: they follow the last token that fits.
-                tail = _closing(encoding.special_tokens_mask)
-                ids = ids[: window - tail] + ids[len(ids) - tail :]
-            left_out += full - (len(ids) - special)
-            pieces.append(np.asarray(ids, dtype=np.int32))
-            lengths.append(len(ids))
-        tokens = np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32)
+            left_out += full - kept
+            pieces += (opening, body[: kept * BYTES], closing)
+            lengths.append(len(self.opening) + kept + len(self.closing))
+        tokens = np.frombuffer(bytearray().join(pieces), dtype=np.int32)
         return Encoded(tokens, np.cumsum(lengths, dtype=np.int64), left_out / total if total else 0.0)
 
-    def _encodings(self, texts: Sequence[str], limit: int) -> Iterator[tokenizers.Encoding]:
-        for start in range(0, len(texts), 1024):
-            chunk = [clean(text[:limit]) for text in texts[start : start + 1024]]
-            yield from self.backend.encode_batch_fast(chunk)
+    def _bodies(self, texts: Sequence[str], limit: int) -> Iterator[bytes]:
+        """Give each text's ids without special tokens, as the bytes of 32-bit numbers."""
+        known: dict[str, bytes] | None = {} if len(texts) >= MANY and self._splits_at_spaces() else None
+        for start in range(0, len(texts), CHUNK):
+            chunk = [clean(text[:limit]) for text in texts[start : start + CHUNK]]
+            yield from self._encode(chunk) if known is None else self._encode_words(chunk, known)
+
+    def _encode(self, texts: list[str]) -> list[bytes]:
+        encodings = self.backend.encode_batch_fast(texts, add_special_tokens=False)
+        return [array("i", encoding.ids).tobytes() for encoding in encodings]
+
+    def _encode_words(self, texts: list[str], known: dict[str, bytes]) -> list[bytes]:
+        """Encode each distinct word once: several times faster, since most words of a text have been seen before.
+
+        Args:
+            known: words already encoded; grows in place.
+        """
+        split = [text.split(" ") for text in texts]
+        if len(known) > MOST_WORDS:
+            known.clear()
+        new = list(set().union(*split) - known.keys())
+        groups = [new[start : start + CHUNK] for start in range(0, len(new), CHUNK)]
+        # Not the "fast" call, which forgets which word a token came from.
+        encodings = self.backend.encode_batch(groups, is_pretokenized=True, add_special_tokens=False)
+        for words, encoding in zip(groups, encodings, strict=True):
+            ids = array("i", encoding.ids).tobytes()
+            starts = np.searchsorted(encoding.word_ids, range(len(words) + 1)) * BYTES
+            ends = starts[1:].tolist()
+            known.update((word, ids[start:end]) for word, start, end in zip(words, starts.tolist(), ends, strict=False))
+        return [b"".join(map(known.__getitem__, words)) for words in split]
+
+    def _splits_at_spaces(self) -> bool:
+        """Say whether a word's tokens never depend on what stands beyond the next space, as in BERT."""
+        return (
+            isinstance(self.backend.pre_tokenizer, tokenizers.pre_tokenizers.BertPreTokenizer)
+            and isinstance(self.backend.normalizer, tokenizers.normalizers.BertNormalizer)
+            and not any(" " in token.content for token in self.backend.get_added_tokens_decoder().values())
+        )
 
     def save(self, folder: Path) -> None:
         """Write ``tokenizer.json`` and ``tokenizer_config.json`` as Hugging Face reads them."""
@@ -114,33 +167,54 @@ def load(folder: Path, window: int) -> Tokenizer:
     """Read the tokenizer of a model folder.
 
     Args:
-        window: most tokens that the model takes, special tokens included.
+        window: most tokens that the model takes, special tokens included; the folder may ask for fewer.
 
     Raises:
-        CheckpointError: there is no ``tokenizer.json``, or it cannot be read.
+        CheckpointError: there is no ``tokenizer.json``, or it cannot be read or trusted.
     """
     path = folder / "tokenizer.json"
     if not path.is_file():
         raise CheckpointError(f"no tokenizer.json in {folder}: a fast tokenizer is needed beside the weights.")
-    try:
-        backend = tokenizers.Tokenizer.from_file(str(path))
-    except BaseException as error:  # a damaged file makes the library panic, which is no Exception
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        raise CheckpointError(f"{path} is no readable tokenizer: {error}; fetch the model again.") from None
+    stored = _read_json(path)
+    for part, allowed in SAFE.items():
+        for kind in _kinds(stored.get(part)):
+            if kind not in allowed:
+                raise CheckpointError(
+                    f"{path}: {part} of type {kind!r} is not supported; {', '.join(sorted(allowed))} are."
+                )
     config = folder / "tokenizer_config.json"
-    settings = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
-    return Tokenizer(backend, window, settings)
-
-
-def _closing(special_mask: list[int]) -> int:
-    """Count the special tokens at the end of a text."""
-    count = 0
-    while count < len(special_mask) and special_mask[-1 - count]:
-        count += 1
-    return count
+    settings = _read_json(config) if config.is_file() else {}
+    most = settings.get("model_max_length")
+    window = min(window, int(most)) if isinstance(most, int | float) and most >= 1 else window
+    try:
+        # Padding to a length that the file chooses could take all memory.
+        backend = tokenizers.Tokenizer.from_str(json.dumps({**stored, "padding": None, "truncation": None}))
+        return Tokenizer(backend, window, settings)
+    except BaseException as error:  # a damaged file makes the library panic, which is no Exception
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
+        raise CheckpointError(f"{path} is no readable tokenizer ({error}); fetch the model again.") from None
 
 
 def clean(text: str) -> str:
-    """Replace lone surrogates, which no tokenizer takes."""
+    """Replace lone surrogates, which no tokenizer takes, by question marks."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _kinds(part: Any) -> Iterator[str]:
+    """List the types of a part of tokenizer.json and of the parts inside it."""
+    if isinstance(part, dict):
+        yield str(part.get("type"))
+        for name in PARTS_OF_SEQUENCE:
+            for inner in part.get(name) or ():
+                yield from _kinds(inner)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is no readable JSON ({error}); fetch the model again.") from None
+    if not isinstance(stored, dict):
+        raise CheckpointError(f"{path} holds no JSON object; fetch the model again.")
+    return stored

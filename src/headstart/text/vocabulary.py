@@ -40,14 +40,15 @@ def train(texts: Iterable[str], size: int, *, lowercase: bool = True, window: in
         raise UsageError(f"a vocabulary of {size} tokens is too small; ask for at least {SMALLEST}.")
     normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     limit = window * CHARACTERS_PER_TOKEN
-    words = [normalizer.normalize_str(clean(text[:limit])) for text in texts]
-    characters = _frequent(words, (size - len(SPECIAL)) // 2)
+    normal = [normalizer.normalize_str(clean(text[:limit])) for text in texts]
+    characters = _frequent(normal, (size - len(SPECIAL)) // 2)
     if not characters:
         raise DataError("the texts hold no characters to learn a vocabulary from.")
     # The trainer numbers single characters in the order of a hash map and breaks ties between merges by number.
     # So it runs twice: once for the characters alone, and again with these numbered in their natural order.
+    words = {word for text in normal for word in text.split(" ")}
     alphabet = sorted(_learn(words, 0, characters, ()))
-    vocabulary = _learn(words, size, characters, (*SPECIAL, *alphabet))
+    vocabulary = _learn(normal, size, characters, (*SPECIAL, *alphabet))
     return Tokenizer(_backend(vocabulary, normalizer), window, _settings(lowercase))
 
 
@@ -62,7 +63,7 @@ def _frequent(texts: list[str], most: int) -> list[str]:
     return [character for character in present if not character.isspace()][:most]
 
 
-def _learn(texts: list[str], size: int, characters: list[str], first: tuple[str, ...]) -> dict[str, int]:
+def _learn(texts: Iterable[str], size: int, characters: list[str], first: tuple[str, ...]) -> dict[str, int]:
     """Learn pieces made of these characters, the pieces of `first` taking the first numbers."""
     backend = tokenizers.Tokenizer(models.WordPiece(unk_token="[UNK]"))
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
