@@ -139,7 +139,7 @@ class Tokenizer:
         encodings = self.backend.encode_batch(groups, is_pretokenized=True, add_special_tokens=False)
         for words, encoding in zip(groups, encodings, strict=True):
             ids = array("i", encoding.ids).tobytes()
-            starts = np.searchsorted(encoding.word_ids, range(len(words) + 1)) * BYTES
+            starts = np.searchsorted(np.array(encoding.word_ids, dtype=np.int64), range(len(words) + 1)) * BYTES
             ends = starts[1:].tolist()
             known.update((word, ids[start:end]) for word, start, end in zip(words, starts.tolist(), ends, strict=False))
         return [b"".join(map(known.__getitem__, words)) for words in split]
