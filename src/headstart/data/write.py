@@ -53,21 +53,18 @@ def extend(
     sample = list(itertools.islice(opened.rows, CHUNK))
     column, _ = _columns.find(opened.name, opened.columns, [cells for _, cells in sample], text, None, labelled=False)
     rows = itertools.chain(sample, opened.rows)
-    columns = unused(names, opened.columns)
-    written, told = 0, 0
-    with table(out, suffix, [*opened.columns, *columns], numbers=len(names) - 1) as write:
+    nothing = (None,) * len(names)
+    written = told = 0
+    with table(out, suffix, [*opened.columns, *unused(names, opened.columns)], numbers=len(names) - 1) as write:
         while chunk := list(itertools.islice(rows, CHUNK)):
-            filled = [cells[column] for _, cells in chunk if cells[column].strip()]
-            answers = iter(answer(filled) if filled else ())
-            nothing = (None,) * len(names)
+            texts = [cells[column] for _, cells in chunk if cells[column].strip()]
+            answers = iter(answer(texts) if texts else ())
             write((*cells.values(), *(next(answers) if cells[column].strip() else nothing)) for _, cells in chunk)
             written += len(chunk)
-            empty = [
-                Rejected(line, "has no text: it gets no label") for line, cells in chunk if not cells[column].strip()
-            ]
-            unread = opened.rejected[told:]
+            empty = [line for line, cells in chunk if not cells[column].strip()]
+            bad = [*opened.rejected[told:], *(Rejected(line, "has no text: it gets no label") for line in empty)]
             told = len(opened.rejected)
-            for row in sorted([*empty, *unread], key=lambda row: row.line):
+            for row in sorted(bad, key=lambda row: row.line):
                 reject(row)
     for row in opened.rejected[told:]:
         reject(row)
