@@ -54,7 +54,8 @@ def score(targets: Sequence[str], predicted: Sequence[str]) -> dict[str, float]:
         "weighted-F1": float(metrics.f1_score(truth, answer, average="weighted", zero_division=0)),
         # balanced_accuracy_score is this, with a warning for classes that are predicted but never true
         "balanced-accuracy": float(metrics.recall_score(truth, answer, labels=present, average="macro")),
-        "MCC": float(metrics.matthews_corrcoef(truth, answer)),
+        # with a single class scikit-learn warns and says 0
+        "MCC": float(metrics.matthews_corrcoef(truth, answer)) if len(np.union1d(truth, answer)) > 1 else 0.0,
     }
 
 
