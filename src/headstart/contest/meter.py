@@ -1,0 +1,82 @@
+"""What a trial costs: seconds, memory, bytes on disk, latency of one text."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+SAMPLE_SECONDS = 0.05
+LATENCY_CALLS = 100
+LATENCY_SECONDS = 3.0
+
+
+@dataclass
+class Reading:
+    """Wall-clock seconds, and the most resident bytes above those at the start; filled when the block ends."""
+
+    seconds: float = 0.0
+    peak_bytes: int = 0
+
+
+@contextmanager
+def measured() -> Iterator[Reading]:
+    """Measure the block: a thread samples the memory of this process while it runs.
+
+    >>> with measured() as reading:
+    ...     block = bytearray(50_000_000)
+    >>> reading.seconds > 0
+    True
+    """
+    process = psutil.Process()
+    start = process.memory_info().rss
+    reading = Reading()
+    over = threading.Event()
+
+    def sample() -> None:
+        while True:
+            reading.peak_bytes = max(reading.peak_bytes, process.memory_info().rss - start)
+            if over.wait(SAMPLE_SECONDS):
+                return
+
+    thread = threading.Thread(target=sample, daemon=True)
+    began = time.perf_counter()
+    thread.start()
+    try:
+        yield reading
+    finally:
+        reading.seconds = time.perf_counter() - began
+        over.set()
+        thread.join()
+        reading.peak_bytes = max(reading.peak_bytes, process.memory_info().rss - start)
+
+
+def latency(fitted: Any, inputs: Sequence[Any]) -> tuple[float, float]:
+    """Measure the milliseconds of one prediction for one text, as (median, 95th percentile).
+
+    Texts are taken evenly from `inputs`, the first calls are left out, and the whole takes a few seconds at most.
+    """
+    places = np.linspace(0, len(inputs) - 1, LATENCY_CALLS).astype(int)
+    for place in places[:3]:
+        fitted.predict([inputs[place]])
+    taken: list[float] = []
+    began = time.perf_counter()
+    for place in places:
+        before = time.perf_counter()
+        fitted.predict([inputs[place]])
+        taken.append(1000 * (time.perf_counter() - before))
+        if time.perf_counter() - began > LATENCY_SECONDS:
+            break
+    return float(np.percentile(taken, 50)), float(np.percentile(taken, 95))
+
+
+def folder_bytes(folder: Path) -> int:
+    """Add up the sizes of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

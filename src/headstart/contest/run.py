@@ -1,0 +1,301 @@
+"""Run the trials of a plan: same split, same seeds, same budget; a finished trial is never run again.
+
+runs/NAME/trials/KEY.json        the record of a trial, written when all else of it is done
+runs/NAME/trials/KEY.csv         every test row's target, prediction and probabilities
+runs/NAME/models/GROUP/          of each contender on all rows, the model of the seed that did best on validation
+runs/NAME/work/KEY/              checkpoints of the trial that runs; gone when it has finished
+runs/NAME/test_openings.jsonl    a line each time a trained model was shown the test rows
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.contest import meter
+from headstart.core import device as devices
+from headstart.core import rooms
+from headstart.core.errors import HeadstartError
+from headstart.core.records import Cost, Predictions, Progress, Record, Rows, Run, Splits, Trial
+from headstart.data.split import nested
+from headstart.metrics import calibration
+
+
+@dataclass(frozen=True)
+class Event:
+    """A word about a trial while the contest runs.
+
+    kind: 'start', 'progress', 'finished', 'cached' (it was finished in an earlier run) or 'failed'.
+    index: the trial's number, from 1 to `total`. reason: of a failure.
+    """
+
+    kind: str
+    trial: Trial
+    index: int
+    total: int
+    progress: Progress | None = None
+    record: Record | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is the same for every trial of a contest."""
+
+    folder: Path
+    metric: str
+    minutes: float | None = None
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The records of all finished trials, and the contenders that failed with the reason."""
+
+    records: tuple[Record, ...]
+    failed: dict[str, str]
+
+
+def run(
+    splits: Splits, task: Any, trials: Sequence[Trial], terms: Terms, listen: Callable[[Event], None] = lambda _: None
+) -> Outcome:
+    """Run the trials that have no record yet, in their order.
+
+    A contender that fails is left out of its later trials and named in the outcome; the others go on. A kill loses
+    at most the trial that runs, and that goes on from its last checkpoint.
+    """
+    (terms.folder / "trials").mkdir(parents=True, exist_ok=True)
+    records: list[Record] = []
+    failed: dict[str, str] = {}
+    for index, trial in enumerate(trials, start=1):
+
+        def tell(kind: str, trial: Trial = trial, index: int = index, **news: Any) -> None:
+            listen(Event(kind, trial, index, len(trials), **news))
+
+        path = terms.folder / "trials" / f"{key(splits, trial, terms)}.json"
+        if path.is_file():
+            records.append(load_record(path))
+            tell("cached", record=records[-1])
+        elif trial.contender in failed:
+            tell("failed", reason=failed[trial.contender])
+        else:
+            tell("start")
+            try:
+                records.append(_try(splits, task, trial, terms, lambda news: tell("progress", progress=news)))  # noqa: B023
+                tell("finished", record=records[-1])
+            except HeadstartError as error:
+                failed[trial.contender] = str(error)
+                tell("failed", reason=str(error))
+    return Outcome(tuple(records), failed)
+
+
+def key(splits: Splits, trial: Trial, terms: Terms, *, with_seed: bool = True) -> str:
+    """Name a trial by all that its result depends on; without its seed, the group of its sister trials."""
+    parts = {**asdict(trial), "data": splits.sha256, "metric": terms.metric, "minutes": terms.minutes}
+    if not with_seed:
+        del parts["seed"]
+    text = json.dumps(parts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def keep_best(splits: Splits, records: Sequence[Record], terms: Terms, contender: str) -> Path:
+    """Lay the model of a contender on all rows at ``best/``, without training or copying anything."""
+    trial = next(record.trial for record in records if record.trial.contender == contender and not record.trial.size)
+    best, fresh = terms.folder / "best", terms.folder / "best.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    shutil.copytree(_model_folder(splits, trial, terms), fresh, copy_function=_link)
+    shutil.rmtree(best, ignore_errors=True)
+    fresh.rename(best)
+    return best
+
+
+def load_record(path: Path) -> Record:
+    """Read a record and the predictions beside it."""
+    values = json.loads(path.read_text(encoding="utf-8"))
+    return Record(
+        **{
+            **values,
+            "trial": Trial(**values["trial"]),
+            "cost": Cost(**values["cost"]),
+            "path": str(path),
+            "predictions": _read_predictions(path.with_suffix(".csv")),
+        }
+    )
+
+
+def _try(splits: Splits, task: Any, trial: Trial, terms: Terms, tell: Callable[[Progress], None]) -> Record:
+    """Fit, predict validation and test once, meter, and write everything down."""
+    name = key(splits, trial, terms)
+    work = terms.folder / "work" / name
+    train = splits.train if trial.size is None else nested(splits.train, [trial.size], trial.seed)[trial.size]
+    fitted_task = task.fitted(train)
+    entry = rooms.load("contenders", trial.contender.partition(":")[0], dict(trial.options))
+    with meter.measured() as fit:
+        fitted = entry.fit(
+            train,
+            splits.validation,
+            fitted_task,
+            Run(trial.seed, work, terms.metric, terms.minutes, terms.device, tell),
+        )
+    tell(Progress("judging", 1.0))
+    validation = fitted_task.score(fitted.predict(splits.validation.inputs), splits.validation)
+    _log_opening(terms.folder, name, trial)
+    with meter.measured() as bulk:
+        predictions = fitted.predict(splits.test.inputs)
+    p50, p95 = meter.latency(fitted, splits.test.inputs)
+    saved = work.with_suffix(".model")
+    fitted.save(saved)
+    disk_bytes = meter.folder_bytes(saved)
+    if trial.size is None:
+        _keep_model(splits, trial, terms, saved, validation[terms.metric])
+    record = Record(
+        trial=trial,
+        train_rows=len(train),
+        scores=fitted_task.score(predictions, splits.test),
+        clean_scores=_without(splits, fitted_task, predictions),
+        validation=validation,
+        calibration=_calibration(predictions, splits.test),
+        cost=Cost(
+            train_seconds=fit.seconds,
+            peak_bytes=fit.peak_bytes,
+            parameters=fitted.parameters,
+            trained_parameters=fitted.trained_parameters,
+            disk_bytes=disk_bytes,
+            latency_p50=p50,
+            latency_p95=p95,
+            throughput=len(splits.test) / bulk.seconds,
+            cut_off=fitted.cut_off(splits.test.inputs),
+        ),
+        data_sha256=splits.sha256,
+        machine=devices.describe(terms.device),
+        commit=_commit(),
+        made=_now(),
+        path=str(terms.folder / "trials" / f"{name}.json"),
+        predictions=predictions,
+    )
+    _write_record(record, splits.test)
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.rmtree(saved, ignore_errors=True)
+    return record
+
+
+def _without(splits: Splits, task: Any, predictions: Predictions) -> dict[str, float] | None:
+    """Score again on the test rows that do not stand in train or validation; None where there are no others."""
+    kept = [place for place, name in enumerate(splits.test.ids) if name not in splits.leaked]
+    if not splits.leaked or not kept:
+        return None
+    probabilities = predictions.probabilities
+    some = replace(
+        predictions,
+        values=tuple(predictions.values[place] for place in kept),
+        probabilities=None if probabilities is None else probabilities[kept],
+    )
+    scores: dict[str, float] = task.score(some, splits.test.take(kept))
+    return scores
+
+
+def _calibration(predictions: Predictions, rows: Rows) -> dict[str, float]:
+    if predictions.probabilities is None:
+        return {}
+    return {
+        "ece": calibration.expected_error(predictions, rows.targets),
+        "brier": calibration.brier(predictions, rows.targets),
+    }
+
+
+def _model_folder(splits: Splits, trial: Trial, terms: Terms) -> Path:
+    return terms.folder / "models" / key(splits, trial, terms, with_seed=False)
+
+
+def _keep_model(splits: Splits, trial: Trial, terms: Terms, saved: Path, score: float) -> None:
+    """Keep this model if no seed before did better on validation."""
+    folder = _model_folder(splits, trial, terms)
+    note = folder.with_suffix(".json")
+    if note.is_file() and json.loads(note.read_text(encoding="utf-8"))["validation"] >= score:
+        return
+    folder.parent.mkdir(exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(saved, folder, copy_function=_link)
+    _write(note, json.dumps({"contender": trial.contender, "seed": trial.seed, "validation": score}))
+
+
+def _link(source: str, target: str) -> None:
+    """Give a file a second name; copy it where the file system has no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _log_opening(folder: Path, name: str, trial: Trial) -> None:
+    line = json.dumps({"when": _now(), "trial": name, "contender": trial.contender, "seed": trial.seed})
+    with (folder / "test_openings.jsonl").open("a", encoding="utf-8") as log:
+        log.write(line + "\n")
+
+
+def _write_record(record: Record, test: Rows) -> None:
+    path = Path(record.path)
+    probabilities = record.predictions.probabilities
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(["id", "target", "predicted", *(f"p({name})" for name in record.predictions.classes)])
+    for place, (name, target, value) in enumerate(zip(test.ids, test.targets, record.predictions.values, strict=True)):
+        numbers = [] if probabilities is None else [repr(float(number)) for number in probabilities[place]]
+        writer.writerow([name, target, value, *numbers])
+    _write(path.with_suffix(".csv"), table.getvalue())
+    # `replace` first: asdict would copy every prediction only to drop it.
+    values = asdict(replace(record, predictions=Predictions(())))
+    del values["predictions"], values["path"]
+    _write(path, json.dumps(values, indent=1))
+
+
+def _read_predictions(path: Path) -> Predictions:
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *lines = csv.reader(file)
+    classes = tuple(name[2:-1] for name in header[3:])
+    probabilities = np.array([line[3:] for line in lines], dtype=np.float32) if classes else None
+    return Predictions(tuple(line[2] for line in lines), classes, probabilities)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file so that a kill leaves the whole of it or nothing."""
+    fresh = path.with_name(path.name + ".new")
+    with fresh.open("w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _commit() -> str:
+    """Return the commit of Headstart's own checkout, with '+' where files have changed since; '' outside one."""
+    here = Path(__file__).parent
+    if not any((folder / ".git").exists() for folder in here.parents[:4]):
+        return ""
+    try:
+        said = subprocess.run(
+            ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return said.stdout.strip()
