@@ -180,7 +180,7 @@ def make_audit() -> Audit:
                 "warning",
                 41,
                 0.0123,
-                "41 texts stand more than once with different labels; no model can get all of them right.",
+                "19 texts stand in the data with different labels, 41 rows: no model can be right on all of them.",
                 (("tweets.csv:3001", "tweets.csv:3002"), ("tweets.csv:3003", "tweets.csv:3005", "tweets.csv:3007")),
             ),
             finding("imbalance", "note", 940, 0.42, "The commonest label, negative, makes up 42.0 % of the rows."),
@@ -251,3 +251,9 @@ EQUIVALENTS = (
 @pytest.fixture(scope="session")
 def result() -> Result:
     return make_result()
+
+
+@pytest.fixture(scope="session")
+def quick() -> Result:
+    """One seed and no learning curve."""
+    return make_result(seeds=1, sizes=(None,))

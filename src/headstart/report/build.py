@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from headstart.core.records import Finding, Record, Result
-from headstart.report import _format as write
+from headstart.report import _format as form
 from headstart.report._view import against_best, board, view
 from headstart.report.wording import best
 
@@ -73,31 +73,29 @@ def show(result: Result, console: Console) -> None:
     """Print what the audit found, the leaderboard, the verdict, and where the page lies."""
     splits = result.splits
     named = {"training": splits.train, "validation": splits.validation, "test": splits.test}
-    told = ", ".join(f"{write.count(len(rows))} {name}" for name, rows in named.items())
-    console.print(Text.assemble((write.clean(result.table.name), "bold"), f"  {told} rows"))
+    told = ", ".join(f"{form.count(len(rows))} {name}" for name, rows in named.items())
+    console.print(Text.assemble((form.clean(result.table.name), "bold"), f"  {told} rows"))
     for finding in result.audit.findings:
         if finding.severity != "fine":
             console.print(_finding(finding))
     if result.table.rejected:
-        console.print(Text(f"warning  {write.plural(len(result.table.rejected), 'row')} could not be used."))
+        console.print(Text(f"warning  {form.plural(len(result.table.rejected), 'row')} could not be used."))
     console.print()
     console.print(leaderboard(result))
     console.print(Text("± half of the 95 % interval; ties: no evidence of a difference from the best", style="dim"))
     console.print()
     for sentence in result.verdict:
-        console.print(Text(write.clean(sentence)))
+        console.print(Text(form.clean(sentence)))
     console.print()
     console.print(Text.assemble("The whole report: ", (str(result.folder / "report.html"), "bold")), soft_wrap=True)
 
 
 def html(result: Result) -> str:
     """Build the report: one HTML page that loads nothing from anywhere and escapes all text of the person."""
-    page = _environment().get_template("page.html").render(**view(result))
-    # An unpaired surrogate cannot be written as UTF-8; the template's `shown` filter has replaced those in texts.
-    return page.encode("utf-8", "replace").decode("utf-8")
+    return _environment().get_template("page.html").render(**view(result))
 
 
-def write_html(result: Result, path: Path) -> None:
+def write(result: Result, path: Path) -> None:
     """Write the report to a file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".part")
@@ -154,7 +152,7 @@ def picture(result: Result) -> str:
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(leaderboard(result))
     return console.export_svg(
-        title=write.clean(f"headstart compare {result.table.name}"), code_format=FRAME, unique_id="board"
+        title=form.clean(f"headstart compare {result.table.name}"), code_format=FRAME, unique_id="board"
     )
 
 
@@ -163,7 +161,7 @@ def picture(result: Result) -> str:
 
 def _finding(finding: Finding) -> Text:
     style = "yellow" if finding.severity == "warning" else "dim"
-    return Text.assemble((f"{finding.severity:<8} ", style), write.clean(finding.sentence))
+    return Text.assemble((f"{finding.severity:<8} ", style), form.clean(finding.sentence))
 
 
 def _environment() -> Environment:
@@ -179,10 +177,16 @@ def _environment() -> Environment:
     )
     css = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
     environment.globals["css"] = Markup(css)
-    environment.filters["shown"] = lambda text: write.shorten(write.clean(text))
+    environment.finalize = _finalize
+    environment.filters["shown"] = form.shorten
     environment.filters["tight"] = _tight
-    environment.filters["count"] = write.count
+    environment.filters["count"] = form.count
     return environment
+
+
+def _finalize(value: Any) -> Any:
+    """Clean every text on its way into a template, so that none can be forgotten; what is HTML already stays."""
+    return form.clean(value) if type(value) is str else value
 
 
 def _tight(text: str) -> str:

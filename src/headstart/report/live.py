@@ -160,8 +160,8 @@ class _Board:
 
     def _status(self, event: Event) -> RenderableType:
         lines = Table.grid(padding=(0, 2))
-        for _ in range(3):
-            lines.add_column(no_wrap=True)
+        lines.add_column(width=20)
+        lines.add_column(no_wrap=True, overflow="ellipsis")
         progress = event.progress if event.kind == "progress" else None
         done = progress.done if progress else 0.0
         if event.kind in ("start", "progress"):
@@ -169,14 +169,14 @@ class _Board:
             told = [progress.stage if progress else "starting"]
             told += [f"{duration(left)} left"] if left is not None else []
             told += [f"{name} {value:.3g}" for name, value in (progress.values if progress else {}).items()][:2]
-            lines.add_row(
-                Text(_words(event.trial)), ProgressBar(1.0, done, width=24), Text(", ".join(told), style="dim")
-            )
+            words = Text.assemble(f"{_words(event.trial)}: ", (", ".join(told), "dim"))
+            lines.add_row(ProgressBar(1.0, done, width=20), words)
         over = len(self._over)
-        words = [f"{count(over)} of {count(event.total)} trials", f"{duration(self._clock() - self._begun)} so far"]
-        words += [self._left(progress.seconds_left if progress else None)] if self._plan and over < event.total else []
-        whole = (over + done) / max(event.total, 1)
-        lines.add_row(Text("all trials"), ProgressBar(1.0, whole, width=24), Text(", ".join(words), style="dim"))
+        told = [f"{duration(self._clock() - self._begun)} so far"]
+        if self._plan and over < event.total:
+            told.append(self._left(progress.seconds_left if progress else None))
+        words = Text.assemble(f"{count(over)} of {count(event.total)} trials: ", (", ".join(told), "dim"))
+        lines.add_row(ProgressBar(1.0, (over + done) / max(event.total, 1), width=20), words)
         return lines
 
     def _left(self, current: float | None) -> str:

@@ -240,8 +240,8 @@ def _change(
     reasons = [_more_labels(leader, curve, train_rows)]
     conflicts = next((f for f in audit.findings if f.kind == "conflicts" and f.severity != "fine" and f.count), None)
     if conflicts:
-        what = "text stands" if conflicts.count == 1 else "texts stand"
-        reasons.append(f"{count(conflicts.count)} {what} with conflicting labels, so settle those first")
+        rows = plural(conflicts.count, "row")
+        reasons.append(f"{rows} with a text that also stands with another label, so settle those first")
     width = 2 * half_width(leader.score)
     if width > WIDE:
         reasons.append(
