@@ -93,7 +93,7 @@ def run(
         else:
             tell("start")
             try:
-                records.append(_try(splits, task, trial, terms, lambda news: tell("progress", progress=news)))  # noqa: B023
+                records.append(_try(splits, task, trial, terms, lambda news: tell("progress", progress=news)))
                 tell("finished", record=records[-1])
             except HeadstartError as error:
                 failed[trial.contender] = str(error)

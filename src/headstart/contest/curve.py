@@ -1,0 +1,102 @@
+"""Learning curves, and from them label equivalents: what a head start is worth in labels."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.isotonic import IsotonicRegression
+
+from headstart.core import seed
+from headstart.core.records import CurvePoint, Equivalent, Interval, Record
+
+RIVALS = ("scratch", "linear")
+RESAMPLES = 2000
+
+# size -> one score per seed, sizes ascending
+Curve = dict[int, list[float]]
+
+
+def curve(records: Sequence[Record], metric: str) -> tuple[CurvePoint, ...]:
+    """Return each contender's mean score at each number of training rows, with the lowest and highest seed."""
+    return tuple(
+        CurvePoint(contender, size, statistics.fmean(scores), min(scores), max(scores), len(scores))
+        for contender, points in _curves(records, metric).items()
+        for size, scores in points.items()
+    )
+
+
+def equivalents(records: Sequence[Record], metric: str) -> tuple[Equivalent, ...]:
+    """Say how many labels `scratch` and `linear` would need to reach what each pretrained contender reaches.
+
+    A rival's curve is interpolated linearly in the logarithm of the number of labels, after an isotonic fit (least
+    squares): more labels are taken never to hurt, and what dips is noise. Not the running maximum, which would
+    take every lucky subset for the truth. The interval is the 95 % percentile one over resampled seeds of both; an
+    end that the rival's curve does not reach is infinite. An estimate at the rival's smallest size means 'at most'.
+
+    Args:
+        records: trials of at least two sizes for a rival; others are passed over. Pretrained are the contenders
+            whose options name a backbone.
+    """
+    curves = _curves(records, metric)
+    pretrained = {record.trial.contender for record in records if "backbone" in record.trial.options}
+    return tuple(
+        _equivalent(rival, curves[rival], reference, size, scores)
+        for reference, points in curves.items()
+        if reference in pretrained
+        for rival in RIVALS
+        if len(curves.get(rival, {})) > 1
+        for size, scores in points.items()
+    )
+
+
+def labels_for(score: float, points: dict[int, float]) -> float:
+    """Read off a curve the number of labels at which it reaches a score; infinity where it does not.
+
+    >>> round(labels_for(0.75, {100: 0.7, 10_000: 0.8}))
+    1000
+    >>> labels_for(0.9, {100: 0.7, 10_000: 0.8})
+    inf
+    """
+    sizes = sorted(points)
+    logs = np.log(sizes)
+    fitted = IsotonicRegression().fit_transform(logs, [points[size] for size in sizes])
+    if score > fitted[-1]:
+        return math.inf
+    place = int(np.searchsorted(fitted, score))
+    if place == 0:
+        return float(sizes[0])
+    share = (score - fitted[place - 1]) / (fitted[place] - fitted[place - 1])
+    return float(np.exp(logs[place - 1] + share * (logs[place] - logs[place - 1])))
+
+
+def _equivalent(rival: str, points: Curve, reference: str, size: int, scores: list[float]) -> Equivalent:
+    score = statistics.fmean(scores)
+    found = labels_for(score, {rows: statistics.fmean(values) for rows, values in points.items()})
+    beyond = max(points)
+    labels = None
+    if math.isfinite(found):
+        random = seed.generator(0, "label equivalents", rival, reference, size)
+        drawn = sorted(
+            labels_for(_redraw(scores, random), {rows: _redraw(values, random) for rows, values in points.items()})
+            for _ in range(RESAMPLES if len(scores) > 1 else 1)
+        )
+        low, high = drawn[int(0.025 * len(drawn))], drawn[math.ceil(0.975 * len(drawn)) - 1]
+        labels = Interval(found, min(low, found), max(high, found))
+    return Equivalent(rival, reference, size, score, labels, beyond)
+
+
+def _redraw(scores: list[float], random: np.random.Generator) -> float:
+    """Average as many scores drawn with replacement."""
+    return float(np.mean(random.choice(scores, size=len(scores))))
+
+
+def _curves(records: Sequence[Record], metric: str) -> dict[str, Curve]:
+    """Group scores by contender and by training rows, sizes ascending."""
+    grouped: dict[str, Curve] = {}
+    for record in sorted(records, key=lambda record: (record.train_rows, record.trial.seed)):
+        points = grouped.setdefault(record.trial.contender, {})
+        points.setdefault(record.train_rows, []).append(record.scores[metric])
+    return grouped
