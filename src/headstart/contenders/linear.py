@@ -1,0 +1,294 @@
+"""Linear models over word and character n-grams, the better of two on validation.
+
+One is logistic regression over TF-IDF of words and characters; the other is NB-SVM (Wang & Manning 2012, "Baselines
+and Bigrams", section 2.3) with a logistic loss, whose outputs are probabilities: presence of words, each scaled by
+its naive Bayes log-count ratio. The regularisation does what the paper's interpolation does for the hinge loss.
+
+Shapes: N texts, F features, C classes (one column where there are two classes).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+from scipy import sparse
+from scipy.special import expit, softmax
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from headstart.contenders import _saved
+from headstart.core.errors import DataError
+from headstart.core.records import Predictions, Progress, Rows, Run
+
+# A word, or one Chinese, Japanese or other sign that makes a word by itself, or a punctuation mark or emoji.
+TOKEN = r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+|[^\w\s]"
+STRENGTHS = (1.0, 3.0, 10.0, 30.0)  # of TF-IDF; inverse regularisation
+RATIO_STRENGTHS = (0.1, 0.3, 1.0, 3.0)  # of NB-SVM
+# Beyond this many characters of training text, character n-grams cost minutes and no longer help: words abound.
+MOST_CHARACTERS = 5_000_000
+RARE_ROWS = 1000  # from this many rows on, an n-gram must stand in two texts to count
+CHUNK = 4096
+NEVER = -1e4  # the logit of a class that has no training rows; its probability is 0
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Texts -> features: TF-IDF of word 1-2-grams, and of character 2-5-grams within words where kept.
+
+    words, characters: the n-grams, in the order of the columns; characters may be empty.
+    word_idf, character_idf: float32, one weight per n-gram.
+    """
+
+    words: tuple[str, ...]
+    characters: tuple[str, ...]
+    word_idf: np.ndarray
+    character_idf: np.ndarray
+
+    @classmethod
+    def fitted(cls, texts: Sequence[str], features: int) -> Reader:
+        """Choose the `features` commonest n-grams of each kind, and weigh them by how rare they are."""
+        rare = 2 if len(texts) >= RARE_ROWS else 1
+        words, word_idf = _learn(_vectorizer("word"), texts, features, rare)
+        if sum(map(len, texts)) > MOST_CHARACTERS:
+            return cls(words, (), word_idf, np.zeros(0, dtype=np.float32))
+        characters, character_idf = _learn(_vectorizer("char_wb"), texts, features, rare)
+        return cls(words, characters, word_idf, character_idf)
+
+    def __post_init__(self) -> None:
+        readers = [_ready("word", self.words, self.word_idf)]
+        if self.characters:
+            readers.append(_ready("char_wb", self.characters, self.character_idf))
+        object.__setattr__(self, "_readers", readers)
+
+    def words_only(self) -> Reader:
+        """Return the reader without characters."""
+        return Reader(self.words, (), self.word_idf, self.character_idf[:0])
+
+    def read(self, texts: Sequence[str]) -> sparse.csr_matrix:
+        """Turn texts into float32 ``(N, F)``: words first, then characters, each part of length 1."""
+        readers: list[TfidfVectorizer] = self.__dict__["_readers"]
+        return sparse.hstack([reader.transform(texts) for reader in readers]).tocsr()
+
+
+@dataclass(frozen=True)
+class FittedLinear:
+    """A linear model and the n-grams it reads.
+
+    weights: float32 ``(F, C)``; intercept: float32 ``(C,)``.
+    presence: whether a feature is 1 where its n-gram occurs (NB-SVM) instead of its TF-IDF weight.
+    """
+
+    task: Any
+    reader: Reader
+    weights: np.ndarray
+    intercept: np.ndarray
+    presence: bool
+
+    @property
+    def parameters(self) -> int:
+        """The number of weights that are not zero, intercepts included."""
+        return int(np.count_nonzero(self.weights)) + len(self.intercept)
+
+    @property
+    def trained_parameters(self) -> int:
+        """All of them."""
+        return self.parameters
+
+    def predict(self, inputs: Sequence[Any]) -> Predictions:
+        """Answer any number of inputs, in their order."""
+        texts = self.task.features(inputs)
+        parts = [self._probabilities(self.reader.read(texts[i : i + CHUNK])) for i in range(0, len(texts), CHUNK)]
+        probabilities = np.concatenate(parts) if parts else np.zeros((0, len(self.task.classes)), dtype=np.float32)
+        values = tuple(self.task.classes[number] for number in probabilities.argmax(axis=1))
+        return Predictions(values, self.task.classes, probabilities)
+
+    def _probabilities(self, features: sparse.csr_matrix) -> np.ndarray:
+        """Compute float32 ``(N, classes)`` from features ``(N, F)``."""
+        if self.presence:
+            features = _presence(features)
+        logits = (features @ self.weights + self.intercept).astype(np.float64)
+        if logits.shape[1] == 1:
+            second = expit(logits[:, 0])
+            return np.column_stack([1 - second, second]).astype(np.float32)
+        if not self.presence:
+            return softmax(logits, axis=1).astype(np.float32)
+        # One-versus-rest probabilities, brought to a sum of one as scikit-learn's OneVsRestClassifier does.
+        ratios = np.maximum(expit(logits), np.finfo(np.float64).tiny)
+        return (ratios / ratios.sum(axis=1, keepdims=True)).astype(np.float32)
+
+    def save(self, folder: Path) -> None:
+        """Write the n-grams as JSON and the numbers as safetensors."""
+        arrays = {
+            "weights": self.weights,
+            "intercept": self.intercept,
+            "word_idf": self.reader.word_idf,
+            "character_idf": self.reader.character_idf,
+        }
+        with _saved.saving(folder) as fresh:
+            save_file(arrays, fresh / "linear.safetensors")
+            n_grams = {"words": self.reader.words, "characters": self.reader.characters}
+            (fresh / "n_grams.json").write_text(json.dumps(n_grams), encoding="ascii")
+            _saved.write_manifest(fresh, "linear", self.task, {"presence": self.presence})
+
+    def cut_off(self, inputs: Sequence[Any]) -> float:
+        """Return 0: texts of any length are read whole."""
+        return 0.0
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Logistic regression on word and character TF-IDF or NB-SVM, the better on validation.
+
+    features: most n-grams of words, and of characters.
+    """
+
+    features: int = 300_000
+
+    name: ClassVar[str] = "linear"
+    deterministic: ClassVar[bool] = True
+
+    def supports(self, task: Any) -> str:
+        """Return '' when the task can be learnt, else the reason."""
+        if not hasattr(task, "features"):
+            return "the task has no features for a linear model"
+        return "" if hasattr(task, "classes") else "the task has no classes"
+
+    def fit(self, train: Rows, validation: Rows, task: Any, run: Run) -> FittedLinear:
+        """Fit each candidate on the training rows; keep the best score on validation, then the lowest log loss.
+
+        Raises:
+            DataError: the training rows show one class only.
+        """
+        if len(set(train.targets)) < 2:
+            raise DataError(f"the {len(train)} training rows show one class only; give more rows.")
+        until = time.monotonic() + 60 * run.minutes if run.minutes is not None else float("inf")
+        run.progress(Progress("reading texts", 0.0))
+        reader = Reader.fitted(task.features(train.inputs), self.features)
+        features = reader.read(task.features(train.inputs))
+        held_out = reader.read(task.features(validation.inputs))
+        best, best_score, total = None, (-np.inf, -np.inf), len(STRENGTHS) + len(RATIO_STRENGTHS)
+        for number, model in enumerate(_candidates(reader, features, np.array(train.targets, dtype=object), task)):
+            probabilities = model._probabilities(held_out[:, : model.weights.shape[0]])
+            answers = tuple(task.classes[i] for i in probabilities.argmax(axis=1))
+            score = task.score(Predictions(answers, task.classes, probabilities), validation)[run.metric]
+            if (found := (score, _log_likelihood(probabilities, validation, task))) > best_score:
+                best, best_score = model, found
+            run.progress(Progress("fitting", (number + 1) / total, values={run.metric: best_score[0]}))
+            if time.monotonic() > until:
+                break
+        assert best is not None
+        return best
+
+    @staticmethod
+    def load(folder: Path, task: Any, extra: dict[str, Any]) -> FittedLinear:
+        """Read a saved model."""
+        arrays = load_file(folder / "linear.safetensors")
+        n_grams = json.loads((folder / "n_grams.json").read_text("ascii"))
+        reader = Reader(
+            tuple(n_grams["words"]), tuple(n_grams["characters"]), arrays["word_idf"], arrays["character_idf"]
+        )
+        return FittedLinear(task, reader, arrays["weights"], arrays["intercept"], extra["presence"])
+
+
+def _candidates(reader: Reader, features: sparse.csr_matrix, targets: np.ndarray, task: Any) -> Iterator[FittedLinear]:
+    """Fit one model after the other: TF-IDF, then NB-SVM, from strong to weak regularisation.
+
+    Classes without training rows get no weights and probability 0.
+    """
+    seen = [number for number, label in enumerate(task.classes) if label in set(targets)]
+    columns = [0] if len(task.classes) == 2 else seen
+
+    def widened(weights: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Put ``(columns, F)`` and ``(columns,)`` in the places of their classes."""
+        if len(task.classes) == 2:
+            return np.ascontiguousarray(weights.T, np.float32), intercept.astype(np.float32)
+        wide = np.zeros((weights.shape[1], len(task.classes)), dtype=np.float32)
+        bias = np.full(len(task.classes), NEVER, dtype=np.float32)
+        wide[:, columns], bias[columns] = weights.T, intercept
+        return wide, bias
+
+    for strength in STRENGTHS:
+        model = _regression(strength, len(seen)).fit(features, targets.astype(str))
+        weights, intercept = model.coef_, model.intercept_
+        if len(seen) == 2 and len(task.classes) > 2:  # scikit-learn gives one column; softmax needs one for each
+            weights, intercept = np.vstack([-weights / 2, weights / 2]), np.append(-intercept / 2, intercept / 2)
+        yield FittedLinear(task, reader, *widened(weights, intercept), presence=False)
+
+    words = reader.words_only()
+    present = _presence(features[:, : len(words.words)])
+    positives = task.classes[1:] if len(task.classes) == 2 else [task.classes[number] for number in seen]
+    ratios = [_log_count_ratio(present, targets == label) for label in positives]
+    for strength in RATIO_STRENGTHS:
+        rows, intercepts = [], []
+        for label, ratio in zip(positives, ratios, strict=True):
+            model = _regression(strength, 2).fit(present @ sparse.diags(ratio), targets == label)
+            rows.append(model.coef_[0] * ratio)
+            intercepts.append(model.intercept_[0])
+        yield FittedLinear(task, words, *widened(np.array(rows), np.array(intercepts)), presence=True)
+
+
+def _regression(strength: float, classes: int) -> LogisticRegression:
+    """Choose the solver: coordinate descent is several times faster, but knows two classes only."""
+    solver = "liblinear" if classes == 2 else "lbfgs"
+    return LogisticRegression(C=strength, solver=solver, tol=1e-3, max_iter=300, random_state=0)
+
+
+def _log_count_ratio(present: sparse.csr_matrix, positive: np.ndarray) -> np.ndarray:
+    """Compute r of Wang & Manning 2012, equation 2: float32 ``(F,)``."""
+    inside, outside = (1 + np.asarray(present[rows].sum(axis=0)).ravel() for rows in (positive, ~positive))
+    return (np.log(inside / inside.sum()) - np.log(outside / outside.sum())).astype(np.float32)
+
+
+def _presence(features: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Turn every stored value into 1."""
+    ones = np.ones(len(features.data), dtype=np.float32)
+    return sparse.csr_matrix((ones, features.indices, features.indptr), shape=features.shape)
+
+
+def _log_likelihood(probabilities: np.ndarray, rows: Rows, task: Any) -> float:
+    """Compute the mean log probability of the targets; a label not seen in training has the least there is."""
+    place = {label: number for number, label in enumerate(task.classes)}
+    chosen = [p[place[label]] if label in place else 0.0 for p, label in zip(probabilities, rows.targets, strict=True)]
+    return float(np.log(np.maximum(chosen, 1e-12)).mean())
+
+
+def _vectorizer(analyzer: str) -> TfidfVectorizer:
+    words = analyzer == "word"
+    return TfidfVectorizer(
+        analyzer=analyzer,
+        token_pattern=TOKEN if words else None,
+        ngram_range=(1, 2) if words else (2, 5),
+        sublinear_tf=True,
+        dtype=np.float32,
+    )
+
+
+def _learn(
+    vectorizer: TfidfVectorizer, texts: Sequence[str], features: int, rare: int
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Choose n-grams and their weights."""
+    vectorizer.set_params(max_features=features, min_df=rare)
+    try:
+        vectorizer.fit(texts)
+    except ValueError:
+        # No n-gram is left. One that no text holds gives a model of the classes' shares alone.
+        return ("\0",), np.ones(1, dtype=np.float32)
+    return tuple(vectorizer.get_feature_names_out()), vectorizer.idf_.astype(np.float32)
+
+
+def _ready(analyzer: str, n_grams: Sequence[str], idf: np.ndarray) -> TfidfVectorizer:
+    """Make a vectorizer of known n-grams and weights: the same in memory as from a folder."""
+    vectorizer = _vectorizer(analyzer)
+    vectorizer.set_params(vocabulary={n_gram: column for column, n_gram in enumerate(n_grams)})
+    vectorizer.idf_ = idf
+    return vectorizer
+
+
+PLUGIN = Linear
