@@ -13,7 +13,7 @@ from headstart.core import seed
 from headstart.core.records import CurvePoint, Equivalent, Interval, Record
 
 RIVALS = ("scratch", "linear")
-RESAMPLES = 2000
+RESAMPLES = 1000
 
 # size -> one score per seed, sizes ascending
 Curve = dict[int, list[float]]

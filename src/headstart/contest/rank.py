@@ -55,7 +55,7 @@ def reliability(records: Sequence[Record], test: Rows) -> dict[str, tuple[tuple[
         given = [record.predictions for record in team if record.predictions.probabilities is not None]
         if given:
             values = tuple(value for predictions in given for value in predictions.values)
-            stacked = np.concatenate([predictions.probabilities for predictions in given])  # type: ignore[misc]
+            stacked = np.concatenate([predictions.probabilities for predictions in given])
             pooled = Predictions(values, given[0].classes, stacked)
             bins[name] = calibration.reliability(pooled, test.targets * len(given))
     return bins

@@ -12,6 +12,9 @@ from headstart.nn.block import Block
 from headstart.nn.packed import Batch
 from headstart.nn.positions import sinusoids
 
+# Standard deviation of fresh weights (Devlin et al. 2019).
+DEVIATION = 0.02
+
 
 class Embeddings(nn.Module):
     """Sum of word, position and (where the family has them) segment embeddings, normalised."""
@@ -36,10 +39,7 @@ class Embeddings(nn.Module):
         self.norm = nn.LayerNorm(embedding_width, eps=epsilon)
         self.dropout = nn.Dropout(dropout)
         self.project = nn.Linear(embedding_width, width) if embedding_width != width else None
-        if sinusoidal:
-            self.position.weight = nn.Parameter(
-                sinusoids(window + position_offset, embedding_width), requires_grad=False
-            )
+        self.position.weight.requires_grad_(not sinusoidal)
 
     def forward(self, batch: Batch) -> Tensor:
         """Look up states ``(tokens, width)``; every token belongs to the first segment."""
@@ -70,7 +70,7 @@ class Encoder(nn.Module):
         position_offset: int = 0,
         sinusoidal: bool = False,
     ):
-        """Build an encoder with random weights (normal, standard deviation 0.02; biases 0).
+        """Build an encoder with random weights (normal, standard deviation 0.02; biases 0; norms 1).
 
         Args:
             vocabulary: number of token ids. window: most tokens of one text.
@@ -99,8 +99,10 @@ class Encoder(nn.Module):
         )
         initialise(self)
         if sinusoidal:
+            # Sines have a root mean square of 0.7; at that size they would drown words drawn at 0.02.
             with torch.no_grad():
-                self.embeddings.position.weight.copy_(sinusoids(*self.embeddings.position.weight.shape))
+                table = sinusoids(*self.embeddings.position.weight.shape)
+                self.embeddings.position.weight.copy_(table * (DEVIATION * 2**0.5))
 
     @property
     def stages(self) -> list[nn.Module]:
@@ -131,7 +133,7 @@ class Encoder(nn.Module):
         return hidden
 
 
-def initialise(module: nn.Module, deviation: float = 0.02) -> None:
+def initialise(module: nn.Module, deviation: float = DEVIATION) -> None:
     """Draw linear and embedding weights from a normal distribution, set biases to 0 and norms to 1, in place."""
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Embedding):

@@ -1,0 +1,71 @@
+"""A pretrained encoder, fine-tuned by a strategy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from headstart.checkpoints import folder as checkpoints
+from headstart.contenders import _neural
+from headstart.core import rooms, seed
+from headstart.core.records import Rows, Run
+from headstart.training.loop import Settings
+
+
+@dataclass(frozen=True)
+class Finetuned:
+    """A pretrained encoder of the BERT family, fine-tuned (Devlin et al. 2019).
+
+    strategy: what learns: a file name in `strategies`. backbone: a folder, a packaged model such as 'minilm', or
+        'hf://owner/name'.
+    learning_rate, epochs: 0 for the strategy's own. batch_rows, warmup, decay, accumulate: see
+        `training.loop.Settings`. class_weights: 'none' or 'balanced'.
+    """
+
+    strategy: str = "full"
+    backbone: str = "minilm"
+    learning_rate: float = 0.0
+    epochs: int = 0
+    batch_rows: int = 32
+    warmup: float = 0.1
+    decay: str = "linear"
+    accumulate: int = 1
+    class_weights: str = "none"
+
+    @property
+    def name(self) -> str:
+        """The leaderboard's name, such as 'finetuned:full'."""
+        return f"finetuned:{self.strategy}"
+
+    def supports(self, task: Any) -> str:
+        """Return '' when the task can be learnt, else the reason."""
+        return "" if hasattr(task, "encode") else "the task has no encoding into tokens"
+
+    def fit(self, train: Rows, validation: Rows, task: Any, run: Run) -> _neural.Neural:
+        """Fine-tune the backbone on the training rows; keep the best evaluation on validation."""
+        options = {"learning_rate": self.learning_rate, "epochs": self.epochs}
+        strategy = rooms.load("strategies", self.strategy, {key: value for key, value in options.items() if value})
+        torch.manual_seed(seed.derive(run.seed, "weights"))
+        checkpoint = checkpoints.load(self.backbone, classes=len(task.classes))
+        settings = Settings(
+            epochs=strategy.epochs,
+            least_steps=150,
+            batch_rows=self.batch_rows,
+            warmup=self.warmup,
+            decay=self.decay,
+            accumulate=self.accumulate,
+        )
+        return _neural.fit(
+            "finetuned", checkpoint, strategy, settings, self.class_weights, train, validation, task, run
+        )
+
+    @staticmethod
+    def load(folder: Path, task: Any, extra: dict[str, Any]) -> _neural.Neural:
+        """Read a saved model."""
+        return _neural.load("finetuned", folder, task, extra)
+
+
+PLUGIN = Finetuned

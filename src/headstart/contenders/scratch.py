@@ -1,0 +1,75 @@
+"""A small Transformer trained from nothing but the training texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+
+from headstart.checkpoints.folder import Checkpoint
+from headstart.contenders import _neural
+from headstart.core import seed
+from headstart.core.records import Rows, Run
+from headstart.nn.encoder import Encoder
+from headstart.nn.heads import ClassificationHead, Model
+from headstart.strategies.full import Full
+from headstart.text import vocabulary
+from headstart.training.loop import Settings
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """A small Transformer trained from scratch, with its own WordPiece vocabulary.
+
+    vocabulary: most word pieces. layers, width, heads, feed_forward: the encoder's shape (Vaswani et al. 2017).
+    window: most tokens of a text. dropout: 0 to 1. learning_rate: peak of AdamW.
+    epochs, batch_rows: see `training.loop.Settings`. class_weights: 'none' or 'balanced'.
+    """
+
+    vocabulary: int = 5000
+    layers: int = 2
+    width: int = 128
+    heads: int = 8
+    feed_forward: int = 256
+    window: int = 512
+    dropout: float = 0.3
+    learning_rate: float = 1e-3
+    epochs: int = 12
+    batch_rows: int = 32
+    class_weights: str = "none"
+
+    name: ClassVar[str] = "scratch"
+
+    def supports(self, task: Any) -> str:
+        """Return '' when the task can be learnt, else the reason."""
+        return "" if hasattr(task, "encode") else "the task has no encoding into tokens"
+
+    def fit(self, train: Rows, validation: Rows, task: Any, run: Run) -> _neural.Neural:
+        """Train vocabulary and model on the training rows; keep the best epoch on validation."""
+        tokenizer = vocabulary.train(task.features(train.inputs), self.vocabulary, window=self.window)
+        arguments: dict[str, Any] = {
+            "vocabulary": tokenizer.size,
+            "width": self.width,
+            "layers": self.layers,
+            "heads": self.heads,
+            "feed_forward": self.feed_forward,
+            "window": self.window,
+            "dropout": self.dropout,
+            "sinusoidal": True,
+        }
+        torch.manual_seed(seed.derive(run.seed, "weights"))
+        model = Model(Encoder(**arguments), ClassificationHead(self.width, len(task.classes), self.dropout))
+        checkpoint = Checkpoint(model, tokenizer, "bert", arguments, task.classes, (), ())
+        settings = Settings(epochs=self.epochs, least_steps=600, most_epochs=40, batch_rows=self.batch_rows)
+        strategy = Full(learning_rate=self.learning_rate, layer_decay=1.0, epochs=self.epochs)
+        return _neural.fit(self.name, checkpoint, strategy, settings, self.class_weights, train, validation, task, run)
+
+    @staticmethod
+    def load(folder: Path, task: Any, extra: dict[str, Any]) -> _neural.Neural:
+        """Read a saved model."""
+        return _neural.load("scratch", folder, task, extra)
+
+
+PLUGIN = Scratch
