@@ -262,7 +262,8 @@ def test_unusual_results_make_whole_pages(result: Result, change: Any, shown: st
 def test_without_learning_curves_the_page_says_how_to_get_them(quick: Result) -> None:
     text = Page(build.html(quick)).text
     assert "No learning curve was run" in text
-    assert "one seed" in text
+    assert "1 seed, the same splits" in text
+    assert "one run" in text
 
 
 # --- mistakes ------------------------------------------------------------------------------------------------

@@ -1,26 +1,13 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 
 import pytest
 from rich.console import Console
 
+from headstart.contest.run import Event
 from headstart.core.records import Progress, Record, Result, Trial
 from headstart.report.live import Watch
-
-
-@dataclass(frozen=True)
-class Event:
-    """What the contest tells: the fields that the live table reads."""
-
-    kind: str
-    trial: Trial
-    index: int
-    total: int
-    progress: Progress | None = None
-    record: Record | None = None
-    reason: str = ""
 
 
 class Clock:

@@ -82,6 +82,7 @@ def test_the_axis_of_rows_names_the_sizes_that_were_run(drawn: dict[str, str]) -
 def test_the_label_equivalent_is_drawn_when_it_is_known(drawn: dict[str, str], result: Result) -> None:
     words = "worth about 2,100 rows of scratch"
     assert words in texts(drawn["curves"])
+    assert words.removesuffix(" of scratch") in texts(drawn["curves-narrow"])
     order = [s.contender for s in result.standings]
     assert words not in texts(plots.learning_curves(result.curve, order, "accuracy"))
 

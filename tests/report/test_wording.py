@@ -98,6 +98,11 @@ def test_one_seed_leaves_the_spread_unknown() -> None:
     assert "mean of" not in sentences[0]
 
 
+def test_a_deterministic_winner_among_many_seeds_leaves_nothing_unknown() -> None:
+    winner = dataclasses.replace(standing("linear", 0.95, cost=CHEAP), seeds=1)
+    assert "unknown" not in " ".join(told([winner, FULL]))
+
+
 def test_leaked_test_texts_are_told_with_the_score_without_them() -> None:
     clean = dataclasses.replace(FULL, clean=Interval(0.905, 0.89, 0.92))
     other = dataclasses.replace(standing("linear", 0.9, cost=CHEAP), clean=Interval(0.85, 0.84, 0.86))

@@ -52,7 +52,7 @@ def board(result: Result) -> list[dict[str, Any]]:
             "score": write.plus_minus(s.score),
             "between": write.between(s.score),
             "standing": against_best(s, result.standings),
-            "spread": f"± {write.number(s.spread)}" if s.seeds > 1 else "one seed",
+            "spread": f"± {write.number(s.spread)}" if s.seeds > 1 else "one run",
             "clean": write.plus_minus(s.clean) if s.clean else None,
             "others": {name: write.percent(value) for name, value in s.scores.items() if name != result.metric},
             "training": write.duration(s.cost.train_seconds),

@@ -62,7 +62,7 @@ def learning_curves(
         axes.set_xlabel("training rows")
         _shares(axes, metric)
         if told is not None and told.labels is not None:
-            _arrow(axes, told.size, told.labels.value, told.score, told.contender)
+            _arrow(axes, told.size, told.labels.value, told.score, "" if narrow else f" of {told.contender}")
         _labels_at_right(axes, ends, order)
 
     said = f"Learning curves: {metric} over the number of training rows, one line for each contender."
@@ -160,7 +160,7 @@ def _shares(axes: Axes, metric: str) -> None:
 def _arrow(axes: Axes, size: float, labels: float, score: float, rival: str) -> None:
     look = {"arrowstyle": "-|>", "color": INK, "lw": 1.1, "shrinkA": 4, "shrinkB": 1}
     axes.annotate("", (labels, score), (size, score), arrowprops=look)
-    middle, words = math.sqrt(size * labels), f"worth about {about(labels)} rows of {rival}"
+    middle, words = math.sqrt(size * labels), f"worth about {about(labels)} rows{rival}"
     axes.annotate(words, (middle, score), (0, 5), textcoords="offset points", ha="center", weight="bold")
 
 

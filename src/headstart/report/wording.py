@@ -273,7 +273,8 @@ def _caveats(standings: Sequence[Standing], skipped: Mapping[str, str]) -> str:
     left_out = "; ".join(f"{name} ({why.rstrip('.')})" for name, why in skipped.items())
     if leader.clean is not None:
         parts.append(f"some test texts also stand in the training data: without them {_without_leaks(standings)}")
-    if leader.seeds == 1:
+    # A deterministic contender runs once among others that ran more often: nothing is unknown about that.
+    if all(standing.seeds == 1 for standing in standings):
         parts.append("one seed was run, so how much another training would differ is unknown")
     mind = [f"Mind that {'; '.join(parts)}."] if parts else []
     return " ".join(mind + ([f"Not compared: {left_out}."] if left_out else []))
