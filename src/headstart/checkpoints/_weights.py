@@ -92,9 +92,7 @@ class Weights:
     def _find(self, name: str) -> str:
         stored = self._stored(name)
         if stored is None:
-            raise CheckpointError(
-                f"{self.path} has no '{name}'; it is no {self.family.model_type} model or incomplete."
-            )
+            raise CheckpointError(f"{self.path} has no '{name}': it is damaged or no {self.family.model_type} model.")
         return stored
 
 

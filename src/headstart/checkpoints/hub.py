@@ -108,9 +108,7 @@ def _fetch(address: str) -> Path:
     except CheckpointError:
         raise
     except errors.GatedRepoError as error:
-        raise CheckpointError(
-            f"model {repo} needs its terms accepted on {api.endpoint}: do so and log in."
-        ) from error
+        raise CheckpointError(f"model {repo} needs its terms accepted on {api.endpoint}: do so and log in.") from error
     except errors.RepositoryNotFoundError as error:
         raise CheckpointError(f"no model {repo} on {api.endpoint}, or it is private: check the name.") from error
     except errors.RevisionNotFoundError as error:

@@ -179,9 +179,8 @@ def load(folder: Path, window: int) -> Tokenizer:
     for part, allowed in SAFE.items():
         for kind in _kinds(stored.get(part)):
             if kind not in allowed:
-                raise CheckpointError(
-                    f"{path}: {part} of type {kind!r} is not supported; {', '.join(sorted(allowed))} are."
-                )
+                known = ", ".join(sorted(allowed))
+                raise CheckpointError(f"{path}: {part} of type {kind!r} is not supported; known: {known}.")
     config = folder / "tokenizer_config.json"
     settings = _read_json(config) if config.is_file() else {}
     most = settings.get("model_max_length")

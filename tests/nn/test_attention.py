@@ -1,0 +1,79 @@
+"""Attention against a slow plain version, the fast path against the public function."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headstart.nn.attention import SelfAttention, _Attend, attend_by_group
+from headstart.nn.packed import pack
+
+LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=6)
+
+
+def packed(lengths):
+    boundaries = np.concatenate([[0], np.cumsum(lengths)])
+    return pack(np.arange(1, boundaries[-1] + 1), boundaries, np.arange(len(lengths)))
+
+
+def layer(width=8, heads=2, dtype=torch.float32):
+    torch.manual_seed(0)
+    attention = SelfAttention(width, heads).to(dtype)
+    with torch.no_grad():
+        for weight in attention.parameters():
+            weight.normal_(std=0.5)
+    return attention
+
+
+def plain(attention, hidden, batch):
+    """One token and one head at a time, after Vaswani et al. 2017, equation 1."""
+    query, key, value = torch.nn.functional.linear(hidden, attention.qkv.weight, attention.qkv.bias).chunk(3, dim=1)
+    size = hidden.shape[1] // attention.heads
+    answers = torch.zeros_like(hidden)
+    ends = [*batch.starts.tolist()[1:], len(hidden)]
+    for start, end in zip(batch.starts.tolist(), ends, strict=True):
+        for token in range(start, end):
+            for head in range(attention.heads):
+                part = slice(head * size, (head + 1) * size)
+                scores = [float(query[token, part] @ key[other, part]) / math.sqrt(size) for other in range(start, end)]
+                shares = [math.exp(score - max(scores)) for score in scores]
+                for other, share in zip(range(start, end), shares, strict=True):
+                    answers[token, part] += share / sum(shares) * value[other, part]
+    return attention.output(answers)
+
+
+@settings(max_examples=25, deadline=None)
+@given(lengths=LENGTHS)
+@torch.no_grad()
+def test_attention_is_that_of_a_plain_version(lengths):
+    attention, batch = layer(), packed(lengths)
+    hidden = torch.randn(len(batch.ids), 8)
+    expected = plain(attention, hidden, batch)
+    torch.testing.assert_close(attention(hidden, batch), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(attention(hidden, batch, first_only=True), expected[batch.starts], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("first_only", [False, True])
+def test_gradients_are_those_of_finite_differences(first_only):
+    attention, batch = layer(4, 2, torch.float64), packed([3, 1, 2, 3])
+    hidden = torch.randn(9, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda states: attention(states, batch, first_only), (hidden,))
+
+
+@settings(max_examples=25, deadline=None)
+@given(lengths=LENGTHS, first_only=st.booleans())
+def test_the_fast_path_gives_the_gradients_of_the_public_function(lengths, first_only):
+    batch = packed(lengths)
+    states = torch.randn(len(batch.ids), 16 if first_only else 24, requires_grad=True)
+    query = torch.randn(len(batch), 8, requires_grad=True) if first_only else None
+    leaves = [states] if query is None else [states, query]
+    given_gradient = torch.randn(len(batch) if first_only else len(batch.ids), 8)
+    results = []
+    for attend in (_Attend.apply, attend_by_group):
+        out = attend(query, states, batch.groups, 2)
+        results.append([out, *torch.autograd.grad(out, leaves, given_gradient)])
+    for fast, public in zip(*results, strict=True):
+        torch.testing.assert_close(fast, public, atol=1e-5, rtol=0)
