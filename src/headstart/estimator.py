@@ -1,0 +1,209 @@
+"""Any contender as a scikit-learn estimator: texts in, labels of the caller's own type out."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from headstart.core import device as devices
+from headstart.core import rooms
+from headstart.core.records import Predictions, Rows, Run
+from headstart.data.split import nested
+from headstart.metrics.labels import check
+
+
+class TextClassifier(ClassifierMixin, BaseEstimator):
+    """Classify texts with one contender, by scikit-learn's rules.
+
+    Works in pipelines, cross-validation and searches. X is a sequence of texts: a list, a one-dimensional array, or
+    a Series of pandas or polars. It has no features to count, so `n_features_in_` is not set.
+
+    Args:
+        contender: a leaderboard name: 'majority', 'linear', 'scratch', 'finetuned:full', 'finetuned:frozen', ...
+        options: the contender's own options, such as ``{"epochs": 2}``; see ``headstart list``.
+        validation_fraction: share of the training texts (0 to 1, exclusive) by which the contender chooses its best
+            setting or epoch; with too few texts to spare any, it chooses by all of them.
+        metric: the score it chooses by; None for accuracy.
+        minutes: wall-clock limit of `fit`; None for none.
+        device: 'auto', 'cpu' or 'cuda'.
+        random_state: an int, a RandomState, or None for another seed each time.
+
+    Attributes:
+        classes_: the labels, sorted, of the type they had in `y`.
+        model_: the fitted model, with `predict`, `save` and `cut_off`.
+
+    >>> texts = ["good film", "bad film", "good plot", "bad plot"] * 5
+    >>> model = TextClassifier("linear").fit(texts, [1, 0, 1, 0] * 5)
+    >>> model.predict(["such a good story"]).tolist()
+    [1]
+    """
+
+    def __init__(
+        self,
+        contender: str = "linear",
+        *,
+        options: Mapping[str, Any] | None = None,
+        validation_fraction: float = 0.1,
+        metric: str | None = None,
+        minutes: float | None = None,
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = 0,
+    ) -> None:
+        self.contender = contender
+        self.options = options
+        self.validation_fraction = validation_fraction
+        self.metric = metric
+        self.minutes = minutes
+        self.device = device
+        self.random_state = random_state
+
+    def fit(self, X: Sequence[str], y: Sequence[Any]) -> TextClassifier:
+        """Train on texts and their labels.
+
+        Raises:
+            ValueError: X is no sequence of texts, y no class labels of one kind or only one class, or they differ in
+                length; `validation_fraction` is not between 0 and 1.
+            UsageError: an unknown contender, option, metric or device.
+        """
+        texts = self._texts(X)
+        labels = _labels(y)
+        check_consistent_length(texts, labels)
+        if not 0 < self.validation_fraction < 1:
+            raise ValueError(f"validation_fraction must lie between 0 and 1, not {self.validation_fraction!r}.")
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"all labels are {self.classes_.tolist()[0]!r}: a classifier needs two classes, not 1 class."
+            )
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        names = self._names()
+        rows = Rows(tuple(map(str, range(len(texts)))), tuple(texts), tuple(names[code] for code in codes))
+        train, validation = hold_out(rows, self.validation_fraction, seed)
+        task = rooms.load("tasks", "classification").fitted(train)
+        kind, _, strategy = self.contender.partition(":")
+        options = {**({"strategy": strategy} if strategy else {}), **(self.options or {})}
+        plugin = rooms.load("contenders", kind, options)
+        with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
+            run = Run(
+                seed=seed,
+                folder=Path(folder),
+                metric=check(self.metric or task.metric),
+                minutes=self.minutes,
+                device=devices.choose(self.device),
+            )
+            self.model_ = plugin.fit(train, validation, task, run)
+        return self
+
+    def predict(self, X: Sequence[str]) -> np.ndarray:
+        """Return the likeliest label of each text, of the type it had in `y`.
+
+        Raises:
+            NotFittedError: before `fit`.
+            ValueError: X is no sequence of texts.
+        """
+        values = self._predictions(X).values
+        numbers = {name: number for number, name in enumerate(self._names())}
+        predicted: np.ndarray = self.classes_[[numbers[value] for value in values]]
+        return predicted
+
+    def predict_proba(self, X: Sequence[str]) -> np.ndarray:
+        """Return probabilities, float64 ``(texts, classes)``, columns in the order of `classes_`, rows summing to 1.
+
+        Raises:
+            NotFittedError: before `fit`.
+            ValueError: X is no sequence of texts.
+        """
+        predictions = self._predictions(X)
+        # The model sorts its classes as text, where 10 comes before 9.
+        order = [predictions.classes.index(name) for name in self._names()]
+        probabilities = np.asarray(predictions.probabilities, dtype=np.float64)[:, order]
+        normal: np.ndarray = probabilities / probabilities.sum(axis=1, keepdims=True)
+        return normal
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.non_deterministic = self.random_state is None
+        return tags
+
+    def _predictions(self, X: Sequence[str]) -> Predictions:
+        check_is_fitted(self)
+        found: Predictions = self.model_.predict(self._texts(X))
+        return found
+
+    def _names(self) -> list[str]:
+        """What the classes are called inside, where labels are text."""
+        names = [str(label) for label in self.classes_.tolist()]
+        return names if len(set(names)) == len(names) else [str(number) for number in range(len(names))]
+
+    def _texts(self, X: Any) -> list[str]:
+        return read_texts(X)
+
+
+def read_texts(X: Any) -> list[str]:
+    """Return a one-dimensional sequence of texts as a list of plain strings.
+
+    Raises:
+        ValueError: a single text, something with rows and columns, no texts at all, or a value that is no text.
+
+    >>> read_texts(np.array(["one", "two"]))
+    ['one', 'two']
+    """
+    if isinstance(X, str | bytes):
+        raise ValueError("a single text was given where a sequence of texts is expected; put it in a list.")
+    shape = getattr(X, "shape", None)
+    if shape is not None and len(shape) != 1:
+        raise ValueError(f"X has shape {tuple(shape)} where one column of texts is expected, such as frame['text'].")
+    values = list(X)
+    if not values:
+        raise ValueError("X is empty, with 0 sample(s) where a minimum of 1 is required.")
+    for number, value in enumerate(values):
+        if not isinstance(value, str):
+            raise ValueError(f"X[{number}] is {value!r}, of type {type(value).__name__}, where a text is expected.")
+    return [str(value) for value in values]
+
+
+def hold_out(rows: Rows, fraction: float, seed: int) -> tuple[Rows, Rows]:
+    """Set a stratified share of rows apart for validation, with every class left in training.
+
+    Returns:
+        training and validation rows; both are all rows where there is none to spare.
+
+    >>> rows = Rows(tuple("abcdef"), ("x",) * 6, ("yes", "no") * 3)
+    >>> [len(part) for part in hold_out(rows, 0.3, seed=0)]
+    [4, 2]
+    """
+    size = len(rows) - max(1, round(fraction * len(rows)))
+    if size < len(set(rows.targets)):
+        return rows, rows
+    train = nested(rows, [size], seed)[size]
+    kept = set(train.ids)
+    return train, rows.take([place for place, name in enumerate(rows.ids) if name not in kept])
+
+
+def _labels(y: Any) -> np.ndarray:
+    """Check that labels are classes: one dimension, one kind, nothing missing."""
+    if y is None:
+        raise ValueError("TextClassifier requires y to be passed, but the target y is None.")
+    if isinstance(y, list | tuple) and len({isinstance(label, str) for label in y}) > 1:
+        y = np.array(y, dtype=object)  # else numpy makes text of the numbers among them
+    labels: np.ndarray = column_or_1d(y, warn=True)
+    if labels.dtype == object:
+        try:
+            np.unique(labels)
+        except TypeError:
+            kinds = sorted({type(label).__name__ for label in labels})
+            raise ValueError(f"labels of the types {', '.join(kinds)} cannot be sorted; use one type.") from None
+    if type_of_target(labels) != "unknown":
+        check_classification_targets(labels)
+    return labels

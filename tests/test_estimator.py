@@ -1,0 +1,247 @@
+"""scikit-learn's rules, held by its own checks where they make sense for text, and by ours where they do not."""
+
+import pickle
+
+import numpy as np
+import pandas
+import polars
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import check_estimator, estimator_checks_generator, parametrize_with_checks
+from sklearn.utils.validation import validate_data
+
+from headstart.core.errors import UsageError
+from headstart.core.records import Rows
+from headstart.estimator import TextClassifier, hold_out, read_texts
+
+# Of an estimator that takes text, scikit-learn checks next to nothing (`test_the_checks_for_text`). So its checks for
+# tables of numbers are put to `Numbers`, which writes each row as a short text. They all pass; these few say nothing
+# about text, each for the reason given. Checks of sample weights and of partial_fit do not arise: there are neither.
+ABOUT_TABLES = {
+    "check_array_api_input": "texts do not come as arrays on another device",
+    "check_complex_data": "complex numbers are refused by the table of `Numbers`",
+    "check_estimator_sparse_array": "texts cannot be sparse",
+    "check_estimator_sparse_matrix": "texts cannot be sparse",
+    "check_estimator_sparse_tag": "texts cannot be sparse",
+    "check_estimators_nan_inf": "a text is never infinite; what is no text is tested below",
+    "check_fit1d": "texts are one-dimensional; tables are refused, which is tested below",
+    "check_fit2d_predict1d": "texts are one-dimensional; tables are refused, which is tested below",
+    "check_n_features_in": "texts have no number of features",
+    "check_n_features_in_after_fitting": "texts have no number of features",
+    "check_positive_only_tag_during_fit": "texts have no sign",
+}
+TEXTS = ["a good film", "a bad film", "so good", "so bad", "good plot here", "bad plot here"] * 5
+STEPS = np.linspace(-3, 3, 13)
+LETTERS = str.maketrans("<>", "ab")
+
+
+class Numbers(TextClassifier):
+    """Write rows of numbers as texts: a word for every column and threshold, so that near rows share most words."""
+
+    def fit(self, X, y):
+        validate_data(self, X)
+        return super().fit(X, y)
+
+    def _texts(self, X):
+        table = validate_data(self, X, reset=False, dtype=float)
+        return [" ".join(words(row)) for row in table]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string, tags.input_tags.one_d_array, tags.input_tags.two_d_array = False, False, True
+        return tags
+
+
+def words(row):
+    for column, value in enumerate(row):
+        for number, step in enumerate(STEPS):
+            yield f"{column}{'>' if value > step else '<'}{number}".translate(LETTERS)
+
+
+def name_of(check):
+    return getattr(check, "func", check).__name__
+
+
+@parametrize_with_checks([Numbers()])
+def test_the_checks_for_tables(estimator, check):
+    check(estimator)
+
+
+def test_at_least_forty_of_them_speak_about_text():
+    names = {name_of(check) for _, check in estimator_checks_generator(Numbers())}
+    assert ABOUT_TABLES.keys() <= names
+    assert len(names - ABOUT_TABLES.keys()) >= 40
+
+
+def test_the_checks_for_text():
+    check_estimator(TextClassifier())
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["good", "bad"],
+        [1, 0],
+        [9, 10],
+        [True, False],
+        [0.0, 1.0],
+        [np.datetime64("2026-01-02"), np.datetime64("2026-01-01")],
+        ["<script>alert(1)</script>", "&"],
+    ],
+    ids=lambda labels: type(labels[0]).__name__ + str(labels[0])[:2],
+)
+def test_labels_come_back_as_they_were(labels):
+    model = TextClassifier("linear").fit(TEXTS, labels * 15)
+    assert model.classes_.tolist() == np.unique(labels).tolist()
+    assert model.predict(["good", "bad"]).tolist() == np.array(labels).tolist()
+    assert model.predict(["good"]).dtype == np.array(labels).dtype
+    columns = model.classes_.tolist()
+    best = model.predict_proba(["good", "bad"]).argmax(axis=1)
+    assert [columns[place] for place in best] == np.array(labels).tolist()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [list, tuple, np.array, pandas.Series, polars.Series, lambda values: np.array(values, dtype=object)],
+    ids=["list", "tuple", "array", "pandas", "polars", "objects"],
+)
+def test_texts_and_labels_in_any_container(kind):
+    labels = ["pos", "neg"] * 15
+    model = TextClassifier("linear").fit(kind(TEXTS), kind(labels))
+    expected = TextClassifier("linear").fit(TEXTS, labels)
+    assert model.predict(kind(TEXTS)).tolist() == labels
+    assert np.array_equal(model.predict_proba(kind(TEXTS)), expected.predict_proba(TEXTS))
+    assert model.score(kind(TEXTS), kind(labels)) == 1.0
+
+
+def test_an_index_that_is_not_in_order_means_nothing():
+    texts = pandas.Series(TEXTS, index=range(30, 0, -1))
+    assert TextClassifier("linear").fit(texts, [1, 0] * 15).predict(texts[:2]).tolist() == [1, 0]
+
+
+def test_it_works_in_pipelines_searches_and_cross_validation():
+    labels = np.array(["pos", "neg"] * 15)
+    lower = FunctionTransformer(lambda texts: [text.lower() for text in texts])
+    pipeline = make_pipeline(lower, TextClassifier("majority"))
+    assert cross_val_score(pipeline, [text.upper() for text in TEXTS], labels, cv=3).mean() == 0.5
+    search = GridSearchCV(pipeline, {"textclassifier__contender": ["majority", "linear"]}, cv=2).fit(TEXTS, labels)
+    assert search.best_params_ == {"textclassifier__contender": "linear"}
+    assert search.best_score_ == 1.0
+
+
+def test_parameters_reach_the_contender():
+    options = {"vocabulary": 60, "layers": 1, "width": 8, "heads": 2, "feed_forward": 8, "epochs": 1}
+    model = clone(TextClassifier("scratch", options=options)).fit(TEXTS, [1, 0] * 15)
+    assert model.options == options
+    assert model.model_.checkpoint.arguments["width"] == 8
+    assert model.predict_proba(["good"]).sum() == pytest.approx(1, abs=1e-12)
+
+
+def test_a_seed_decides_and_none_does_not():
+    options = {"vocabulary": 60, "layers": 1, "width": 8, "heads": 2, "feed_forward": 8, "epochs": 1}
+
+    def probability(seed):
+        model = TextClassifier("scratch", options=options, random_state=seed).fit(TEXTS, [1, 0] * 15)
+        return model.predict_proba(["good"])[0, 0]
+
+    assert probability(3) == probability(np.random.RandomState(3)) == probability(3)
+    assert len({probability(3), probability(4), probability(None)}) == 3
+
+
+def test_a_fitted_model_can_be_pickled():
+    model = TextClassifier("linear").fit(TEXTS, [1, 0] * 15)
+    assert np.array_equal(pickle.loads(pickle.dumps(model)).predict_proba(TEXTS), model.predict_proba(TEXTS))
+
+
+def test_nothing_stays_on_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    TextClassifier("linear").fit(TEXTS, [1, 0] * 15)
+    assert not list(tmp_path.iterdir())
+
+
+def test_labels_with_the_same_name_stay_apart():
+    class Same(int):
+        def __str__(self):
+            return "same"
+
+    labels = np.array([Same(1), Same(0)] * 15, dtype=object)
+    assert TextClassifier("linear").fit(TEXTS, labels).predict(["good", "bad"]).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "classes", "sizes"), [(100, 2, (90, 10)), (4, 2, (3, 1)), (2, 2, (2, 2)), (3, 3, (3, 3))]
+)
+def test_validation_is_set_apart_where_there_is_something_to_spare(rows, classes, sizes):
+    everything = Rows(tuple(map(str, range(rows))), ("x",) * rows, tuple(str(n % classes) for n in range(rows)))
+    train, validation = hold_out(everything, 0.1, seed=0)
+    assert (len(train), len(validation)) == sizes
+    assert set(train.targets) == set(everything.targets)
+    assert set(train.ids).isdisjoint(validation.ids) or train == validation == everything
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_nothing_is_answered_before_fit(method):
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        getattr(TextClassifier(), method)(["text"])
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ("one text", "a single text was given where a sequence of texts is expected; put it in a list"),
+        (b"bytes", "a single text was given"),
+        ([], r"X is empty, with 0 sample\(s\)"),
+        (["fine", None], r"X\[1\] is None, of type NoneType, where a text is expected"),
+        ([3.5], r"X\[0\] is 3.5, of type float"),
+        (np.array([["a"], ["b"]]), r"X has shape \(2, 1\) where one column of texts is expected"),
+        (pandas.DataFrame({"text": ["a"]}), r"X has shape \(1, 1\).*such as frame\['text'\]"),
+        (polars.DataFrame({"text": ["a"]}), r"X has shape \(1, 1\)"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_no_sequence_of_texts(texts, message):
+    with pytest.raises(ValueError, match=message):
+        read_texts(texts)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (None, "requires y to be passed, but the target y is None"),
+        (["a"] * 30, "all labels are 'a': a classifier needs two classes, not 1 class"),
+        (["a", 1] * 15, "labels of the types int, str cannot be sorted; use one type"),
+        (["a", None] * 15, "labels of the types NoneType, str cannot be sorted"),
+        ([0.1, 0.7] * 15, "Unknown label type"),
+        ([1.0, float("nan")] * 15, "contains NaN"),
+        (["a", "b"], "inconsistent numbers of samples"),
+    ],
+    ids=["none", "one class", "mixed", "missing", "numbers", "nan", "too few"],
+)
+def test_what_is_no_class_label(labels, message):
+    with pytest.raises(ValueError, match=message):
+        TextClassifier().fit(TEXTS, np.array(labels, dtype=object) if labels and None in labels else labels)
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.5, 10])
+def test_a_fraction_that_is_none(fraction):
+    with pytest.raises(ValueError, match=f"validation_fraction must lie between 0 and 1, not {fraction}"):
+        TextClassifier(validation_fraction=fraction).fit(TEXTS, [1, 0] * 15)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"contender": "linaer"}, "did you mean 'linear'"),
+        ({"contender": "linear", "options": {"no": 1}}, "has no option 'no'"),
+        ({"metric": "acuracy"}, "no metric 'acuracy'; did you mean 'accuracy'"),
+        ({"device": "abacus"}, "device 'abacus' is not on this machine"),
+    ],
+    ids=["contender", "option", "metric", "device"],
+)
+def test_wrong_parameters_are_found_by_fit(parameters, message):
+    with pytest.raises(UsageError, match=message):
+        TextClassifier(**parameters).fit(TEXTS, [1, 0] * 15)
