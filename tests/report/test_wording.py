@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headstart.core.records import Audit, Cost, CurvePoint, Equivalent, Finding, Interval, Standing
-from headstart.report.wording import behind, best, cheapest, head_start, labels_range, verdict
+from headstart.report._head_start import labels_range
+from headstart.report._head_start import sentence as head_start
+from headstart.report.wording import behind, best, cheapest, verdict
 
 COST = Cost(100.0, 1, 1, 1, 90_000_000, 6.0, 8.0, 200.0, 0.0)
 CHEAP = Cost(4.0, 1, 1, 1, 4_500_000, 0.5, 0.6, 9000.0, 0.0)
@@ -183,6 +185,30 @@ def test_a_head_start_worth_nothing_is_told_as_that() -> None:
 
 def test_an_end_that_no_seed_reached_is_more_than_the_most_tried() -> None:
     assert labels_range(Interval(1000, 800, math.inf), 2240) == "800 to more than 2,240"
+
+
+def test_a_head_start_that_may_be_worth_something_is_no_evidence_rather_than_nothing() -> None:
+    line = [equivalent(2240, Interval(2100, 1500, math.inf))]
+    assert head_start(line, [FULL]).startswith("There is no evidence of a head start at 2,240 rows: scratch reaches")
+
+
+def test_one_seed_gives_an_estimate_without_an_interval() -> None:
+    line = [equivalent(100, Interval(900, 900, 900)), equivalent(2240, None)]
+    sentence = head_start(line, [FULL])
+    assert "would need about 900 rows for; on 2,240 rows" in sentence
+    assert "interval" not in sentence
+
+
+def test_an_estimate_at_the_smallest_size_is_at_most() -> None:
+    line = [equivalent(100, Interval(100, 100, 100)), equivalent(2240, Interval(100, 100, 100))]
+    assert head_start(line, [FULL]).endswith("scratch reaches the score of finetuned:full with at most 100.")
+
+
+def test_one_seed_cannot_show_that_a_curve_still_rises() -> None:
+    curve = [CurvePoint("finetuned:full", n, s, s, s, 1) for n, s in ((800, 0.80), (1600, 0.85))]
+    text = " ".join(told([FULL, standing("linear", 0.8, cost=CHEAP)], curve))
+    assert "perhaps more labels, since finetuned:full gains about 5.0 points" in text
+    assert "as far as one seed can tell" in text
 
 
 def test_behind_does_not_depend_on_the_sign_of_the_difference() -> None:

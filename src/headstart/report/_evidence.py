@@ -9,6 +9,8 @@ from headstart.core.records import Record, Result
 from headstart.report import _format as write
 from headstart.report._mistakes import Confusion
 
+GRAVE = ("warning", "note", "fine")
+
 
 def confusion(counted: Confusion) -> dict[str, Any]:
     """Word a table of confusion: counts, shares of the row (0 to 1), and whether a cell is on the diagonal."""
@@ -30,8 +32,7 @@ def findings(result: Result) -> list[dict[str, Any]]:
         for name, rows in splits.items()
         for row, text, label in zip(rows.ids, rows.inputs, rows.targets, strict=True)
     }
-    grave = ("warning", "note", "fine")
-    ordered = sorted(result.audit.findings, key=lambda f: grave.index(f.severity) if f.severity in grave else 0)
+    ordered = sorted(result.audit.findings, key=lambda f: GRAVE.index(f.severity))
     return [
         {
             "finding": finding,

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from headstart.core.records import Equivalent, Result, Standing
 from headstart.report import _format as write
+from headstart.report import _head_start as head_start
 from headstart.report import plots, wording
 from headstart.report._evidence import confusion, findings, labels, provenance, trial
 from headstart.report._mistakes import confusions, examples
@@ -20,8 +21,8 @@ GLYPHS = ("●", "■", "◆", "▲", "▼", "✚", "✖", "⬟")
 def view(result: Result) -> dict[str, Any]:
     """Collect everything that the page shows, already worded; nothing is escaped yet, the template does that."""
     order = [s.contender for s in result.standings]
-    line = wording.head_start_of(result.equivalents, result.standings) if result.equivalents else []
-    told = wording.most_telling(line)
+    line = head_start.told_line(result.equivalents, result.standings) if result.equivalents else []
+    told = head_start.most_telling(line)
     return {
         "result": result,
         "looks": {name: _look(name, place) for place, name in enumerate(order)},
@@ -106,8 +107,8 @@ def _tiles(result: Result, line: Sequence[Equivalent]) -> list[dict[str, str]]:
 
 
 def _worth(line: Sequence[Equivalent]) -> dict[str, str]:
-    full, told = line[-1], wording.most_telling(line)
-    if wording.worth_nothing(full):
+    full, told = line[-1], head_start.most_telling(line)
+    if head_start.worth_nothing(full):
         return {"value": "nothing here", "note": f"{full.contender} does as well with {write.plural(full.size, 'row')}"}
     if told is None or told.labels is None:
         first = next(e for e in line if e.labels is None)
@@ -159,10 +160,11 @@ def _equivalents(equivalents: Sequence[Equivalent], order: Sequence[str]) -> lis
     place = {name: i for i, name in enumerate(order)}
     lines = sorted(equivalents, key=lambda e: (e.size, place.get(e.contender, len(order))))
     references = sorted({e.reference for e in lines}, key=lambda name: place.get(name, len(order)))
-    return [(name, [_equivalent(e) for e in lines if e.reference == name]) for name in references]
+    smallest = min((e.size for e in lines), default=0)
+    return [(name, [_equivalent(e, smallest) for e in lines if e.reference == name]) for name in references]
 
 
-def _equivalent(equivalent: Equivalent) -> dict[str, str]:
+def _equivalent(equivalent: Equivalent, smallest: int) -> dict[str, str]:
     labels = equivalent.labels
     needed = labels.value if labels else equivalent.beyond
     return {
@@ -170,8 +172,8 @@ def _equivalent(equivalent: Equivalent) -> dict[str, str]:
         "size": write.count(equivalent.size),
         "score": write.percent(equivalent.score),
         "contender": equivalent.contender,
-        "needs": f"about {write.about(labels.value)}" if labels else f"more than {write.count(equivalent.beyond)}",
-        "between": wording.labels_range(labels, equivalent.beyond) if labels else "–",
+        "needs": head_start.amount(labels, smallest) if labels else f"more than {write.count(equivalent.beyond)}",
+        "between": (head_start.labels_range(labels, equivalent.beyond) if labels else "") or "–",
         "times": f"{'' if labels else '> '}{needed / equivalent.size:.1f} ×" if needed > equivalent.size else "–",
     }
 

@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from headstart.core.records import Finding, Record, Result
+from headstart.core.records import Audit, Record, Result
 from headstart.report import _format as form
+from headstart.report._evidence import GRAVE
 from headstart.report._view import against_best, board, view
 from headstart.report.wording import best
 
@@ -75,11 +76,11 @@ def show(result: Result, console: Console) -> None:
     named = {"training": splits.train, "validation": splits.validation, "test": splits.test}
     told = ", ".join(f"{form.count(len(rows))} {name}" for name, rows in named.items())
     console.print(Text.assemble((form.clean(result.table.name), "bold"), f"  {told} rows"))
-    for finding in result.audit.findings:
+    for finding in sorted(result.audit.findings, key=lambda f: GRAVE.index(f.severity)):
         if finding.severity != "fine":
-            console.print(_finding(finding))
+            console.print(_finding(finding.severity, finding.sentence))
     if result.table.rejected:
-        console.print(Text(f"warning  {form.plural(len(result.table.rejected), 'row')} could not be used."))
+        console.print(_finding("warning", f"{form.plural(len(result.table.rejected), 'row')} could not be used."))
     console.print()
     console.print(leaderboard(result))
     console.print(Text("± half of the 95 % interval; ties: no evidence of a difference from the best", style="dim"))
@@ -88,6 +89,22 @@ def show(result: Result, console: Console) -> None:
         console.print(Text(form.clean(sentence)))
     console.print()
     console.print(Text.assemble("The whole report: ", (str(result.folder / "report.html"), "bold")), soft_wrap=True)
+
+
+def show_audit(audit: Audit, console: Console | None = None) -> None:
+    """Print all findings of an audit, the grave ones first and with a few examples.
+
+    Args:
+        console: standard output where None.
+    """
+    console = console or Console()
+    rows = ", ".join(f"{form.count(number)} {name}" for name, number in audit.rows.items())
+    console.print(Text(f"{rows} rows"))
+    for finding in sorted(audit.findings, key=lambda f: GRAVE.index(f.severity)):
+        console.print(_finding(finding.severity, finding.sentence))
+        for group in finding.examples[:3]:
+            examples = " | ".join(form.shorten(form.clean(item), 60) for item in group[:4])
+            console.print(Text(f"         {examples}", style="dim"), soft_wrap=True)
 
 
 def html(result: Result) -> str:
@@ -143,8 +160,29 @@ def as_json(result: Result) -> dict[str, Any]:
         "trials": [_trial(record) for record in result.records],
         "report": result.folder / "report.html",
     }
-    plain: dict[str, Any] = _plain(told)
-    return plain
+    values: dict[str, Any] = plain(told)
+    return values
+
+
+def plain(value: Any) -> Any:
+    """Turn dataclasses, mappings, sequences, paths and numpy scalars into what the json module writes.
+
+    >>> plain(Finding("conflicts", "note", 1, float("nan"), "…", (("a", "b"),)))["examples"]
+    [['a', 'b']]
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def picture(result: Result) -> str:
@@ -159,9 +197,13 @@ def picture(result: Result) -> str:
 # --- parts ---------------------------------------------------------------------------------------------------
 
 
-def _finding(finding: Finding) -> Text:
-    style = "yellow" if finding.severity == "warning" else "dim"
-    return Text.assemble((f"{finding.severity:<8} ", style), form.clean(finding.sentence))
+def _finding(severity: str, sentence: str) -> Table:
+    """Lay out a finding so that a long sentence wraps beside its severity, not beneath."""
+    line = Table.grid(padding=(0, 1))
+    line.add_column(width=8, style={"warning": "yellow", "fine": "green"}.get(severity, "dim"))
+    line.add_column()
+    line.add_row(severity, Text(form.clean(sentence)))
+    return line
 
 
 def _environment() -> Environment:
@@ -203,20 +245,3 @@ def _tight(text: str) -> str:
 def _trial(record: Record) -> dict[str, Any]:
     names = [field.name for field in dataclasses.fields(record) if field.name != "predictions"]
     return {name: getattr(record, name) for name in names}
-
-
-def _plain(value: Any) -> Any:
-    """Turn dataclasses, mappings, sequences, paths and numpy scalars into what the json module writes."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, Path):
-        return str(value)
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

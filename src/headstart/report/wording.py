@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from headstart.core.records import Audit, Cost, CurvePoint, Equivalent, Interval, Standing
+from headstart.report import _head_start
 from headstart.report._format import about, between, count, half_width, joined, percent, plural, points, ratio
 
 # Below this much per doubling of the labels (0.5 points), a learning curve is called flat.
@@ -39,7 +40,7 @@ def verdict(
     """
     sentences = [_winner(standings, metric, test_rows), _price(standings)]
     if equivalents:
-        sentences.append(head_start(equivalents, standings))
+        sentences.append(_head_start.sentence(equivalents, standings))
     sentences.append(_change(standings, curve, audit, train_rows, test_rows))
     caveats = _caveats(standings, skipped)
     return (*sentences, caveats) if caveats else tuple(sentences)
@@ -152,84 +153,6 @@ def _times(dear: float, cheap: float, less: str, more: str) -> str:
     return more.format(ratio(1 / factor)) if factor <= 1 / 1.2 else ""
 
 
-# --- the head start ------------------------------------------------------------------------------------------
-
-
-def head_start_of(equivalents: Sequence[Equivalent], standings: Sequence[Standing]) -> list[Equivalent]:
-    """Pick the comparison to talk of, by growing size: the best reference against 'scratch', else the next at hand."""
-    by_score = sorted(standings, key=lambda s: s.score.value, reverse=True)
-    rank = {s.contender: place for place, s in enumerate(by_score)}
-    reference = min((e.reference for e in equivalents), key=lambda name: rank.get(name, len(rank)))
-    rivals = {e.contender for e in equivalents if e.reference == reference}
-    rival = next((name for name in ("scratch", "linear") if name in rivals), min(rivals))
-    chosen = [e for e in equivalents if (e.reference, e.contender) == (reference, rival)]
-    return sorted(chosen, key=lambda e: e.size)
-
-
-def most_telling(line: Sequence[Equivalent]) -> Equivalent | None:
-    """Return the largest size at which the rival needs more labels and its curve still shows how many."""
-    measured = [e for e in line if e.labels is not None and e.labels.value > e.size]
-    return measured[-1] if measured else None
-
-
-def worth_nothing(full: Equivalent) -> bool:
-    """Say whether the rival reaches the reference's score with no more labels than the reference was given."""
-    return full.labels is not None and full.labels.value <= full.size
-
-
-def labels_range(labels: Interval, beyond: int) -> str:
-    """Write the interval of a number of labels; an end that the curve does not reach is 'more than' the most tried."""
-    high = about(labels.high) if labels.high <= beyond else f"more than {count(beyond)}"
-    return f"{about(labels.low)} to {high}"
-
-
-def head_start(equivalents: Sequence[Equivalent], standings: Sequence[Standing]) -> str:
-    """Say what pretraining is worth in labels, from the learning curves.
-
-    Args:
-        equivalents: at least one.
-    """
-    line = head_start_of(equivalents, standings)
-    full, measured = line[-1], most_telling(line)
-    rival, reference = full.contender, full.reference
-    if worth_nothing(full):
-        assert full.labels is not None
-        told = (
-            f"The pretrained head start is worth nothing at {plural(full.size, 'row')}: {rival} reaches the score of "
-            f"{reference} with about {about(full.labels.value)} "
-            f"(95 % interval {labels_range(full.labels, full.beyond)})"
-        )
-        if measured is None or measured.labels is None:
-            return f"{told}."
-        saved = ratio(measured.labels.value / measured.size)
-        return f"{told}; with {count(measured.size)} it was worth about {saved} as many labels."
-    if measured is None:
-        first = next(e for e in line if e.labels is None)
-        return (
-            f"The head start is worth more than this data can measure: {reference} on {plural(first.size, 'row')} "
-            f"does what {rival} does not reach with {count(first.beyond)}, "
-            f"the most we tried{_other(equivalents, first)}."
-        )
-    assert measured.labels is not None
-    told = (
-        f"What the pretrained head start is worth: {reference} on {plural(measured.size, 'row')} does what {rival} "
-        f"would need about {about(measured.labels.value)} rows for "
-        f"(95 % interval {labels_range(measured.labels, measured.beyond)}){_other(equivalents, measured)}"
-    )
-    if full is measured:
-        return f"{told}."
-    return f"{told}; on {count(full.size)} rows, {rival} would need more than {count(full.beyond)}, the most we tried."
-
-
-def _other(equivalents: Sequence[Equivalent], told: Equivalent) -> str:
-    """Add what the linear model would need for the same score, where that is known."""
-    for other in equivalents:
-        same = (other.reference, other.size) == (told.reference, told.size)
-        if same and other.contender == "linear" != told.contender and other.labels is not None:
-            return f", and {other.contender} about {about(other.labels.value)}"
-    return ""
-
-
 # --- what would change the answer ----------------------------------------------------------------------------
 
 
@@ -259,11 +182,11 @@ def _more_labels(leader: Standing, curve: Sequence[CurvePoint], train_rows: int)
     gain = (last.score - before.score) / math.log2(last.size / before.size)
     if gain < FLAT:
         return f"hardly more labels, since the curve of {leader.contender} is flat at {count(last.size)} rows"
-    if last.low > before.high:
+    if before.seeds > 1 and last.low > before.high:
         return f"more labels, since {leader.contender} still gains {points(gain)} with each doubling of the rows"
     return (
         f"perhaps more labels, since {leader.contender} gains about {points(gain)} with each doubling of the rows, "
-        "which is within the spread of its seeds"
+        + ("which is within the spread of its seeds" if before.seeds > 1 else "as far as one seed can tell")
     )
 
 
