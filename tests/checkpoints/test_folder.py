@@ -54,8 +54,9 @@ def test_a_folder_without_config(tmp_path):
         folder.load(tmp_path)
 
 
-def test_a_config_that_is_no_json(place):
-    (place / "config.json").write_text("{")
+@pytest.mark.parametrize("text", ["{", "[" * 100_000])
+def test_a_config_that_is_no_json(place, text):
+    (place / "config.json").write_text(text)
     with pytest.raises(CheckpointError, match=r"config\.json is no readable JSON"):
         folder.load(place)
 
@@ -73,7 +74,7 @@ def test_an_unknown_family(place):
         folder.load(place)
 
 
-@pytest.mark.parametrize("labels", [{"0": "a"}, {"0": "a", "1": "a"}, {"0": "a", "2": "b"}, ["a", "b"]])
+@pytest.mark.parametrize("labels", [{"0": "a"}, {"0": "a", "1": "a"}, {"0": "a", "2": "b"}, ["a", "b"], {"0": []}])
 def test_labels_that_do_not_fit_the_classifier(place, labels):
     edit_config(place, id2label=labels)
     with pytest.raises(CheckpointError, match="'id2label' must name each of the classifier's 2 classes once"):

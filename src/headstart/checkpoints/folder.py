@@ -135,7 +135,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"no config.json in {path.parent}: this is no model folder.")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is no readable JSON ({error}); fetch the model again.") from None
     if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
         raise CheckpointError(f"{path} does not say which 'model_type' it is of; add it, for example \"bert\".")
@@ -150,7 +150,7 @@ def _labels(config: Mapping[str, Any], weights: Weights) -> tuple[str, ...]:
     count = weights.shape("head.output.bias")[0]
     named = config.get("id2label") or {str(number): f"LABEL_{number}" for number in range(count)}
     numbers = [str(number) for number in range(count)]
-    if not isinstance(named, dict) or sorted(named) != sorted(numbers) or len(set(named.values())) != count:
+    if not isinstance(named, dict) or sorted(named) != sorted(numbers) or len(set(map(str, named.values()))) != count:
         raise CheckpointError(
             f"config.json: 'id2label' must name each of the classifier's {count} classes once, from \"0\" up."
         )
