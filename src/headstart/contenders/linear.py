@@ -52,14 +52,14 @@ class Reader:
     character_idf: np.ndarray
 
     @classmethod
-    def fitted(cls, texts: Sequence[str], features: int) -> Reader:
-        """Choose the `features` commonest n-grams of each kind, and weigh them by how rare they are."""
+    def fitted(cls, texts: Sequence[str], features: int) -> tuple[Reader, sparse.csr_matrix]:
+        """Choose the `features` commonest n-grams of each kind, weigh them by how rare they are, read the texts."""
         rare = 2 if len(texts) >= RARE_ROWS else 1
-        words, word_idf = _learn(_vectorizer("word"), texts, features, rare)
+        words, word_idf, read = _learn("word", texts, features, rare)
         if sum(map(len, texts)) > MOST_CHARACTERS:
-            return cls(words, (), word_idf, np.zeros(0, dtype=np.float32))
-        characters, character_idf = _learn(_vectorizer("char_wb"), texts, features, rare)
-        return cls(words, characters, word_idf, character_idf)
+            return cls(words, (), word_idf, np.zeros(0, dtype=np.float32)), read
+        characters, character_idf, more = _learn("char_wb", texts, features, rare)
+        return cls(words, characters, word_idf, character_idf), sparse.hstack([read, more]).tocsr()
 
     def __post_init__(self) -> None:
         readers = [_ready("word", self.words, self.word_idf)]
@@ -170,8 +170,7 @@ class Linear:
             raise DataError(f"the {len(train)} training rows show one class only; give more rows.")
         until = time.monotonic() + 60 * run.minutes if run.minutes is not None else float("inf")
         run.progress(Progress("reading texts", 0.0))
-        reader = Reader.fitted(task.features(train.inputs), self.features)
-        features = reader.read(task.features(train.inputs))
+        reader, features = Reader.fitted(task.features(train.inputs), self.features)
         held_out = reader.read(task.features(validation.inputs))
         best, best_score, total = None, (-np.inf, -np.inf), len(STRENGTHS) + len(RATIO_STRENGTHS)
         for number, model in enumerate(_candidates(reader, features, np.array(train.targets, dtype=object), task)):
@@ -271,16 +270,16 @@ def _vectorizer(analyzer: str) -> TfidfVectorizer:
 
 
 def _learn(
-    vectorizer: TfidfVectorizer, texts: Sequence[str], features: int, rare: int
-) -> tuple[tuple[str, ...], np.ndarray]:
-    """Choose n-grams and their weights."""
-    vectorizer.set_params(max_features=features, min_df=rare)
+    analyzer: str, texts: Sequence[str], features: int, rare: int
+) -> tuple[tuple[str, ...], np.ndarray, sparse.csr_matrix]:
+    """Choose n-grams and their weights, and read the texts by them."""
+    vectorizer = _vectorizer(analyzer).set_params(max_features=features, min_df=rare)
     try:
-        vectorizer.fit(texts)
+        read = vectorizer.fit_transform(texts)
     except ValueError:
         # No n-gram is left. One that no text holds gives a model of the classes' shares alone.
-        return ("\0",), np.ones(1, dtype=np.float32)
-    return tuple(vectorizer.get_feature_names_out()), vectorizer.idf_.astype(np.float32)
+        return ("\0",), np.ones(1, dtype=np.float32), sparse.csr_matrix(np.zeros((len(texts), 1), dtype=np.float32))
+    return tuple(vectorizer.get_feature_names_out()), vectorizer.idf_.astype(np.float32), read
 
 
 def _ready(analyzer: str, n_grams: Sequence[str], idf: np.ndarray) -> TfidfVectorizer:

@@ -1,0 +1,148 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+
+from headstart.contenders import _saved, linear
+from headstart.contenders.linear import Linear
+from headstart.core.errors import DataError
+from headstart.core.records import Rows, Run
+from headstart.tasks.classification import Classification
+
+DATA = Path(os.environ.get("HEADSTART_DATA", "../shared/data"))
+ANIMALS = ("cat dog horse cow", "red blue green pink", "one two three four")
+
+
+def rows(pairs) -> Rows:
+    texts, labels = zip(*pairs, strict=True)
+    return Rows(tuple(str(i) for i in range(len(texts))), tuple(texts), tuple(labels))
+
+
+def topics(count: int, classes: int = 3, seed: int = 0) -> Rows:
+    """Texts of three words drawn from their class's own four."""
+    random = np.random.default_rng(seed)
+    numbers = [i % classes for i in range(count)]
+    return rows([(" ".join(random.choice(ANIMALS[n].split(), 3)), f"class {n}") for n in numbers])
+
+
+def fitted(train: Rows, tmp_path: Path, validation: Rows | None = None, **options):
+    task = Classification().fitted(train)
+    return Linear(**options).fit(train, validation or train, task, Run(0, tmp_path))
+
+
+def candidates(train: Rows):
+    task = Classification().fitted(train)
+    reader, features = linear.Reader.fitted(train.inputs, 1000)
+    return features, list(linear._candidates(reader, features, np.array(train.targets, dtype=object), task))
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_learns_what_is_there_to_learn(tmp_path, classes):
+    model = fitted(topics(60, classes), tmp_path)
+    test = topics(90, classes, seed=1)
+    assert model.task.score(model.predict(test.inputs), test)["accuracy"] > 0.95
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_tf_idf_model_gives_scikit_learns_probabilities(classes):
+    train = topics(40, classes)
+    features, models = candidates(train)
+    reference = LogisticRegression(C=1.0, solver="liblinear" if classes == 2 else "lbfgs", tol=1e-3, max_iter=300)
+    expected = reference.fit(features, train.targets).predict_proba(features)
+    np.testing.assert_allclose(models[0].predict(train.inputs).probabilities, expected, atol=2e-5)
+
+
+def test_log_count_ratio_follows_its_definition():
+    present = sparse.csr_matrix(np.array([[1, 1, 0], [1, 0, 0], [0, 0, 1]], dtype=np.float32))
+    p, q = np.array([3, 2, 1]) / 6, np.array([1, 1, 2]) / 4
+    got = linear._log_count_ratio(present, np.array([True, True, False]))
+    np.testing.assert_allclose(got, np.log(p / q), rtol=1e-6)
+
+
+def test_half_of_the_candidates_are_nb_svm_and_read_words_only():
+    _, models = candidates(topics(30))
+    assert [model.presence for model in models] == [False] * 4 + [True] * 4
+    assert models[-1].reader.characters == ()
+    texts = topics(30, seed=3)
+    score = models[-1].task.score(models[-1].predict(texts.inputs), texts)
+    assert score["accuracy"] > 0.95
+
+
+@pytest.mark.parametrize("index", [0, -1])
+@pytest.mark.parametrize("missing", ["class 0", "class 2"])
+def test_a_class_without_training_rows_has_probability_zero(index, missing):
+    train = topics(30)
+    task = Classification().fitted(train)
+    part = train.take([i for i, label in enumerate(train.targets) if label != missing])
+    reader, features = linear.Reader.fitted(part.inputs, 1000)
+    model = list(linear._candidates(reader, features, np.array(part.targets, dtype=object), task))[index]
+    found = model.predict(part.inputs)
+    assert not found.probabilities[:, task.classes.index(missing)].any()
+    assert task.score(found, part)["accuracy"] > 0.95
+
+
+@pytest.mark.parametrize("index", [0, -1])
+def test_kept_in_a_folder_bit_for_bit(tmp_path, index):
+    model = candidates(topics(30))[1][index]
+    texts = [*topics(20, seed=2).inputs, "never seen ☃", ""]
+    model.save(tmp_path / "saved")
+    again = _saved.open_model(tmp_path / "saved")
+    assert np.array_equal(again.predict(texts).probabilities, model.predict(texts).probabilities)
+    assert again.parameters == model.parameters > 3
+
+
+def test_chinese_without_spaces(tmp_path):
+    good, bad = ("这本书很好看", "质量好非常满意", "好用值得买"), ("质量差很失望", "太差了不好用退货", "差评不值得")
+    model = fitted(rows([(t, "good") for t in good] + [(t, "bad") for t in bad]), tmp_path)
+    assert model.predict(["非常满意", "很失望退货"]).values == ("good", "bad")
+
+
+def test_texts_of_one_character_and_of_none(tmp_path):
+    model = fitted(rows([("a", "x"), ("b", "y"), ("a", "x"), ("b", "y")]), tmp_path)
+    assert model.predict(["a", "b"]).values == ("x", "y")
+    nothing = fitted(rows([(" ", "x"), ("\t", "y"), ("", "x")]), tmp_path)
+    assert nothing.predict(["", "word"]).values == ("x", "x")
+
+
+def test_the_number_of_features_is_bounded(tmp_path):
+    model = fitted(topics(60), tmp_path, features=10)
+    assert len(model.reader.words) == 10
+    assert model.weights.shape[0] <= 20
+
+
+def test_long_training_texts_are_read_by_words_alone(monkeypatch):
+    monkeypatch.setattr(linear, "MOST_CHARACTERS", 100)
+    reader, features = linear.Reader.fitted(topics(30).inputs, 1000)
+    assert reader.characters == ()
+    assert features.shape == (30, len(reader.words))
+
+
+def test_a_budget_that_is_over_still_gives_a_model(tmp_path):
+    told = []
+    train = topics(30)
+    run = Run(0, tmp_path, minutes=0.0, progress=told.append)
+    model = Linear().fit(train, train, Classification().fitted(train), run)
+    assert model.predict(["cat dog cow"]).values == ("class 0",)
+    assert [word.stage for word in told] == ["reading texts", "fitting"]
+
+
+def test_one_class_is_said(tmp_path):
+    with pytest.raises(DataError, match="the 2 training rows show one class only"):
+        fitted(rows([("a", "x"), ("b", "x")]), tmp_path)
+
+
+def test_tasks_it_cannot_learn_are_turned_down():
+    assert "no features" in Linear().supports(object())
+    assert Linear().supports(Classification()) == ""
+
+
+@pytest.mark.skipif(not (DATA / "sst2_train.parquet").exists(), reason="needs sst2 in HEADSTART_DATA")
+def test_sentiment_of_sentences(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    parts = [pandas.read_parquet(DATA / f"sst2_{name}.parquet") for name in ("train", "dev", "test")]
+    train, validation, test = (rows(list(zip(part.text, part.label.astype(str), strict=True))) for part in parts)
+    model = fitted(train, tmp_path, validation)
+    assert model.task.score(model.predict(test.inputs), test)["accuracy"] >= 0.82

@@ -1,0 +1,23 @@
+from headstart.contenders.majority import Majority
+from headstart.core.records import Rows, Run
+from headstart.tasks.classification import Classification
+
+
+def test_every_text_gets_the_commonest_class_and_the_shares(tmp_path):
+    train = Rows(("1", "2", "3", "4"), ("a", "b", "c", "d"), ("ham", "spam", "spam", "spam"))
+    fitted = Majority().fit(train, train, Classification().fitted(train), Run(0, tmp_path))
+    found = fitted.predict(["anything", ""])
+    assert found.values == ("spam", "spam")
+    assert found.probabilities.tolist() == [[0.25, 0.75]] * 2
+    assert fitted.parameters == 0
+
+
+def test_a_tie_goes_to_the_first_class(tmp_path):
+    train = Rows(("1", "2"), ("a", "b"), ("z", "a"))
+    fitted = Majority().fit(train, train, Classification().fitted(train), Run(0, tmp_path))
+    assert fitted.predict(["x"]).values == ("a",)
+
+
+def test_a_task_without_classes_is_turned_down():
+    assert "has no classes" in Majority().supports(object())
+    assert Majority().supports(Classification()) == ""
