@@ -112,7 +112,7 @@ def _worth(line: Sequence[Equivalent]) -> dict[str, str]:
         return {"value": "nothing here", "note": f"{full.contender} does as well with {write.plural(full.size, 'row')}"}
     if told is None or told.labels is None:
         first = next(e for e in line if e.labels is None)
-        note = f"{first.contender} never reaches what {first.reference} does with {write.count(first.size)}"
+        note = f"{first.contender} does not reach what {first.reference} does with {write.count(first.size)}"
         return {"value": f"> {write.count(first.beyond)} rows", "note": note}
     note = f"of {told.contender} do what {told.reference} does with {write.count(told.size)}"
     return {"value": f"{write.about(told.labels.value)} rows", "note": note}

@@ -167,8 +167,8 @@ def as_json(result: Result) -> dict[str, Any]:
 def plain(value: Any) -> Any:
     """Turn dataclasses, mappings, sequences, paths and numpy scalars into what the json module writes.
 
-    >>> plain(Finding("conflicts", "note", 1, float("nan"), "…", (("a", "b"),)))["examples"]
-    [['a', 'b']]
+    >>> plain({"path": Path("runs"), "scores": (0.5, float("nan"))})
+    {'path': 'runs', 'scores': [0.5, None]}
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
