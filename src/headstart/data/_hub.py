@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from headstart.core.errors import DataError, HeadstartError, UsageError, did_you_mean
+from headstart.core.errors import DataError, UsageError, did_you_mean
 from headstart.data._files import SUFFIXES
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
 
 PREFIX = "hf://"
 ADDRESS = re.compile(r"hf://datasets/(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>[^/]+))?(?:/(?P<path>.+))?")
@@ -35,33 +39,36 @@ def fetch(address: str) -> Path:
 
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
     try:
-        files = [] if path else _files(api, repo, revision)
-        path = path or _choose(repo, files)
-        return Path(api.hf_hub_download(repo, path, repo_type="dataset", revision=revision, etag_timeout=SECONDS))
-    except HeadstartError:
-        raise
+        found = api.dataset_info(repo, revision=revision, timeout=SECONDS)
     except errors.GatedRepoError as error:
         raise DataError(f"data set {repo} needs its terms accepted on {api.endpoint}, then 'hf auth login'.") from error
     except errors.RepositoryNotFoundError as error:
         raise DataError(f"no data set {repo} on {api.endpoint}, or it is private: check the name.") from error
     except errors.RevisionNotFoundError as error:
         raise DataError(f"data set {repo} has no revision '{revision}': check it, or leave it out.") from error
-    except errors.LocalEntryNotFoundError as error:
-        raise DataError(_unreachable(api.endpoint)) from error
-    except errors.EntryNotFoundError as error:
-        known = _files(api, repo, revision)
-        raise DataError(f"data set {repo} has no file {path}; {did_you_mean(path or '', known)}") from error
     except Exception as error:  # the class of a failed request depends on the version of huggingface_hub
-        raise DataError(f"{_unreachable(api.endpoint)} ({type(error).__name__}: {error})") from error
+        return _cached(api, repo, revision, path, error)
+    files = [file.rfilename for file in found.siblings or []]
+    path = _choose(repo, [file for file in files if file.lower().endswith(SUFFIXES)]) if path is None else path
+    if path not in files:
+        raise DataError(f"data set {repo} has no file {path}; {did_you_mean(path, files)}")
+    try:
+        return Path(api.hf_hub_download(repo, path, repo_type="dataset", revision=revision, etag_timeout=SECONDS))
+    except Exception as error:
+        return _cached(api, repo, revision, path, error)
 
 
-def _unreachable(endpoint: str) -> str:
-    return f"no answer from {endpoint}: check the network, or download the file and give its path."
-
-
-def _files(api: object, repo: str, revision: str | None) -> list[str]:
-    found = api.dataset_info(repo, revision=revision, timeout=SECONDS)  # type: ignore[attr-defined]
-    return [file.rfilename for file in found.siblings or [] if file.rfilename.lower().endswith(SUFFIXES)]
+def _cached(api: HfApi, repo: str, revision: str | None, path: str | None, failure: Exception) -> Path:
+    """Without the hub, take the file that an earlier download left in its cache."""
+    try:
+        if path is not None:
+            return Path(api.hf_hub_download(repo, path, repo_type="dataset", revision=revision, local_files_only=True))
+    except OSError:  # it is not there: what failed before is what there is to tell
+        pass
+    raise DataError(
+        f"no answer from {api.endpoint} ({type(failure).__name__}): check the network, or download the file and give "
+        "its path."
+    ) from failure
 
 
 def _choose(repo: str, files: list[str]) -> str:
@@ -70,5 +77,5 @@ def _choose(repo: str, files: list[str]) -> str:
         raise DataError(f"data set {repo} has no CSV, TSV, JSON Lines or Parquet file.")
     if len(files) > 1:
         listed = ", ".join(sorted(files)[:8]) + (", ..." if len(files) > 8 else "")
-        raise UsageError(f"which file of {repo}? It has {listed}: say hf://datasets/{repo}/{sorted(files)[0]}, say.")
+        raise UsageError(f"which file of {repo}? It has {listed}: write hf://datasets/{repo}/{min(files)} or another.")
     return files[0]

@@ -28,10 +28,13 @@ HASHES = BANDS * DEPTH
 SHORTEST = 40
 # Shingles hashed at once: 4 MB of them, which stays in the cache of the processor.
 BATCH = 1 << 20
-# In a bucket of many alike, each text is held against this many that follow it, not against all.
-NEIGHBOURS = 32
-# Pairs whose signatures agree on less than this are not checked further: four standard deviations below 0.8.
+# In a bucket of many, each text is held against this many that follow it, not against all.
+NEIGHBOURS = 16
+# Pairs whose signatures agree on less are not checked further: four standard deviations below the threshold.
 HOPEFUL = 0.6
+# A text with this many near misses stands in a crowd of lookalikes (a form with a name filled in), which would cost
+# time without end: it is not checked further.
+PATIENCE = 8
 
 
 @dataclass(frozen=True)
@@ -92,15 +95,7 @@ def near_groups(texts: Sequence[str]) -> np.ndarray:
     if len(long) < 2:
         return groups
     chosen = [encoded[i] for i in long]
-    signatures = _signatures(chosen)
-    near = np.arange(len(long))
-    links = np.empty((0, 2), np.int64)
-    for band in range(BANDS):
-        pairs = _bucket_pairs(signatures[:, band * DEPTH : (band + 1) * DEPTH])
-        pairs = pairs[near[pairs[:, 0]] != near[pairs[:, 1]]]
-        pairs = pairs[_agreement(signatures, pairs) >= HOPEFUL]
-        links = np.concatenate([links, _checked(chosen, pairs, near)])
-        near = _components(len(long), links)
+    near = _linked(chosen, _signatures(chosen))
     first = np.full(near.max() + 1, -1)
     first[near[::-1]] = long[::-1]  # a group is named by its first text, which leaves the numbers of short ones alone
     groups[long] = first[near]
@@ -108,9 +103,11 @@ def near_groups(texts: Sequence[str]) -> np.ndarray:
 
 
 def jaccard(one: np.ndarray, other: np.ndarray) -> float:
-    """Share two sets of shingles, each sorted and without repeats: size of intersection over size of union."""
-    common = len(one) + len(other) - len(np.union1d(one, other))
-    return common / (len(one) + len(other) - common)
+    """Compare two sets of shingles, each sorted and without repeats: the size of what they share over that of all."""
+    both = np.concatenate([one, other])
+    both.sort()
+    common = int((both[1:] == both[:-1]).sum())
+    return common / (len(both) - common)
 
 
 def shingles(text: bytes) -> np.ndarray:
@@ -161,48 +158,82 @@ def _scramble(values: np.ndarray) -> np.ndarray:
     return (values >> np.uint64(32)).astype(np.uint32)
 
 
-def _bucket_pairs(band: np.ndarray) -> np.ndarray:
-    """Pair the texts whose signatures are equal in a band uint32 ``(n, DEPTH)``; int64 ``(pairs, 2)``."""
-    keys = np.zeros(len(band), np.uint64)
-    for column in band.T:
-        keys = keys * np.uint64(0x9E3779B97F4A7C15) + column
-    order = np.argsort(keys, kind="stable")
+def _linked(texts: list[bytes], signatures: np.ndarray) -> np.ndarray:
+    """Join texts band by band and number the groups that come of it, int64 ``(n,)``."""
+    bands = _band_keys(signatures)
+    near = np.arange(len(texts))
+    links = np.empty((0, 2), np.int64)
+    misses = np.zeros(len(texts), np.int64)
+    for band in range(BANDS):
+        pairs = _bucket_pairs(bands[band], bands[(band + 1) % BANDS])
+        pairs = pairs[(near[pairs[:, 0]] != near[pairs[:, 1]]) & (misses[pairs] < PATIENCE).all(axis=1)]
+        agreement = _agreement(signatures, pairs)
+        order = np.argsort(-agreement, kind="stable")  # the best first, lest near misses use up the patience
+        pairs = pairs[order[: int((agreement >= HOPEFUL).sum())]]
+        links = np.concatenate([links, _checked(texts, pairs, near, misses)])
+        near = _components(len(texts), links)
+    return near
+
+
+def _band_keys(signatures: np.ndarray) -> np.ndarray:
+    """Mix the hashes of each band into one number, uint64 ``(BANDS, n)``."""
+    keys = np.zeros((BANDS, len(signatures)), np.uint64)
+    for band in range(BANDS):
+        for column in signatures[:, band * DEPTH : (band + 1) * DEPTH].T:
+            keys[band] = keys[band] * np.uint64(0x9E3779B97F4A7C15) + column
+    return keys
+
+
+def _bucket_pairs(keys: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Pair neighbours with equal keys uint64 ``(n,)``, those with equal `others` beside each other; ``(pairs, 2)``."""
+    order = np.lexsort((others, keys))
     keys = keys[order]
-    found = []
+    found = [np.empty((0, 2), np.int64)]
     for step in range(1, min(NEIGHBOURS, len(order) - 1) + 1):
         equal = np.flatnonzero(keys[step:] == keys[:-step])
-        if not len(equal):
-            break
         found.append(np.stack([order[equal], order[equal + step]], axis=1))
-    return np.concatenate(found) if found else np.empty((0, 2), np.int64)
+    return np.concatenate(found)
 
 
 def _agreement(signatures: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """Estimate the overlap of each pair from the signatures, float64 ``(pairs,)``."""
     shares = np.empty(len(pairs))
-    for start in range(0, len(pairs), 1 << 16):
-        part = pairs[start : start + (1 << 16)]
+    for start in range(0, len(pairs), 1 << 14):
+        part = pairs[start : start + (1 << 14)]
         shares[start : start + len(part)] = (signatures[part[:, 0]] == signatures[part[:, 1]]).mean(axis=1)
     return shares
 
 
-def _checked(texts: list[bytes], pairs: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """Keep the pairs that truly overlap by `THRESHOLD`; skip those that an earlier pair already joins."""
-    sets = lru_cache(maxsize=4096)(lambda i: np.unique(shingles(texts[i])))
+def _checked(texts: list[bytes], pairs: np.ndarray, near: np.ndarray, misses: np.ndarray) -> np.ndarray:
+    """Keep the pairs that truly overlap by `THRESHOLD`, skipping those that another joins; counts in `misses`."""
+    sets = lru_cache(maxsize=4096)(lambda i: _sorted_set(shingles(texts[i])))
     parent: dict[int, int] = {}
 
     def root(group: int) -> int:
-        while parent.get(group, group) != group:
-            group = parent[group]
+        while (above := parent.get(group, group)) != group:
+            parent[group] = parent.get(above, above)
+            group = above
         return group
 
     kept = []
     for one, other in pairs.tolist():
+        if misses[one] >= PATIENCE or misses[other] >= PATIENCE:
+            continue
         left, right = root(int(near[one])), root(int(near[other]))
-        if left != right and jaccard(sets(one), sets(other)) >= THRESHOLD:
-            parent[max(left, right)] = min(left, right)
+        if left == right:
+            continue
+        if jaccard(sets(one), sets(other)) >= THRESHOLD:
+            parent[left] = right
             kept.append((one, other))
+        else:
+            misses[one] += 1
+            misses[other] += 1
     return np.array(kept, np.int64).reshape(-1, 2)
+
+
+def _sorted_set(values: np.ndarray) -> np.ndarray:
+    values.sort()  # in place; several times faster than numpy.unique on arrays of this size
+    return values[np.concatenate([[True], values[1:] != values[:-1]])]
 
 
 def _components(count: int, links: np.ndarray) -> np.ndarray:
