@@ -1,1 +1,30 @@
-"""Headstart: which text model should you use, and what is a pretrained head start worth in labels?"""
+"""Which text model should you use? Headstart trains the contenders on your data and tells you, in numbers."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headstart.api import Comparison, check, compare, demo, open_model, predict
+    from headstart.data.read import read
+    from headstart.estimator import TextClassifier
+
+    __version__: str
+
+__all__ = ["Comparison", "TextClassifier", "check", "compare", "demo", "open_model", "predict", "read"]
+
+_HOMES = {"TextClassifier": "headstart.estimator", "read": "headstart.data.read"}
+
+
+def __getattr__(name: str) -> Any:
+    # Names are looked up when first used, since torch and scikit-learn take seconds (PEP 562).
+    if name == "__version__":
+        return import_module("importlib.metadata").version("headstart")
+    if name not in __all__:
+        raise AttributeError(f"module 'headstart' has no attribute '{name}'")
+    return getattr(import_module(_HOMES.get(name, "headstart.api")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

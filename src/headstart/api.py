@@ -1,0 +1,293 @@
+"""What the command line and Python call: each function is a walk through the rooms, a call or two in each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from headstart.checkpoints import hub
+from headstart.contenders import _saved
+from headstart.contest import curve, plan, precheck, rank
+from headstart.contest import run as contest
+from headstart.core import device as devices
+from headstart.core import rooms
+from headstart.core.errors import TrainingError
+from headstart.core.records import Audit, Predictions, Rejected, Result, Splits, Table
+from headstart.data import audit as auditing
+from headstart.data import demo as demos
+from headstart.data import read as reading
+from headstart.data import split as splitting
+from headstart.data import write as writing
+from headstart.metrics import labels
+from headstart.report import build, live, wording
+
+TASK = "classification"
+ROOMS = ("contenders", "strategies", "tasks")
+LEAST_ROWS = 20  # of a point on the learning curve
+DEMOS: Mapping[str, Mapping[str, Any]] = {"tweets": {"seeds": 2}, "news": {"seeds": 2}}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A finished comparison, which shows itself in a notebook.
+
+    result: everything that was measured; see `headstart.core.records.Result`.
+    """
+
+    result: Result
+
+    @property
+    def verdict(self) -> tuple[str, ...]:
+        """Three to five sentences: which to use, and what would change the answer."""
+        return self.result.verdict
+
+    @property
+    def leaderboard(self) -> list[dict[str, Any]]:
+        """One dictionary a contender, best first: score with its 95 % interval (0 to 1), who ties, costs."""
+        return [
+            {
+                "contender": standing.contender,
+                "score": standing.score.value,
+                "low": standing.score.low,
+                "high": standing.score.high,
+                "spread": standing.spread,
+                "seeds": standing.seeds,
+                "ties": standing.ties,
+                **vars(standing.cost),
+            }
+            for standing in self.result.standings
+        ]
+
+    @property
+    def best(self) -> Any:
+        """The winner, opened from its folder: ``best.predict(texts)``."""
+        return open_model(self.result.folder / "best")
+
+    def _repr_html_(self) -> str:
+        return build.fragment(self.result)
+
+
+def compare(
+    data: Any,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    test: Any = None,
+    validation: Any = None,
+    contenders: Sequence[str] | None = None,
+    strategies: Sequence[str] | None = None,
+    backbone: str = "minilm",
+    options: Mapping[str, Any] | None = None,
+    seeds: int = 3,
+    sizes: Sequence[int | str] | None = None,
+    budget: float | None = None,
+    metric: str | None = None,
+    out: str | Path | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    listener: Callable[[contest.Event], None] | None = None,
+) -> Comparison:
+    """Train contenders on labelled text under one protocol, and say which to use.
+
+    Leaves ``report.html``, ``result.json`` and the winner's folder ``best`` in `out`. What was trained there before
+    on the same data is not trained again, so an interrupted comparison goes on.
+
+    Args:
+        data: a file, an ``hf://datasets/`` address, a DataFrame, or a pair of texts and labels.
+        text, label: column names; None to find them.
+        test, validation: rows of one's own, as `data`; None to set 20 % and 10 % of `data` apart.
+        contenders, strategies: names as `headstart list` says; None for those of the first choice, 'all' for all.
+        backbone: what is fine-tuned: a folder, a packaged model, or ``hf://owner/name[@revision]``.
+        options: 'contender.option' -> value, such as ``{"scratch.layers": 4}``.
+        seeds: trainings of each contender.
+        sizes: training rows of the learning curve, to which all rows are always added; None for :func:`learning_sizes`.
+        budget: minutes a training may take.
+        metric: the score that decides; None for accuracy.
+        out: a folder; None for ``runs/`` and the name of the data.
+        listener: is told of every trial and its progress; None to show them on standard error.
+
+    Raises:
+        UsageError: an unknown name, column, option or device.
+        DataError: data that cannot be read or divided.
+        TrainingError: no contender could be trained.
+    """
+    table, splits = _splits(data, test, validation, text, label, seed)
+    audit = auditing.audit(splits)
+    task = rooms.load("tasks", TASK)
+    planned = plan.plan(
+        task=task,
+        train_rows=len(splits.train),
+        contenders=contenders or plan.CONTENDERS,
+        strategies=strategies or plan.STRATEGIES,
+        backbone=backbone,
+        options=options,
+        sizes=(*(learning_sizes(len(splits.train)) if sizes is None else sizes), "all"),
+        seeds=range(seed, seed + seeds),
+    )
+    folder = Path(out) if out is not None else Path("runs") / Path(table.name).stem
+    terms = contest.Terms(folder, labels.check(metric or task.metric), budget, devices.choose(device))
+    with live.Watch(terms.metric, planned.trials) if listener is None else nullcontext(listener) as listen:
+        outcome = contest.run(splits, task, planned.trials, terms, listen)
+    standings = rank.rank(outcome.records, splits, terms.metric)
+    skipped = {**planned.skipped, **outcome.failed}
+    if not standings:
+        raise TrainingError(f"no contender could be trained: {'; '.join(f'{k}: {v}' for k, v in skipped.items())}")
+    cut_off = precheck.truncation({standing.contender: standing.cost.cut_off for standing in standings})
+    audit = replace(audit, findings=(*audit.findings, cut_off))
+    learning = curve.curve(outcome.records, terms.metric)
+    worth = curve.equivalents(outcome.records, terms.metric)
+    result = Result(
+        name=folder.name,
+        metric=terms.metric,
+        task=TASK,
+        table=table,
+        splits=splits,
+        audit=audit,
+        records=outcome.records,
+        standings=standings,
+        curve=learning,
+        equivalents=worth,
+        reliability=rank.reliability(outcome.records, splits.test),
+        verdict=wording.verdict(
+            standings,
+            learning,
+            worth,
+            audit,
+            metric=terms.metric,
+            train_rows=len(splits.train),
+            test_rows=len(splits.test),
+            skipped=skipped,
+        ),
+        skipped=skipped,
+        folder=folder,
+    )
+    contest.keep_best(splits, outcome.records, terms, wording.best(standings).contender)
+    build.write(result, folder / "report.html")
+    _write(folder / "result.json", json.dumps(build.as_json(result), indent=1))
+    return Comparison(result)
+
+
+def check(
+    data: Any,
+    *,
+    test: Any = None,
+    validation: Any = None,
+    text: str | None = None,
+    label: str | None = None,
+    backbone: str = "minilm",
+    seed: int = 0,
+) -> Audit:
+    """Look for duplicates, leakage, contradictions, imbalance and texts too long, and train nothing.
+
+    The rows are divided as :func:`compare` divides them. Args and Raises: as there.
+    """
+    table, splits = _splits(data, test, validation, text, label, seed)
+    audit = auditing.audit(splits)
+    return replace(
+        audit, findings=(*precheck.reading(table), *audit.findings, *precheck.windows(splits.train, backbone))
+    )
+
+
+def demo(
+    name: str = "tweets",
+    *,
+    out: str | Path | None = None,
+    listener: Callable[[contest.Event], None] | None = None,
+) -> Comparison:
+    """Compare all contenders on real text that ships inside a package: 'tweets' or 'news'.
+
+    Raises:
+        UsageError: an unknown name, or a package that is not installed.
+    """
+    return compare(demos.demo(name), out=out, listener=listener, **DEMOS[name])
+
+
+def predict(model: str | Path, inputs: Sequence[str]) -> Predictions:
+    """Label texts with a saved model: `values` in their order, `probabilities` ``(texts, classes)``.
+
+    Raises:
+        CheckpointError: the folder is missing, damaged, or no model.
+    """
+    found: Predictions = open_model(model).predict(inputs)
+    return found
+
+
+def predict_file(
+    model: str | Path,
+    file: str | Path,
+    out: str | Path | None = None,
+    *,
+    text: str | None = None,
+    reject: Callable[[Rejected], None],
+) -> int:
+    """Copy a file with a label and each class's probability added; return the number of rows written.
+
+    Args:
+        out: a CSV, TSV, JSON Lines or Parquet file; None for standard output in the file's own format.
+        text: the column with the texts; None to find it.
+        reject: is told of each row that has no text, which is kept, and of each that cannot be read, which is not.
+
+    Raises:
+        CheckpointError: the folder is missing, damaged, or no model.
+        UsageError: no such column, or a format that cannot be written.
+        DataError: no such file, no table, or `out` cannot be written.
+    """
+    fitted = open_model(model)
+
+    def answer(texts: list[str]) -> list[list[str | float]]:
+        found = fitted.predict(texts)
+        rows = found.probabilities.astype(float).round(6).tolist()
+        return [[label, *row] for label, row in zip(found.values, rows, strict=True)]
+
+    names = ["label", *(f"p({name})" for name in fitted.task.classes)]
+    return writing.extend(Path(file), Path(out) if out else None, names, answer, text=text, reject=reject)
+
+
+def open_model(folder: str | Path) -> Any:
+    """Open a saved model, such as ``runs/NAME/best``; it has `predict(texts)`.
+
+    Raises:
+        CheckpointError: the folder is missing, damaged, or no model.
+    """
+    return _saved.open_model(Path(folder))
+
+
+def catalogue() -> dict[str, dict[str, str]]:
+    """Name all contenders, strategies, tasks and packaged models, each with what it promises."""
+    found = {room: {name: rooms.promise(room, name) for name in rooms.names(room)} for room in ROOMS}
+    return {**found, "models": {name: model.description for name, model in hub.PACKAGED.items()}}
+
+
+def learning_sizes(train_rows: int) -> tuple[int, ...]:
+    """Choose the smaller points of a learning curve: a tenth and a third of the training rows, in round numbers.
+
+    >>> learning_sizes(14_237)
+    (1400, 4700)
+    """
+    return tuple(max(LEAST_ROWS, int(float(f"{train_rows / part:.2g}"))) for part in (10, 3))
+
+
+def _splits(
+    data: Any, test: Any, validation: Any, text: str | None, label: str | None, seed: int
+) -> tuple[Table, Splits]:
+    """Read all that is given and divide it; the table tells of the bad rows of all files."""
+    table = data if isinstance(data, Table) else reading.read(data, text=text, label=label)
+    own = [None if part is None else reading.read(part, text=text, label=label) for part in (test, validation)]
+    rows = [None if part is None else part.rows for part in own]
+    splits = splitting.split(table.rows, test=rows[0], validation=rows[1], seed=seed)
+    for part in filter(None, own):
+        bad = tuple(Rejected(row.line, f"of {part.name} {row.reason}") for row in part.rejected)
+        told = tuple(f"{part.name}: {warning}" for warning in part.warnings)
+        table = replace(table, rejected=(*table.rejected, *bad), warnings=(*table.warnings, *told))
+    return table, splits
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

@@ -1,0 +1,278 @@
+"""The command line: one verb, one call. Results go to standard output, all else to standard error."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from headstart.core.errors import HeadstartError, UsageError
+
+if TYPE_CHECKING:
+    from headstart.api import Comparison
+    from headstart.core.records import Rejected
+
+# What a command needs is imported inside it: torch and scikit-learn take seconds, and --help should not wait.
+
+app = typer.Typer(
+    name="headstart",
+    help="Find out, on your own labelled text, which model to use and what a pretrained head start is worth.",
+    epilog="Exit codes: 0 done, 1 failure, 2 wrong usage, 3 bad data, 130 interrupted (say it again to go on).",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Text = Annotated[str | None, typer.Option(metavar="COL", help="Column with the text. Found by itself where plain.")]
+Label = Annotated[str | None, typer.Option(metavar="COL", help="Column with the label. Found by itself where plain.")]
+Test = Annotated[str | None, typer.Option(metavar="FILE", help="Your own test rows. Else 20 % of DATA.")]
+Validation = Annotated[str | None, typer.Option(metavar="FILE", help="Your own validation rows. Else 10 % of DATA.")]
+Backbone = Annotated[
+    str,
+    typer.Option(metavar="MODEL", help="Pretrained model: a folder, a packaged one, or hf://owner/name[@revision]."),
+]
+Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where all goes. Default: runs/NAME.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads to compute with. Default: one a core.")]
+Seed = Annotated[int, typer.Option(help="Of the split and the first training.")]
+Data = Annotated[str, typer.Argument(metavar="DATA", help="CSV, TSV, JSONL, Parquet or hf://datasets/owner/name.")]
+
+
+@app.command()
+def compare(
+    data: Data,
+    test: Test = None,
+    validation: Validation = None,
+    text: Text = None,
+    label: Label = None,
+    contenders: Annotated[str | None, typer.Option(metavar="A,B", help="Who competes. Default: all.")] = None,
+    strategies: Annotated[str | None, typer.Option(metavar="X,Y", help="How to fine-tune. Default: all.")] = None,
+    backbone: Backbone = "minilm",
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each contender, for mean and spread.")] = 3,
+    sizes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N,..,all",
+            help="Training rows of the learning curve. Default: a tenth, a third and all of them, which takes about "
+            "half as long again as --sizes all and tells what the head start is worth in labels.",
+        ),
+    ] = None,
+    budget: Annotated[float | None, typer.Option(metavar="MIN", help="Most minutes for one training.")] = None,
+    metric: Annotated[str | None, typer.Option(metavar="M", help="accuracy (default), macro-F1, MCC, ...")] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME.OPTION=VALUE", help="A contender's option; may be repeated."),
+    ] = None,
+    out: Out = None,
+    as_json: Json = False,
+    device: Device = "auto",
+    seed: Seed = 0,
+    threads: Threads = None,
+) -> None:
+    """Train contenders on your labelled text and say which to use.
+
+    A training that is done is never done again: the same command, or one with more contenders, goes on from there.
+    """
+    _use(threads)
+    from headstart import api
+
+    result = api.compare(
+        data,
+        text=text,
+        label=label,
+        test=test,
+        validation=validation,
+        contenders=_names(contenders),
+        strategies=_names(strategies),
+        backbone=backbone,
+        options=_options(options or []),
+        seeds=seeds,
+        sizes=_names(sizes),
+        budget=budget,
+        metric=metric,
+        out=out,
+        device=device,
+        seed=seed,
+    )
+    _tell(result, as_json)
+
+
+@app.command()
+def demo(
+    name: Annotated[str, typer.Argument(metavar="[tweets|news]", help="Real text that ships in a package.")] = "tweets",
+    out: Out = None,
+    as_json: Json = False,
+    threads: Threads = None,
+) -> None:
+    """Run the comparison on real text and real weights, without any download (minutes)."""
+    _use(threads)
+    from headstart import api
+
+    _tell(api.demo(name, out=out), as_json)
+
+
+@app.command()
+def check(
+    data: Data,
+    test: Test = None,
+    validation: Validation = None,
+    text: Text = None,
+    label: Label = None,
+    backbone: Backbone = "minilm",
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Look for duplicates, leakage, contradictions and imbalance, and train nothing."""
+    from headstart import api
+
+    audit = api.check(data, test=test, validation=validation, text=text, label=label, backbone=backbone, seed=seed)
+    if as_json:
+        _print_json(dataclasses.asdict(audit))
+        return
+    typer.echo(", ".join(f"{count:,} {part}" for part, count in audit.rows.items()) + " rows")
+    for finding in audit.findings:
+        typer.echo(f"{finding.severity:<8} {_visible(finding.sentence)}")
+        for row in finding.examples if finding.kind == "rejected" else ():
+            typer.echo(f"         {' '.join(row)}")
+
+
+@app.command()
+def predict(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model folder, such as runs/NAME/best.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, TSV, JSONL or Parquet with texts.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A .csv, .tsv, .jsonl or .parquet. Default: standard output.")
+    ] = None,
+    text: Text = None,
+    threads: Threads = None,
+) -> None:
+    """Add a label and each class's probability to the rows of a file.
+
+    Rows of any number, in constant memory. A row without text is kept and gets no label. A row that cannot be read
+    (too long, too short, not the file's encoding) has no place in the output; each is named on standard error.
+    """
+    _use(threads)
+    from headstart import api
+
+    def reject(row: Rejected) -> None:
+        typer.echo(f"{file}: line {row.line} {row.reason}", err=True)
+
+    api.predict_file(model, file, out, text=text, reject=reject)
+
+
+@app.command("list")
+def list_() -> None:
+    """List contenders, strategies, tasks and packaged models, a line each."""
+    from headstart import api
+
+    for kind, names in api.catalogue().items():
+        typer.echo(kind)
+        for name, promise in names.items():
+            typer.echo(f"  {name:<14}  {promise}")
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code; whatever goes wrong becomes one sentence on standard error."""
+    # Threads that spin while they wait hold each other up where cores are shared. Must be set before torch loads.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("headstart", arguments or ["--help"]) as context:
+            command.invoke(context)
+        sys.stdout.flush()
+    except HeadstartError as error:
+        return _fail(str(error), error.exit_code)
+    except typer.TyperException as error:
+        return _fail(_usage(error), UsageError.exit_code)
+    except typer.Exit as error:
+        return error.exit_code
+    except KeyboardInterrupt:
+        return _fail("interrupted; the same command goes on where it stopped.", 130)
+    except BrokenPipeError:
+        # The reader has had enough. Python flushes once more as it ends, which must go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return HeadstartError.exit_code
+    except BaseException as error:  # a panic inside the tokenizers' Rust code is no Exception
+        return _fail(_unexpected(error), HeadstartError.exit_code)
+    return 0
+
+
+def _fail(sentence: str, code: int) -> int:
+    typer.echo(f"headstart: {sentence}", err=True)
+    return code
+
+
+def _usage(error: typer.TyperException) -> str:
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    return re.sub(r" \(Possible options: (.*)\)$", r"; did you mean \1?", message)
+
+
+def _unexpected(error: BaseException) -> str:
+    """Keep the traceback in a file, and say where."""
+    with tempfile.NamedTemporaryFile("w", prefix="headstart-", suffix=".log", delete=False) as file:
+        file.write("".join(traceback.format_exception(error)))
+    reason = (str(error).splitlines() or ["no reason given"])[0]
+    return f"stopped by an error nobody foresaw ({type(error).__name__}: {reason}); the details are in {file.name}."
+
+
+def _use(threads: int | None) -> None:
+    """Limit the threads of every library, which each reads once, when it is loaded."""
+    if threads is not None:
+        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
+            os.environ[name] = str(threads)
+
+
+def _names(listed: str | None) -> list[str] | None:
+    """Read a list such as 'linear, scratch'."""
+    return None if listed is None else [name.strip() for name in listed.split(",") if name.strip()]
+
+
+def _options(assignments: list[str]) -> dict[str, str]:
+    """Read assignments such as 'scratch.layers=3'."""
+    options = {}
+    for assignment in assignments:
+        name, sign, value = assignment.partition("=")
+        if not sign or "." not in name:
+            raise UsageError(f"cannot read --set {assignment}; write it as in --set scratch.layers=3.")
+        options[name] = value
+    return options
+
+
+def _tell(comparison: Comparison, as_json: bool) -> None:
+    """Print a comparison: as JSON on standard output, or for a person."""
+    from rich.console import Console
+
+    from headstart.report import build
+
+    if as_json:
+        _print_json(build.as_json(comparison.result))
+    else:
+        build.show(comparison.result, Console(width=None if sys.stdout.isatty() else build.WIDTH))
+
+
+def _visible(text: str) -> str:
+    """Show control characters, of which a label may hold some, instead of obeying them."""
+    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()
