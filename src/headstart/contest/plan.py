@@ -66,6 +66,8 @@ def plan(
         if "strategy" in fields and "strategy" not in given.get(kind, {}):
             turns = [{**values, "strategy": turn} for turn in ([way] if way else ways)]
         for turn in turns:
+            if "strategy" in fields:
+                rooms.plugin("strategies", turn["strategy"])
             entry = rooms.load("contenders", kind, turn)
             reason = entry.supports(task)
             if reason:

@@ -9,10 +9,9 @@ runs/NAME/test_openings.jsonl    a line each time a trained model was shown the 
 
 from __future__ import annotations
 
-import csv
 import datetime
 import hashlib
-import io
+import importlib.metadata
 import json
 import os
 import shutil
@@ -22,12 +21,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from headstart.contest import meter
+from headstart.contest.ledger import load_record, write_record, write_whole
 from headstart.core import device as devices
 from headstart.core import rooms
-from headstart.core.errors import HeadstartError
+from headstart.core.errors import CheckpointError, HeadstartError
 from headstart.core.records import Cost, Predictions, Progress, Record, Rows, Run, Splits, Trial
 from headstart.data.split import nested
 from headstart.metrics import calibration
@@ -62,7 +60,10 @@ class Terms:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The records of all finished trials, and the contenders that failed with the reason."""
+    """The records of all finished trials, and why others failed.
+
+    failed: contender -> reason; 'contender on N rows' where it was a trial on fewer than all rows.
+    """
 
     records: tuple[Record, ...]
     failed: dict[str, str]
@@ -73,8 +74,16 @@ def run(
 ) -> Outcome:
     """Run the trials that have no record yet, in their order.
 
-    A contender that fails is left out of its later trials and named in the outcome; the others go on. A kill loses
-    at most the trial that runs, and that goes on from its last checkpoint.
+    A contender that fails at one number of rows is not tried there with further seeds, and is named in the outcome;
+    its other sizes and the other contenders go on. A kill loses at most the trial that runs, and that goes on from
+    its last checkpoint.
+
+    Args:
+        trials: what to run; their options are those of the contenders' fields.
+        listen: is told of every start, step and end.
+
+    Raises:
+        CheckpointError: the record of a finished trial is damaged.
     """
     (terms.folder / "trials").mkdir(parents=True, exist_ok=True)
     records: list[Record] = []
@@ -84,26 +93,34 @@ def run(
         def tell(kind: str, trial: Trial = trial, index: int = index, **news: Any) -> None:
             listen(Event(kind, trial, index, len(trials), **news))
 
+        where = trial.contender if trial.size is None else f"{trial.contender} on {trial.size} rows"
         path = terms.folder / "trials" / f"{key(splits, trial, terms)}.json"
         if path.is_file():
             records.append(load_record(path))
             tell("cached", record=records[-1])
-        elif trial.contender in failed:
-            tell("failed", reason=failed[trial.contender])
+        elif where in failed:
+            tell("failed", reason=failed[where])
         else:
             tell("start")
             try:
                 records.append(_try(splits, task, trial, terms, lambda news: tell("progress", progress=news)))
                 tell("finished", record=records[-1])
             except HeadstartError as error:
-                failed[trial.contender] = str(error)
+                failed[where] = str(error)
                 tell("failed", reason=str(error))
     return Outcome(tuple(records), failed)
 
 
 def key(splits: Splits, trial: Trial, terms: Terms, *, with_seed: bool = True) -> str:
     """Name a trial by all that its result depends on; without its seed, the group of its sister trials."""
-    parts = {**asdict(trial), "data": splits.sha256, "metric": terms.metric, "minutes": terms.minutes}
+    parts = {
+        **asdict(trial),
+        "data": splits.sha256,
+        "metric": terms.metric,
+        "minutes": terms.minutes,
+        "device": terms.device,
+        "packages": {name: importlib.metadata.version(name) for name in devices.PACKAGES},
+    }
     if not with_seed:
         del parts["seed"]
     text = json.dumps(parts, sort_keys=True)
@@ -111,28 +128,26 @@ def key(splits: Splits, trial: Trial, terms: Terms, *, with_seed: bool = True) -
 
 
 def keep_best(splits: Splits, records: Sequence[Record], terms: Terms, contender: str) -> Path:
-    """Lay the model of a contender on all rows at ``best/``, without training or copying anything."""
-    trial = next(record.trial for record in records if record.trial.contender == contender and not record.trial.size)
+    """Lay the model of a contender on all rows at ``best/``, without training or copying anything.
+
+    Of its seeds it is the one that did best on validation.
+
+    Raises:
+        CheckpointError: the contender has no such model, or it was deleted.
+    """
+    trials = (record.trial for record in records if record.trial.contender == contender and record.trial.size is None)
+    trial = next(trials, None)
+    model = _model_folder(splits, trial, terms) if trial else terms.folder / "models" / "nothing"
+    if not model.is_dir():
+        raise CheckpointError(
+            f"'{terms.folder}' holds no model of '{contender}' on all rows; compare again with another --out."
+        )
     best, fresh = terms.folder / "best", terms.folder / "best.new"
     shutil.rmtree(fresh, ignore_errors=True)
-    shutil.copytree(_model_folder(splits, trial, terms), fresh, copy_function=_link)
+    shutil.copytree(model, fresh, copy_function=_link)
     shutil.rmtree(best, ignore_errors=True)
     fresh.rename(best)
     return best
-
-
-def load_record(path: Path) -> Record:
-    """Read a record and the predictions beside it."""
-    values = json.loads(path.read_text(encoding="utf-8"))
-    return Record(
-        **{
-            **values,
-            "trial": Trial(**values["trial"]),
-            "cost": Cost(**values["cost"]),
-            "path": str(path),
-            "predictions": _read_predictions(path.with_suffix(".csv")),
-        }
-    )
 
 
 def _try(splits: Splits, task: Any, trial: Trial, terms: Terms, tell: Callable[[Progress], None]) -> Record:
@@ -154,7 +169,8 @@ def _try(splits: Splits, task: Any, trial: Trial, terms: Terms, tell: Callable[[
     _log_opening(terms.folder, name, trial)
     with meter.measured() as bulk:
         predictions = fitted.predict(splits.test.inputs)
-    p50, p95 = meter.latency(fitted, splits.test.inputs)
+    # Timed on validation texts: the test rows are predicted once.
+    p50, p95 = meter.latency(fitted, splits.validation.inputs)
     saved = work.with_suffix(".model")
     fitted.save(saved)
     disk_bytes = meter.folder_bytes(saved)
@@ -185,7 +201,7 @@ def _try(splits: Splits, task: Any, trial: Trial, terms: Terms, tell: Callable[[
         path=str(terms.folder / "trials" / f"{name}.json"),
         predictions=predictions,
     )
-    _write_record(record, splits.test)
+    write_record(record, splits.test)
     shutil.rmtree(work, ignore_errors=True)
     shutil.rmtree(saved, ignore_errors=True)
     return record
@@ -226,9 +242,10 @@ def _keep_model(splits: Splits, trial: Trial, terms: Terms, saved: Path, score: 
     if note.is_file() and json.loads(note.read_text(encoding="utf-8"))["validation"] >= score:
         return
     folder.parent.mkdir(exist_ok=True)
+    note.unlink(missing_ok=True)  # a kill from here on leaves no note, so that the trial, run again, writes the model
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(saved, folder, copy_function=_link)
-    _write(note, json.dumps({"contender": trial.contender, "seed": trial.seed, "validation": score}))
+    write_whole(note, json.dumps({"contender": trial.contender, "seed": trial.seed, "validation": score}))
 
 
 def _link(source: str, target: str) -> None:
@@ -243,40 +260,6 @@ def _log_opening(folder: Path, name: str, trial: Trial) -> None:
     line = json.dumps({"when": _now(), "trial": name, "contender": trial.contender, "seed": trial.seed})
     with (folder / "test_openings.jsonl").open("a", encoding="utf-8") as log:
         log.write(line + "\n")
-
-
-def _write_record(record: Record, test: Rows) -> None:
-    path = Path(record.path)
-    probabilities = record.predictions.probabilities
-    table = io.StringIO()
-    writer = csv.writer(table)
-    writer.writerow(["id", "target", "predicted", *(f"p({name})" for name in record.predictions.classes)])
-    for place, (name, target, value) in enumerate(zip(test.ids, test.targets, record.predictions.values, strict=True)):
-        numbers = [] if probabilities is None else [repr(float(number)) for number in probabilities[place]]
-        writer.writerow([name, target, value, *numbers])
-    _write(path.with_suffix(".csv"), table.getvalue())
-    # `replace` first: asdict would copy every prediction only to drop it.
-    values = asdict(replace(record, predictions=Predictions(())))
-    del values["predictions"], values["path"]
-    _write(path, json.dumps(values, indent=1))
-
-
-def _read_predictions(path: Path) -> Predictions:
-    with path.open(encoding="utf-8", newline="") as file:
-        header, *lines = csv.reader(file)
-    classes = tuple(name[2:-1] for name in header[3:])
-    probabilities = np.array([line[3:] for line in lines], dtype=np.float32) if classes else None
-    return Predictions(tuple(line[2] for line in lines), classes, probabilities)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file so that a kill leaves the whole of it or nothing."""
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
 
 
 def _now() -> str:

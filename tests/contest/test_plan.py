@@ -1,0 +1,79 @@
+import pytest
+
+from headstart.contest.plan import plan
+from headstart.core.errors import UsageError
+from headstart.tasks.classification import Classification
+
+
+def planned(**arguments):
+    return plan(**{"task": Classification(), "train_rows": 1000, **arguments})
+
+
+def test_every_contender_at_every_size_with_every_seed_small_sizes_first():
+    trials = planned(contenders=("linear", "scratch"), sizes=("all", 100), seeds=(3, 4)).trials
+    assert [(t.contender, t.size, t.seed) for t in trials] == [
+        ("linear", 100, 3),
+        ("linear", 100, 4),
+        ("scratch", 100, 3),
+        ("scratch", 100, 4),
+        ("linear", None, 3),
+        ("scratch", None, 3),
+        ("scratch", None, 4),
+    ]
+
+
+def test_a_contender_with_strategies_competes_once_for_each():
+    trials = planned(
+        contenders=("finetuned",), strategies=("full", "frozen"), backbone="some/folder", seeds=(0,)
+    ).trials
+    assert [t.contender for t in trials] == ["finetuned:full", "finetuned:frozen"]
+    assert {t.options["backbone"] for t in trials} == {"some/folder"}
+
+
+def test_a_name_with_its_strategy_is_taken_and_not_run_twice():
+    assert [t.contender for t in planned(contenders=("finetuned:partial",), seeds=(0,)).trials] == ["finetuned:partial"]
+    twice = planned(contenders=("finetuned", "finetuned:full"), strategies=("full",), seeds=(0,))
+    assert len(twice.trials) == 1
+
+
+def test_options_reach_their_contender_as_its_fields_types():
+    trials = planned(contenders=("majority", "scratch"), options={"scratch.layers": "4"}, seeds=(0,)).trials
+    assert trials[1].options["layers"] == 4
+    assert trials[0].options == {}
+    fixed = planned(contenders=("finetuned",), options={"finetuned.strategy": "full"}, seeds=(0,)).trials
+    assert [t.contender for t in fixed] == ["finetuned:full"]
+
+
+def test_all_means_every_file_in_the_room():
+    assert {t.contender for t in planned(contenders=("all",), seeds=(0,)).trials} >= {"majority", "linear", "scratch"}
+
+
+def test_sizes_of_all_rows_and_more_are_all():
+    trials = planned(contenders=("majority",), sizes=(50, 1000, "5000", "50"), seeds=(0,)).trials
+    assert [t.size for t in trials] == [50, None]
+
+
+def test_a_task_that_a_contender_cannot_learn_is_skipped_with_the_reason():
+    found = plan(task=object(), train_rows=9, contenders=("linear",))
+    assert found.trials == ()
+    assert found.skipped == {"linear": "the task has no features for a linear model"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"contenders": ("liner",)}, r"no contender 'liner'; did you mean 'linear'\?"),
+        ({"strategies": ("ful",)}, r"no strategy 'ful'; did you mean 'full'\?"),
+        ({"contenders": ("finetuned:ful",)}, r"no strategy 'ful'"),
+        ({"contenders": ("linear:full",)}, "contender 'linear' has no strategies; write 'linear'"),
+        ({"options": {"layers": 4}}, r"'layers' does not say whose it is; write it as contender\.layers=VALUE"),
+        ({"options": {"scratsh.layers": 4}}, r"a contender that does not take part; did you mean 'scratch'\?"),
+        ({"options": {"scratch.layer": 4}}, r"contender 'scratch' has no option 'layer'; did you mean 'layers'\?"),
+        ({"options": {"scratch.layers": "x"}}, "must be int, not 'x'"),
+        ({"sizes": ("some",)}, "size 'some' is no number of training rows"),
+        ({"sizes": (0,)}, "a size of 0 training rows makes no sense"),
+    ],
+)
+def test_mistakes_are_named(arguments, said):
+    with pytest.raises(UsageError, match=said):
+        planned(**arguments)

@@ -1,0 +1,91 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from headstart.contest import rank
+from headstart.core.records import Cost, Rows, Splits
+from headstart.metrics import labels, stats
+
+
+@pytest.fixture
+def test_rows() -> Rows:
+    labels_ = tuple(np.random.default_rng(0).choice(["bad", "good"], 400))
+    return Rows(tuple(f"t:{i}" for i in range(400)), ("x",) * 400, labels_)
+
+
+@pytest.fixture
+def contest_splits(test_rows) -> Splits:
+    empty = Rows((), (), ())
+    return Splits(empty, empty, test_rows, frozenset(), "x")
+
+
+@pytest.fixture
+def make(make_record, test_rows):
+    def made(contender: str, accuracy: float, seed: int = 0, **other):
+        random = np.random.default_rng([seed, int(accuracy * 1000)])
+        wrong = random.random(400) >= accuracy
+        values = [{"bad": "good", "good": "bad"}[t] if w else t for t, w in zip(test_rows.targets, wrong, strict=True)]
+        score = labels.score(test_rows.targets, values)["accuracy"]
+        return make_record(contender, values, score=score, seed=seed, **other)
+
+    return made
+
+
+def test_best_first_with_ties_and_corrected_p_values(make, contest_splits, test_rows):
+    records = [
+        make(n, a, s) for n, a in (("low", 0.6), ("top", 0.901), ("near", 0.899), ("mid", 0.8)) for s in (0, 1, 2)
+    ]
+    standings = rank.rank(records, contest_splits, "accuracy")
+    assert {standings[0].contender, standings[1].contender} == {"top", "near"}
+    assert [s.contender for s in standings[2:]] == ["mid", "low"]
+    assert (standings[0].p_value, standings[0].difference, standings[0].ties) == (None, None, False)
+    assert [s.ties for s in standings[1:]] == [True, False, False]
+    answers = {
+        s.contender: [r.predictions.values for r in records if r.trial.contender == s.contender] for s in standings
+    }
+    best = answers[standings[0].contender]
+    plain = [stats.compare(test_rows.targets, best, answers[s.contender], "accuracy").p_value for s in standings[1:]]
+    assert [s.p_value for s in standings[1:]] == pytest.approx(stats.holm(plain))
+    for standing in standings:
+        assert standing.score.low < standing.score.value < standing.score.high
+        assert standing.score.value == pytest.approx(standing.scores["accuracy"])
+        assert standing.seeds == 3
+
+
+def test_only_trials_on_all_rows_count(make, contest_splits):
+    records = [make("a", 0.7), make("a", 0.99, size=50), make("b", 0.99, size=50)]
+    (only,) = rank.rank(records, contest_splits, "accuracy")
+    assert only.contender == "a"
+    assert only.score.value == pytest.approx(records[0].scores["accuracy"])
+    assert only.spread == 0.0
+    assert rank.rank(records[1:], contest_splits, "accuracy") == ()
+
+
+def test_clean_score_leaves_out_leaked_rows(make, contest_splits, test_rows):
+    record = make("a", 0.8)
+    right = [i for i in range(400) if record.predictions.values[i] == test_rows.targets[i]]
+    leaked = replace(contest_splits, leaked=frozenset(test_rows.ids[i] for i in right[:100]))
+    (standing,) = rank.rank([record], leaked, "accuracy")
+    assert standing.clean.value == pytest.approx((len(right) - 100) / 300)
+    assert rank.rank([record], contest_splits, "accuracy")[0].clean is None
+    everything = replace(contest_splits, leaked=frozenset(test_rows.ids))
+    assert rank.rank([record], everything, "accuracy")[0].clean is None
+
+
+def test_cost_is_the_median_over_seeds(make, contest_splits):
+    costs = [Cost(float(i), i, 7, 7, 100 + i, 1.0, 2.0, 3.0, 0.0) for i in (1, 2, 30)]
+    records = [make("a", 0.8, seed, cost=cost) for seed, cost in enumerate(costs)]
+    (standing,) = rank.rank(records, contest_splits, "accuracy")
+    assert standing.cost == Cost(2.0, 2, 7, 7, 102, 1.0, 2.0, 3.0, 0.0)
+    assert isinstance(standing.cost.peak_bytes, int)
+    assert standing.spread == pytest.approx(np.std([r.scores["accuracy"] for r in records], ddof=1))
+
+
+def test_reliability_pools_the_seeds(make, test_rows):
+    records = [make("a", 0.8, 0), make("a", 0.7, 1)]
+    ((confidence, accuracy, rows),) = rank.reliability(records, test_rows)["a"]
+    assert (confidence, rows) == (0.75, 800)
+    assert accuracy == pytest.approx(np.mean([r.scores["accuracy"] for r in records]))
+    bare = replace(records[0], predictions=replace(records[0].predictions, probabilities=None))
+    assert rank.reliability([bare], test_rows) == {}

@@ -1,0 +1,216 @@
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from headstart.contenders import _saved
+from headstart.contenders.majority import Majority
+from headstart.contest import run as contest
+from headstart.contest.ledger import load_record, write_record
+from headstart.contest.plan import plan
+from headstart.core.errors import CheckpointError, TrainingError
+from headstart.core.records import Predictions, Rows
+from headstart.tasks.classification import Classification
+
+
+@pytest.fixture
+def terms(tmp_path):
+    return contest.Terms(tmp_path / "contest", "accuracy")
+
+
+@pytest.fixture
+def trials():
+    return plan(
+        task=Classification(), train_rows=60, contenders=("majority", "linear"), sizes=(20, "all"), seeds=(0, 1)
+    ).trials
+
+
+def openings(terms) -> list[dict]:
+    return [json.loads(line) for line in (terms.folder / "test_openings.jsonl").read_text().splitlines()]
+
+
+class Fits:
+    """A contender that counts its trainings and can be told to fail."""
+
+    name = "majority"
+
+    def __init__(self):
+        self.rows, self.errors = [], {}
+
+    def fit(self, train, validation, task, run):
+        run.folder.mkdir(parents=True, exist_ok=True)
+        (run.folder / "checkpoint").write_text("half way")
+        self.rows.append(len(train))
+        if error := self.errors.get(len(train)):
+            raise error
+        return Majority().fit(train, validation, task, run)
+
+
+@pytest.fixture
+def fits(monkeypatch):
+    fake = Fits()
+    monkeypatch.setattr(contest.rooms, "load", lambda room, name, options: fake)
+    return fake
+
+
+def test_every_trial_leaves_its_record_and_predictions(splits, terms, trials):
+    events = []
+    outcome = contest.run(splits, Classification(), trials, terms, events.append)
+    assert [record.trial for record in outcome.records] == list(trials)
+    assert outcome.failed == {}
+    assert [event.kind for event in events if event.kind != "progress"] == ["start", "finished"] * len(trials)
+    assert {event.total for event in events} == {len(trials)}
+    linear = outcome.records[-1]
+    assert linear.trial.contender == "linear"
+    assert linear.train_rows == 60
+    assert linear.scores["accuracy"] > 0.9
+    assert linear.clean_scores is not None
+    assert set(linear.calibration) == {"ece", "brier"}
+    assert linear.cost.train_seconds > 0
+    assert linear.cost.disk_bytes > 100
+    assert linear.cost.latency_p95 >= linear.cost.latency_p50 > 0
+    assert linear.machine["packages"]["scikit-learn"]
+    assert not list((terms.folder / "work").glob("*"))
+
+
+def test_predictions_lie_beside_the_record(splits, terms, trials):
+    record = contest.run(splits, Classification(), trials[-1:], terms).records[0]
+    with open(record.path.replace(".json", ".csv"), newline="", encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["id"] for line in lines] == list(splits.test.ids)
+    assert [line["target"] for line in lines] == list(splits.test.targets)
+    right = np.mean([line["target"] == line["predicted"] for line in lines])
+    assert right == pytest.approx(record.scores["accuracy"])
+    assert float(lines[0]["p(bad)"]) + float(lines[0]["p(good)"]) == pytest.approx(1, abs=1e-6)
+
+
+def test_a_record_is_read_back_bit_for_bit(splits, terms, trials):
+    record = contest.run(splits, Classification(), trials[-1:], terms).records[0]
+    again = load_record(terms.folder / "trials" / record.path.rsplit("/", 1)[1])
+    assert replace(again, predictions=record.predictions) == record
+    assert again.predictions.values == record.predictions.values
+    assert np.array_equal(again.predictions.probabilities, record.predictions.probabilities)
+
+
+def test_hostile_labels_survive_the_file(tmp_path, make_record):
+    classes = ('a,"b"', "line\nbreak", "lone \ud800", "p(x)", "carriage\rreturn")
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(5), 5).astype(np.float32)
+    record = replace(
+        make_record("x", classes, score=1.0),
+        path=str(tmp_path / "r.json"),
+        predictions=Predictions(classes, classes, probabilities),
+    )
+    write_record(record, Rows(classes, classes, classes))
+    again = load_record(tmp_path / "r.json").predictions
+    assert again.values == again.classes == classes
+    assert np.array_equal(again.probabilities, probabilities)
+
+
+def test_a_second_run_trains_nothing_and_one_more_contender_trains_only_that(splits, terms, trials):
+    first = contest.run(splits, Classification(), [t for t in trials if t.contender == "majority"], terms)
+    kinds = []
+    both = contest.run(splits, Classification(), trials, terms, lambda event: kinds.append(event.kind))
+    assert kinds.count("cached") == len(first.records)
+    assert kinds.count("finished") == len(trials) - len(first.records)
+    kinds.clear()
+    again = contest.run(splits, Classification(), trials, terms, lambda event: kinds.append(event.kind))
+    assert kinds == ["cached"] * len(trials)
+    assert [record.scores for record in again.records] == [record.scores for record in both.records]
+    assert len(openings(terms)) == len(trials)
+
+
+@pytest.mark.parametrize("change", ["data", "metric", "minutes", "seed", "options", "size", "device", "packages"])
+def test_anything_that_changes_a_result_changes_its_key(splits, terms, trials, change, monkeypatch):
+    trial, before = trials[0], contest.key(splits, trials[0], terms)
+    if change == "data":
+        splits = replace(splits, sha256="other")
+    elif change == "packages":
+        monkeypatch.setattr(contest.importlib.metadata, "version", lambda name: "99")
+    elif change in ("metric", "minutes", "device"):
+        terms = replace(terms, **{change: {"metric": "MCC", "minutes": 1.0, "device": "cuda"}[change]})
+    else:
+        trial = replace(trial, **{change: {"seed": 9, "options": {"x": 1}, "size": 7}[change]})
+    assert contest.key(splits, trial, terms) != before
+
+
+def test_the_test_rows_are_opened_once_a_trained_model(splits, terms, trials, monkeypatch):
+    seen = []
+    predict = type(Majority().fit(splits.train, splits.train, Classification(("bad", "good")), None)).predict
+
+    def watched(self, inputs):
+        seen.append(tuple(inputs))
+        return predict(self, inputs)
+
+    monkeypatch.setattr("headstart.contenders.majority.FittedMajority.predict", watched)
+    contest.run(splits, Classification(), trials[:1], terms)
+    assert seen.count(splits.test.inputs) == 1
+    single = {texts[0] for texts in seen if len(texts) == 1}
+    assert single <= set(splits.validation.inputs)
+    (line,) = openings(terms)
+    assert (line["contender"], line["seed"]) == ("majority", 0)
+
+
+def test_a_failure_at_one_size_spares_the_other_sizes(splits, terms, trials, fits):
+    fits.errors[20] = TrainingError("the loss is not a number")
+    events = []
+    mine = [t for t in trials if t.contender == "majority"]
+    outcome = contest.run(splits, Classification(), mine, terms, events.append)
+    assert outcome.failed == {"majority on 20 rows": "the loss is not a number"}
+    assert [record.train_rows for record in outcome.records] == [60]
+    assert fits.rows == [20, 60]
+    assert [e.reason for e in events if e.kind == "failed"] == ["the loss is not a number"] * 2
+
+
+def test_an_interrupted_contest_goes_on_where_it_was(splits, terms, trials, fits):
+    fits.errors[60] = KeyboardInterrupt()
+    mine = [t for t in trials if t.contender == "majority"]
+    with pytest.raises(KeyboardInterrupt):
+        contest.run(splits, Classification(), mine, terms)
+    work = terms.folder / "work" / contest.key(splits, mine[-1], terms)
+    assert (work / "checkpoint").read_text() == "half way"
+    assert not (terms.folder / "trials" / f"{work.name}.json").exists()
+    fits.errors.clear()
+    outcome = contest.run(splits, Classification(), mine, terms)
+    assert fits.rows == [20, 20, 60, 60]
+    assert len(outcome.records) == 3
+    assert not work.exists()
+
+
+def test_best_is_the_seed_that_did_best_on_validation_and_costs_no_training(splits, terms, monkeypatch):
+    task = Classification()
+    three = plan(task=task, train_rows=60, contenders=("scratch",), seeds=(0, 1, 2)).trials
+
+    class BySeed:
+        def fit(self, train, validation, fitted_task, run):
+            truth = Rows(train.ids, train.inputs, ("good" if run.seed == 1 else "bad",) * len(train))
+            return Majority().fit(truth, validation, fitted_task, run)
+
+    monkeypatch.setattr(contest.rooms, "load", lambda room, name, options: BySeed())
+    records = contest.run(splits, task, three, terms).records
+    monkeypatch.undo()
+    again = contest.run(splits, task, three, terms).records
+    best = contest.keep_best(splits, again, terms, "scratch")
+    assert best == terms.folder / "best"
+    assert _saved.open_model(best).predict(["x"]).values == ("good",)
+    assert records[1].validation["accuracy"] > records[0].validation["accuracy"]
+    assert contest.keep_best(splits, again, terms, "scratch") == best
+
+
+def test_no_model_to_keep_is_said(splits, terms, trials):
+    outcome = contest.run(splits, Classification(), trials[:1], terms)
+    with pytest.raises(CheckpointError, match="holds no model of 'majority' on all rows"):
+        contest.keep_best(splits, outcome.records, terms, "majority")
+
+
+@pytest.mark.parametrize("damage", ["json", "csv", "gone"])
+def test_a_damaged_record_is_named(splits, terms, trials, damage):
+    record = contest.run(splits, Classification(), trials[:1], terms).records[0]
+    path = terms.folder / "trials" / record.path.rsplit("/", 1)[1]
+    if damage == "gone":
+        path.with_suffix(".csv").unlink()
+    else:
+        path.with_suffix(f".{damage}").write_text("")
+    with pytest.raises(CheckpointError, match="is damaged; delete it, and its trial runs again"):
+        contest.run(splits, Classification(), trials[:1], terms)
