@@ -1,0 +1,164 @@
+"""What every contender promises. A new file in the room is tested here by itself."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from headstart.contenders import _saved
+from headstart.core import rooms
+from headstart.core.records import Rows, Run
+from headstart.tasks.classification import Classification
+
+NAMES = rooms.names("contenders")
+ODD = ("", " ", "\t\n", "x", "非常好", "🙂", "\u202e\x00", "word " * 3000, "Arrived early, works well, very happy.")
+
+
+def tiny_options(name: str, backbone: str) -> dict[str, object]:
+    """Options that make a contender small enough for a test; a new one without an entry runs on its defaults."""
+    small: dict[str, dict[str, object]] = {
+        "scratch": {"vocabulary": 120, "layers": 1, "width": 16, "heads": 2, "feed_forward": 16, "window": 16},
+    }
+    fields = {field.name for field in dataclasses.fields(rooms.plugin("contenders", name))}
+    return {**small.get(name, {}), **({"backbone": backbone} if "backbone" in fields else {})}
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory) -> str:
+    """The folder of a random encoder of BERT's kind, 16 wide."""
+    import torch
+
+    from headstart.checkpoints import folder
+    from headstart.nn.encoder import Encoder
+    from headstart.text import vocabulary
+
+    place = tmp_path_factory.mktemp("backbone")
+    tokenizer = vocabulary.train([text for text, _ in Classification.SAMPLE], 120, window=16)
+    arguments = {
+        "vocabulary": tokenizer.size,
+        "width": 16,
+        "layers": 1,
+        "heads": 2,
+        "feed_forward": 16,
+        "window": 16,
+        "dropout": 0.0,
+    }
+    torch.manual_seed(0)
+    folder.save(place, Encoder(**arguments), tokenizer, "bert", arguments, ())
+    return str(place)
+
+
+def rows(pairs) -> Rows:
+    texts, labels = zip(*pairs, strict=True)
+    return Rows(tuple(f"s:{i + 2}" for i in range(len(texts))), tuple(texts), tuple(labels))
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def name(request) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def contender(name, backbone):
+    return rooms.load("contenders", name, tiny_options(name, backbone))
+
+
+@pytest.fixture(scope="module")
+def fit(contender, tmp_path_factory):
+    def fitted(train: Rows, validation: Rows, seed: int = 0):
+        task = Classification().fitted(train)
+        if reason := contender.supports(task):
+            pytest.skip(f"does not support classification: {reason}")
+        return contender.fit(train, validation, task, Run(seed, tmp_path_factory.mktemp("run") / "work"))
+
+    return fitted
+
+
+@pytest.fixture(scope="module")
+def fitted(fit):
+    return fit(rows(Classification.SAMPLE), rows(Classification.SAMPLE))
+
+
+def test_is_a_frozen_dataclass_with_a_name_and_a_promise(name, contender):
+    assert dataclasses.is_dataclass(contender)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        contender.name = "other"
+    assert contender.name.partition(":")[0] == name
+    assert rooms.promise("contenders", name).endswith((".", "!"))
+
+
+def test_supports_a_task_or_says_why_not(contender):
+    assert isinstance(contender.supports(Classification()), str)
+    assert len(contender.supports(object())) > 10
+
+
+def test_answers_with_labels_and_probabilities(fitted):
+    found = fitted.predict(ODD)
+    assert len(found.values) == len(ODD)
+    assert found.classes == fitted.task.classes == ("bad", "good")
+    assert found.probabilities.shape == (len(ODD), 2)
+    assert found.probabilities.dtype == np.float32
+    np.testing.assert_allclose(found.probabilities.sum(axis=1), 1, atol=1e-5)
+    assert found.values == tuple(found.classes[i] for i in found.probabilities.argmax(axis=1))
+
+
+def test_no_inputs_no_answers(fitted):
+    found = fitted.predict([])
+    assert found.values == ()
+    assert found.probabilities.shape == (0, 2)
+
+
+def test_each_answer_depends_on_its_own_input_alone(fitted):
+    texts = [*ODD, *(text for text, _ in Classification.SAMPLE)]
+    order = np.random.default_rng(0).permutation(len(texts))
+    together, shuffled = fitted.predict(texts), fitted.predict([texts[i] for i in order])
+    np.testing.assert_allclose(shuffled.probabilities, together.probabilities[order], atol=1e-5)
+    alone = np.concatenate([fitted.predict([text]).probabilities for text in texts])
+    np.testing.assert_allclose(alone, together.probabilities, atol=1e-5)
+
+
+def test_answers_the_same_from_its_folder(fitted, tmp_path, name):
+    fitted.save(tmp_path / "saved")
+    again = _saved.open_model(tmp_path / "saved")
+    here, there = fitted.predict(ODD), again.predict(ODD)
+    assert there.values == here.values
+    assert np.array_equal(there.probabilities, here.probabilities)
+    assert again.task == fitted.task
+    assert (again.parameters, again.trained_parameters) == (fitted.parameters, fitted.trained_parameters)
+    files = [path for path in (tmp_path / "saved").rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} <= {".json", ".safetensors", ".txt", ".md"}  # and so no pickle
+    assert not [path for path in tmp_path.iterdir() if path.name != "saved"]
+
+
+def test_the_same_seed_gives_the_same_answers(fitted, fit):
+    again = fit(rows(Classification.SAMPLE), rows(Classification.SAMPLE))
+    assert np.array_equal(again.predict(ODD).probabilities, fitted.predict(ODD).probabilities)
+
+
+def test_another_seed_changes_a_contender_that_is_not_deterministic(fitted, fit, contender):
+    other = fit(rows(Classification.SAMPLE), rows(Classification.SAMPLE), seed=1)
+    same = np.array_equal(other.predict(ODD).probabilities, fitted.predict(ODD).probabilities)
+    assert same == getattr(contender, "deterministic", False)
+
+
+def test_learns_from_two_rows_a_class_with_a_label_in_validation_that_training_never_shows(fit):
+    train = rows([("好 a", "one"), ("b", "one"), ("c", "two"), ("d e", "two"), ("f", "three"), ("g", "three")])
+    validation = rows([("a", "one"), ("c", "two"), ("z", "never seen")])
+    found = fit(train, validation).predict(["b", "", "zzz"])
+    assert set(found.values) <= {"one", "two", "three"}
+    assert np.isfinite(found.probabilities).all()
+
+
+def test_counts_its_parameters_and_what_its_window_cuts(fitted):
+    assert 0 <= fitted.trained_parameters <= fitted.parameters
+    assert fitted.cut_off(["short"]) == 0.0
+    assert 0.0 <= fitted.cut_off(ODD) < 1.0
+
+
+def test_writes_nothing_outside_the_folder_it_is_given(contender, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sample = rows(Classification.SAMPLE)
+    contender.fit(sample, sample, Classification().fitted(sample), Run(0, tmp_path / "work", minutes=0.01))
+    assert [path.name for path in tmp_path.iterdir()] in ([], ["work"])
