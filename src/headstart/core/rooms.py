@@ -87,8 +87,8 @@ def _read(value: Any, hint: Any, where: str) -> Any:
                 return value
             if isinstance(value, str) and value.lower() in ("true", "false"):
                 return value.lower() == "true"
-        elif kind in (int, float, str) and not isinstance(value, bool):
-            if kind is int and isinstance(value, float) and value != int(value):
+        elif kind in (int, float, str):
+            if isinstance(value, bool) or (kind is int and isinstance(value, float) and value != int(value)):
                 continue
             try:
                 return kind(value)

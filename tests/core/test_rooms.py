@@ -1,0 +1,67 @@
+"""Plugins are found by their file names, and their options are read by their types."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from headstart.core import rooms
+from headstart.core.errors import UsageError
+
+
+def test_the_folder_is_the_registry():
+    assert rooms.names("strategies") == sorted(rooms.names("strategies"))
+    assert {"full", "frozen", "partial"} <= set(rooms.names("strategies"))
+    assert not any(name.startswith("_") for name in rooms.names("contenders"))
+
+
+def test_modules_without_a_plugin_are_not_listed():
+    assert "hub" not in rooms.names("checkpoints")
+    assert "bert" in rooms.names("checkpoints")
+
+
+def test_an_unknown_plugin_is_named_with_the_nearest():
+    with pytest.raises(UsageError, match="no strategy 'fulll'; did you mean 'full'"):
+        rooms.load("strategies", "fulll")
+
+
+def test_an_unknown_option_is_named_with_the_nearest():
+    with pytest.raises(UsageError, match="contender 'scratch' has no option 'layer'; did you mean 'layers'"):
+        rooms.load("contenders", "scratch", {"layer": 3})
+
+
+def test_text_from_the_command_line_becomes_the_fields_type():
+    assert rooms.load("contenders", "scratch", {"layers": "4", "dropout": "0.5"}).layers == 4
+    assert rooms.load("contenders", "scratch", {"dropout": "1e-1"}).dropout == 0.1
+
+
+@pytest.mark.parametrize("value", ["four", "4.5", 4.5, True, None, [4]])
+def test_a_value_of_another_type_is_refused(value):
+    with pytest.raises(UsageError, match="option 'layers' of contender 'scratch' must be int, not"):
+        rooms.load("contenders", "scratch", {"layers": value})
+
+
+@dataclass(frozen=True)
+class Many:
+    """Fields of every kind that a plugin may have."""
+
+    flag: bool = False
+    maybe: int | None = None
+    names: tuple[str, ...] = ()
+
+
+def read(**options):
+    import typing
+
+    hints = typing.get_type_hints(Many)
+    return {key: rooms._read(value, hints[key], key) for key, value in options.items()}
+
+
+def test_flags_optional_values_and_lists():
+    assert read(flag="true", maybe=None, names="a+b") == {"flag": True, "maybe": None, "names": ("a", "b")}
+    assert read(flag=False, maybe="3", names=["c"]) == {"flag": False, "maybe": 3, "names": ("c",)}
+
+
+def test_every_plugin_of_every_room_says_what_it_is():
+    for room in ("contenders", "strategies", "tasks", "checkpoints", "trackers"):
+        for name in rooms.names(room):
+            assert rooms.promise(room, name).endswith("."), f"{room}/{name} begins with no sentence"
