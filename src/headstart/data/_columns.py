@@ -56,10 +56,16 @@ def find(
         label = label or _named(free, "label", LABEL_NAMES)
         free = [column for column in free if column != label]
     values = {column: [row[column] for row in sample] for column in free}
-    text = text or _only([column for column in free if _looks_like_text(values[column])], free)
+    text = text or _only([column for column in free if _looks_like_text(values[column])])
     free = [column for column in free if column != text]
     if labelled:
-        label = label or _only([column for column in free if _looks_like_label(values[column])], free)
+        label = label or _only([column for column in free if _looks_like_label(values[column])])
+        free = [column for column in free if column != label]
+    # What is left when the other is known needs no looks.
+    if text is None and (label or not labelled):
+        text = _only(free)
+    elif labelled and label is None:
+        label = _only(free)
     if text is None or (labelled and label is None):
         raise UsageError(_question(name, columns, text, labelled))
     return text, label if labelled else None
@@ -75,11 +81,8 @@ def _named(columns: Sequence[str], best: str, known: set[str]) -> str | None:
     return None
 
 
-def _only(fitting: list[str], free: list[str]) -> str | None:
-    """Take the one column that fits, or the one that is left."""
-    if len(fitting) == 1:
-        return fitting[0]
-    return free[0] if len(free) == 1 else None
+def _only(columns: list[str]) -> str | None:
+    return columns[0] if len(columns) == 1 else None
 
 
 def _looks_like_text(values: list[str]) -> bool:

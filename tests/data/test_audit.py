@@ -1,0 +1,116 @@
+"""The audit finds what was planted, says 'fine' where nothing was, and finds what is known of real data sets."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from headstart.core.records import Finding, Rows, Splits
+from headstart.data.audit import audit
+from headstart.data.read import read
+from headstart.data.split import split
+
+KINDS = ["duplicates", "near-duplicates", "leakage", "conflicts", "imbalance", "unseen-labels", "small-classes"]
+LONG = "the quick brown fox jumps over the lazy dog and runs away from the very angry bear"
+DATA = Path(os.environ.get("HEADSTART_DATA", "../shared/data"))
+
+
+def rows(name: str, *pairs: tuple[str, str]) -> Rows:
+    ids = tuple(f"{name}:{i}" for i in range(len(pairs)))
+    return Rows(ids, tuple(text for text, _ in pairs), tuple(label for _, label in pairs))
+
+
+def findings(train: Rows, validation: Rows, test: Rows) -> dict[str, Finding]:
+    found = audit(split(train, validation=validation, test=test)).findings
+    assert [finding.kind for finding in found] == KINDS
+    return {finding.kind: finding for finding in found}
+
+
+def balanced(count: int) -> list[tuple[str, str]]:
+    return [(f"text {i}", "ab"[i % 2]) for i in range(count)]
+
+
+def test_clean_data_gets_seven_fine_findings() -> None:
+    found = findings(rows("train", *balanced(40)), rows("v", ("x", "a")), rows("test", ("y", "a"), ("z", "b")))
+    assert {finding.severity for finding in found.values()} == {"fine"}
+    assert found["imbalance"].sentence == (
+        "The classes are of like size: the largest, 'b', has 1.0 times the training rows of the smallest, 'a'."
+    )
+
+
+def test_what_was_planted_is_found() -> None:
+    train = rows("train", *balanced(40), ("Text  1", "b"), ("text 1", "a"), (LONG, "a"), (f"{LONG}!", "a"))
+    test = rows("test", ("TEXT 7", "a"), (f"{LONG}?", "a"), ("new", "c"), ("other", "b"))
+    found = findings(train, rows("v", ("x", "a")), test)
+
+    assert (found["duplicates"].severity, found["duplicates"].count) == ("note", 2)
+    assert "2 of 49 rows (4.1%)" in found["duplicates"].sentence
+    assert "(train 2), 1 of them letter for letter" in found["duplicates"].sentence
+    assert found["duplicates"].examples == (("train:1", "train:40", "train:41"),)
+
+    assert (found["near-duplicates"].severity, found["near-duplicates"].count) == ("note", 1)
+    assert found["near-duplicates"].examples == (("train:42", "train:43"),)
+
+    assert (found["leakage"].severity, found["leakage"].count, found["leakage"].share) == ("warning", 2, 0.5)
+    assert "1 exactly and 1 nearly" in found["leakage"].sentence
+    assert found["leakage"].examples == (("test:0", "train:7"), ("test:1", "train:42"))
+
+    assert (found["conflicts"].severity, found["conflicts"].count) == ("warning", 5)
+    assert "2 texts stand in the data with different labels" in found["conflicts"].sentence
+    assert ("train:1", "train:41") in found["conflicts"].examples
+
+    assert (found["unseen-labels"].severity, found["unseen-labels"].count) == ("warning", 1)
+    assert "('c')" in found["unseen-labels"].sentence
+
+
+@pytest.mark.parametrize(("large", "severity"), [(30, "fine"), (31, "note"), (100, "note"), (101, "warning")])
+def test_imbalance(large: int, severity: str) -> None:
+    train = rows("train", *((f"text {i}", "large" if i < large else "small") for i in range(large + 10)))
+    found = findings(train, rows("v", ("x", "large")), rows("test", ("y", "small")))
+    assert found["imbalance"].severity == severity
+    assert ("read macro-F1" in found["imbalance"].sentence) == (severity != "fine")
+
+
+def test_small_classes_are_named() -> None:
+    found = findings(rows("train", *balanced(40), ("rare", "c")), rows("v", ("x", "a")), rows("test", ("y", "b")))
+    assert (found["small-classes"].severity, found["small-classes"].count) == ("note", 1)
+    assert "1 class has fewer than 10 training rows ('c' 1)" in found["small-classes"].sentence
+
+
+def test_counts_by_split_and_label() -> None:
+    report = audit(split(rows("train", *balanced(100))))
+    assert report.rows == {"train": 60, "validation": 20, "test": 20}
+    assert report.labels["test"] == {"a": 10, "b": 10}
+
+
+def real(name: str) -> Rows:
+    path = DATA / f"{name}.parquet"
+    if not path.exists():
+        pytest.skip(f"no {path}: set HEADSTART_DATA to the folder with the benchmark data")
+    return read(path).rows
+
+
+def by_kind(splits: Splits) -> dict[str, Finding]:
+    return {finding.kind: finding for finding in audit(splits).findings}
+
+
+def test_sms_spam_holds_403_repeats() -> None:
+    divided = split(real("sms_spam"))
+    assert "403 of them letter for letter" in by_kind(divided)["duplicates"].sentence
+    assert not divided.leaked
+
+
+def test_trec_holds_71_repeats() -> None:
+    assert "71 of them letter for letter" in by_kind(split(real("trec_train")))["duplicates"].sentence
+
+
+def test_sst2_leaks_two_test_texts() -> None:
+    divided = split(real("sst2_train"), validation=real("sst2_dev"), test=real("sst2_test"))
+    assert by_kind(divided)["leakage"].count == len(divided.leaked) == 2
+
+
+def test_imdb_leaks_123_test_texts() -> None:
+    divided = split(real("imdb_train"), test=real("imdb_test"))
+    assert "123 exactly and 2 nearly" in by_kind(divided)["leakage"].sentence

@@ -1,0 +1,391 @@
+"""Reading: what is accepted, what is refused, and that every refused row is told with its line."""
+
+from __future__ import annotations
+
+import builtins
+import csv
+import json
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas
+import polars
+import pyarrow
+import pyarrow.parquet
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from headstart.core.errors import DataError, UsageError
+from headstart.data.read import read, records
+
+Write = Callable[..., Path]
+GOOD = "text,label\nI liked it,pos\nI did not,neg\nNot bad,pos\nAwful,neg\n"
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def to_file(content: str | bytes, name: str = "reviews.csv", encoding: str = "utf-8") -> Path:
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding, "surrogatepass"))
+        return path
+
+    return to_file
+
+
+def reasons(path: Path) -> list[tuple[int, str]]:
+    return [(row.line, row.reason) for row in read(path).rejected]
+
+
+# --- what is accepted ----------------------------------------------------------------------------------------
+
+
+def test_ids_are_file_and_line_where_the_row_starts(write: Write) -> None:
+    table = read(write('text,label\n"two\nlines",pos\nsecond,neg\n\nafter a blank line,pos\n'))
+    assert table.rows.ids == ("reviews.csv:2", "reviews.csv:4", "reviews.csv:6")
+    assert table.rows.inputs[0] == "two\nlines"
+    assert (table.text_column, table.label_column, table.rejected, table.warnings) == (
+        *("text", "label", ()),
+        ("class 'neg' has one example: it goes to training, and no score can tell about it.",),
+    )
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_line_ends_and_unicode_encodings_change_nothing(write: Write, end: str, encoding: str) -> None:
+    table = read(write((GOOD + "déjà vu 🙂,pos\n").replace("\n", end), encoding=encoding))
+    assert table.rows.inputs[-1] == "déjà vu 🙂"
+    assert table.rows.ids[-1] == "reviews.csv:6"
+    assert bool(table.warnings) is not encoding.startswith("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("C'était très bon, à refaire dès que possible, même l'été.", "cp1252"),
+        ("Zażółć gęślą jaźń, świetny film, polecam każdemu.", "cp1250"),
+        ("Отличный фильм, рекомендую всем посмотреть его.", "cp1251"),
+        ("Отличный фильм, рекомендую всем посмотреть его.", "koi8_r"),
+        ("这家酒店的服务非常好，下次还会再来的。房间很干净", "gb18030"),
+        ("この映画はとても面白かったです。また見たいと思います。", "cp932"),
+        ("이 영화는 정말 재미있었습니다. 다시 보고 싶어요.", "cp949"),
+    ],
+)
+def test_other_encodings_are_detected_with_a_warning(write: Write, text: str, encoding: str) -> None:
+    table = read(write("text;label\n" + f"{text};pos\nok;neg\n" * 5, encoding=encoding))
+    assert table.rows.inputs[0] == text
+    assert f"it was read as {encoding}" in table.warnings[0]
+
+
+@pytest.mark.parametrize(("mark", "name"), [(";", "a.csv"), ("\t", "a.tsv"), ("\t", "a.csv"), ("|", "a.txt")])
+def test_the_delimiter_is_found(write: Write, mark: str, name: str) -> None:
+    assert read(write(GOOD.replace(",", mark), name)).rows.targets == ("pos", "neg", "pos", "neg")
+
+
+def test_quotation_marks_in_unquoted_tsv_are_text(write: Write) -> None:
+    table = read(write('text\tlabel\n"Hello there\tpos\nA 5" disk\tneg\n"Quoted" word\tpos\nbye"\tneg\n', "a.tsv"))
+    assert table.rows.inputs == ('"Hello there', 'A 5" disk', '"Quoted" word', 'bye"')
+    assert "are read as part of the text" in table.warnings[0]
+
+
+def test_quoted_tsv_stays_quoted(write: Write) -> None:
+    table = read(write('text\tlabel\n"He said ""no"""\tpos\n"a\ttab"\tneg\n', "a.tsv"))
+    assert table.rows.inputs == ('He said "no"', "a\ttab")
+
+
+def test_words_for_nothing_and_leading_zeros_are_kept(write: Write) -> None:
+    table = read(write("text,label\nNA,01\nnull,1\nnan,001\nNone,1\n"))
+    assert table.rows.inputs == ("NA", "null", "nan", "None")
+    assert table.rows.targets == ("01", "1", "001", "1")
+
+
+printable = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1).filter(str.strip)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(printable, min_size=2, max_size=8))
+def test_whatever_is_written_as_csv_is_read_back(tmp_path: Path, texts: list[str]) -> None:
+    path = tmp_path / "written.csv"
+    labels = [str(number % 2) for number in range(len(texts))]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerows([("text", "label"), *zip(texts, labels, strict=True)])
+    table = read(path)
+    assert (table.rows.inputs, table.rows.targets, table.rejected) == (tuple(texts), tuple(labels), ())
+
+
+def test_json_lines(write: Write) -> None:
+    rows = [{"review": "fine, thanks", "stars": 5, "tags": ["a"]}, {"stars": 1, "review": "no\nway"}]
+    path = write("\n".join(map(json.dumps, rows)) + "\n", "a.jsonl")
+    assert [cells for _, cells in records(path).rows] == [
+        {"review": "fine, thanks", "stars": "5", "tags": '["a"]'},
+        {"review": "no\nway", "stars": "1", "tags": ""},
+    ]
+    assert read(path).rows.targets == ("5", "1")
+
+
+def test_a_late_key_in_json_lines_is_told(write: Write) -> None:
+    lines = [json.dumps({"text": f"text {i}", "label": i % 2}) for i in range(1001)]
+    path = write("\n".join([*lines, json.dumps({"text": "last", "label": 1, "new": 1})]), "a.jsonl")
+    assert any("key 'new' is left out: it first appears on line 1002" in warning for warning in read(path).warnings)
+
+
+def test_parquet_and_whole_number_labels(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    columns = {"text": ["a", "b", None, "d", b"e".decode()], "label": [1.0, 0.0, 1.0, None, 1.0]}
+    pyarrow.parquet.write_table(pyarrow.table(columns), path)
+    table = read(path)
+    assert table.rows.ids == ("a.parquet:1", "a.parquet:2", "a.parquet:5")
+    assert table.rows.targets == ("1", "0", "1")
+    assert any("are written 0.0, 1.0: they are read without the '.0'" in warning for warning in table.warnings)
+    assert [(row.line, row.reason) for row in table.rejected] == [(3, "has no text"), (4, "has no label")]
+
+
+def test_half_numbers_stay_as_they_are() -> None:
+    assert read((["a", "b", "c"], [1.0, 1.5, 1.0])).rows.targets == ("1.0", "1.5", "1.0")
+
+
+@pytest.mark.parametrize("kind", [pandas.DataFrame, polars.DataFrame, polars.LazyFrame, pyarrow.table])
+def test_any_dataframe(kind: Callable[[dict[str, list[object]]], object]) -> None:
+    table = read(kind({"review": ["good", "bad", None, ""], "sentiment": [1, 0, 1, 1]}))
+    assert table.rows.inputs == ("good", "bad")
+    assert table.rows.targets == ("1", "0")
+    assert table.rows.ids == ("row:1", "row:2")
+    assert [row.line for row in table.rejected] == [3, 4]
+
+
+def test_missing_values_of_pandas_turn_no_label_into_nan() -> None:
+    frame = pandas.DataFrame({"text": ["a", "b", "c", "d"], "label": pandas.array([1, None, 0, 1], dtype="Int64")})
+    assert read(frame).rows.targets == ("1", "0", "1")
+    assert read(frame.astype({"label": "float64"})).rows.targets == ("1", "0", "1")
+
+
+def test_two_sequences() -> None:
+    assert read((np.array(["a", "b"]), pandas.Series([True, False]))).rows.targets == ("True", "False")
+
+
+def test_the_hash_tells_contents_apart(write: Write) -> None:
+    assert read(write(GOOD)).sha256 != read(write(GOOD.replace("Awful", "Dreadful"))).sha256
+    assert read((["a", "b"], [0, 1])).sha256 != read((["a", "b"], [1, 0])).sha256
+
+
+def test_without_labels_one_column_is_enough(write: Write) -> None:
+    table = read(write("anything\nfirst\nsecond\n"), labelled=False)
+    assert (table.rows.inputs, table.rows.targets, table.label_column) == (("first", "second"), (), None)
+
+
+def test_records_take_constant_memory(write: Write) -> None:
+    path = write("text,label\n" + f"{'word ' * 40},pos\n" * 20000)
+    tracemalloc.start()
+    opened = records(path)
+    assert sum(1 for _ in opened.rows) == 20000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < path.stat().st_size  # 4 MB: the first thousand rows, one chunk of a megabyte, and no more
+
+
+# --- which columns -------------------------------------------------------------------------------------------
+
+LONG = ["See you at the station tonight", "You have won a long holiday", "Call me when you are there", "Where is it"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "found"),
+    [
+        ({"id": ["1", "2", "3", "4"], "Review Text": LONG, "Sentiment": ["p", "n", "p", "n"]}, (1, 2)),
+        ({"text": LONG, "label": ["p", "n", "p", "n"], "rating": ["1", "2", "1", "2"]}, (0, 1)),
+        ({"v1": ["ham", "spam", "ham", "ham"], "v2": LONG}, (1, 0)),
+        ({"when": ["2024-01-01 10:00", "b", "c", "d"], "what": LONG, "kind": ["x", "y", "x", "x"]}, (1, 2)),
+        ({"内容": ["质量非常好", "非常不满意", "很好用", "包装很仔细"], "类": ["正", "负", "正", "正"]}, (0, 1)),
+    ],
+)
+def test_columns_are_found_by_name_then_by_values(columns: dict[str, list[str]], found: tuple[int, int]) -> None:
+    table = read(pandas.DataFrame(columns))
+    names = list(columns)
+    assert (table.text_column, table.label_column) == (names[found[0]], names[found[1]])
+
+
+def test_unclear_columns_are_asked_for(write: Write) -> None:
+    path = write("title,content,label\na b c,d e f,x\ng h i,j k l,y\n")
+    assert read(path).text_column == "content"
+    path = write("review,content,label\na b c,d e f,x\ng h i,j k l,y\n")
+    with pytest.raises(
+        UsageError, match=r"which column holds the text. reviews.csv has columns review, content, label"
+    ):
+        read(path)
+    assert read(path, text="review").rows.inputs == ("a b c", "g h i")
+    path = write("text,topic,class\na b c,d,x\ng h i,d,y\na,e,y\nb,e,x\n")
+    with pytest.raises(UsageError, match=r"which column holds the label\? .*: say --label NAME"):
+        read(path)
+    assert read(path, label="topic").rows.targets == ("d", "d", "e", "e")
+
+
+def test_an_unknown_column(write: Write) -> None:
+    with pytest.raises(UsageError, match=r"reviews.csv has no column 'lable' \(--label\); did you mean 'label'"):
+        read(write(GOOD), label="lable")
+
+
+# --- rows that are refused -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (",pos", "has no text"),
+        ("   ,pos", "has no text"),
+        ("lonely,", "has no label"),
+        ("a,b,c", "is too long: 3 cells where the header has 2"),
+        ("a", "is too short: 1 cells where the header has 2"),
+        ("a\0b,pos", "holds a NUL byte"),
+        ('"hello" there,pos', "goes on after a closing quotation mark (inside a cell, marks are doubled)"),
+        ('"never closed,pos', "goes on after a closing quotation mark (inside a cell, marks are doubled)"),
+    ],
+)
+def test_a_bad_row_costs_itself_alone(write: Write, row: str, reason: str) -> None:
+    path = write(f'text,label\n"first\nrow",pos\n{row}\n"second",neg\n"third",pos\nfourth,neg\n')
+    assert reasons(path) == [(4, reason)]
+    assert len(read(path).rows) == 4
+
+
+def test_a_quote_open_to_the_end_costs_one_row(write: Write) -> None:
+    path = write('text,label\nfirst,pos\n"second,neg\nthird,neg\nfourth,pos\n')
+    assert reasons(path) == [(3, "opens a quotation mark that is never closed")]
+    assert read(path).rows.inputs == ("first", "third", "fourth")
+
+
+def test_bad_bytes_in_utf8_cost_their_row(write: Write) -> None:
+    path = write("text,label\nschön äöü,pos\n".encode() + b"caf\xff,neg\n" + "größer,neg\n".encode())
+    assert reasons(path) == [(3, "holds a byte that is not valid in the file's encoding (0xff)")]
+
+
+def test_lone_surrogates_cost_their_row(write: Write) -> None:
+    lines = ['{"text": "a\\ud800b", "label": "x"}', '{"text": "b", "label": "x"}', '{"text": "c", "label": "y"}']
+    assert reasons(write("\n".join(lines), "a.jsonl")) == [(1, "holds half of a surrogate pair, which is no character")]
+    assert reasons(write("text,label\na\ud800,x\nb,x\nc,y\n", encoding="utf-16")) == [
+        (2, "holds half of a surrogate pair, which is no character")
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_cells_over_ten_megabytes_cost_their_row(write: Write, name: str) -> None:
+    rows = [("x" * (10 * 2**20 + 1), "pos"), ("y" * (10 * 2**20), "pos"), ("z", "neg")]
+    if name == "a.csv":
+        content = "text,label\n" + "".join(f"{text},{label}\n" for text, label in rows)
+    else:
+        content = "".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in rows)
+    table = read(write(content, name))
+    assert [row.reason for row in table.rejected] == ["has a cell over 10 MB"]
+    assert [len(text) for text in table.rows.inputs] == [10 * 2**20, 1]
+
+
+def test_bad_json_lines_are_told(write: Write) -> None:
+    lines = ['{"text": "a", "label": "x"}', "{broken", "", "[1]", '{"text": "b", "label": "y"}', "[" * 100_000]
+    found = reasons(write("\n".join(lines), "a.jsonl"))
+    assert [line for line, _ in found] == [2, 4, 6]
+    assert found[0][1].startswith("is not valid JSON (Expecting")
+    assert found[1][1] == "is not a JSON object"
+
+
+# --- files that are refused ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "reviews.csv is empty"),
+        (b"\xef\xbb\xbf \n\n", "reviews.csv is empty"),
+        (b"text,label\n", "reviews.csv has no usable row below its column names"),
+        (b"text,label\n,pos\n,neg\n", "no usable row: all 2 were rejected, the first, on line 2, because it has no"),
+        (b"PK\x03\x04rest", "is no table but an Excel workbook or a zip archive: save the sheet as CSV"),
+        (b"\n<!DOCTYPE html><html>", "is no table but an HTML page: download the data itself"),
+        (bytes(range(256)) * 20, "is no table but binary data; give CSV, TSV, JSON Lines or Parquet"),
+        (b"PAR1 but nothing else", r"reviews.csv is damaged Parquet \("),
+        (b"text,text\na,b\n", "reviews.csv has two columns named 'text'; rename one"),
+        (b"te\0xt,label\na,b\n", "does not begin with column names: a name holds a NUL byte"),
+        (b'"te"xt,label\na,b\n', "the first line of reviews.csv does not hold column names: it goes on after"),
+        (
+            b"text,label\na,pos\nb,pos\n",
+            "all 2 rows of reviews.csv have the label 'pos'; at least two classes are needed",
+        ),
+        (b"I liked it a lot,pos\nAwful it was,neg\nNot bad,pos\nGood,pos\n", "seems to have no line of column names"),
+        ("text,label\na,pos\n".encode("utf-16")[:-1], "reviews.csv is damaged: it stops being utf-16"),
+    ],
+)
+def test_whole_files_are_refused_with_a_reason(write: Write, content: bytes, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read(write(content))
+
+
+def test_a_single_column_is_no_labelled_table(write: Write) -> None:
+    with pytest.raises(UsageError, match="has a single column, 'text', where a text and a label are needed"):
+        read(write("text\na\nb\n"))
+
+
+def test_labels_that_all_differ_are_no_classes(write: Write) -> None:
+    path = write("text,label\n" + "".join(f"some text,{number}\n" for number in range(30)))
+    with pytest.raises(DataError, match=r"column 'label' of reviews.csv has 30 different values in 30 rows"):
+        read(path)
+
+
+def test_one_json_document_is_not_json_lines(write: Write) -> None:
+    with pytest.raises(
+        DataError, match=r"a.json is not JSON Lines .an object on every line.: line 1 is not valid JSON"
+    ):
+        read(write('[{"text": "a"},\n{"text": "b"}]', "a.json"))
+    with pytest.raises(DataError, match=r"not JSON Lines .*: it holds only empty objects"):
+        read(write("{}\n{}\n", "a.jsonl"))
+
+
+def test_missing_files(write: Write, tmp_path: Path) -> None:
+    write(GOOD)
+    with pytest.raises(DataError, match=r"no file revews.csv in .*; did you mean 'reviews.csv'"):
+        read(tmp_path / "revews.csv")
+    with pytest.raises(DataError, match=r"and no folder .*nowhere either"):
+        read(tmp_path / "nowhere" / "a.csv")
+    with pytest.raises(DataError, match="is a folder; name one file in it"):
+        read(tmp_path)
+
+
+def test_parquet_without_pyarrow_says_what_to_install(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = builtins.__import__
+
+    def without(name: str, *rest: object) -> object:
+        if name.startswith("pyarrow"):
+            raise ImportError(name)
+        return original(name, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(UsageError, match=r"pip install 'headstart\[parquet\]'"):
+        read(write(b"PAR1", "a.parquet"))
+
+
+def test_parquet_that_is_damaged_inside(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    texts = [f"text {number * 7919}" for number in range(5000)]
+    pyarrow.parquet.write_table(pyarrow.table({"text": texts, "label": ["a", "b"] * 2500}), path)
+    content = bytearray(path.read_bytes())
+    content[4:2000] = bytes(1996)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"a.parquet is damaged Parquet after row 0 \("):
+        read(path)
+
+
+def test_other_sources() -> None:
+    with pytest.raises(UsageError, match="cannot read data from int: give a path, a DataFrame, or a pair"):
+        read(3)
+    with pytest.raises(UsageError, match="2 texts but 3 labels: give one label for each text"):
+        read((["a", "b"], [1, 2, 3]))
+    with pytest.raises(DataError, match="the DataFrame has no columns"):
+        read(pandas.DataFrame())
+
+
+def test_labels_that_differ_in_capitals_are_warned_of() -> None:
+    warnings = read((["a", "b", "c", "d"], ["Pos", "pos", "Pos", "pos"])).warnings
+    assert warnings == ("labels 'Pos' and 'pos' differ only in capitals: they count as two classes.",)
+
+
+def test_an_encoding_that_cannot_be_told(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charset_normalizer.from_bytes", lambda *_, **__: [])
+    with pytest.raises(DataError, match=r"the encoding of reviews.csv is not known; save the file as UTF-8"):
+        read(write(b"text,label\ncaf\xe9,pos\n"))
