@@ -16,6 +16,7 @@ from headstart.checkpoints.folder import Checkpoint
 from headstart.checkpoints.folder import load as load_checkpoint
 from headstart.checkpoints.folder import save as save_checkpoint
 from headstart.contenders import _saved
+from headstart.core.errors import UsageError, did_you_mean
 from headstart.core.records import Predictions, Progress, Rows, Run
 from headstart.nn.groups import Group
 from headstart.nn.heads import Model
@@ -28,6 +29,7 @@ from headstart.training.loop import Settings, train
 TOKEN_BUDGET = 8192
 # Kept states beyond this many bytes go to a memory-mapped file of half precision instead of memory.
 STATES_IN_MEMORY = 2**30
+CLASS_WEIGHTS = ("none", "balanced")
 
 
 @dataclass
@@ -93,7 +95,13 @@ def fit(
     Args:
         strategy: its ``prepare(model)`` freezes what does not learn and returns the groups that do.
         class_weights: 'none', or 'balanced' to weigh each class by the inverse of its share.
+
+    Raises:
+        UsageError: other class weights.
+        TrainingError: see `training.loop.train`.
     """
+    if class_weights not in CLASS_WEIGHTS:
+        raise UsageError(f"no class weights '{class_weights}'; {did_you_mean(class_weights, CLASS_WEIGHTS)}")
     run.progress(Progress("tokenising", 0.0))
     fitted = Neural(contender, task, checkpoint, 0, run.device)
     model = fitted.model.to(run.device)
@@ -103,7 +111,7 @@ def fit(
     validation_encoded = task.encode(validation.inputs, checkpoint.tokenizer)
     targets = torch.from_numpy(task.numbers(train_rows)).to(run.device)
     validation_targets = torch.from_numpy(task.numbers(validation))
-    weights = _balance(targets, len(task.classes)) if class_weights == "balanced" else None
+    weights = balanced_weights(targets, len(task.classes)) if class_weights == "balanced" else None
     groups: list[Group] = strategy.prepare(model)
     kept = frozen_states(model, encoded, run, "train")
     validation_kept = frozen_states(model, validation_encoded, run, "validation")
@@ -195,7 +203,8 @@ def _precision(device: str) -> Any:
     return torch.autocast("cuda", torch.bfloat16, enabled=device == "cuda")
 
 
-def _balance(targets: Tensor, classes: int) -> Tensor:
+def balanced_weights(targets: Tensor, classes: int) -> Tensor:
+    """Weigh each class by the inverse of its share, so that every class counts alike: ``(classes,)``, mean about 1."""
     counts = torch.bincount(targets, minlength=classes).clamp(min=1)
     return len(targets) / (classes * counts.float())
 

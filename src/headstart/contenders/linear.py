@@ -40,7 +40,7 @@ NEVER = -1e4  # the logit of a class that has no training rows; its probability 
 
 @dataclass(frozen=True)
 class Reader:
-    """Texts -> features: TF-IDF of word 1-2-grams, and of character 2-5-grams within words where kept.
+    """Texts -> features: TF-IDF of word 1-2-grams, and of character 2-5-grams where kept.
 
     words, characters: the n-grams, in the order of the columns; characters may be empty.
     word_idf, character_idf: float32, one weight per n-gram.
@@ -58,13 +58,13 @@ class Reader:
         words, word_idf, read = _learn("word", texts, features, rare)
         if sum(map(len, texts)) > MOST_CHARACTERS:
             return cls(words, (), word_idf, np.zeros(0, dtype=np.float32)), read
-        characters, character_idf, more = _learn("char_wb", texts, features, rare)
+        characters, character_idf, more = _learn("char", texts, features, rare)
         return cls(words, characters, word_idf, character_idf), sparse.hstack([read, more]).tocsr()
 
     def __post_init__(self) -> None:
         readers = [_ready("word", self.words, self.word_idf)]
         if self.characters:
-            readers.append(_ready("char_wb", self.characters, self.character_idf))
+            readers.append(_ready("char", self.characters, self.character_idf))
         object.__setattr__(self, "_readers", readers)
 
     def words_only(self) -> Reader:

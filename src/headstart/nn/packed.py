@@ -59,7 +59,7 @@ def pack(tokens: np.ndarray, boundaries: np.ndarray, rows: np.ndarray, hidden: T
         tokens: int ``(all tokens,)``, every text's tokens end to end.
         boundaries: int ``(all texts + 1,)``, where each text begins and ends.
         rows: int ``(sequences,)``, which texts.
-        hidden: kept states, by token ``(all tokens, width)`` or by text ``(all texts, width)``.
+        hidden: kept states of any precision, by token ``(all tokens, width)`` or by text ``(all texts, width)``.
 
     >>> batch = pack(np.array([1, 2, 3, 4, 5]), np.array([0, 3, 4, 5]), np.array([0, 1, 2]))
     >>> batch.groups, batch.order.tolist()  # two texts of one token, then one of three
@@ -74,7 +74,7 @@ def pack(tokens: np.ndarray, boundaries: np.ndarray, rows: np.ndarray, hidden: T
     sizes, counts = np.unique(lengths, return_counts=True)
     kept = None
     if hidden is not None:
-        kept = hidden[torch.from_numpy(places if len(hidden) == len(tokens) else rows)]
+        kept = hidden[torch.from_numpy(places if len(hidden) == len(tokens) else rows)].float()
     return Batch(
         ids=torch.from_numpy(tokens[places].astype(np.int64)),
         positions=torch.from_numpy(positions),

@@ -1,0 +1,165 @@
+"""What contenders with a Transformer share: kept states, resuming, class weights, and a folder others can open."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.utils.class_weight import compute_class_weight
+
+from headstart.checkpoints import folder
+from headstart.contenders import _neural, _saved
+from headstart.core import rooms
+from headstart.core.errors import HeadstartError
+from headstart.core.records import Rows, Run
+from headstart.nn.encoder import Encoder
+from headstart.text import vocabulary
+
+WORDS = ("good fine lovely great", "bad awful poor dreadful", "red blue green grey")
+
+
+@pytest.fixture
+def rows(rng):
+    """Ninety texts of three classes, of very different lengths."""
+    texts, labels = [], []
+    for number in range(90):
+        words = WORDS[number % 3].split()
+        texts.append(" ".join(rng.choice(words, size=rng.integers(1, 30))))
+        labels.append(("praise", "blame", "colour")[number % 3])
+    return Rows(tuple(map(str, range(90))), tuple(texts), tuple(labels))
+
+
+@pytest.fixture
+def task(rows):
+    return rooms.load("tasks", "classification").fitted(rows)
+
+
+@pytest.fixture
+def backbone(tmp_path, rows):
+    """A pretrained model in name only: random weights in a Hugging Face folder."""
+    torch.manual_seed(1)
+    tokenizer = vocabulary.train(rows.inputs, 60, window=24)
+    shape = {"width": 16, "layers": 2, "heads": 2, "feed_forward": 32, "window": 24}
+    arguments = {"vocabulary": tokenizer.size, "dropout": 0.1, **shape}
+    path = tmp_path / "backbone"
+    path.mkdir()
+    folder.save(path, Encoder(**arguments), tokenizer, "bert", arguments, ())
+    return str(path)
+
+
+def fit(backbone, rows, task, place, strategy="full", seed=0, **options):
+    contender = rooms.load(
+        "contenders", "finetuned", {"strategy": strategy, "backbone": backbone, "epochs": 2, **options}
+    )
+    return contender.fit(rows, rows.take(range(30)), task, Run(seed, place))
+
+
+def test_scores_come_back_in_the_order_of_the_texts(backbone, rows, task, tmp_path):
+    fitted = fit(backbone, rows, task, tmp_path / "run")
+    together = fitted.predict(rows.inputs).probabilities
+    alone = np.concatenate([fitted.predict([text]).probabilities for text in rows.inputs])
+    assert np.allclose(together, alone, atol=1e-6)
+    assert np.allclose(fitted.predict(rows.inputs[::-1]).probabilities[::-1], together, atol=1e-6)
+
+
+@pytest.mark.parametrize("strategy", ["frozen", "partial"])
+def test_states_kept_on_disk_in_half_precision_train_as_well(backbone, rows, task, tmp_path, strategy, monkeypatch):
+    in_memory = fit(backbone, rows, task, tmp_path / "memory", strategy).predict(rows.inputs).probabilities
+    monkeypatch.setattr(_neural, "STATES_IN_MEMORY", 0)
+    on_disk = fit(backbone, rows, task, tmp_path / "disk", strategy).predict(rows.inputs).probabilities
+    assert (tmp_path / "disk/train.states").is_file()
+    assert not (tmp_path / "memory/train.states").exists()
+    assert np.allclose(in_memory, on_disk, atol=1e-2)
+
+
+def test_a_frozen_encoder_stays_bit_equal(backbone, rows, task, tmp_path):
+    before = folder.load(backbone).model.state_dict()
+    after = fit(backbone, rows, task, tmp_path / "run", "frozen").model.encoder.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("strategy", ["full", "partial", "frozen"])
+def test_a_broken_fit_goes_on_bit_for_bit(backbone, rows, task, tmp_path, strategy, monkeypatch):
+    whole = fit(backbone, rows, task, tmp_path / "whole", strategy)
+    from headstart.training import loop
+
+    monkeypatch.setitem(loop.train.__kwdefaults__, "checkpoint_seconds", 0.0)
+    steps = 0
+
+    class Killed(Exception):
+        pass
+
+    def die(progress):
+        nonlocal steps
+        steps += progress.stage == "training"
+        if steps == 5:
+            raise Killed
+
+    contender = rooms.load("contenders", "finetuned", {"strategy": strategy, "backbone": backbone, "epochs": 2})
+    with pytest.raises(Killed):
+        contender.fit(rows, rows.take(range(30)), task, Run(0, tmp_path / "broken", progress=die))
+    resumed = fit(backbone, rows, task, tmp_path / "broken", strategy)
+    ours, theirs = resumed.model.state_dict(), whole.model.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    lines = (tmp_path / "broken/metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == list(range(1, len(lines) + 1))
+
+
+def test_balanced_weights_are_scikit_learns(rng):
+    numbers = rng.integers(0, 4, size=50)
+    ours = _neural.balanced_weights(torch.from_numpy(numbers), 4)
+    assert np.allclose(ours, compute_class_weight("balanced", classes=np.arange(4), y=numbers))
+
+
+def test_balanced_weights_change_the_training(backbone, rows, tmp_path):
+    few = rows.take([*range(0, 90, 3), 1, 4])  # thirty of one class, two of another
+    task = rooms.load("tasks", "classification").fitted(few)
+    plain = fit(backbone, few, task, tmp_path / "a").predict(few.inputs).probabilities
+    balanced = fit(backbone, few, task, tmp_path / "b", class_weights="balanced").predict(few.inputs).probabilities
+    rare = task.classes.index("blame")
+    assert balanced[:, rare].mean() > plain[:, rare].mean()
+
+
+def test_an_unknown_weighting_is_refused(backbone, rows, task, tmp_path):
+    with pytest.raises(HeadstartError, match="no class weights 'even'; known: balanced, none"):
+        fit(backbone, rows, task, tmp_path / "a", class_weights="even")
+
+
+def test_without_validation_rows_the_training_rows_stand_in(backbone, rows, task, tmp_path):
+    contender = rooms.load("contenders", "finetuned", {"backbone": backbone, "epochs": 2})
+    fitted = contender.fit(rows, Rows((), (), ()), task, Run(0, tmp_path / "run"))
+    assert set(fitted.predict(rows.inputs).values) <= set(task.classes)
+
+
+def test_labels_that_only_validation_shows_do_not_break_training(backbone, rows, task, tmp_path):
+    strange = replace(rows.take(range(3)), targets=("x", "y", "z"))
+    contender = rooms.load("contenders", "finetuned", {"backbone": backbone, "epochs": 2})
+    fitted = contender.fit(rows, strange, task, Run(0, tmp_path / "run"))
+    assert np.isfinite(fitted.predict(rows.inputs).probabilities).all()
+
+
+def test_the_folder_opens_in_transformers_with_the_same_answers(backbone, rows, task, tmp_path):
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    fitted = fit(backbone, rows, task, tmp_path / "run")
+    fitted.save(tmp_path / "model")
+    model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "model").eval()
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
+    batch = tokenizer(list(rows.inputs), padding=True, truncation=True, return_tensors="pt")
+    with torch.inference_mode():
+        theirs = model(**batch).logits.softmax(-1).numpy()
+    assert np.allclose(fitted.predict(rows.inputs).probabilities, theirs, atol=1e-5)
+    assert tuple(model.config.id2label[number] for number in range(3)) == task.classes
+    again = _saved.open_model(tmp_path / "model")
+    assert np.array_equal(again.predict(rows.inputs).probabilities, fitted.predict(rows.inputs).probabilities)
+    assert (again.parameters, again.trained_parameters) == (fitted.parameters, fitted.trained_parameters)
+
+
+def test_scratch_reports_a_cut_window_and_about_a_million_parameters(rows, task, tmp_path):
+    contender = rooms.load("contenders", "scratch", {"window": 8, "epochs": 1})
+    fitted = contender.fit(rows, rows.take(range(30)), task, Run(0, tmp_path))
+    assert fitted.cut_off(["good " * 40]) == pytest.approx(1 - 6 / 40)
+    assert fitted.cut_off(["good"]) == 0.0
+    words = rooms.load("contenders", "scratch")
+    assert 0.8e6 < words.vocabulary * words.width + 2 * (12 * words.width**2) + words.window * words.width < 1.3e6
