@@ -34,7 +34,7 @@ NEIGHBOURS = 16
 HOPEFUL = 0.6
 # A text with this many near misses stands in a crowd of lookalikes (a form with a name filled in), which would cost
 # time without end: it is not checked further.
-PATIENCE = 8
+PATIENCE = 24
 
 
 @dataclass(frozen=True)
