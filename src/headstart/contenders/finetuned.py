@@ -52,7 +52,8 @@ class Finetuned:
         checkpoint = checkpoints.load(self.backbone, classes=len(task.classes))
         settings = Settings(
             epochs=strategy.epochs,
-            least_steps=150,
+            least_steps=200,
+            most_epochs=10,
             batch_rows=self.batch_rows,
             warmup=self.warmup,
             decay=self.decay,

@@ -1,0 +1,48 @@
+"""What every task promises: two inverse functions, and a sample that a contender can learn from."""
+
+import numpy as np
+import pytest
+import torch
+
+from headstart.core import rooms
+from headstart.core.records import Rows
+from headstart.text import vocabulary
+
+NAMES = rooms.names("tasks")
+
+
+@pytest.fixture(params=NAMES)
+def task(request):
+    return rooms.load("tasks", request.param)
+
+
+@pytest.fixture
+def sample(task):
+    inputs, targets = zip(*task.SAMPLE, strict=True)
+    return Rows(tuple(map(str, range(len(inputs)))), inputs, targets)
+
+
+def test_the_sample_has_six_rows(sample):
+    assert len(sample) == 6
+
+
+def test_decode_undoes_numbers(task, sample):
+    """Scores that are sure of the right answers decode to the targets, and score perfectly."""
+    fitted = task.fitted(sample)
+    numbers = torch.from_numpy(fitted.numbers(sample))
+    logits = 20.0 * torch.nn.functional.one_hot(numbers, len(fitted.classes)).float()
+    predictions = fitted.decode(logits)
+    assert predictions.values == sample.targets
+    assert np.allclose(predictions.probabilities.sum(axis=1), 1.0, atol=1e-6)
+    scores = fitted.score(predictions, sample)
+    assert set(scores) == set(task.metrics)
+    assert all(value == pytest.approx(1.0) for value in scores.values())
+    assert task.metric in scores
+
+
+def test_encoding_keeps_one_entry_per_input(task, sample):
+    fitted = task.fitted(sample)
+    tokenizer = vocabulary.train(fitted.features(sample.inputs), 200, window=16)
+    encoded = fitted.encode(sample.inputs, tokenizer)
+    assert len(encoded) == len(sample)
+    assert encoded.lengths.max() <= 16
