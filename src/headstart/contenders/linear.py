@@ -161,7 +161,10 @@ class Linear:
         return "" if hasattr(task, "classes") else "the task has no classes"
 
     def fit(self, train: Rows, validation: Rows, task: Any, run: Run) -> FittedLinear:
-        """Fit each candidate on the training rows; keep the best score on validation, then the lowest log loss.
+        """Fit both kinds on the training rows at several strengths; keep the better kind on validation.
+
+        The strength of each kind is the one whose probabilities fit validation best, which is steadier than a score
+        that counts a few rows more or less; between the kinds `run.metric` decides.
 
         Raises:
             DataError: the training rows show one class only.
@@ -172,18 +175,20 @@ class Linear:
         run.progress(Progress("reading texts", 0.0))
         reader, features = Reader.fitted(task.features(train.inputs), self.features)
         held_out = reader.read(task.features(validation.inputs))
-        best, best_score, total = None, (-np.inf, -np.inf), len(STRENGTHS) + len(RATIO_STRENGTHS)
+        best: dict[bool, tuple[float, float, FittedLinear]] = {}
+        total = len(STRENGTHS) + len(RATIO_STRENGTHS)
         for number, model in enumerate(_candidates(reader, features, np.array(train.targets, dtype=object), task)):
             probabilities = model._probabilities(held_out[:, : model.weights.shape[0]])
-            answers = tuple(task.classes[i] for i in probabilities.argmax(axis=1))
-            score = task.score(Predictions(answers, task.classes, probabilities), validation)[run.metric]
-            if (found := (score, _log_likelihood(probabilities, validation, task))) > best_score:
-                best, best_score = model, found
-            run.progress(Progress("fitting", (number + 1) / total, values={run.metric: best_score[0]}))
+            likelihood = _log_likelihood(probabilities, validation, task)
+            if model.presence not in best or likelihood > best[model.presence][1]:
+                answers = tuple(task.classes[i] for i in probabilities.argmax(axis=1))
+                score = task.score(Predictions(answers, task.classes, probabilities), validation)[run.metric]
+                best[model.presence] = (score, likelihood, model)
+            score = max(score for score, _, _ in best.values())
+            run.progress(Progress("fitting", (number + 1) / total, values={run.metric: score}))
             if time.monotonic() > until:
                 break
-        assert best is not None
-        return best
+        return max(best.values(), key=lambda found: found[:2])[2]
 
     @staticmethod
     def load(folder: Path, task: Any, extra: dict[str, Any]) -> FittedLinear:
