@@ -28,7 +28,12 @@ from headstart.report import build, live, wording
 TASK = "classification"
 ROOMS = ("contenders", "strategies", "tasks")
 LEAST_ROWS = 20  # of a point on the learning curve
-DEMOS: Mapping[str, Mapping[str, Any]] = {"tweets": {"seeds": 2}, "news": {"seeds": 2}}
+# What a demonstration runs, so that it ends within six minutes on two cores.
+DEMOS: Mapping[str, Mapping[str, Any]] = {
+    "tweets": {"seeds": 1, "sizes": (150,)},
+    "news": {"seeds": 1, "sizes": (100,), "strategies": ("frozen",), "options": {"scratch.window": 128}},
+}
+DEMO_ROWS = {"tweets": 2000, "news": 1000}
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,8 @@ def compare(
     standings = rank.rank(outcome.records, splits, terms.metric)
     skipped = {**planned.skipped, **outcome.failed}
     if not standings:
-        raise TrainingError(f"no contender could be trained: {'; '.join(f'{k}: {v}' for k, v in skipped.items())}")
+        reasons = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in skipped.items())
+        raise TrainingError(f"no contender could be trained: {reasons}.")
     cut_off = precheck.truncation({standing.contender: standing.cost.cut_off for standing in standings})
     audit = replace(audit, findings=(*audit.findings, cut_off))
     learning = curve.curve(outcome.records, terms.metric)
@@ -203,7 +209,8 @@ def demo(
     Raises:
         UsageError: an unknown name, or a package that is not installed.
     """
-    return compare(demos.demo(name), out=out, listener=listener, **DEMOS[name])
+    table = demos.demo(name, DEMO_ROWS.get(name))
+    return compare(table, out=out, listener=listener, **DEMOS[name])
 
 
 def predict(model: str | Path, inputs: Sequence[str]) -> Predictions:

@@ -1,0 +1,153 @@
+"""The walk from data to verdict, called from Python."""
+
+import json
+import random
+
+import pandas
+import pytest
+
+import headstart
+from headstart import api
+from headstart.core.errors import CheckpointError, TrainingError
+from headstart.core.records import Rows, Table
+
+SCRIPT = "<script>alert(1)</script>"
+LABELS = ["bad", SCRIPT]
+
+
+def make(rows, start=0):
+    """Make texts whose labels are plain from their words."""
+    chance = random.Random(start)
+    words = {"bad": ["awful", "broken", "slow", "sad"], SCRIPT: ["great", "lovely", "fine", "happy"]}
+    labels = [LABELS[number % 2] for number in range(rows)]
+    texts = [
+        f"{' '.join(chance.choices(['the', 'a', 'film', 'box', 'came', 'and', 'with', 'it', 'was'], k=4))} "
+        f"{' '.join(chance.choices(words[label], k=2))} {start + number}"
+        for number, label in enumerate(labels)
+    ]
+    return texts, labels
+
+
+def quick(data, out, **options):
+    events = []
+    chosen = {"contenders": ["majority", "linear"], "sizes": [30], "seeds": 2, **options}
+    return headstart.compare(data, out=out, listener=events.append, **chosen), events
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "made"
+    return quick(make(150), out)[0], out
+
+
+def test_the_names_of_the_package_are_sorted_and_all_there():
+    assert headstart.__all__ == sorted(headstart.__all__)
+    assert set(headstart.__all__) < set(dir(headstart))
+    for name in headstart.__all__:
+        assert getattr(headstart, name).__name__ == name
+    assert headstart.__version__.count(".") == 2
+
+
+def test_a_name_that_is_not_there():
+    with pytest.raises(AttributeError, match="module 'headstart' has no attribute 'comparison'"):
+        _ = headstart.comparison
+
+
+def test_the_leaderboard_is_plain(finished):
+    comparison, _ = finished
+    first, last = comparison.leaderboard
+    assert (first["contender"], last["contender"]) == ("linear", "majority")
+    assert 0.5 < first["low"] <= first["score"] <= first["high"] <= 1
+    assert last["ties"] is False
+    assert json.loads(json.dumps(comparison.leaderboard)) == comparison.leaderboard
+    assert 3 <= len(comparison.verdict) <= 5
+
+
+def test_the_best_is_ready_to_use(finished):
+    comparison, out = finished
+    texts = ["a lovely great box", "awful and slow"]
+    found = comparison.best.predict(texts)
+    assert found.values == (SCRIPT, "bad")
+    assert headstart.predict(out / "best", texts).values == found.values
+    assert headstart.open_model(str(out / "best")).task.classes == tuple(sorted(LABELS))
+
+
+def test_it_shows_itself_in_a_notebook(finished):
+    shown = finished[0]._repr_html_()
+    assert "linear" in shown
+    assert "<script" not in shown
+
+
+def test_one_more_contender_trains_only_that_one(finished):
+    comparison, out = finished
+    tiny = {"scratch.layers": 1, "scratch.width": 8, "scratch.heads": 2}
+    more, events = quick(make(150), out, contenders=["majority", "linear", "scratch"], options=tiny)
+    trained = {event.trial.contender for event in events if event.kind == "finished"}
+    assert trained == {"scratch"}
+    assert sum(event.kind == "cached" for event in events) == len(comparison.result.records)
+    assert {line["contender"] for line in more.leaderboard} == {"majority", "linear", "scratch"}
+
+
+def test_a_curve_tells_what_the_rows_are_worth(finished):
+    result = finished[0].result
+    assert {point.size for point in result.curve} == {30, len(result.splits.train)}
+    records = [record for record in result.records if record.trial.contender == "linear"]
+    assert {(record.trial.size, record.trial.seed) for record in records} == {(30, 0), (30, 1), (None, 0)}
+
+
+def test_data_frames_and_own_test_rows(tmp_path):
+    texts, labels = make(100)
+    frame = pandas.DataFrame({"review": texts, "stars": labels})
+    own = pandas.DataFrame(
+        {"review": [*make(20, start=500)[0], texts[0], ""], "stars": [*make(20)[1], labels[0], "bad"]}
+    )
+    comparison, _ = quick(frame, tmp_path, text="review", label="stars", test=own, sizes=[])
+    result = comparison.result
+    assert len(result.splits.test) == 21
+    assert len(result.splits.leaked) == 1
+    assert result.standings[0].clean is not None
+    assert [(row.line, row.reason) for row in result.table.rejected] == [(22, "of table has no text")]
+
+
+def test_a_contender_that_fails_is_named_and_the_others_go_on(tmp_path):
+    comparison, _ = quick(
+        make(60), tmp_path, contenders=["majority", "finetuned:frozen"], backbone=str(tmp_path / "none"), sizes=[]
+    )
+    assert "no model folder" in comparison.result.skipped["finetuned:frozen"]
+    assert [line["contender"] for line in comparison.leaderboard] == ["majority"]
+
+
+def test_nobody_is_left(tmp_path):
+    with pytest.raises(TrainingError, match="no contender could be trained: finetuned:full: no model folder 'none'"):
+        quick(make(60), tmp_path, contenders=["finetuned:full"], backbone="none", sizes=[])
+
+
+def test_its_own_sizes_leave_room_for_a_curve():
+    assert api.learning_sizes(2100) == (210, 700)
+    assert api.learning_sizes(50) == (20, 20)
+
+
+def test_check_divides_as_compare_does(finished):
+    audit = headstart.check(make(150), backbone="none")
+    result = finished[0].result
+    assert audit.rows == result.audit.rows
+    assert audit.labels == result.audit.labels
+    found = {finding.kind for finding in audit.findings}
+    assert {"duplicates", "leakage", "imbalance", "truncation"} <= found
+    assert any("no model folder 'none'" in finding.sentence for finding in audit.findings)
+
+
+def test_a_demonstration_is_a_comparison_with_settings(monkeypatch):
+    table = Table("news", Rows((), ()), "text", "label", "")
+    asked = {}
+    monkeypatch.setattr(api.demos, "demo", lambda name, rows: asked.update(name=name, rows=rows) or table)
+    monkeypatch.setattr(api, "compare", lambda data, **options: asked.update(data=data, **options))
+    headstart.demo("news", out="here")
+    assert asked["data"] is table
+    assert (asked["name"], asked["out"]) == ("news", "here")
+    assert asked["seeds"] >= 1
+
+
+def test_a_folder_that_is_no_model(tmp_path):
+    with pytest.raises(CheckpointError, match="is no model folder"):
+        headstart.open_model(tmp_path)

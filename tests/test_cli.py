@@ -1,0 +1,324 @@
+"""The command line as a person meets it: exit codes, sentences, streams, and what a command leaves behind."""
+
+import csv
+import io
+import json
+import os
+import random
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from headstart import api, cli
+from headstart.core.errors import CheckpointError
+
+SCRIPT = "<script>alert(1)</script>"
+TINY = [
+    "--set",
+    "scratch.width=8",
+    "--set",
+    "scratch.heads=2",
+    "--set",
+    "scratch.layers=1",
+    "--set",
+    "scratch.epochs=1",
+]
+VERBS = ("compare", "demo", "check", "predict", "list")
+COMMAND = [sys.executable, "-m", "headstart.cli"]
+HEAVY = ("torch", "sklearn", "scipy", "numpy", "pandas", "matplotlib", "transformers", "tokenizers", "rich")
+
+
+def write_reviews(path, rows=120):
+    """Write rows whose label is plain from their words; one of the two labels is hostile."""
+    chance = random.Random(0)
+    words = {"bad": ["awful", "broken", "slow", "sad"], SCRIPT: ["great", "lovely", "fine", "happy"]}
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["id", "text", "label"])
+        for number in range(rows):
+            label = ("bad", SCRIPT)[number % 2]
+            common = [chance.choice(["the", "a", "film", "box", "came", "and", "with", "it", "was"]) for _ in range(5)]
+            table.writerow(
+                [f"{number:03}", " ".join([*common, *chance.choices(words[label], k=2), str(number)]), label]
+            )
+    return path
+
+
+@pytest.fixture(scope="module")
+def reviews(tmp_path_factory):
+    return write_reviews(tmp_path_factory.mktemp("data") / "reviews.csv")
+
+
+@pytest.fixture(scope="module")
+def compared(reviews, tmp_path_factory):
+    """The folder of a comparison, with its command."""
+    out = tmp_path_factory.mktemp("runs") / "reviews"
+    command = ["compare", str(reviews), "--contenders", "majority,linear,scratch", *TINY]
+    command += ["--sizes", "40", "--seeds", "2", "--out", str(out)]
+    assert cli.run(command) == 0
+    return out, command
+
+
+def run(capsys, *arguments):
+    """Run a command and return its exit code with what it said on both streams."""
+    capsys.readouterr()
+    code = cli.run([str(argument) for argument in arguments])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+# --- starting ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "seconds"), [("from headstart.cli import run; run(['--help'])", 0.9), ("import headstart", 0.5)]
+)
+def test_it_starts_fast_and_loads_nothing_heavy(code, seconds):
+    asked = f"{code}\nimport sys; print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
+    spent = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        assert done.stderr == "[]\n"
+    assert min(spent) < seconds
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], *([verb, "--help"] for verb in VERBS)])
+def test_help_is_on_standard_output(arguments, capsys):
+    code, out, err = run(capsys, *arguments)
+    assert (code, err) == (0, "")
+    assert out.startswith("Usage: headstart")
+
+
+def test_list_names_everything_a_line_each(capsys):
+    code, out, _ = run(capsys, "list")
+    assert code == 0
+    for name in ("contenders", "strategies", "tasks", "models", "majority", "finetuned", "partial", "minilm"):
+        assert re.search(rf"^\s*{name}\b", out, re.MULTILINE)
+    assert len(out.splitlines()) == 4 + sum(map(len, api.catalogue().values()))
+
+
+# --- what goes wrong -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["compar", "x.csv"], 2, "No such command 'compar'. Did you mean 'compare'?"),
+        (["compare", "x.csv", "--contender", "a"], 2, "No such option: --contender; did you mean --contenders?"),
+        (["compare"], 2, "Missing argument 'DATA'."),
+        (["compare", "x.csv", "--seeds", "0"], 2, "Invalid value for '--seeds'"),
+        (
+            ["compare", "x.csv", "--set", "layers=3"],
+            2,
+            "cannot read --set layers=3; write it as in --set scratch.layers=3.",
+        ),
+        (["compare", "REVIEWS", "--text", "tekst"], 2, r"has no column 'tekst' \(--text\); did you mean 'text'\?"),
+        (["compare", "REVIEWS", "--contenders", "lineer"], 2, "no contender 'lineer'; did you mean 'linear'?"),
+        (["compare", "REVIEWS", "--strategies", "ful"], 2, "no strategy 'ful'; did you mean 'full'?"),
+        (["compare", "REVIEWS", "--metric", "acuracy"], 2, "no metric 'acuracy'; did you mean 'accuracy'?"),
+        (["compare", "REVIEWS", "--set", "scratch.layerz=3"], 2, "no option 'layerz'; did you mean 'layers'?"),
+        (["compare", "REVIEWS", "--sizes", "ten"], 2, "size 'ten' is no number of training rows"),
+        (["compare", "REVIEWS", "--device", "abacus"], 2, "device 'abacus' is not on this machine"),
+        (["demo", "tweet"], 2, "no demonstration 'tweet'; did you mean 'tweets'?"),
+        (["compare", "no/such.csv"], 3, "no file no/such.csv, and no folder no either."),
+        (["check", "EMPTY"], 3, "empty.csv"),
+        (["predict", "no-model", "REVIEWS"], 1, "'no-model' is no model folder"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_fault_is_one_sentence_and_a_code(arguments, code, sentence, reviews, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.csv").touch()
+    places = {"REVIEWS": reviews, "EMPTY": tmp_path / "empty.csv"}
+    found, out, err = run(capsys, *(places.get(argument, argument) for argument in arguments))
+    assert (found, out) == (code, "")
+    assert err.startswith("headstart: ")
+    assert re.search(sentence if "\\" in sentence else re.escape(sentence), err)
+    assert len(err.splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+class Panic(BaseException):
+    """As the tokenizers' Rust code raises: no Exception."""
+
+
+@pytest.mark.parametrize("error", [ValueError("surprise\nin two lines"), Panic("surprise"), RecursionError()])
+def test_an_error_nobody_foresaw_leaves_its_traceback_in_a_file(error, capsys, monkeypatch, tmp_path):
+    def fail():
+        raise error
+
+    monkeypatch.setattr(api, "catalogue", fail)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code, out, err = run(capsys, "list")
+    assert (code, out) == (1, "")
+    assert re.fullmatch(
+        r"headstart: stopped by an error nobody foresaw \(\w+: .*\); the details are in \S+\.log\.\n", err
+    )
+    kept = next(tmp_path.iterdir())
+    assert str(kept) in err
+    assert "Traceback" in kept.read_text(encoding="utf-8")
+
+
+def test_a_failure_that_is_explained_has_code_one(capsys, monkeypatch):
+    def fail():
+        raise CheckpointError("the folder is damaged.")
+
+    monkeypatch.setattr(api, "catalogue", fail)
+    assert run(capsys, "list") == (1, "", "headstart: the folder is damaged.\n")
+
+
+def test_it_is_interrupted_and_goes_on(reviews, tmp_path):
+    command = [*COMMAND, "compare", str(reviews), "--contenders", "majority,scratch", *TINY]
+    command += ["--sizes", "all", "--seeds", "2", "--out", str(tmp_path / "out"), "--threads", "1"]
+    trials = tmp_path / "out" / "trials"
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as first:
+        until = time.monotonic() + 120
+        while len(list(trials.glob("*.json"))) < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        first.send_signal(signal.SIGINT)
+        out, err = first.communicate(timeout=60)
+    assert (first.returncode, out) == (130, "")
+    assert err.splitlines()[-1] == "headstart: interrupted; the same command goes on where it stopped."
+    assert "Traceback" not in err
+    done = {path: path.stat().st_mtime_ns for path in trials.glob("*.json")}
+    assert len(done) == 2
+
+    second = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert second.returncode == 0, second.stderr
+    assert len(list(trials.glob("*.json"))) == 3
+    assert {path: path.stat().st_mtime_ns for path in done} == done
+    assert second.stderr.count("from an earlier run") == len(done)
+
+
+# --- compare -------------------------------------------------------------------------------------------------
+
+
+def test_compare_tells_a_person_and_leaves_its_files(compared, capsys):
+    folder, command = compared
+    code, out, err = run(capsys, *command)
+    assert code == 0
+    assert "contender" in out
+    assert "linear is the best" in out
+    assert str(folder / "report.html") in out.replace("\n", "")
+    assert err.count("from an earlier run") == len(err.splitlines())
+    assert {"report.html", "result.json", "trials", "best"} <= {path.name for path in folder.iterdir()}
+    assert not list(folder.glob("*.part"))
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert SCRIPT not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_json_is_all_there_is_on_standard_output(compared, capsys):
+    folder, command = compared
+    code, out, err = run(capsys, *command, "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert told == json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    assert told["best"] == "linear"
+    assert {line["contender"] for line in told["standings"]} == {"majority", "linear", "scratch"}
+    assert "truncation" in {finding["kind"] for finding in told["audit"]["findings"]}
+    assert "[1/" in err
+
+
+def test_no_color_is_honoured(compared, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert re.search(r"\x1b\[[\d;]*3\dm", run(capsys, *compared[1])[1])
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not re.search(r"\x1b\[[\d;]*3\dm", "".join(map(str, run(capsys, *compared[1]))))
+
+
+def test_threads_are_limited_before_anything_is_loaded(capsys, monkeypatch):
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
+        monkeypatch.setenv(name, "2")
+    run(capsys, "demo", "none", "--threads", "1")
+    assert os.environ["OMP_NUM_THREADS"] == os.environ["RAYON_NUM_THREADS"] == "1"
+    assert os.environ["OMP_WAIT_POLICY"] == "passive"
+
+
+# --- check ---------------------------------------------------------------------------------------------------
+
+
+def test_check_finds_what_is_wrong_and_trains_nothing(reviews, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = reviews.read_text(encoding="utf-8").splitlines()
+    own = tmp_path / "own.csv"
+    own.write_text("\n".join([*rows[:5], "x,,bad", "y,new words here,good", "a,b,c,d", ""]), encoding="utf-8")
+    code, out, err = run(capsys, "check", reviews, "--test", own, "--json")
+    assert (code, err) == (0, "")
+    audit = json.loads(out)
+    found = {finding["kind"]: finding for finding in audit["findings"]}
+    assert found["leakage"]["count"] == 4
+    assert found["unseen-labels"]["count"] == 1
+    assert [row[0] for row in found["rejected"]["examples"]] == ["line 6", "line 8"]
+    assert found["rejected"]["count"] == 2
+    assert audit["rows"]["test"] == 5
+    code, out, _ = run(capsys, "check", reviews, "--test", own)
+    assert code == 0
+    assert re.search(r"^warning\s+4 of 5 rows", out, re.MULTILINE)
+    assert "line 6 of own.csv has no text" in " ".join(out.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["own.csv"]
+
+
+def test_a_label_cannot_speak_to_the_terminal(tmp_path, capsys):
+    path = tmp_path / "a.csv"
+    lines = [f"some text number {number},{'red' if number % 9 else chr(27) + '[31mred'}" for number in range(90)]
+    path.write_text("\n".join(["text,label", *lines, ""]), encoding="utf-8")
+    _, out, _ = run(capsys, "check", path)
+    assert "\x1b" not in out
+    assert "\\x1b[31mred" in out
+
+
+# --- predict -------------------------------------------------------------------------------------------------
+
+
+def test_predict_keeps_columns_and_adds_labels(compared, reviews, tmp_path, capsys):
+    out = tmp_path / "answers.csv"
+    assert run(capsys, "predict", compared[0] / "best", reviews, "--out", out) == (0, "", "")
+    with out.open(encoding="utf-8", newline="") as file:
+        answers = list(csv.DictReader(file))
+    assert list(answers[0]) == ["id", "text", "label", "predicted", f"p({SCRIPT})", "p(bad)"]
+    assert [row["id"] for row in answers] == [f"{number:03}" for number in range(120)]
+    assert all(row["label"] == row["predicted"] for row in answers)
+    for row in answers:
+        assert float(row[f"p({row['predicted']})"]) > 0.5
+        assert float(row[f"p({SCRIPT})"]) + float(row["p(bad)"]) == pytest.approx(1, abs=2e-6)
+
+
+def test_predict_writes_to_standard_output_and_names_bad_rows(compared, tmp_path, capsys):
+    source = tmp_path / "in.csv"
+    source.write_text("words,n\nawful broken,1\n,2\ngreat,3,4\ngreat lovely film,5\n", encoding="utf-8")
+    code, out, err = run(capsys, "predict", compared[0] / "best", source, "--text", "words")
+    assert code == 0
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [(row["n"], row["label"]) for row in rows] == [("1", "bad"), ("2", ""), ("5", SCRIPT)]
+    assert "line 3 has no text: it gets no label" in err
+    assert "line 4 is too long: 3 cells where the header has 2" in err
+
+
+def test_predict_answers_as_the_model_does(compared, reviews, capsys, tmp_path):
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"text": "awful slow film"}\n{"text": "lovely"}\n', encoding="utf-8")
+    _, out, _ = run(capsys, "predict", compared[0] / "best", source)
+    rows = [json.loads(line) for line in out.splitlines()]
+    expected = api.predict(compared[0] / "best", [row["text"] for row in rows])
+    assert [row["label"] for row in rows] == list(expected.values)
+    for row, probabilities in zip(rows, expected.probabilities, strict=True):
+        assert [row[f"p({name})"] for name in expected.classes] == pytest.approx(probabilities.tolist(), abs=1e-6)
+
+
+def test_a_reader_who_leaves_is_no_error_message(compared, tmp_path):
+    source = write_reviews(tmp_path / "many.csv", rows=9000)
+    command = [*COMMAND, "predict", str(compared[0] / "best"), str(source)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.readline().startswith(b"id,text,label,predicted")
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
