@@ -37,9 +37,7 @@ def main() -> None:
             line["contender"],
             *(
                 f"{100 * entry['score']:.1f} ({100 * entry['low']:.1f} to {100 * entry['high']:.1f})"
-                for entry in (
-                    next(e for e in results[name] if e["contender"] == line["contender"]) for name in SETS
-                )
+                for entry in (next(e for e in results[name] if e["contender"] == line["contender"]) for name in SETS)
             ),
         ]
         for line in results["sst2"]

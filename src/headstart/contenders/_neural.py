@@ -20,7 +20,7 @@ from headstart.core.errors import UsageError, did_you_mean
 from headstart.core.records import Predictions, Progress, Rows, Run
 from headstart.nn.groups import Group
 from headstart.nn.heads import Model
-from headstart.nn.packed import Batch, pack
+from headstart.nn.packed import Batch, drop_words, pack
 from headstart.text.tokenizer import Encoded
 from headstart.training.batches import by_length
 from headstart.training.loop import Settings, train
@@ -82,19 +82,22 @@ def load(contender: str, folder: Path, task: Any, extra: dict[str, Any]) -> Neur
 def fit(
     contender: str,
     checkpoint: Checkpoint,
-    strategy: Any,
-    settings: Settings,
-    class_weights: str,
     train_rows: Rows,
     validation: Rows,
     task: Any,
     run: Run,
+    *,
+    strategy: Any,
+    settings: Settings,
+    class_weights: str = "none",
+    word_dropout: float = 0.0,
 ) -> Neural:
     """Train a checkpoint's model for a task, as a strategy says.
 
     Args:
         strategy: its ``prepare(model)`` freezes what does not learn and returns the groups that do.
         class_weights: 'none', or 'balanced' to weigh each class by the inverse of its share.
+        word_dropout: share (0 to 1) of the tokens hidden in each step; see `nn.packed.drop_words`.
 
     Raises:
         UsageError: other class weights.
@@ -114,10 +117,14 @@ def fit(
     weights = balanced_weights(targets, len(task.classes)) if class_weights == "balanced" else None
     groups: list[Group] = strategy.prepare(model)
     kept = frozen_states(model, encoded, run, "train")
+    unknown = checkpoint.tokenizer.unknown
+    special = [*checkpoint.tokenizer.opening, *checkpoint.tokenizer.closing]
     validation_kept = frozen_states(model, validation_encoded, run, "validation")
 
     def loss(rows: np.ndarray) -> Tensor:
         batch = pack(encoded.tokens, encoded.boundaries, rows, kept).to(run.device)
+        if word_dropout and unknown is not None:
+            batch = drop_words(batch, word_dropout, unknown, special)
         with _precision(run.device):
             logits = model(batch)
         return model.head.loss(logits, targets[torch.from_numpy(rows).to(run.device)][batch.order], weights)
@@ -135,7 +142,9 @@ def fit(
         mode=model,
         settings=settings,
         run=run,
-        fingerprint=_fingerprint(settings, strategy, checkpoint.arguments, train_rows, validation, run.seed),
+        fingerprint=_fingerprint(
+            settings, strategy, class_weights, word_dropout, checkpoint.arguments, train_rows, validation, run.seed
+        ),
     )
     fitted.trained_parameters = sum(weight.numel() for group in groups for weight in group.weights.values())
     return fitted

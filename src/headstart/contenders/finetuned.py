@@ -60,7 +60,15 @@ class Finetuned:
             accumulate=self.accumulate,
         )
         return _neural.fit(
-            "finetuned", checkpoint, strategy, settings, self.class_weights, train, validation, task, run
+            "finetuned",
+            checkpoint,
+            train,
+            validation,
+            task,
+            run,
+            strategy=strategy,
+            settings=settings,
+            class_weights=self.class_weights,
         )
 
     @staticmethod

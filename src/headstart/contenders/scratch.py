@@ -24,7 +24,8 @@ class Scratch:
     """A small Transformer trained from scratch, with its own WordPiece vocabulary.
 
     vocabulary: most word pieces. layers, width, heads, feed_forward: the encoder's shape (Vaswani et al. 2017).
-    window: most tokens of a text. dropout: 0 to 1. learning_rate: peak of AdamW.
+    window: most tokens of a text. dropout, word_dropout: shares of hidden states and of words left out, 0 to 1.
+    learning_rate: peak of AdamW.
     epochs, batch_rows: see `training.loop.Settings`. class_weights: 'none' or 'balanced'.
     """
 
@@ -34,9 +35,10 @@ class Scratch:
     heads: int = 8
     feed_forward: int = 256
     window: int = 512
-    dropout: float = 0.3
+    dropout: float = 0.2
+    word_dropout: float = 0.4
     learning_rate: float = 1e-3
-    epochs: int = 12
+    epochs: int = 8
     batch_rows: int = 32
     class_weights: str = "none"
 
@@ -62,9 +64,20 @@ class Scratch:
         torch.manual_seed(seed.derive(run.seed, "weights"))
         model = Model(Encoder(**arguments), ClassificationHead(self.width, len(task.classes), self.dropout))
         checkpoint = Checkpoint(model, tokenizer, "bert", arguments, task.classes, (), ())
-        settings = Settings(epochs=self.epochs, least_steps=600, most_epochs=40, batch_rows=self.batch_rows)
+        settings = Settings(epochs=self.epochs, least_steps=400, most_epochs=20, batch_rows=self.batch_rows)
         strategy = Full(learning_rate=self.learning_rate, layer_decay=1.0, epochs=self.epochs)
-        return _neural.fit(self.name, checkpoint, strategy, settings, self.class_weights, train, validation, task, run)
+        return _neural.fit(
+            self.name,
+            checkpoint,
+            train,
+            validation,
+            task,
+            run,
+            strategy=strategy,
+            settings=settings,
+            class_weights=self.class_weights,
+            word_dropout=self.word_dropout,
+        )
 
     @staticmethod
     def load(folder: Path, task: Any, extra: dict[str, Any]) -> _neural.Neural:

@@ -5,7 +5,8 @@ Shapes: tokens = all tokens of the batch, sequences = its texts, width = the mod
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -83,3 +84,16 @@ def pack(tokens: np.ndarray, boundaries: np.ndarray, rows: np.ndarray, hidden: T
         order=torch.from_numpy(order),
         hidden=kept,
     )
+
+
+def drop_words(batch: Batch, rate: float, unknown: int, spared: Sequence[int]) -> Batch:
+    """Replace a random share of the tokens by the unknown one, so that no single word is relied on.
+
+    Word dropout (Iyyer et al. 2015, "Deep Unordered Composition", section 3.3). Drawn from torch's generator.
+
+    Args:
+        rate: share of tokens, 0 to 1. spared: ids of special tokens, which stay.
+    """
+    dropped = torch.rand(batch.ids.shape, device=batch.ids.device) < rate
+    special = torch.isin(batch.ids, torch.tensor(spared, device=batch.ids.device))
+    return replace(batch, ids=batch.ids.masked_fill(dropped & ~special, unknown))

@@ -18,7 +18,7 @@ class Full:
 
     learning_rate: float = 1e-4
     layer_decay: float = 0.9
-    epochs: int = 4
+    epochs: int = 3
 
     def prepare(self, model: Model) -> list[Group]:
         """Let everything learn; return the weights in groups, one per stage."""

@@ -17,7 +17,7 @@ class Partial:
 
     blocks: int = 2
     learning_rate: float = 1e-4
-    epochs: int = 5
+    epochs: int = 4
 
     def prepare(self, model: Model) -> list[Group]:
         """Freeze the embeddings and the lower blocks; return the weights that learn."""

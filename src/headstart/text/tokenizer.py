@@ -85,8 +85,17 @@ class Tokenizer:
     @property
     def padding(self) -> int:
         """Id of the padding token, for models opened elsewhere; 0 where there is none."""
-        token = self.settings.get("pad_token") or "[PAD]"
-        return self.backend.token_to_id(token["content"] if isinstance(token, dict) else str(token)) or 0
+        return self._special("pad_token", "[PAD]") or 0
+
+    @property
+    def unknown(self) -> int | None:
+        """Id of the token that stands for unknown words; None where there is none."""
+        return self._special("unk_token", "[UNK]")
+
+    def _special(self, role: str, usual: str) -> int | None:
+        token = self.settings.get(role) or usual
+        found: int | None = self.backend.token_to_id(token["content"] if isinstance(token, dict) else str(token))
+        return found
 
     def encode(self, texts: Sequence[str], window: int | None = None) -> Encoded:
         """Turn texts into token ids, cutting each to the window and counting what was cut.
