@@ -175,6 +175,14 @@ def test_a_failure_that_is_explained_has_code_one(capsys, monkeypatch):
     assert run(capsys, "list") == (1, "", "headstart: the folder is damaged.\n")
 
 
+def test_a_place_that_cannot_be_written(reviews, tmp_path, capsys):
+    out = tmp_path / "file" / "out"
+    out.parent.touch()
+    code, _, err = run(capsys, "compare", reviews, "--contenders", "majority", "--out", out)
+    assert code == 1
+    assert err.splitlines()[-1].startswith(f"headstart: Not a directory '{out}")
+
+
 def test_it_is_interrupted_and_goes_on(reviews, tmp_path):
     command = [*COMMAND, "compare", str(reviews), "--contenders", "majority,scratch", *TINY]
     command += ["--sizes", "all", "--seeds", "2", "--out", str(tmp_path / "out"), "--threads", "1"]
@@ -241,6 +249,31 @@ def test_threads_are_limited_before_anything_is_loaded(capsys, monkeypatch):
     run(capsys, "demo", "none", "--threads", "1")
     assert os.environ["OMP_NUM_THREADS"] == os.environ["RAYON_NUM_THREADS"] == "1"
     assert os.environ["OMP_WAIT_POLICY"] == "passive"
+
+
+def test_doubts_about_the_data_are_told_before_anything_is_trained(reviews, tmp_path, capsys):
+    rows = reviews.read_text(encoding="utf-8").splitlines()
+    faulty = tmp_path / "faulty.csv"
+    faulty.write_text("\n".join([*rows, *(f"{number},," for number in range(30)), ""]), encoding="latin-1")
+    command = [
+        "compare",
+        faulty,
+        "--contenders",
+        "majority",
+        "--seeds",
+        "1",
+        "--sizes",
+        "all",
+        "--out",
+        tmp_path / "out",
+    ]
+    code, _, err = run(capsys, *command)
+    lines = err.splitlines()
+    assert code == 0
+    assert lines[0] == "warning  30 of 150 rows (20.0%) could not be used; each is listed with its line."
+    assert [line.split()[:2] for line in lines[1:21]] == [["line", str(number)] for number in range(122, 142)]
+    assert lines[21].split() == ["and", "10", "more;", "headstart", "check", "lists", "all"]
+    assert lines[22].startswith("[1/1] majority")
 
 
 # --- check ---------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from headstart.report import build, live, wording
 
 TASK = "classification"
 ROOMS = ("contenders", "strategies", "tasks")
+LISTED = 20  # rejected rows named before a comparison begins
 LEAST_ROWS = 20  # of a point on the learning curve
 # What a demonstration runs, so that it ends within six minutes on two cores.
 DEMOS: Mapping[str, Mapping[str, Any]] = {
@@ -134,6 +136,9 @@ def compare(
         seeds=range(seed, seed + seeds),
     )
     folder = Path(out) if out is not None else Path("runs") / Path(table.name).stem
+    if listener is None:
+        doubts = [found for found in (*precheck.reading(table), *audit.findings) if found.severity == "warning"]
+        print(*precheck.told(doubts, LISTED), sep="\n", end="\n" if doubts else "", file=sys.stderr)
     terms = contest.Terms(folder, labels.check(metric or task.metric), budget, devices.choose(device))
     with live.Watch(terms.metric, planned.trials) if listener is None else nullcontext(listener) as listen:
         outcome = contest.run(splits, task, planned.trials, terms, listen)
@@ -173,7 +178,7 @@ def compare(
     )
     contest.keep_best(splits, outcome.records, terms, wording.best(standings).contender)
     build.write(result, folder / "report.html")
-    _write(folder / "result.json", json.dumps(build.as_json(result), indent=1))
+    writing.whole(folder / "result.json", json.dumps(build.as_json(result), indent=1))
     return Comparison(result)
 
 
@@ -291,10 +296,3 @@ def _splits(
         told = tuple(f"{part.name}: {warning}" for warning in part.warnings)
         table = replace(table, rejected=(*table.rejected, *bad), warnings=(*table.warnings, *told))
     return table, splits
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)

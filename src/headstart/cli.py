@@ -134,16 +134,15 @@ def check(
 ) -> None:
     """Look for duplicates, leakage, contradictions and imbalance, and train nothing."""
     from headstart import api
+    from headstart.contest import precheck
 
     audit = api.check(data, test=test, validation=validation, text=text, label=label, backbone=backbone, seed=seed)
     if as_json:
         _print_json(dataclasses.asdict(audit))
         return
     typer.echo(", ".join(f"{count:,} {part}" for part, count in audit.rows.items()) + " rows")
-    for finding in audit.findings:
-        typer.echo(f"{finding.severity:<8} {_visible(finding.sentence)}")
-        for row in finding.examples if finding.kind == "rejected" else ():
-            typer.echo(f"         {' '.join(row)}")
+    for line in precheck.told(audit.findings):
+        typer.echo(line)
 
 
 @app.command()
@@ -198,7 +197,7 @@ def run(arguments: list[str]) -> int:
     except HeadstartError as error:
         return _fail(str(error), error.exit_code)
     except typer.TyperException as error:
-        return _fail(_usage(error), UsageError.exit_code)
+        return _fail(_usage(error), 2)
     except typer.Exit as error:
         return error.exit_code
     except KeyboardInterrupt:
@@ -206,9 +205,12 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         # The reader has had enough. Python flushes once more as it ends, which must go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return HeadstartError.exit_code
+        return 1
+    except OSError as error:
+        place = f" '{error.filename}'" if error.filename else ""
+        return _fail(f"{error.strerror or error}{place}: mend this, and the same command goes on.", 1)
     except BaseException as error:  # a panic inside the tokenizers' Rust code is no Exception
-        return _fail(_unexpected(error), HeadstartError.exit_code)
+        return _fail(_unexpected(error), 1)
     return 0
 
 
@@ -263,11 +265,6 @@ def _tell(comparison: Comparison, as_json: bool) -> None:
         _print_json(build.as_json(comparison.result))
     else:
         build.show(comparison.result, Console(width=None if sys.stdout.isatty() else build.WIDTH))
-
-
-def _visible(text: str) -> str:
-    """Show control characters, of which a label may hold some, instead of obeying them."""
-    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
 
 
 def _print_json(value: Any) -> None:

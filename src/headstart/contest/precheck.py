@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from headstart.core import rooms
 from headstart.core.errors import UsageError
@@ -27,6 +27,26 @@ def reading(table: Table) -> list[Finding]:
         sentence = f"{count:,} of {total:,} rows ({count / total:.1%}) could not be used; each is listed with its line."
         found.append(Finding("rejected", "warning", count, count / total, sentence, rows))
     return found
+
+
+def told(findings: Iterable[Finding], most: int | None = None) -> Iterator[str]:
+    """Word findings for a terminal, a line each, and a line for each rejected row, of which at most `most`.
+
+    Control characters, of which a label may hold some, are shown instead of obeyed.
+
+    >>> list(told([Finding("imbalance", "note", 0, 0.0, "The label 'a\\x1b[31m' is rare.")]))
+    ["note     The label 'a\\\\x1b[31m' is rare."]
+    """
+    for finding in findings:
+        yield f"{finding.severity:<8} {_visible(finding.sentence)}"
+        if finding.kind == "rejected":
+            yield from (f"         {_visible(' '.join(row))}" for row in finding.examples[:most])
+            if most is not None and len(finding.examples) > most:
+                yield f"         and {len(finding.examples) - most:,} more; headstart check lists all"
+
+
+def _visible(text: str) -> str:
+    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
 
 
 def truncation(shares: Mapping[str, float]) -> Finding:

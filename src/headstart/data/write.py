@@ -141,6 +141,16 @@ def table(out: Path | None, suffix: str, columns: Sequence[str], numbers: int) -
         part.unlink(missing_ok=True)
 
 
+def whole(path: Path, text: str) -> None:
+    """Write a text file so that its name never stands for a part of it."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def _text(file: TextIO, suffix: str, columns: Sequence[str]) -> Write:
     if suffix == ".jsonl":
 
