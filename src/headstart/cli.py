@@ -226,7 +226,9 @@ def _usage(error: typer.TyperException) -> str:
 
 def _unexpected(error: BaseException) -> str:
     """Keep the traceback in a file, and say where."""
-    with tempfile.NamedTemporaryFile("w", prefix="headstart-", suffix=".log", delete=False) as file:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="headstart-", suffix=".log", delete=False, encoding="utf-8", errors="backslashreplace"
+    ) as file:
         file.write("".join(traceback.format_exception(error)))
     reason = (str(error).splitlines() or ["no reason given"])[0]
     return f"stopped by an error nobody foresaw ({type(error).__name__}: {reason}); the details are in {file.name}."
