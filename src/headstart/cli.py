@@ -201,7 +201,7 @@ def run(arguments: list[str]) -> int:
     except typer.Exit as error:
         return error.exit_code
     except KeyboardInterrupt:
-        return _fail("interrupted; the same command goes on where it stopped.", 130)
+        return _fail("interrupted; say it again, and a comparison goes on where it stopped.", 130)
     except BrokenPipeError:
         # The reader has had enough. Python flushes once more as it ends, which must go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

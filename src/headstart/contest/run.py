@@ -10,6 +10,7 @@ runs/NAME/test_openings.jsonl    a line each time a trained model was shown the 
 from __future__ import annotations
 
 import datetime
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -85,6 +86,7 @@ def run(
     Raises:
         CheckpointError: the record of a finished trial is damaged.
     """
+    _commit()
     (terms.folder / "trials").mkdir(parents=True, exist_ok=True)
     records: list[Record] = []
     failed: dict[str, str] = {}
@@ -266,8 +268,12 @@ def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
+@functools.cache
 def _commit() -> str:
-    """Return the commit of Headstart's own checkout, with '+' where files have changed since; '' outside one."""
+    """Return the commit of Headstart's own checkout, with '+' where files have changed since; '' outside one.
+
+    Asked once, as the contest begins: the code in memory is that of then, whatever is committed meanwhile.
+    """
     here = Path(__file__).parent
     if not any((folder / ".git").exists() for folder in here.parents[:4]):
         return ""

@@ -11,7 +11,7 @@ import importlib.util
 import pkgutil
 import types
 import typing
-from importlib.abc import SourceLoader
+from pathlib import Path
 from typing import Any
 
 from headstart.core.errors import UsageError, did_you_mean
@@ -30,8 +30,8 @@ def names(room: str) -> list[str]:
 def _is_plugin(package: types.ModuleType, name: str) -> bool:
     """Look for the line ``PLUGIN = ...`` in the source: importing it would load what it imports."""
     spec = importlib.util.find_spec(f"{package.__name__}.{name}")
-    source = spec.loader.get_source(spec.name) if spec and isinstance(spec.loader, SourceLoader) else None
-    return "\nPLUGIN = " in (source or "")
+    source = Path(spec.origin) if spec and spec.origin else None
+    return source is not None and source.is_file() and "\nPLUGIN = " in source.read_text(encoding="utf-8")
 
 
 def plugin(room: str, name: str) -> type:
