@@ -8,7 +8,7 @@ import pytest
 
 import headstart
 from headstart import api
-from headstart.core.errors import CheckpointError, TrainingError
+from headstart.core.errors import CheckpointError, TrainingError, UsageError
 from headstart.core.records import Rows, Table
 
 SCRIPT = "<script>alert(1)</script>"
@@ -149,3 +149,9 @@ def test_a_demonstration_is_a_comparison_with_settings(monkeypatch):
 def test_a_folder_that_is_no_model(tmp_path):
     with pytest.raises(CheckpointError, match="is no model folder"):
         headstart.open_model(tmp_path)
+
+
+def test_a_backbone_that_is_not_there_ends_a_comparison_before_it_begins(tmp_path):
+    with pytest.raises(UsageError, match="no model folder 'minilmm'; did you mean 'minilm'"):
+        quick(make(60), tmp_path / "run", backbone="minilmm", contenders=["majority", "finetuned:full"])
+    assert not (tmp_path / "run").exists()

@@ -135,6 +135,8 @@ def compare(
         sizes=(*(learning_sizes(len(splits.train)) if sizes is None else sizes), "all"),
         seeds=range(seed, seed + seeds),
     )
+    for model in {trial.options["backbone"] for trial in planned.trials if "backbone" in trial.options}:
+        hub.find(model)  # a model that is not there should end a comparison now, not after an hour
     folder = Path(out) if out is not None else Path("runs") / Path(table.name).stem
     if listener is None:
         doubts = [found for found in (*precheck.reading(table), *audit.findings) if found.severity == "warning"]
