@@ -107,17 +107,25 @@ def test_data_frames_and_own_test_rows(tmp_path):
     assert [(row.line, row.reason) for row in result.table.rejected] == [(22, "of table has no text")]
 
 
+def test_a_backbone_that_is_not_there_ends_a_comparison_before_any_training(tmp_path):
+    with pytest.raises(UsageError, match="no model folder 'none'"):
+        quick(make(60), tmp_path / "out", contenders=["majority", "finetuned:full"], backbone="none", sizes=[])
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_contender_that_fails_is_named_and_the_others_go_on(tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
     comparison, _ = quick(
-        make(60), tmp_path, contenders=["majority", "finetuned:frozen"], backbone=str(tmp_path / "none"), sizes=[]
+        make(60), tmp_path, contenders=["majority", "finetuned:frozen"], backbone=str(empty), sizes=[]
     )
-    assert "no model folder" in comparison.result.skipped["finetuned:frozen"]
+    assert "no config.json in" in comparison.result.skipped["finetuned:frozen"]
     assert [line["contender"] for line in comparison.leaderboard] == ["majority"]
 
 
 def test_nobody_is_left(tmp_path):
-    with pytest.raises(TrainingError, match="no contender could be trained: finetuned:full: no model folder 'none'"):
-        quick(make(60), tmp_path, contenders=["finetuned:full"], backbone="none", sizes=[])
+    with pytest.raises(TrainingError, match=r"no contender could be trained: finetuned:full: no config\.json in"):
+        quick(make(60), tmp_path, contenders=["finetuned:full"], backbone=str(tmp_path), sizes=[])
 
 
 def test_its_own_sizes_leave_room_for_a_curve():
