@@ -9,11 +9,12 @@ import torch
 from sklearn.utils.class_weight import compute_class_weight
 
 from headstart.checkpoints import folder
-from headstart.contenders import _neural, _saved
+from headstart.contenders import _kept, _neural, _saved
 from headstart.core import rooms
 from headstart.core.errors import HeadstartError
 from headstart.core.records import Rows, Run
 from headstart.nn.encoder import Encoder
+from headstart.nn.heads import Model
 from headstart.text import vocabulary
 
 WORDS = ("good fine lovely great", "bad awful poor dreadful", "red blue green grey")
@@ -64,13 +65,28 @@ def test_scores_come_back_in_the_order_of_the_texts(backbone, rows, task, tmp_pa
 
 
 @pytest.mark.parametrize("strategy", ["frozen", "partial"])
-def test_states_kept_on_disk_in_half_precision_train_as_well(backbone, rows, task, tmp_path, strategy, monkeypatch):
-    in_memory = fit(backbone, rows, task, tmp_path / "memory", strategy).predict(rows.inputs).probabilities
-    monkeypatch.setattr(_neural, "STATES_IN_MEMORY", 0)
-    on_disk = fit(backbone, rows, task, tmp_path / "disk", strategy).predict(rows.inputs).probabilities
-    assert (tmp_path / "disk/train.states").is_file()
-    assert not (tmp_path / "memory/train.states").exists()
-    assert np.allclose(in_memory, on_disk, atol=1e-2)
+def test_states_too_many_to_keep_are_computed_in_every_step(backbone, rows, task, tmp_path, strategy, monkeypatch):
+    kept = fit(backbone, rows, task, tmp_path / "kept", strategy).predict(rows.inputs).probabilities
+    assert list((tmp_path / "kept").glob("*.rows"))
+    monkeypatch.setattr(_kept, "MOST_BYTES", 0)
+    again = fit(backbone, rows, task, tmp_path / "not", strategy).predict(rows.inputs).probabilities
+    assert not list((tmp_path / "not").glob("*.rows"))
+    assert np.allclose(kept, again, atol=1e-2)
+
+
+@pytest.mark.parametrize("strategy", ["frozen", "partial"])
+def test_trainings_share_the_states_of_frozen_stages(backbone, rows, task, tmp_path, strategy, monkeypatch):
+    contender = rooms.load("contenders", "finetuned", {"strategy": strategy, "backbone": backbone, "epochs": 2})
+    alone = contender.fit(rows, rows.take(range(30)), task, Run(1, tmp_path / "alone"))
+    first = Run(0, tmp_path / "first", shared=tmp_path / "shared")
+    assert contender.fit(rows.take(range(60)), rows.take(range(30)), task, first).reused_seconds > 0
+    computed = []
+    frozen_states = Model.frozen_states
+    monkeypatch.setattr(Model, "frozen_states", lambda *a: computed.append(len(a[1])) or frozen_states(*a))
+    second = contender.fit(rows, rows.take(range(30)), task, Run(1, tmp_path / "second", shared=tmp_path / "shared"))
+    assert sum(computed) == len(set(rows.inputs[60:]) - set(rows.inputs[:60]))
+    assert second.reused_seconds > 0
+    assert np.allclose(second.predict(rows.inputs).probabilities, alone.predict(rows.inputs).probabilities, atol=1e-3)
 
 
 def test_a_frozen_encoder_stays_bit_equal(backbone, rows, task, tmp_path):

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headstart.nn.attention import SelfAttention, _Attend, attend_by_group
+from headstart.nn.attention import SelfAttention, _Attend, attend_at_once, attend_by_group
 from headstart.nn.packed import pack
 
 LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=6)
@@ -61,6 +61,36 @@ def test_gradients_are_those_of_finite_differences(first_only):
     attention, batch = layer(4, 2, torch.float64), packed([3, 1, 2, 3])
     hidden = torch.randn(9, 4, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda states: attention(states, batch, first_only), (hidden,))
+
+
+@pytest.mark.parametrize("first_only", [False, True])
+def test_flash_attention_is_given_each_text_apart(first_only, monkeypatch):
+    """The GPU's kernel replaced by a plain loop over texts, which takes the same arguments."""
+    from torch.nn.attention import varlen
+
+    def loop(query, key, value, query_ends, key_ends, most_queries, most_keys):
+        assert (int(query_ends.diff().max()), int(key_ends.diff().max())) == (most_queries, most_keys)
+        answers = [
+            torch.nn.functional.scaled_dot_product_attention(
+                *(
+                    part[start:end].transpose(0, 1)
+                    for part, start, end in (
+                        (query, query_ends[text], query_ends[text + 1]),
+                        (key, key_ends[text], key_ends[text + 1]),
+                        (value, key_ends[text], key_ends[text + 1]),
+                    )
+                )
+            ).transpose(0, 1)
+            for text in range(len(query_ends) - 1)
+        ]
+        return torch.cat(answers)
+
+    monkeypatch.setattr(varlen, "varlen_attn", loop)
+    batch = packed([3, 1, 4, 3])
+    states = torch.randn(11, 16 if first_only else 24)
+    query = torch.randn(4, 8) if first_only else None
+    expected = attend_by_group(query, states, batch.groups, 2)
+    torch.testing.assert_close(attend_at_once(query, states, batch, 2), expected, atol=1e-6, rtol=0)
 
 
 @settings(max_examples=25, deadline=None)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
-from headstart.nn.packed import pack
+from headstart.nn.packed import Kept, pack
 from headstart.nn.positions import sinusoids
 
 ARGUMENTS = {"vocabulary": 50, "width": 8, "layers": 3, "heads": 2, "feed_forward": 16, "window": 12}
@@ -86,6 +86,13 @@ def freeze(model, stages):
         stage.requires_grad_(False)
 
 
+def keep(states, batch, by_token):
+    """Keep states as they came out of a batch."""
+    starts = np.empty(len(batch), dtype=np.int64)
+    starts[batch.order.numpy()] = batch.starts.numpy() if by_token else np.arange(len(batch))
+    return Kept(states, starts, by_token)
+
+
 @pytest.mark.parametrize("by_rows", [[0, 1, 2, 3], [3, 1], [2]])
 @pytest.mark.parametrize("stages", range(5))
 def test_kept_states_of_frozen_stages_change_nothing(stages, by_rows):
@@ -98,14 +105,8 @@ def test_kept_states_of_frozen_stages_change_nothing(stages, by_rows):
     if stages:
         everything = pack(tokens, boundaries, np.arange(4))
         states = model.frozen_states(everything)
-        if stages == 4:
-            kept = torch.empty_like(states)
-            kept[everything.order] = states
-        else:
-            places = np.concatenate([np.arange(boundaries[i], boundaries[i + 1]) for i in everything.order.tolist()])
-            kept = torch.empty_like(states)
-            kept[torch.from_numpy(places)] = states
-        assert len(kept) == (4 if stages == 4 else sum(lengths))
+        assert len(states) == (4 if stages == 4 else sum(lengths))
+        kept = keep(states, everything, by_token=stages < 4)
     rows = np.array(by_rows)
     expected = model(pack(tokens, boundaries, rows))
     batch = pack(tokens, boundaries, rows, kept)
@@ -115,6 +116,27 @@ def test_kept_states_of_frozen_stages_change_nothing(stages, by_rows):
     plain = torch.autograd.grad(expected.sum(), learned, allow_unused=True)
     for ours, theirs in zip(gradients, plain, strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
+
+
+def test_blocks_computed_again_give_the_same_gradients():
+    model = build(dropout=0.3).train()
+    tokens, boundaries = texts([5, 2, 9])
+    batch = pack(tokens, boundaries, np.arange(3))
+    results = []
+    for recompute in (False, True):
+        model.encoder.recompute = recompute
+        torch.manual_seed(0)
+        out = model(batch)
+        results.append([out, *torch.autograd.grad(out.square().sum(), list(model.encoder.blocks.parameters()))])
+    for plain, again in zip(*results, strict=True):
+        torch.testing.assert_close(again, plain)
+
+
+def test_frozen_stages_drop_nothing():
+    model = build(dropout=0.3)
+    freeze(model, 2)
+    model.train()
+    assert [stage.training for stage in model.encoder.stages] == [False, False, True, True]
 
 
 @pytest.mark.parametrize(("length", "width"), [(1, 2), (7, 6), (40, 16)])
@@ -147,7 +169,7 @@ def test_pack_sorts_by_length_and_tells_where_each_text_went():
 
 
 def test_a_batch_moves_with_all_its_parts():
-    batch = pack(np.arange(3), np.array([0, 3]), np.array([0]), torch.ones(3, 8))
+    batch = pack(np.arange(3), np.array([0, 3]), np.array([0]), Kept(torch.ones(3, 8), np.array([0])))
     moved = batch.to("meta")
     tensors = [value for value in vars(moved).values() if isinstance(value, torch.Tensor)]
     assert len(tensors) == 5

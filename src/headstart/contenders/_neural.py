@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,21 @@ from torch import Tensor
 from headstart.checkpoints.folder import Checkpoint
 from headstart.checkpoints.folder import load as load_checkpoint
 from headstart.checkpoints.folder import save as save_checkpoint
-from headstart.contenders import _saved
+from headstart.contenders import _kept, _saved
 from headstart.core.errors import UsageError, did_you_mean
 from headstart.core.records import Predictions, Progress, Rows, Run
 from headstart.nn.groups import Group
 from headstart.nn.heads import Model
-from headstart.nn.packed import Batch, drop_words, pack
+from headstart.nn.int8 import quantised
+from headstart.nn.narrow import narrowed
+from headstart.nn.packed import Kept, drop_words, pack
 from headstart.text.tokenizer import Encoded
 from headstart.training.batches import by_length
 from headstart.training.loop import Settings, train
 
-# Tokens in a batch where nothing is learnt. Efficiency is flat from a few hundred tokens on; more only costs memory.
-TOKEN_BUDGET = 8192
-# Kept states beyond this many bytes go to a memory-mapped file of half precision instead of memory.
-STATES_IN_MEMORY = 2**30
+# Tokens in a batch where nothing is learnt. What a layer makes of a thousand tokens stays in a processor's cache, which
+# is worth a tenth of the time; a GPU wants many, since every call of a kernel has its price.
+TOKEN_BUDGET = {"cpu": 1024, "cuda": 32_768}
 CLASS_WEIGHTS = ("none", "balanced")
 
 
@@ -37,6 +39,8 @@ class Neural:
     """A fitted Transformer.
 
     contender: the plugin that made it. task: with its classes. trained_parameters: number of weights that learnt.
+    reused_seconds: what `fit` would have taken longer without the states that another training had left.
+    int8: a copy with 8-bit weights that answers in its place, see :meth:`with_int8`; None for the model itself.
     """
 
     contender: str
@@ -44,6 +48,8 @@ class Neural:
     checkpoint: Checkpoint
     trained_parameters: int
     device: str = "cpu"
+    reused_seconds: float = 0.0
+    int8: Model | None = None
 
     @property
     def model(self) -> Model:
@@ -59,7 +65,17 @@ class Neural:
     def predict(self, inputs: Sequence[Any]) -> Predictions:
         """Answer any number of inputs, in their order."""
         encoded = self.task.encode(inputs, self.checkpoint.tokenizer)
+        if self.int8 is not None:
+            return self.task.decode(scores(self.int8, encoded, "cpu"))
         return self.task.decode(scores(self.model, encoded, self.device))
+
+    def with_int8(self) -> Neural:
+        """Return the same model on the CPU, answering with 8-bit weights; what it saves are the weights as they were.
+
+        Raises:
+            UsageError: torch has no int8 engine for this machine.
+        """
+        return replace(self, int8=quantised(self.model))
 
     def cut_off(self, inputs: Sequence[Any]) -> float:
         """Compute the share of the inputs' tokens (0 to 1) beyond the model's window."""
@@ -106,60 +122,72 @@ def fit(
     if class_weights not in CLASS_WEIGHTS:
         raise UsageError(f"no class weights '{class_weights}'; {did_you_mean(class_weights, CLASS_WEIGHTS)}")
     run.progress(Progress("tokenising", 0.0))
-    fitted = Neural(contender, task, checkpoint, 0, run.device)
-    model = fitted.model.to(run.device)
-    encoded = task.encode(train_rows.inputs, checkpoint.tokenizer)
+    assert isinstance(checkpoint.model, Model)
+    model = checkpoint.model.to(run.device)
+    tokenizer = checkpoint.tokenizer
     # With too few rows for any validation, the training rows stand in: better than stopping nowhere.
     validation = validation if len(validation) else train_rows
-    validation_encoded = task.encode(validation.inputs, checkpoint.tokenizer)
+    encoded = task.encode(train_rows.inputs, tokenizer)
+    validation_encoded = task.encode(validation.inputs, tokenizer)
     targets = torch.from_numpy(task.numbers(train_rows)).to(run.device)
     validation_targets = torch.from_numpy(task.numbers(validation))
     weights = balanced_weights(targets, len(task.classes)) if class_weights == "balanced" else None
-    groups: list[Group] = strategy.prepare(model)
-    kept = frozen_states(model, encoded, run, "train")
-    unknown = checkpoint.tokenizer.unknown
-    special = [*checkpoint.tokenizer.opening, *checkpoint.tokenizer.closing]
-    validation_kept = frozen_states(model, validation_encoded, run, "validation")
+    special = [*tokenizer.opening, *tokenizer.closing]
+    hidden = [] if tokenizer.unknown is None else [tokenizer.unknown]
+    words = model.encoder.embeddings.word
+    with ExitStack() as stack:
+        used = [encoded.tokens, validation_encoded.tokens, np.array([*special, *hidden])]
+        renumber = stack.enter_context(narrowed(words, np.concatenate(used)))
+        groups: list[Group] = strategy.prepare(model)
+        if words.weight.requires_grad:
+            encoded = replace(encoded, tokens=renumber(encoded.tokens))
+            validation_encoded = replace(validation_encoded, tokens=renumber(validation_encoded.tokens))
+            special, hidden = renumber(np.array(special)).tolist(), renumber(np.array(hidden)).tolist()
+        else:
+            stack.close()
+        kept, seconds = frozen_states(model, encoded, run, "train")
+        validation_kept, validation_seconds = frozen_states(model, validation_encoded, run, "validation")
 
-    def loss(rows: np.ndarray) -> Tensor:
-        batch = pack(encoded.tokens, encoded.boundaries, rows, kept).to(run.device)
-        if word_dropout and unknown is not None:
-            batch = drop_words(batch, word_dropout, unknown, special)
-        with _precision(run.device):
-            logits = model(batch)
-        return model.head.loss(logits, targets[torch.from_numpy(rows).to(run.device)][batch.order], weights)
+        def loss(rows: np.ndarray) -> Tensor:
+            batch = pack(encoded.tokens, encoded.boundaries, rows, kept).to(run.device)
+            if word_dropout and hidden:
+                batch = drop_words(batch, word_dropout, hidden[0], special)
+            with _precision(run.device):
+                logits = model(batch)
+            return model.head.loss(logits, targets[torch.from_numpy(rows).to(run.device)][batch.order], weights)
 
-    def evaluate() -> tuple[float, float]:
-        logits = scores(model, validation_encoded, run.device, validation_kept)
-        score = task.score(task.decode(logits), validation)[run.metric]
-        return score, float(model.head.loss(logits, validation_targets).nan_to_num(posinf=1e9))
+        def evaluate() -> tuple[float, float]:
+            logits = scores(model, validation_encoded, run.device, validation_kept)
+            score = task.score(task.decode(logits), validation)[run.metric]
+            return score, float(model.head.loss(logits, validation_targets).nan_to_num(posinf=1e9))
 
-    train(
-        rows=len(train_rows),
-        groups=groups,
-        loss=loss,
-        evaluate=evaluate,
-        mode=model,
-        settings=settings,
-        run=run,
-        fingerprint=_fingerprint(
-            settings, strategy, class_weights, word_dropout, checkpoint.arguments, train_rows, validation, run.seed
-        ),
-    )
-    fitted.trained_parameters = sum(weight.numel() for group in groups for weight in group.weights.values())
-    return fitted
+        train(
+            rows=len(train_rows),
+            groups=groups,
+            loss=loss,
+            evaluate=evaluate,
+            mode=model,
+            settings=settings,
+            run=run,
+            fingerprint=_fingerprint(
+                settings, strategy, class_weights, word_dropout, checkpoint.arguments, train_rows, validation, run.seed
+            ),
+        )
+    trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    return Neural(contender, task, checkpoint, trained, run.device, seconds + validation_seconds)
 
 
 @torch.inference_mode()
-def scores(model: Model, encoded: Encoded, device: str, kept: Tensor | None = None) -> Tensor:
+def scores(model: Model, encoded: Encoded, device: str, kept: Kept | None = None) -> Tensor:
     """Compute the logits of all texts, in their order: float32 ``(texts, classes)`` on the CPU.
 
     Args:
         kept: the output of the model's frozen stages for these texts, if there is one.
     """
-    model.eval()
+    if model.training:  # asked first: telling every module costs as much as tokenising a short text
+        model.eval()
     out = torch.zeros(len(encoded), model.head.output.out_features)
-    for rows in by_length(encoded.lengths, TOKEN_BUDGET):
+    for rows in by_length(encoded.lengths, TOKEN_BUDGET[device]):
         batch = pack(encoded.tokens, encoded.boundaries, rows, kept).to(device)
         with _precision(device):
             logits = model(batch)
@@ -167,44 +195,47 @@ def scores(model: Model, encoded: Encoded, device: str, kept: Tensor | None = No
     return out
 
 
-def frozen_states(model: Model, encoded: Encoded, run: Run, name: str) -> Tensor | None:
-    """Run the model's frozen stages once over all texts and keep what they give.
+def frozen_states(model: Model, encoded: Encoded, run: Run, name: str) -> tuple[Kept | None, float]:
+    """Run the model's frozen stages over all texts that no training of this contest has run them over.
 
     Returns:
-        ``(tokens, width)``; ``(texts, width)`` where the whole encoder is frozen; None where nothing is.
+        what the stages give, None where none is frozen or too much would have to be kept (the stages then run in
+        every step); and the seconds saved, see `_kept.keep`.
     """
     stages = model.frozen_stages()
     if not stages:
-        return None
+        return None, 0.0
     model.eval()
-    whole = stages == len(model.encoder.stages)
-    shape = (len(encoded) if whole else len(encoded.tokens), model.encoder.width)
-    if 4 * shape[0] * shape[1] <= STATES_IN_MEMORY:
-        kept = torch.empty(shape)
-    else:
-        run.folder.mkdir(parents=True, exist_ok=True)
-        file = np.memmap(run.folder / f"{name}.states", dtype=np.float16, mode="w+", shape=shape)
-        kept = torch.from_numpy(file)
-    done = 0
-    for rows in by_length(encoded.lengths, TOKEN_BUDGET):
-        batch = pack(encoded.tokens, encoded.boundaries, rows)
-        with _precision(run.device):
-            states = model.frozen_states(batch.to(run.device)).to("cpu", kept.dtype)
-        texts = rows[batch.order.numpy()]
-        if whole:
-            kept[torch.from_numpy(texts)] = states
-        else:
-            kept[_places(encoded, texts, batch)] = states
-        done += len(rows)
-        run.progress(Progress(f"frozen states of {name}", done / len(encoded)))
-    return kept
+
+    def compute(missing: np.ndarray) -> Iterator[tuple[np.ndarray, Tensor]]:
+        done = 0
+        for places in by_length(encoded.lengths[missing], TOKEN_BUDGET[run.device]):
+            texts = missing[places]
+            batch = pack(encoded.tokens, encoded.boundaries, texts)
+            with _precision(run.device):
+                states = model.frozen_states(batch.to(run.device))
+            yield texts[batch.order.numpy()], states
+            done += len(texts)
+            run.progress(Progress(f"frozen states of {name}", done / len(missing)))
+
+    return _kept.keep(
+        run.shared or run.folder,
+        _weights_key(model.encoder.stages[:stages], run.device),
+        _kept.name_texts(encoded.tokens, encoded.boundaries),
+        encoded.lengths,
+        model.encoder.width,
+        stages < len(model.encoder.stages),
+        compute,
+    )
 
 
-def _places(encoded: Encoded, texts: np.ndarray, batch: Batch) -> Tensor:
-    """Where the tokens of a packed batch stand in the flat array."""
-    first = torch.from_numpy(encoded.boundaries[texts])
-    lengths = torch.from_numpy(encoded.lengths[texts])
-    return torch.repeat_interleave(first, lengths) + batch.positions
+def _weights_key(stages: Sequence[torch.nn.Module], device: str) -> str:
+    """Name stages by their weights, their number and what they compute on."""
+    digest = hashlib.sha256(f"{len(stages)} {device}".encode())
+    for stage in stages:
+        for weight in stage.state_dict().values():
+            digest.update(memoryview(weight.cpu().contiguous().numpy()).cast("B"))
+    return digest.hexdigest()[:16]
 
 
 def _precision(device: str) -> Any:

@@ -12,6 +12,7 @@ from headstart.checkpoints import folder as checkpoints
 from headstart.contenders import _neural
 from headstart.core import rooms, seed
 from headstart.core.records import Rows, Run
+from headstart.nn.heads import Model
 from headstart.training.loop import Settings
 
 
@@ -23,6 +24,7 @@ class Finetuned:
         'hf://owner/name'.
     learning_rate, epochs: 0 for the strategy's own. batch_rows, warmup, decay, accumulate: see
         `training.loop.Settings`. class_weights: 'none' or 'balanced'.
+    recompute: whether to save memory by computing each block twice; see `nn.encoder.Encoder`.
     """
 
     strategy: str = "full"
@@ -34,6 +36,7 @@ class Finetuned:
     decay: str = "linear"
     accumulate: int = 1
     class_weights: str = "none"
+    recompute: bool = False
 
     @property
     def name(self) -> str:
@@ -50,6 +53,8 @@ class Finetuned:
         strategy = rooms.load("strategies", self.strategy, {key: value for key, value in options.items() if value})
         torch.manual_seed(seed.derive(run.seed, "weights"))
         checkpoint = checkpoints.load(self.backbone, classes=len(task.classes))
+        assert isinstance(checkpoint.model, Model)  # classes were asked for, so there is a head
+        checkpoint.model.encoder.recompute = self.recompute
         settings = Settings(
             epochs=strategy.epochs,
             least_steps=200,

@@ -4,6 +4,7 @@ runs/NAME/trials/KEY.json        the record of a trial, written when all else of
 runs/NAME/trials/KEY.csv         every test row's target, prediction and probabilities
 runs/NAME/models/GROUP/          of each contender on all rows, the model of the seed that did best on validation
 runs/NAME/work/KEY/              checkpoints of the trial that runs; gone when it has finished
+runs/NAME/work/shared/           what trials share, such as states of frozen layers; gone when all have finished
 runs/NAME/test_openings.jsonl    a line each time a trained model was shown the test rows
 """
 
@@ -110,7 +111,12 @@ def run(
             except HeadstartError as error:
                 failed[where] = str(error)
                 tell("failed", reason=str(error))
+    shutil.rmtree(_shared(terms), ignore_errors=True)
     return Outcome(tuple(records), failed)
+
+
+def _shared(terms: Terms) -> Path:
+    return terms.folder / "work" / "shared"
 
 
 def key(splits: Splits, trial: Trial, terms: Terms, *, with_seed: bool = True) -> str:
@@ -164,8 +170,9 @@ def _try(splits: Splits, task: Any, trial: Trial, terms: Terms, tell: Callable[[
             train,
             splits.validation,
             fitted_task,
-            Run(trial.seed, work, terms.metric, terms.minutes, terms.device, tell),
+            Run(trial.seed, work, terms.metric, terms.minutes, terms.device, tell, _shared(terms)),
         )
+    reused = getattr(fitted, "reused_seconds", 0.0)
     tell(Progress("judging", 1.0))
     validation = fitted_task.score(fitted.predict(splits.validation.inputs), splits.validation)
     _log_opening(terms.folder, name, trial)
@@ -186,7 +193,7 @@ def _try(splits: Splits, task: Any, trial: Trial, terms: Terms, tell: Callable[[
         validation=validation,
         calibration=_calibration(predictions, splits.test),
         cost=Cost(
-            train_seconds=fit.seconds,
+            train_seconds=fit.seconds + reused,
             peak_bytes=fit.peak_bytes,
             parameters=fitted.parameters,
             trained_parameters=fitted.trained_parameters,
@@ -195,6 +202,7 @@ def _try(splits: Splits, task: Any, trial: Trial, terms: Terms, tell: Callable[[
             latency_p95=p95,
             throughput=len(splits.test) / bulk.seconds,
             cut_off=fitted.cut_off(splits.test.inputs),
+            reused_seconds=reused,
         ),
         data_sha256=splits.sha256,
         machine=devices.describe(terms.device),

@@ -125,6 +125,8 @@ class Run:
     folder: for checkpoints and ``metrics.jsonl``; a training killed at any moment goes on from here.
     minutes: wall-clock limit of the training, None for none.
     metric: the name of the score by which the best checkpoint is chosen on validation.
+    shared: a folder for what other trainings of the same contest can use as well, such as states of frozen layers;
+        None where there are no others.
     """
 
     seed: int
@@ -133,6 +135,7 @@ class Run:
     minutes: float | None = None
     device: str = "cpu"
     progress: Callable[[Progress], None] = lambda _: None
+    shared: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,8 @@ class Trial:
 class Cost:
     """What a trial took and what its model takes.
 
-    train_seconds: wall clock of `fit`. peak_bytes: the most resident memory above that before the trial.
+    train_seconds: wall clock of `fit`, and what it would have taken longer alone (`reused_seconds`: another trial had
+        already computed the states of frozen layers). peak_bytes: the most resident memory above that before the trial.
     parameters, trained_parameters: counts. disk_bytes: the saved folder.
     latency_p50, latency_p95: milliseconds for one text, batch of one. throughput: texts a second in bulk.
     cut_off: share of test tokens (0 to 1) beyond the model's window.
@@ -182,6 +186,7 @@ class Cost:
     latency_p95: float
     throughput: float
     cut_off: float
+    reused_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

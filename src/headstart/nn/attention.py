@@ -12,8 +12,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from headstart.nn.linear import Linear
 from headstart.nn.packed import Batch
 
 Groups = tuple[tuple[int, int], ...]
@@ -31,7 +33,7 @@ class SelfAttention(nn.Module):
     def __init__(self, width: int, heads: int):
         super().__init__()
         self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
+        self.qkv = Linear(width, 3 * width)
         self.output = nn.Linear(width, width)
 
     def forward(self, hidden: Tensor, batch: Batch, first_only: bool = False) -> Tensor:
@@ -47,12 +49,17 @@ class SelfAttention(nn.Module):
         """
         width = hidden.shape[-1]
         if first_only:
-            query = F.linear(hidden[batch.starts], self.qkv.weight[:width], self.qkv.bias[:width])
-            key_value = F.linear(hidden, self.qkv.weight[width:], self.qkv.bias[width:])
+            query = self.qkv.part(hidden[batch.starts], 0, width)
+            key_value = self.qkv.part(hidden, width, 3 * width)
         else:
             query, key_value = None, self.qkv(hidden)
-        attend = _Attend.apply if hidden.device.type == "cpu" else attend_by_group
-        attended: Tensor = attend(query, key_value, batch.groups, self.heads)
+        attended: Tensor
+        if key_value.device.type == "cpu":
+            attended = _Attend.apply(query, key_value, batch.groups, self.heads)
+        elif key_value.dtype in (torch.bfloat16, torch.float16):
+            attended = attend_at_once(query, key_value, batch, self.heads)
+        else:
+            attended = attend_by_group(query, key_value, batch.groups, self.heads)
         out: Tensor = self.output(attended)
         return out
 
@@ -67,6 +74,27 @@ def attend_by_group(query: Tensor | None, states: Tensor, groups: Groups, heads:
     """
     answers = [F.scaled_dot_product_attention(q, k, v) for q, k, v in _inputs(query, states, groups, heads)]
     return torch.cat([answer.transpose(1, 2).flatten(0, 1).flatten(1) for answer in answers])
+
+
+def attend_at_once(query: Tensor | None, states: Tensor, batch: Batch, heads: int) -> Tensor:
+    """Attend in all texts by one call of flash attention (Dao 2023), which a GPU has for 16-bit floats.
+
+    Args: as of :func:`attend_by_group`.
+    """
+    from torch.nn.attention.varlen import varlen_attn
+
+    ends, longest = batch.boundaries, batch.groups[-1][1]
+    if query is None:
+        queries, keys, values = states.unflatten(-1, (3, heads, -1)).unbind(1)
+        asking, most = ends, longest
+    else:
+        queries = query.unflatten(-1, (heads, -1))
+        keys, values = states.unflatten(-1, (2, heads, -1)).unbind(1)
+        asking, most = torch.arange(len(ends), dtype=torch.int32, device=ends.device), 1
+    # By place: the names of the later arguments changed between releases.
+    out = varlen_attn(queries, keys, values, asking, ends, most, longest)
+    assert isinstance(out, Tensor)
+    return out.flatten(1)
 
 
 class _Attend(torch.autograd.Function):
@@ -93,6 +121,7 @@ class _Attend(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, None, None]:
         """Give the gradients of query and states; every slice is written once."""
         query, states, out, *sums = ctx.saved_tensors
@@ -127,9 +156,15 @@ def _asking(query: Tensor | None, groups: Groups) -> Groups:
 
 
 def _split(states: Tensor, groups: Groups, heads: int, parts: int) -> Iterator[list[Tensor]]:
-    """Yield each group's `parts` side by side as views ``(texts, heads, length, width / heads)``."""
-    start = 0
+    """Yield each group's `parts` side by side as views ``(texts, heads, length, width / heads)``.
+
+    One call a view: slicing, viewing and transposing would cost as much as the attention of a short text.
+    """
+    row = states.shape[-1]
+    width = row // parts
+    size = width // heads
+    start = states.storage_offset()
     for count, length in groups:
-        block = states[start : start + count * length].view(count, length, parts, heads, -1)
-        yield [part.transpose(1, 2) for part in block.unbind(2)]
-        start += count * length
+        shape, strides = (count, heads, length, size), (length * row, size, row, 1)
+        yield [states.as_strided(shape, strides, start + part * width) for part in range(parts)]
+        start += count * length * row

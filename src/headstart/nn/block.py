@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from headstart.nn.attention import SelfAttention
+from headstart.nn.dropout import Dropout
 from headstart.nn.packed import Batch
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -28,7 +29,7 @@ class Block(nn.Module):
         self.up = nn.Linear(width, feed_forward)
         self.down = nn.Linear(feed_forward, width)
         self.output_norm = nn.LayerNorm(width, eps=epsilon)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.activation = ACTIVATIONS[activation]
 
     def forward(self, hidden: Tensor, batch: Batch, first_only: bool = False) -> Tensor:
@@ -36,7 +37,7 @@ class Block(nn.Module):
         attended = self.attention(hidden, batch, first_only)
         if first_only:
             hidden = hidden[batch.starts]
-        hidden = self.attention_norm(hidden + self.dropout(attended))
+        hidden = self.attention_norm(self.dropout(attended, hidden))
         expanded = self.down(self.activation(self.up(hidden)))
-        out: Tensor = self.output_norm(hidden + self.dropout(expanded))
+        out: Tensor = self.output_norm(self.dropout(expanded, hidden))
         return out

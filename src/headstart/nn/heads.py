@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from headstart.nn.block import ACTIVATIONS
+from headstart.nn.dropout import Dropout
 from headstart.nn.encoder import Encoder, initialise
 from headstart.nn.packed import Batch
 
@@ -31,7 +32,7 @@ class ClassificationHead(nn.Module):
         super().__init__()
         self.dense = nn.Linear(width, width)
         self.output = nn.Linear(width, classes)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.activation = ACTIVATIONS[activation]
         self.dropout_first = dropout_first
         initialise(self)
@@ -66,6 +67,13 @@ class Model(nn.Module):
         start = 0 if batch.hidden is None else self.frozen_stages()
         scores: Tensor = self.head(self.encoder(batch, self.head.first_only, start))
         return scores
+
+    def train(self, mode: bool = True) -> Model:
+        """Switch to training mode what learns; frozen stages drop nothing, so that they may as well run once."""
+        super().train(mode)
+        for stage in self.encoder.stages[: self.frozen_stages()]:
+            stage.eval()
+        return self
 
     def frozen_stages(self) -> int:
         """Count the encoder's leading stages in which no weight learns."""

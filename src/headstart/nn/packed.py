@@ -19,7 +19,7 @@ class Batch:
 
     ids: int64 ``(tokens,)``.
     positions: int64 ``(tokens,)``, counted from 0 in each text.
-    starts: int64 ``(sequences,)``, where each text's first token stands.
+    boundaries: int32 ``(sequences + 1,)``, where each text begins and the last one ends.
     groups: (texts, tokens of each) for every run of texts of one length, in order; plain numbers, so that no step
         waits for the device to learn a shape.
     order: int64 ``(sequences,)``, the position each text had in the request.
@@ -29,38 +29,63 @@ class Batch:
 
     ids: Tensor
     positions: Tensor
-    starts: Tensor
+    boundaries: Tensor
     groups: tuple[tuple[int, int], ...]
     order: Tensor
     hidden: Tensor | None = None
 
     def __len__(self) -> int:
-        return len(self.starts)
+        return len(self.order)
+
+    @property
+    def starts(self) -> Tensor:
+        """Where each text's first token stands, int32 ``(sequences,)``."""
+        return self.boundaries[:-1]
 
     def to(self, device: str) -> Batch:
-        """Copy the batch to a device without waiting for the copy."""
+        """Copy the batch to a device; a GPU copies from pinned memory while it computes what came before."""
 
         def move(tensor: Tensor) -> Tensor:
+            tensor = tensor.pin_memory() if device == "cuda" else tensor
             return tensor.to(device, non_blocking=True)
 
         return Batch(
             ids=move(self.ids),
             positions=move(self.positions),
-            starts=move(self.starts),
+            boundaries=move(self.boundaries),
             groups=self.groups,
             order=move(self.order),
             hidden=None if self.hidden is None else move(self.hidden),
         )
 
 
-def pack(tokens: np.ndarray, boundaries: np.ndarray, rows: np.ndarray, hidden: Tensor | None = None) -> Batch:
+@dataclass(frozen=True)
+class Kept:
+    """What frozen stages of a model gave for some texts, so that they need not run again.
+
+    states: ``(kept rows, width)``, of any precision and perhaps of other texts too.
+    starts: int64 ``(texts,)``, the first row of each text.
+    by_token: whether a text has a row a token, or one in all (every stage is frozen, only first tokens are read).
+    """
+
+    states: Tensor
+    starts: np.ndarray
+    by_token: bool = True
+
+
+def pack(
+    tokens: np.ndarray,
+    boundaries: np.ndarray,
+    rows: np.ndarray,
+    kept: Kept | None = None,
+) -> Batch:
     """Pack some texts of a flat token array into a batch.
 
     Args:
         tokens: int ``(all tokens,)``, every text's tokens end to end.
         boundaries: int ``(all texts + 1,)``, where each text begins and ends.
         rows: int ``(sequences,)``, which texts.
-        hidden: kept states of any precision, by token ``(all tokens, width)`` or by text ``(all texts, width)``.
+        kept: what the model's frozen stages gave for all texts, where they need not run again.
 
     >>> batch = pack(np.array([1, 2, 3, 4, 5]), np.array([0, 3, 4, 5]), np.array([0, 1, 2]))
     >>> batch.groups, batch.order.tolist()  # two texts of one token, then one of three
@@ -73,16 +98,18 @@ def pack(tokens: np.ndarray, boundaries: np.ndarray, rows: np.ndarray, hidden: T
     positions = np.arange(lengths.sum()) - np.repeat(starts, lengths)
     places = np.repeat(boundaries[rows], lengths) + positions
     sizes, counts = np.unique(lengths, return_counts=True)
-    kept = None
-    if hidden is not None:
-        kept = hidden[torch.from_numpy(places if len(hidden) == len(tokens) else rows)].float()
+    hidden = None
+    if kept is not None:
+        first = kept.starts[rows]
+        own = np.repeat(first, lengths) + positions if kept.by_token else first
+        hidden = kept.states[torch.from_numpy(own)].float()
     return Batch(
         ids=torch.from_numpy(tokens[places].astype(np.int64)),
         positions=torch.from_numpy(positions),
-        starts=torch.from_numpy(starts),
+        boundaries=torch.from_numpy(np.append(starts, lengths.sum()).astype(np.int32)),
         groups=tuple(zip(counts.tolist(), sizes.tolist(), strict=True)),
         order=torch.from_numpy(order),
-        hidden=kept,
+        hidden=hidden,
     )
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +22,7 @@ from headstart.nn.groups import Group
 from headstart.trackers.jsonl import Jsonl
 from headstart.training import resume, schedule
 from headstart.training.batches import step_rows
-from headstart.training.optimizer import adamw
+from headstart.training.optimizer import adamw, clipped_step
 
 CHECKPOINT_SECONDS = 60.0
 
@@ -95,6 +96,7 @@ def train(
     optimizer = adamw(groups, settings.weight_decay)
     state, best_weights = resume.restore(run.folder, fingerprint, weights, optimizer)
     tracker = Jsonl().start(run.folder, state.step)
+    waiting: deque[_Reading] = deque()
     total = settings.steps(rows)
     every = max(-(-rows // settings.batch_rows), -(-total // settings.evaluations))
     began = time.monotonic() - state.seconds
@@ -107,35 +109,34 @@ def train(
         torch.manual_seed(seed.derive(run.seed, "step", state.step))
         chosen = step_rows(rows, settings.batch_rows, run.seed, state.step)
         value = _backward(loss, chosen, settings.accumulate)
-        norm = float(nn.utils.clip_grad_norm_(weights.values(), settings.clip))
-        if not math.isfinite(norm):
-            raise TrainingError(
-                f"the gradient of step {state.step + 1} is not a finite number (loss {float(value)}); "
-                "try a lower learning rate."
-            )
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        norm = clipped_step(optimizer, weights.values(), settings.clip)
         step = state.step + 1
         seconds = time.monotonic() - began
         out_of_time = run.minutes is not None and seconds > 60 * run.minutes
         state = replace(state, step=step, seconds=seconds)
-        seen = {"loss": float(value), "norm": norm, "rate": rate}
+        waiting.append(_Reading(step, *_fetch(torch.stack((value, norm))), {"rate": rate}, seconds))
         if step % every == 0 or step == total or out_of_time:
+            _settle(waiting, everything=True)
             mode.eval()
             score, validation_loss = evaluate()
             best = state.best.after(score, validation_loss, step)
             if best.step == step:
                 best_weights = {name: weight.detach().clone() for name, weight in weights.items()}
-            seen |= {"validation_score": score, "validation_loss": validation_loss}
+            waiting[-1].values |= {"validation_score": score, "validation_loss": validation_loss}
             state = replace(
                 state,
                 best=best,
                 finished=step == total or out_of_time or best.since >= settings.patience,
                 evaluations=[*state.evaluations, {"step": step, "score": score, "loss": validation_loss}],
             )
-        tracker.log(step, {**seen, "seconds": round(seconds, 3)})
-        run.progress(Progress("training", step / total, seconds / step * (total - step), seen))
-        if state.finished or time.monotonic() - saved >= checkpoint_seconds:
+        keeping = state.finished or time.monotonic() - saved >= checkpoint_seconds
+        _settle(waiting, everything=keeping)
+        while waiting and waiting[0].settled:
+            seen = waiting.popleft()
+            tracker.log(seen.step, {**seen.values, "seconds": round(seen.seconds, 3)})
+            left = seen.seconds / seen.step * (total - seen.step)
+            run.progress(Progress("training", seen.step / total, left, seen.values))
+        if keeping:
             tracker.flush()
             resume.save(run.folder, state, fingerprint, weights, optimizer, best_weights)
             saved = time.monotonic()
@@ -148,10 +149,56 @@ def train(
 
 
 def _backward(loss: Callable[[np.ndarray], Tensor], chosen: np.ndarray, parts: int) -> Tensor:
-    """Add up the gradients of a step, part by part, as if it were one batch."""
-    value = torch.zeros(())
+    """Add up the gradients of a step, part by part, as if it were one batch; return the loss, on its device."""
+    values = []
     for part in np.array_split(chosen, min(parts, len(chosen))):
         piece = loss(part) * (len(part) / len(chosen))
         piece.backward()
-        value = value + piece.detach().cpu()
-    return value
+        values.append(piece.detach())
+    return torch.stack(values).sum()
+
+
+@dataclass
+class _Reading:
+    """Loss and norm of a step on their way from the device: to read them at once would make it wait for the host.
+
+    numbers: ``(2,)``. arrived: None where they are here already. values: filled once they are.
+    """
+
+    step: int
+    numbers: Tensor
+    arrived: torch.cuda.Event | None
+    values: dict[str, float]
+    seconds: float
+    settled: bool = False
+
+
+def _fetch(numbers: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
+    """Begin to copy numbers to the host."""
+    if numbers.device.type == "cpu":
+        return numbers, None
+    here = torch.empty(numbers.shape, dtype=numbers.dtype, pin_memory=True)
+    here.copy_(numbers, non_blocking=True)
+    arrived = torch.cuda.Event()
+    arrived.record()
+    return here, arrived
+
+
+def _settle(waiting: Iterable[_Reading], everything: bool) -> None:
+    """Read what has arrived, or wait for everything, before the weights are judged or kept.
+
+    Raises:
+        TrainingError: a gradient is not a finite number.
+    """
+    for reading in waiting:
+        if everything and reading.arrived is not None:
+            reading.arrived.synchronize()
+        if reading.settled or not (reading.arrived is None or reading.arrived.query()):
+            continue
+        value, norm = reading.numbers.tolist()
+        if not math.isfinite(norm):
+            raise TrainingError(
+                f"the gradient of step {reading.step} is not a finite number (loss {value}); try a lower learning rate."
+            )
+        reading.values |= {"loss": value, "norm": norm}
+        reading.settled = True

@@ -1,0 +1,65 @@
+"""Dropout (Srivastava et al. 2014) joined with the sum it stands in, several times cheaper than usual.
+
+On a CPU ``F.dropout`` draws one random number a value and keeps its mask in float32. Here a draw of 64 bits serves four
+values and a mask takes one byte.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+# Of a random 16-bit number: what a rate can be told apart by.
+STEPS = 2**16
+
+
+class Dropout(nn.Module):
+    """Set a random share of values to zero while training and enlarge the rest, so that the mean stays.
+
+    p: that share, 0 to 1; on a CPU rounded to a 65,536th.
+    """
+
+    def __init__(self, p: float):
+        super().__init__()
+        self.p = p
+
+    def forward(self, values: Tensor, residual: Tensor | None = None) -> Tensor:
+        """Return ``dropout(values) + residual``, of the shape of both; nothing is drawn where nothing is dropped."""
+        if not self.training or self.p == 0:
+            return values if residual is None else values + residual
+        chance = round(self.p * STEPS)
+        if values.device.type != "cpu" or chance == STEPS:
+            dropped = F.dropout(values, self.p)
+            return dropped if residual is None else dropped + residual
+        out: Tensor = _Drop.apply(values, residual, chance)
+        return out
+
+
+class _Drop(torch.autograd.Function):
+    """Multiply by a random mask of zeros and ``1 / (1 - rate)``, and add the residual in the same pass."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, residual: Tensor | None, dropped: int) -> Tensor:
+        """Drop with a chance of `dropped` in 65,536."""
+        count = values.numel()
+        bits = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
+        # Compared by numpy, whose loop over 16-bit integers is ten times as fast as torch's.
+        mask = torch.from_numpy(bits[:count].numpy() >= dropped - STEPS // 2).view(torch.uint8).view(values.shape)
+        scale = STEPS / (STEPS - dropped)
+        ctx.save_for_backward(mask)
+        ctx.scale, ctx.joined = scale, residual is not None
+        if residual is None:
+            return mask.to(values.dtype).mul_(values).mul_(scale)
+        return torch.addcmul(residual, values, mask.to(values.dtype), value=scale)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None]:
+        """Give the gradients of values and residual."""
+        (mask,) = ctx.saved_tensors
+        kept = mask.to(gradient.dtype).mul_(gradient).mul_(ctx.scale)
+        return kept, gradient if ctx.joined else None, None

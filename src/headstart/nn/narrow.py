@@ -1,0 +1,43 @@
+"""An embedding cut down, for as long as a training lasts, to the rows that its texts ever look up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import nn
+
+
+@contextmanager
+def narrowed(embedding: nn.Embedding, used: np.ndarray) -> Iterator[Callable[[np.ndarray], np.ndarray]]:
+    """Keep only some rows of an embedding, in place, until the block ends; then write them back among the others.
+
+    A vocabulary of 30,000 word pieces is most of a small model's weights, and few of them stand in a training's
+    texts. The others get no gradient, so gradients, their norm, the optimiser and checkpoints leave them out. They
+    come back unchanged (weight decay would have shrunk them a little).
+
+    Args:
+        used: the ids that will be looked up, in any order, each once or often.
+
+    Yields:
+        what turns such ids into their new numbers, int32, of the same shape.
+
+    >>> embedding = nn.Embedding(100, 2)
+    >>> with narrowed(embedding, np.array([7, 50, 7])) as renumber:
+    ...     len(embedding.weight), renumber(np.array([50, 7])).tolist()
+    (2, [1, 0])
+    >>> len(embedding.weight)
+    100
+    """
+    rows = np.unique(used)
+    whole = embedding.weight
+    places = torch.from_numpy(rows).to(whole.device)
+    embedding.weight = nn.Parameter(whole.detach()[places], requires_grad=whole.requires_grad)
+    try:
+        yield lambda ids: np.searchsorted(rows, ids).astype(np.int32)
+    finally:
+        with torch.no_grad():
+            whole[places] = embedding.weight
+        embedding.weight = whole.requires_grad_(embedding.weight.requires_grad)
