@@ -211,3 +211,28 @@ def test_the_window_is_the_lesser_of_the_model_s_and_the_tokenizer_s(tokenizer, 
     tokenizer.save(tmp_path)
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"model_max_length": stated}))
     assert ours.load(tmp_path, 512).window == window
+
+
+def test_a_text_is_encoded_once_whoever_opens_the_vocabulary(tmp_path, monkeypatch):
+    vocabulary.train(["one two three four"] * 9, 64, window=16).save(tmp_path)
+    first = ours.load(tmp_path, 512)
+    encoded = first.encode(["one two", "three", "one two"])
+    second = ours.load(tmp_path, 512)
+    asked = []
+    plain = ours.Tokenizer._encode
+    monkeypatch.setattr(ours.Tokenizer, "_encode", lambda self, texts: asked.extend(texts) or plain(self, texts))
+    again = second.encode(["one two", "four", "three"])
+    assert asked == ["four"]
+    assert again.tokens[: again.boundaries[1]].tolist() == encoded.tokens[: encoded.boundaries[1]].tolist()
+
+
+def test_the_memory_of_texts_is_bounded(monkeypatch):
+    tokenizer = vocabulary.train(["one two three four"] * 9, 64, window=16)
+    monkeypatch.setattr(ours, "MOST_REMEMBERED", 10 * ours.BYTES_BESIDE)
+    texts = [f"one {number}" for number in range(200)]
+    together = tokenizer.encode(texts)
+    for start in range(0, 200, 4):
+        tokenizer.encode(texts[start : start + 4])
+    assert len(tokenizer.memory.bodies) < 20
+    assert tokenizer.memory.size < 20 * 2 * ours.BYTES_BESIDE
+    assert np.array_equal(tokenizer.encode(texts).tokens, together.tokens)

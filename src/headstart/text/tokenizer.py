@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ CHARACTERS_PER_TOKEN = 64
 CHUNK = 1024
 MANY = 32
 MOST_WORDS = 500_000
+# Characters of the texts remembered for a vocabulary; beside them a text takes about BYTES_BESIDE more.
+MOST_REMEMBERED = 100_000_000
+BYTES_BESIDE = 250
 BYTES = array("i").itemsize
 
 # Parts of a tokenizer.json that are known to be safe; others take patterns or tables that can hang or crash.
@@ -55,16 +59,46 @@ class Encoded:
         return np.diff(self.boundaries)
 
 
+class Memory:
+    """Texts that a vocabulary has encoded, by their characters: each is encoded once, whoever asks.
+
+    bodies: text -> its ids without special tokens, as the bytes of 32-bit numbers.
+    """
+
+    def __init__(self) -> None:
+        self.bodies: dict[str, bytes] = {}
+        self.size = 0
+
+    def find(self, texts: list[str], encode: Callable[[list[str]], list[bytes]]) -> list[bytes]:
+        """Give texts' ids, calling `encode` for those not seen before; the oldest are forgotten beyond a limit."""
+        if self.size > MOST_REMEMBERED:
+            for text in list(self.bodies)[: len(self.bodies) // 2]:
+                del self.bodies[text]
+            self.size = sum(map(len, self.bodies)) + BYTES_BESIDE * len(self.bodies)
+        new = [text for text in dict.fromkeys(texts) if text not in self.bodies]
+        self.bodies.update(zip(new, encode(new), strict=True))
+        self.size += sum(map(len, new)) + BYTES_BESIDE * len(new)
+        return [self.bodies[text] for text in texts]
+
+
 class Tokenizer:
     """A `tokenizers` tokenizer with its window and special tokens, and nothing of padding."""
 
-    def __init__(self, backend: tokenizers.Tokenizer, window: int, settings: dict[str, Any] | None = None):
+    def __init__(
+        self,
+        backend: tokenizers.Tokenizer,
+        window: int,
+        settings: dict[str, Any] | None = None,
+        memory: Memory | None = None,
+    ):
         """Take over a backend; its own padding and truncation are switched off.
 
         Args:
             window: most tokens of one text, special tokens included.
             settings: what ``tokenizer_config.json`` held, kept so that saving gives it back.
+            memory: of the texts that the same vocabulary has encoded elsewhere; None for a fresh one.
         """
+        self.memory = memory or Memory()
         self.backend = backend
         self.backend.no_padding()
         self.backend.no_truncation()
@@ -127,7 +161,9 @@ class Tokenizer:
         known: dict[str, bytes] | None = {} if len(texts) >= MANY and self._splits_at_spaces() else None
         for start in range(0, len(texts), CHUNK):
             chunk = [clean(text[:limit]) for text in texts[start : start + CHUNK]]
-            yield from self._encode(chunk) if known is None else self._encode_words(chunk, known)
+            yield from self.memory.find(
+                chunk, lambda new: self._encode(new) if known is None else self._encode_words(new, known)
+            )
 
     def _encode(self, texts: list[str]) -> list[bytes]:
         encodings = self.backend.encode_batch_fast(texts, add_special_tokens=False)
@@ -196,16 +232,24 @@ def load(folder: Path, window: int) -> Tokenizer:
     window = min(window, int(most)) if isinstance(most, int | float) and most >= 1 else window
     try:
         # Padding to a length that the file chooses could take all memory.
-        backend = tokenizers.Tokenizer.from_str(json.dumps({**stored, "padding": None, "truncation": None}))
-        return Tokenizer(backend, window, settings)
+        content = json.dumps({**stored, "padding": None, "truncation": None})
+        return Tokenizer(tokenizers.Tokenizer.from_str(content), window, settings, _memory(content))
     except BaseException as error:  # a damaged file makes the library panic, which is no Exception
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
         raise CheckpointError(f"{path} is no readable tokenizer ({error}); fetch the model again.") from None
 
 
+@lru_cache(maxsize=4)
+def _memory(content: str) -> Memory:
+    """Share one memory among all tokenizers of the same content: a comparison opens a backbone many times."""
+    return Memory()
+
+
 def clean(text: str) -> str:
     """Replace lone surrogates, which no tokenizer takes, by question marks."""
+    if text.isascii():
+        return text
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
