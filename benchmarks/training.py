@@ -4,6 +4,9 @@ A step is forward, backward, clipping and AdamW on 32 sentences (SST-2) or 8 rev
 `BertForSequenceClassification` padded to the window (the tutorial loop), padded to the longest text of the batch
 (Trainer's default), and the latter with texts grouped by length, each with its own dropout (hidden and attention
 0.1) and without any. Times are medians over rounds, in microseconds for a real token: padding counts for nothing.
+
+Beside them stand the rate of the machine's matrix products, measured in every round, and the share of it that our
+step puts to use: multiplications and additions of the linear layers and of attention, counted by hand, over time.
 """
 
 from __future__ import annotations
@@ -17,39 +20,60 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._common import data, record, show, table
+from benchmarks._common import data, matrix_rate, record, show, table, transformers
 
-ROUNDS, STEPS, WARM = 5, 6, 2
+ROUNDS, STEPS, WARM = 3, 4, 1
+PARITY_STEPS, PARITY_ROWS = 100, 8
+OURS, OURS_WITHOUT = "packed, dropout 0.1", "packed, dropout 0"
 
 
 @dataclass(frozen=True)
 class Load:
-    """Texts of one kind: batches of token ids, and what the tutorial loop pads them to."""
+    """Texts of one kind: batches of token ids, what the tutorial loop pads them to, and the ids of all its texts."""
 
     name: str
     batches: tuple[tuple[list[int], ...], ...]
     grouped: tuple[tuple[list[int], ...], ...]
     window: int
+    words: np.ndarray
 
 
 def main() -> None:
     """Measure one and two threads (about 20 minutes on an idle machine) and write the record."""
     import torch
 
-    lines, results = [], []
+    loads = (sentences(), reviews())
+    lines, used, results = [], [], []
     for threads in (1, min(2, os.cpu_count() or 1)):
         torch.set_num_threads(threads)
-        for load in (sentences(), reviews()):
-            rate = matrix_rate()
-            times = measure(load)
-            results.append({"threads": threads, "load": load.name, "gflops": rate, "us_per_token": times})
-            ours = times["packed, dropout 0.1"]
-            peers = {name: value / ours for name, value in times.items() if name.startswith("HF")}
-            for name, ratio in peers.items():
-                lines.append([load.name, str(threads), name, f"{times[name]:.0f}", f"{ours:.0f}", f"{ratio:.2f}"])
-    record("training", {"results": results, "rounds": ROUNDS, "steps": STEPS})
-    header = ["texts", "threads", "against", "its us a token", "ours", "times faster"]
+        for load in loads:
+            times, rates, peak = measure(load)
+            entry = {"threads": threads, "load": load.name, "us_per_token": times, "gflops": rates, "of_peak": peak}
+            results.append(entry)
+            for name, value in times.items():
+                if name.startswith("HF"):
+                    ratios = [f"{value / times[ours]:.2f}" for ours in (OURS, OURS_WITHOUT)]
+                    lines.append([load.name, str(threads), name, f"{value:.0f}", f"{times[OURS]:.0f}", *ratios])
+            used.append(
+                [load.name, str(threads), f"{rates:.0f}", *(f"{peak[name]:.2f}" for name in (OURS, OURS_WITHOUT))]
+            )
+    activations = {load.name: saved_bytes(load) for load in loads}
+    difference = parity(loads[0])
+    record(
+        "training",
+        {
+            "results": results,
+            "rounds": ROUNDS,
+            "steps": STEPS,
+            "activation_bytes_per_token": activations,
+            "largest_difference_of_losses": difference,
+            "parity_steps": PARITY_STEPS,
+        },
+    )
+    header = ["texts", "threads", "against", "its us a token", "ours", "times faster", "without dropout"]
     show("training", table(header, lines))
+    show("peak", table(["texts", "threads", "GFLOP/s of matrix products", "share used", "without dropout"], used))
+    print(activations, difference)
 
 
 def sentences() -> Load:
@@ -62,57 +86,182 @@ def reviews() -> Load:
     return _load("reviews", data("imdb_train")[0], 8, 512)
 
 
-def measure(load: Load) -> dict[str, float]:
-    """Time every variant in turns; microseconds a real token, the median over rounds."""
+def measure(load: Load) -> tuple[dict[str, float], float, dict[str, float]]:
+    """Time every variant in turns, the median over rounds.
+
+    Returns:
+        microseconds a real token; GFLOP a second of matrix products; the share of these that our variants use.
+    """
     variants = {
         "HF tutorial loop": theirs(load.batches, load.window, 0.1, fused=False),
         "HF longest": theirs(load.batches, None, 0.1),
         "HF longest, dropout 0": theirs(load.batches, None, 0.0),
         "HF grouped": theirs(load.grouped, None, 0.1),
         "HF grouped, dropout 0": theirs(load.grouped, None, 0.0),
-        "packed, dropout 0.1": ours(load.batches, 0.1),
-        "packed, dropout 0": ours(load.batches, 0.0),
+        OURS: ours(load, 0.1),
+        OURS_WITHOUT: ours(load, 0.0),
     }
     taken: dict[str, list[float]] = {name: [] for name in variants}
+    rates: list[float] = []
     for step in variants.values():
         for place in range(WARM):
             step(place)
+    shares: dict[str, list[float]] = {OURS: [], OURS_WITHOUT: []}
     for turn in range(ROUNDS):
         for name, step in variants.items():
             places = range(turn * STEPS, (turn + 1) * STEPS)
+            before = matrix_rate() if name in shares else 0.0
             began = time.perf_counter()
             tokens = sum(step(place) for place in places)
-            taken[name].append(1e6 * (time.perf_counter() - began) / tokens)
-    return {name: round(statistics.median(values), 1) for name, values in taken.items()}
+            seconds = time.perf_counter() - began
+            taken[name].append(1e6 * seconds / tokens)
+            if name in shares:
+                # The machine is shared: its rate just before and just after is the one to compare with.
+                rates.append((before + matrix_rate()) / 2)
+                shares[name].append(
+                    1e-9 * sum(operations(load.batches[place]) for place in places) / seconds / rates[-1]
+                )
+    medians = {name: round(statistics.median(values), 1) for name, values in taken.items()}
+    of_peak = {name: round(statistics.median(values), 3) for name, values in shares.items()}
+    return medians, round(statistics.median(rates), 1), of_peak
 
 
-def ours(batches: Sequence[Sequence[list[int]]], dropout: float) -> Callable[[int], int]:
-    """Build our step: packed batches, fused AdamW. It returns the real tokens of a batch."""
+def operations(texts: Sequence[Sequence[int]], width: int = 384, wide: int = 1536, layers: int = 6) -> float:
+    """Count what a step must multiply and add for MiniLM-L6: forward once, backward twice.
+
+    The last layer needs keys and values of all tokens, and the rest of itself for first tokens alone. Attention
+    takes two products, of queries with keys and of their weights with values.
+    """
+    lengths = np.array([len(text) for text in texts], dtype=float)
+    tokens, texts_ = lengths.sum(), len(lengths)
+    whole = 4 * width**2 + 2 * width * wide
+    linear = (layers - 1) * tokens * whole + tokens * 2 * width**2 + texts_ * (whole - 2 * width**2)
+    attention = 2 * width * ((layers - 1) * (lengths**2).sum() + tokens)
+    return 3 * 2 * (linear + attention)
+
+
+def ours(load: Load, dropout: float) -> Callable[[int], int]:
+    """Build our step as a training takes it: packed batches, the embedding narrowed to the words of all its texts.
+
+    It returns the real tokens of a batch.
+    """
+    import torch
+
+    from headstart.nn.packed import pack
+    from headstart.training.optimizer import adamw, clipped_step
+
+    model, groups, renumber = _model(load, dropout)
+    optimizer = adamw(groups, 0.01)
+    weights = [weight for group in groups for weight in group.weights.values()]
+    model.train()
+
+    def step(place: int) -> int:
+        texts = load.batches[place % len(load.batches)]
+        boundaries = np.cumsum([0, *map(len, texts)])
+        batch = pack(renumber(np.concatenate(texts)), boundaries, np.arange(len(texts)))
+        targets = torch.arange(len(texts)) % 2
+        model.head.loss(model(batch), targets[batch.order]).backward()
+        clipped_step(optimizer, weights, 1.0)
+        return int(boundaries[-1])
+
+    return step
+
+
+def saved_bytes(load: Load) -> float:
+    """Measure what a step keeps for its way back, in bytes a token; weights are not counted."""
+    import torch
+
+    from headstart.nn.packed import pack
+
+    model, _, renumber = _model(load, 0.1)
+    weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
+    kept: dict[int, int] = {}
+
+    def count(tensor: Any) -> Any:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    model.train()
+    texts = load.batches[0]
+    batch = pack(renumber(np.concatenate(texts)), np.cumsum([0, *map(len, texts)]), np.arange(len(texts)))
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+        model.head.loss(model(batch), (torch.arange(len(texts)) % 2)[batch.order])
+    return round(sum(kept.values()) / len(batch.ids))
+
+
+def parity(load: Load) -> float:
+    """Train both for a hundred steps on the same rows without dropout; the largest difference of their losses."""
+    import torch
+
+    from headstart.nn.packed import pack
+    from headstart.training.optimizer import adamw, clipped_step
+
+    model, groups, renumber = _model(load, 0.0)
+    optimizer = adamw(groups, 0.0)
+    weights = [weight for group in groups for weight in group.weights.values()]
+    peer = _peer(0.0)
+    with torch.no_grad():
+        peer.classifier.weight.copy_(model.head.output.weight)
+        peer.classifier.bias.copy_(model.head.output.bias)
+    their_optimizer = torch.optim.AdamW(peer.parameters(), lr=5e-5, weight_decay=0.0)
+    texts = [text for batch in load.batches for text in batch]
+    worst = 0.0
+    for step in range(PARITY_STEPS):
+        some = [texts[(step * PARITY_ROWS + place) % len(texts)] for place in range(PARITY_ROWS)]
+        targets = torch.tensor([len(text) % 2 for text in some])
+        batch = pack(renumber(np.concatenate(some)), np.cumsum([0, *map(len, some)]), np.arange(len(some)))
+        loss = model.head.loss(model(batch), targets[batch.order])
+        loss.backward()
+        clipped_step(optimizer, weights, 1.0)
+        ids, mask = _pad(some, None)
+        their_loss = peer(input_ids=ids, attention_mask=mask, labels=targets).loss
+        their_loss.backward()
+        torch.nn.utils.clip_grad_norm_(peer.parameters(), 1.0)
+        their_optimizer.step()
+        their_optimizer.zero_grad()
+        worst = max(worst, abs(loss.item() - their_loss.item()))
+    return worst
+
+
+def _model(load: Load, dropout: float) -> tuple[Any, Any, Callable[[np.ndarray], np.ndarray]]:
+    """Load our model with a fresh head, all of it learning at 5e-5, its embedding narrowed to the load's words."""
     import torch
 
     from headstart.checkpoints import folder
     from headstart.core import rooms
-    from headstart.nn.packed import pack
-    from headstart.training.optimizer import adamw
+    from headstart.nn.narrow import narrowed
 
     torch.manual_seed(0)
     model: Any = folder.load("minilm", classes=2, dropout=dropout).model
-    groups = rooms.load("strategies", "full").prepare(model)
-    optimizer = adamw(groups, 0.01)
-    model.train()
+    # Kept by the model, since the embedding is whole again once this is let go.
+    model.narrow = narrowed(model.encoder.embeddings.word, load.words)
+    renumber = model.narrow.__enter__()
+    groups = rooms.load("strategies", "full", {"learning_rate": 5e-5, "layer_decay": 1.0}).prepare(model)
+    return model, groups, renumber
 
-    def step(place: int) -> int:
-        texts = batches[place % len(batches)]
-        boundaries = np.cumsum([0, *map(len, texts)])
-        batch = pack(np.concatenate(texts).astype(np.int32), boundaries, np.arange(len(texts)))
-        targets = torch.arange(len(texts)) % 2
-        model.head.loss(model(batch), targets[batch.order]).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        return int(boundaries[-1])
 
-    return step
+def _peer(dropout: float) -> Any:
+    from headstart.checkpoints import hub
+
+    model = transformers().AutoModelForSequenceClassification.from_pretrained(
+        hub.find("minilm"), num_labels=2, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout
+    )
+    return model.train()
+
+
+def _pad(texts: Sequence[Sequence[int]], window: int | None) -> tuple[Any, Any]:
+    """Lay texts side by side, padded to a window or to the longest of them; return ids and mask."""
+    import torch
+
+    longest = window or max(map(len, texts))
+    ids = torch.zeros(len(texts), longest, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for row, text in enumerate(texts):
+        ids[row, : len(text)] = torch.tensor(text)
+        mask[row, : len(text)] = 1
+    return ids, mask
 
 
 def theirs(
@@ -120,25 +269,14 @@ def theirs(
 ) -> Callable[[int], int]:
     """Build Hugging Face's step, padded to a window or to the longest text of the batch."""
     import torch
-    from transformers import AutoModelForSequenceClassification
-
-    from headstart.checkpoints import hub
 
     torch.manual_seed(0)
-    model = AutoModelForSequenceClassification.from_pretrained(
-        hub.find("minilm"), num_labels=2, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout
-    )
+    model = _peer(dropout)
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5, fused=fused)
-    model.train()
 
     def step(place: int) -> int:
         texts = batches[place % len(batches)]
-        longest = window or max(map(len, texts))
-        ids = torch.zeros(len(texts), longest, dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for row, text in enumerate(texts):
-            ids[row, : len(text)] = torch.tensor(text)
-            mask[row, : len(text)] = 1
+        ids, mask = _pad(texts, window)
         model(input_ids=ids, attention_mask=mask, labels=torch.arange(len(texts)) % 2).loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -148,30 +286,17 @@ def theirs(
     return step
 
 
-def matrix_rate() -> float:
-    """Measure this machine's float32 matrix products at the encoder's shape, in GFLOP a second."""
-    import torch
-
-    rows, width, wide = 2048, 384, 1536
-    left, right = torch.randn(rows, width), torch.randn(width, wide)
-    rates = []
-    for _ in range(30):
-        began = time.perf_counter()
-        torch.mm(left, right)
-        rates.append(2e-9 * rows * width * wide / (time.perf_counter() - began))
-    return round(statistics.median(rates[5:]), 1)
-
-
 def _load(name: str, texts: Sequence[str], rows: int, window: int) -> Load:
-    """Tokenise a sample and cut it into batches, at random and by length as Trainer's `group_by_length` does."""
+    """Tokenise a data set; cut a sample into batches, at random and by length as Trainer's `group_by_length` does."""
     from headstart.checkpoints import folder
 
     count = rows * STEPS * ROUNDS
     places = np.random.default_rng(0).permutation(len(texts))[:count]
-    encoded = folder.load("minilm").tokenizer.encode([texts[place] for place in places], window)
-    ids = [encoded.tokens[a:b].tolist() for a, b in zip(encoded.boundaries, encoded.boundaries[1:], strict=False)]
+    encoded = folder.load("minilm").tokenizer.encode(texts, window)
+    ids = [encoded.tokens[encoded.boundaries[i] : encoded.boundaries[i + 1]].tolist() for i in places.tolist()]
     # Trainer sorts within 50 batches at a time; here that is all of them. Their order stays random.
     by_length = sorted(ids, key=len, reverse=True)
     order = np.random.default_rng(1).permutation(count // rows)
     cut = [tuple(by_length[place * rows : (place + 1) * rows]) for place in order]
-    return Load(name, tuple(tuple(ids[i : i + rows]) for i in range(0, count, rows)), tuple(cut), window)
+    batches = tuple(tuple(ids[i : i + rows]) for i in range(0, count, rows))
+    return Load(name, batches, tuple(cut), window, np.unique(encoded.tokens))

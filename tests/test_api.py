@@ -8,6 +8,7 @@ import pytest
 
 import headstart
 from headstart import api
+from headstart.contest import int8 as eight_bits
 from headstart.core.errors import CheckpointError, TrainingError, UsageError
 from headstart.core.records import Rows, Table
 
@@ -152,6 +153,63 @@ def test_a_demonstration_is_a_comparison_with_settings(monkeypatch):
     assert asked["data"] is table
     assert (asked["name"], asked["out"]) == ("news", "here")
     assert asked["seeds"] >= 1
+
+
+@pytest.fixture(scope="module")
+def transformer(tmp_path_factory):
+    """A comparison that a Transformer wins, since nothing else takes part."""
+    shape = {"width": 8, "heads": 2, "layers": 1, "feed_forward": 16, "epochs": 2}
+    options = {f"scratch.{name}": value for name, value in shape.items()}
+    out = tmp_path_factory.mktemp("runs") / "small"
+    quick(make(100), out, contenders=["scratch"], options=options, sizes=[], seeds=1)
+    return out
+
+
+def judged(out, agreement):
+    """Change what was found about the winner's int8 version, as another model would have had it."""
+    path = out / "best" / eight_bits.FILE
+    found = json.loads(path.read_text()) | {"agreement": agreement, "score": 0.9, "int8_score": 0.898}
+    path.unlink()
+    path.write_text(json.dumps(found))
+
+
+def test_a_winning_transformer_is_tried_with_int8_once(transformer):
+    (kept,) = (transformer / "models").glob(f"*/{eight_bits.FILE}")
+    best = transformer / "best" / eight_bits.FILE
+    found = json.loads(best.read_text())
+    assert found.keys() == {"rows", "agreement", "metric", "score", "int8_score"}
+    assert found["rows"] == len(api._splits(make(100), None, None, None, None, 0)[1].validation)
+    assert json.loads(kept.read_text()) == found
+    assert eight_bits.FILE not in json.loads((transformer / "best" / "headstart.json").read_text())["files"]
+
+
+def test_int8_answers_where_it_is_offered(transformer):
+    judged(transformer, agreement=0.99)
+    texts = make(300, start=7)[0]
+    plain = headstart.predict(transformer / "best", texts)
+    small = headstart.predict(transformer / "best", texts, int8=True)
+    assert 0 < abs(plain.probabilities - small.probabilities).max() < 0.05
+    fitted = headstart.open_model(transformer / "best", int8=True)
+    backwards = fitted.predict(texts[::-1])
+    assert backwards.values == small.values[::-1]
+    assert abs(backwards.probabilities[::-1] - small.probabilities).max() < 1e-6
+
+
+def test_int8_is_refused_with_both_figures(transformer):
+    judged(transformer, agreement=0.9)
+    for call in (headstart.open_model, lambda folder, int8: headstart.predict(folder, ["a"], int8=int8)):
+        with pytest.raises(UsageError, match=r"int8 is refused: 90\.00 % of \d+ .* accuracy moves by -0\.20 points"):
+            call(transformer / "best", int8=True)
+
+
+def test_a_machine_without_int8_compares_all_the_same(tmp_path, monkeypatch):
+    def judge(folder, validation, metric):
+        raise UsageError("int8 needs an engine.")
+
+    monkeypatch.setattr(api.eight_bits, "judge", judge)
+    comparison, _ = quick(make(60), tmp_path, contenders=["majority"], sizes=[])
+    assert comparison.best.predict(["a"]).values
+    assert api._judge_int8(tmp_path / "best", comparison.result.splits, "accuracy") == "int8 needs an engine."
 
 
 def test_a_folder_that_is_no_model(tmp_path):

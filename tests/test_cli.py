@@ -347,6 +347,38 @@ def test_predict_answers_as_the_model_does(compared, reviews, capsys, tmp_path):
         assert [row[f"p({name})"] for name in expected.classes] == pytest.approx(probabilities.tolist(), abs=1e-6)
 
 
+def test_int8_is_said_and_answers_or_is_refused(reviews, tmp_path, capsys):
+    out, answers = tmp_path / "run", tmp_path / "answers.csv"
+    command = ["compare", reviews, "--contenders", "scratch", *TINY, "--sizes", "all", "--seeds", "1", "--out", out]
+    code, told, err = run(capsys, *command)
+    assert code == 0
+    (sentence,) = [line for line in err.splitlines() if line.startswith("int8 is ")]
+    assert "int8 is" not in told
+    assert run(capsys, *command)[2].splitlines()[-1] == sentence
+    path = out / "best" / "int8.json"
+    found = json.loads(path.read_text())
+    path.unlink()
+    code, _, err = run(capsys, "predict", out / "best", reviews, "--out", answers, "--int8")
+    assert code == 1
+    assert re.match(r"headstart: '.*best' holds no int8\.json, so nobody knows .* run headstart compare again", err)
+    path.write_text(json.dumps({**found, "agreement": 0.985, "score": 0.9, "int8_score": 0.905}))
+    code, _, err = run(capsys, "predict", out / "best", reviews, "--out", answers, "--int8")
+    assert (code, len(err.splitlines())) == (0, 1)
+    assert re.match(r"int8 is offered .*: 98\.50 % of \d+ validation labels stay, and accuracy moves by \+0\.50", err)
+    with answers.open(encoding="utf-8", newline="") as file:
+        assert [row["id"] for row in csv.DictReader(file)] == [f"{number:03}" for number in range(120)]
+    path.write_text(json.dumps({**found, "agreement": 0.98, "score": 0.9, "int8_score": 0.9}))
+    code, _, err = run(capsys, "predict", out / "best", reviews, "--int8")
+    assert code == 2
+    assert re.match(r"headstart: int8 is refused: 98\.00 % of .* moves by \+0\.00 points; it needs 98\.5 %", err)
+
+
+def test_a_model_without_a_transformer_has_no_int8(compared, reviews, capsys):
+    code, out, err = run(capsys, "predict", compared[0] / "best", reviews, "--int8")
+    assert (code, out) == (2, "")
+    assert "holds no Transformer, and nothing else has an int8 version" in err
+
+
 def test_a_reader_who_leaves_is_no_error_message(compared, tmp_path):
     source = write_reviews(tmp_path / "many.csv", rows=9000)
     command = [*COMMAND, "predict", str(compared[0] / "best"), str(source)]

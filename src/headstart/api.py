@@ -13,10 +13,11 @@ from typing import Any
 from headstart.checkpoints import hub
 from headstart.contenders import _saved
 from headstart.contest import curve, plan, precheck, rank
+from headstart.contest import int8 as eight_bits
 from headstart.contest import run as contest
 from headstart.core import device as devices
 from headstart.core import rooms
-from headstart.core.errors import TrainingError
+from headstart.core.errors import TrainingError, UsageError
 from headstart.core.records import Audit, Predictions, Rejected, Result, Splits, Table
 from headstart.data import audit as auditing
 from headstart.data import demo as demos
@@ -178,9 +179,13 @@ def compare(
         skipped=skipped,
         folder=folder,
     )
-    contest.keep_best(splits, outcome.records, terms, wording.best(standings).contender)
+    winner = contest.kept_model(splits, outcome.records, terms, wording.best(standings).contender)
+    told = _judge_int8(winner, splits, terms.metric)
+    contest.keep_best(winner, terms)
     build.write(result, folder / "report.html")
     writing.whole(folder / "result.json", json.dumps(build.as_json(result), indent=1))
+    if told and listener is None:
+        print(told, file=sys.stderr)
     return Comparison(result)
 
 
@@ -220,13 +225,16 @@ def demo(
     return compare(table, out=out, listener=listener, **DEMOS[name])
 
 
-def predict(model: str | Path, inputs: Sequence[str]) -> Predictions:
+def predict(model: str | Path, inputs: Sequence[str], *, int8: bool = False) -> Predictions:
     """Label texts with a saved model: `values` in their order, `probabilities` ``(texts, classes)``.
 
+    Args:
+        int8: see :func:`open_model`.
+
     Raises:
-        CheckpointError: the folder is missing, damaged, or no model.
+        CheckpointError, UsageError: as :func:`open_model`.
     """
-    found: Predictions = open_model(model).predict(inputs)
+    found: Predictions = open_model(model, int8=int8).predict(inputs)
     return found
 
 
@@ -236,38 +244,51 @@ def predict_file(
     out: str | Path | None = None,
     *,
     text: str | None = None,
+    int8: bool = False,
     reject: Callable[[Rejected], None],
 ) -> int:
     """Copy a file with a label and each class's probability added; return the number of rows written.
 
+    Rows are read, answered and written a few thousand at a time, so that memory does not depend on their number.
+
     Args:
         out: a CSV, TSV, JSON Lines or Parquet file; None for standard output in the file's own format.
         text: the column with the texts; None to find it.
+        int8: see :func:`open_model`; what speaks for it is said on standard error.
         reject: is told of each row that has no text, which is kept, and of each that cannot be read, which is not.
 
     Raises:
-        CheckpointError: the folder is missing, damaged, or no model.
-        UsageError: no such column, or a format that cannot be written.
+        CheckpointError: as :func:`open_model`.
+        UsageError: as :func:`open_model`; no such column, or a format that cannot be written.
         DataError: no such file, no table, or `out` cannot be written.
     """
-    fitted = open_model(model)
+    if int8:
+        fitted, found = eight_bits.open_model(Path(model))
+        print(found.sentence, file=sys.stderr)
+    else:
+        fitted = open_model(model)
 
     def answer(texts: list[str]) -> list[list[str | float]]:
-        found = fitted.predict(texts)
-        rows = found.probabilities.astype(float).round(6).tolist()
-        return [[label, *row] for label, row in zip(found.values, rows, strict=True)]
+        predictions = fitted.predict(texts)
+        rows = predictions.probabilities.astype(float).round(6).tolist()
+        return [[label, *row] for label, row in zip(predictions.values, rows, strict=True)]
 
     names = ["label", *(f"p({name})" for name in fitted.task.classes)]
     return writing.extend(Path(file), Path(out) if out else None, names, answer, text=text, reject=reject)
 
 
-def open_model(folder: str | Path) -> Any:
+def open_model(folder: str | Path, *, int8: bool = False) -> Any:
     """Open a saved model, such as ``runs/NAME/best``; it has `predict(texts)`.
 
+    Args:
+        int8: answer with 8-bit weights, about one and a half times as fast as with float32 on a CPU. Only where the
+            comparison found that the labels of the validation texts stay what they were; see `contest.int8`.
+
     Raises:
-        CheckpointError: the folder is missing, damaged, or no model.
+        CheckpointError: the folder is missing, damaged, or no model; or nobody tried int8 on it.
+        UsageError: int8 was refused, or the model or the machine does not have it.
     """
-    return _saved.open_model(Path(folder))
+    return eight_bits.open_model(Path(folder))[0] if int8 else _saved.open_model(Path(folder))
 
 
 def catalogue() -> dict[str, dict[str, str]]:
@@ -283,6 +304,15 @@ def learning_sizes(train_rows: int) -> tuple[int, ...]:
     (1400, 4700)
     """
     return tuple(max(LEAST_ROWS, int(float(f"{train_rows / part:.2g}"))) for part in (10, 3))
+
+
+def _judge_int8(model: Path, splits: Splits, metric: str) -> str:
+    """Try the winner's 8-bit version on the validation texts; return what is to be said, '' where it has none."""
+    try:
+        found = eight_bits.judge(model, splits.validation, metric)
+    except UsageError as error:
+        return str(error)
+    return found.sentence if found else ""
 
 
 def _splits(

@@ -5,6 +5,8 @@ import os
 os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -206,3 +208,10 @@ def test_minilm_answers_as_in_transformers(minilm, tmp_path):
     torch.testing.assert_close(ours_logits, logits[batch.order], atol=1e-4, rtol=0)
     assert ours.fresh == ("head.output.bias", "head.output.weight")
     assert ours.ignored == ()
+
+
+def test_opening_a_model_does_not_load_torchs_compiler(place):
+    code = f"import sys; from headstart.checkpoints import folder; folder.load({str(place)!r}); "
+    code += "print('torch._dynamo' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -30,7 +30,9 @@ def states(tokens, boundaries, computed, by_token, die=False):
 def keep(folder, lengths, computed, by_token=True, start=0, **how):
     tokens, boundaries, sizes = texts(lengths, start)
     names = _kept.name_texts(tokens, boundaries)
-    return _kept.keep(folder, "key", names, sizes, 3, by_token, states(tokens, boundaries, computed, by_token, **how))
+    return _kept.keep(
+        folder, "key", names, sizes, 3, 1, by_token, states(tokens, boundaries, computed, by_token, **how)
+    )
 
 
 @pytest.mark.parametrize("by_token", [True, False])
@@ -52,7 +54,7 @@ def test_equal_texts_are_one(tmp_path):
     names = _kept.name_texts(tokens, boundaries)
     computed = []
     compute = states(tokens, boundaries, computed, True)
-    kept, _ = _kept.keep(tmp_path, "key", names, np.array([2, 2]), 3, True, compute)
+    kept, _ = _kept.keep(tmp_path, "key", names, np.array([2, 2]), 3, 1, True, compute)
     assert computed == [0]
     assert kept.starts.tolist() == [0, 0]
 

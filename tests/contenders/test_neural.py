@@ -1,5 +1,6 @@
 """What contenders with a Transformer share: kept states, resuming, class weights, and a folder others can open."""
 
+import copy
 import json
 from dataclasses import replace
 
@@ -93,6 +94,41 @@ def test_a_frozen_encoder_stays_bit_equal(backbone, rows, task, tmp_path):
     before = folder.load(backbone).model.state_dict()
     after = fit(backbone, rows, task, tmp_path / "run", "frozen").model.encoder.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_few_tokens_take_weights_that_are_laid_out_for_them(backbone, rows, task, tmp_path, monkeypatch):
+    fitted = fit(backbone, rows, task, tmp_path / "run")
+    plain = fitted.predict(rows.inputs)
+    assert "_for_few" not in vars(fitted)
+    few = fitted.predict(rows.inputs[:2])
+    assert "_for_few" in vars(fitted)
+    assert np.allclose(few.probabilities, plain.probabilities[:2], atol=1e-6)
+    copied = copy.deepcopy(fitted)
+    assert np.allclose(copied.predict(rows.inputs[:2]).probabilities, few.probabilities, atol=1e-6)
+    monkeypatch.setattr(_neural.prepacked, "available", lambda: False)
+    del fitted._for_few
+    fitted.predict(rows.inputs[:2])
+    assert "_for_few" not in vars(fitted)
+
+
+def test_a_saved_model_remembers_no_texts(backbone, rows, task, tmp_path):
+    fitted = fit(backbone, rows, task, tmp_path / "run")
+    fitted.save(tmp_path / "model")
+    opened = _saved.open_model(tmp_path / "model")
+    assert np.allclose(opened.predict(rows.inputs).probabilities, fitted.predict(rows.inputs).probabilities, atol=1e-6)
+    assert fitted.checkpoint.tokenizer.memory.bodies
+    assert opened.checkpoint.tokenizer.memory is None
+
+
+def test_int8_saves_the_weights_as_they_were(backbone, rows, task, tmp_path):
+    fitted = fit(backbone, rows, task, tmp_path / "run")
+    small = fitted.with_int8()
+    found, expected = small.predict(rows.inputs).probabilities, fitted.predict(rows.inputs).probabilities
+    assert 0 < np.abs(found - expected).max() < 0.05
+    assert small.parameters == fitted.parameters
+    small.save(tmp_path / "model")
+    again = _saved.open_model(tmp_path / "model").predict(rows.inputs).probabilities
+    assert np.allclose(again, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("strategy", ["full", "partial", "frozen"])

@@ -191,17 +191,18 @@ def test_best_is_the_seed_that_did_best_on_validation_and_costs_no_training(spli
     records = contest.run(splits, task, three, terms).records
     monkeypatch.undo()
     again = contest.run(splits, task, three, terms).records
-    best = contest.keep_best(splits, again, terms, "scratch")
+    model = contest.kept_model(splits, again, terms, "scratch")
+    best = contest.keep_best(model, terms)
     assert best == terms.folder / "best"
     assert _saved.open_model(best).predict(["x"]).values == ("good",)
     assert records[1].validation["accuracy"] > records[0].validation["accuracy"]
-    assert contest.keep_best(splits, again, terms, "scratch") == best
+    assert contest.keep_best(model, terms) == best
 
 
 def test_no_model_to_keep_is_said(splits, terms, trials):
     outcome = contest.run(splits, Classification(), trials[:1], terms)
     with pytest.raises(CheckpointError, match="holds no model of 'majority' on all rows"):
-        contest.keep_best(splits, outcome.records, terms, "majority")
+        contest.kept_model(splits, outcome.records, terms, "majority")
 
 
 @pytest.mark.parametrize("damage", ["json", "csv", "gone"])

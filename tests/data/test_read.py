@@ -318,7 +318,7 @@ def test_whole_files_are_refused_with_a_reason(write: Write, content: bytes, mes
 
 
 def test_a_single_column_is_no_labelled_table(write: Write) -> None:
-    with pytest.raises(UsageError, match="has a single column, 'text', where a text and a label are needed"):
+    with pytest.raises(DataError, match="has a single column, 'text', where a text and a label are needed"):
         read(write("text\na\nb\n"))
 
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headstart.core.errors import DataError, UsageError
+from headstart.data import write
 from headstart.data.write import CHUNK, extend, suffix_for, table, unused, whole
 
 
@@ -62,6 +63,33 @@ def test_more_rows_than_are_held_at_once(tmp_path):
     assert [row.line for row in bad] == [rows + 2]
     written = out.read_text(encoding="utf-8").splitlines()[1:]
     assert written == [f"word {n},{n},WORD {n},0.5" for n in range(rows)]
+
+
+def test_long_texts_are_held_a_few_at_a_time(tmp_path, monkeypatch):
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("text\n" + "".join(f"{'word ' * 20}{n}\n" for n in range(10)), encoding="utf-8")
+    monkeypatch.setattr(write, "CHARACTERS", 250)
+    seen = []
+    extend(source, out, ("label",), lambda texts: seen.append(len(texts)) or [("x",)] * len(texts), reject=print)
+    assert seen == [3, 3, 3, 1]
+    assert len(out.read_text(encoding="utf-8").splitlines()) == 11
+
+
+def test_bad_rows_are_told_once_and_not_kept(tmp_path, monkeypatch):
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("text,n\n" + "one,1\nbad,1,1\n" * 5, encoding="utf-8")
+    monkeypatch.setattr(write, "CHUNK", 2)
+    opened, kept = write.records(source), []
+    monkeypatch.setattr(write, "records", lambda path: opened)
+    bad = []
+
+    def reject(row):
+        bad.append(row.line)
+        kept.append(len(opened.rejected))
+
+    extend(source, out, ("label",), lambda texts: [("x",)] * len(texts), reject=reject)
+    assert bad == [3, 5, 7, 9, 11]
+    assert max(kept) <= 1
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])

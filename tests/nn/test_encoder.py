@@ -86,11 +86,11 @@ def freeze(model, stages):
         stage.requires_grad_(False)
 
 
-def keep(states, batch, by_token):
+def keep(stages, states, batch, by_token):
     """Keep states as they came out of a batch."""
     starts = np.empty(len(batch), dtype=np.int64)
     starts[batch.order.numpy()] = batch.starts.numpy() if by_token else np.arange(len(batch))
-    return Kept(states, starts, by_token)
+    return Kept(stages, states, starts, by_token)
 
 
 @pytest.mark.parametrize("by_rows", [[0, 1, 2, 3], [3, 1], [2]])
@@ -106,7 +106,7 @@ def test_kept_states_of_frozen_stages_change_nothing(stages, by_rows):
         everything = pack(tokens, boundaries, np.arange(4))
         states = model.frozen_states(everything)
         assert len(states) == (4 if stages == 4 else sum(lengths))
-        kept = keep(states, everything, by_token=stages < 4)
+        kept = keep(stages, states, everything, by_token=stages < 4)
     rows = np.array(by_rows)
     expected = model(pack(tokens, boundaries, rows))
     batch = pack(tokens, boundaries, rows, kept)
@@ -169,7 +169,7 @@ def test_pack_sorts_by_length_and_tells_where_each_text_went():
 
 
 def test_a_batch_moves_with_all_its_parts():
-    batch = pack(np.arange(3), np.array([0, 3]), np.array([0]), Kept(torch.ones(3, 8), np.array([0])))
+    batch = pack(np.arange(3), np.array([0, 3]), np.array([0]), Kept(1, torch.ones(3, 8), np.array([0])))
     moved = batch.to("meta")
     tensors = [value for value in vars(moved).values() if isinstance(value, torch.Tensor)]
     assert len(tensors) == 5

@@ -236,3 +236,14 @@ def test_the_memory_of_texts_is_bounded(monkeypatch):
     assert len(tokenizer.memory.bodies) < 20
     assert tokenizer.memory.size < 20 * 2 * ours.BYTES_BESIDE
     assert np.array_equal(tokenizer.encode(texts).tokens, together.tokens)
+
+
+def test_a_tokenizer_that_forgets_encodes_alike():
+    tokenizer = vocabulary.train(["some words of a text"] * 3, 50, window=8)
+    texts = ["some words", "a text", "some words", *(f"word {n}" for n in range(50))]
+    before = tokenizer.encode(texts)
+    tokenizer.forget()
+    after = tokenizer.encode(texts)
+    assert tokenizer.memory is None
+    assert np.array_equal(before.tokens, after.tokens)
+    assert np.array_equal(before.boundaries, after.boundaries)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from headstart.checkpoints import hub
 from headstart.checkpoints._family import Family
@@ -62,7 +63,7 @@ def load(source: str | Path, *, classes: int | None = None, dropout: float | Non
         arguments["dropout"] = head_dropout = dropout
     with open_weights(folder / "model.safetensors", family) as weights:
         labels = () if classes else _labels(config, weights)
-        with torch.device("meta"):
+        with torch.device("meta"), _Undrawn():
             encoder = Encoder(**arguments)
         model: Model | Encoder = encoder
         fresh: set[str] = set()
@@ -128,6 +129,18 @@ def find_family(model_type: str, where: str) -> Family:
         raise CheckpointError(f"{where} is of type '{model_type}'; Headstart reads {', '.join(known)}.")
     family: Family = rooms.load("checkpoints", model_type)
     return family
+
+
+class _Undrawn(TorchFunctionMode):
+    """Build modules without drawing their weights, which a file replaces.
+
+    Drawing for the meta device costs no numbers, but torch loads its whole compiler for it: a second and a half.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def _read_config(path: Path) -> dict[str, Any]:

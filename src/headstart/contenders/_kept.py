@@ -55,6 +55,7 @@ def keep(
     names: Sequence[bytes],
     lengths: np.ndarray,
     width: int,
+    stages: int,
     by_token: bool,
     compute: Callable[[np.ndarray], Iterable[tuple[np.ndarray, Tensor]]],
 ) -> tuple[Kept | None, float]:
@@ -63,6 +64,7 @@ def keep(
     Args:
         names: one per text, see :func:`name_texts`.
         lengths: tokens of each text, int64 ``(texts,)``.
+        stages, by_token: see :class:`~headstart.nn.packed.Kept`.
         compute: given texts' numbers, yields batches: some of these numbers, and their states end to end.
 
     Returns:
@@ -94,7 +96,7 @@ def keep(
         array.flush()
         _write(path.with_suffix(".index"), index)
     starts = np.fromiter((index.places[name] for name in names), dtype=np.int64, count=len(names))
-    return Kept(states, starts, by_token), reused
+    return Kept(stages, states, starts, by_token), reused
 
 
 def _make_room(path: Path, size: int) -> bool:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from headstart.checkpoints.folder import save as save_checkpoint
 from headstart.contenders import _kept, _saved
 from headstart.core.errors import UsageError, did_you_mean
 from headstart.core.records import Predictions, Progress, Rows, Run
+from headstart.nn import prepacked
 from headstart.nn.groups import Group
 from headstart.nn.heads import Model
 from headstart.nn.int8 import quantised
@@ -67,7 +69,16 @@ class Neural:
         encoded = self.task.encode(inputs, self.checkpoint.tokenizer)
         if self.int8 is not None:
             return self.task.decode(scores(self.int8, encoded, "cpu"))
-        return self.task.decode(scores(self.model, encoded, self.device))
+        few = self.device == "cpu" and len(encoded.tokens) <= prepacked.FEW and prepacked.available()
+        return self.task.decode(scores(self._for_few if few else self.model, encoded, self.device))
+
+    @cached_property
+    def _for_few(self) -> Model:
+        return prepacked.prepacked(self.model)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Weights that are laid out for a kernel cannot be copied or pickled, and are soon laid out again.
+        return {name: value for name, value in vars(self).items() if name != "_for_few"}
 
     def with_int8(self) -> Neural:
         """Return the same model on the CPU, answering with 8-bit weights; what it saves are the weights as they were.
@@ -92,7 +103,9 @@ class Neural:
 
 def load(contender: str, folder: Path, task: Any, extra: dict[str, Any]) -> Neural:
     """Read what :meth:`Neural.save` wrote."""
-    return Neural(contender, task, load_checkpoint(folder), extra["trained_parameters"])
+    checkpoint = load_checkpoint(folder)
+    checkpoint.tokenizer.forget()
+    return Neural(contender, task, checkpoint, extra["trained_parameters"])
 
 
 def fit(
@@ -224,6 +237,7 @@ def frozen_states(model: Model, encoded: Encoded, run: Run, name: str) -> tuple[
         _kept.name_texts(encoded.tokens, encoded.boundaries),
         encoded.lengths,
         model.encoder.width,
+        stages,
         stages < len(model.encoder.stages),
         compute,
     )

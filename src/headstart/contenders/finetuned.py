@@ -22,8 +22,8 @@ class Finetuned:
 
     strategy: what learns: a file name in `strategies`. backbone: a folder, a packaged model such as 'minilm', or
         'hf://owner/name'.
-    learning_rate, epochs: 0 for the strategy's own. batch_rows, warmup, decay, accumulate: see
-        `training.loop.Settings`. class_weights: 'none' or 'balanced'.
+    learning_rate, epochs: 0 for the strategy's own, with more epochs where there are few rows. batch_rows, warmup,
+        decay, accumulate: see `training.loop.Settings`. class_weights: 'none' or 'balanced'.
     recompute: whether to save memory by computing each block twice; see `nn.encoder.Encoder`.
     """
 
@@ -57,7 +57,7 @@ class Finetuned:
         checkpoint.model.encoder.recompute = self.recompute
         settings = Settings(
             epochs=strategy.epochs,
-            least_steps=200,
+            least_steps=0 if self.epochs else 200,
             most_epochs=10,
             batch_rows=self.batch_rows,
             warmup=self.warmup,

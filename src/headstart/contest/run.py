@@ -135,10 +135,8 @@ def key(splits: Splits, trial: Trial, terms: Terms, *, with_seed: bool = True) -
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def keep_best(splits: Splits, records: Sequence[Record], terms: Terms, contender: str) -> Path:
-    """Lay the model of a contender on all rows at ``best/``, without training or copying anything.
-
-    Of its seeds it is the one that did best on validation.
+def kept_model(splits: Splits, records: Sequence[Record], terms: Terms, contender: str) -> Path:
+    """Return the folder with the model of a contender on all rows: of its seeds, the one that did best on validation.
 
     Raises:
         CheckpointError: the contender has no such model, or it was deleted.
@@ -150,6 +148,11 @@ def keep_best(splits: Splits, records: Sequence[Record], terms: Terms, contender
         raise CheckpointError(
             f"'{terms.folder}' holds no model of '{contender}' on all rows; compare again with another --out."
         )
+    return model
+
+
+def keep_best(model: Path, terms: Terms) -> Path:
+    """Lay a model at ``best/`` with all that is in its folder, without copying anything."""
     best, fresh = terms.folder / "best", terms.folder / "best.new"
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(model, fresh, copy_function=_link)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from headstart.core.errors import UsageError, did_you_mean
+from headstart.core.errors import DataError, UsageError, did_you_mean
 
 TEXT_NAMES = {
     *("text", "texts", "review", "reviewtext", "reviewbody", "sentence", "sentences", "content", "message", "tweet"),
@@ -36,6 +36,7 @@ def find(
 
     Raises:
         UsageError: a column that is not there, or no single column that stands out.
+        DataError: there is only one column.
 
     >>> rows = [{"v1": "ham", "v2": "See you at the station tonight"}, {"v1": "spam", "v2": "You have won a holiday"}]
     >>> find("sms.csv", ("v1", "v2"), rows * 2, None, None, labelled=True)
@@ -45,7 +46,7 @@ def find(
         if wanted is not None and wanted not in columns:
             raise UsageError(f"{name} has no column '{wanted}' ({option}); {did_you_mean(wanted, columns)}")
     if labelled and len(columns) < 2:
-        raise UsageError(
+        raise DataError(
             f"{name} has a single column, '{columns[0]}', where a text and a label are needed; "
             "is it split by commas, semicolons, tabs or bars?"
         )

@@ -20,8 +20,9 @@ from headstart.data._files import records
 Rows = Iterable[Sequence[str | float | None]]
 Write = Callable[[Rows], None]
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
-# Rows held at once: enough for a model to sort by length, few enough for any memory.
+# Rows held at once: enough for a model to sort by length, few enough for any memory. Long texts end a chunk earlier.
 CHUNK = 2048
+CHARACTERS = 16_000_000
 
 
 def extend(
@@ -50,25 +51,39 @@ def extend(
     """
     opened = records(source)
     suffix = suffix_for(source, out)
-    sample = list(itertools.islice(opened.rows, CHUNK))
-    column, _ = _columns.find(opened.name, opened.columns, [cells for _, cells in sample], text, None, labelled=False)
-    rows = itertools.chain(sample, opened.rows)
+    chunks = _chunks(opened.rows)
+    first = next(chunks, [])
+    column, _ = _columns.find(opened.name, opened.columns, [cells for _, cells in first], text, None, labelled=False)
     nothing = (None,) * len(names)
-    written = told = 0
+    written = 0
     with table(out, suffix, [*opened.columns, *unused(names, opened.columns)], numbers=len(names) - 1) as write:
-        while chunk := list(itertools.islice(rows, CHUNK)):
+        for chunk in itertools.chain([first], chunks):
             texts = [cells[column] for _, cells in chunk if cells[column].strip()]
             answers = iter(answer(texts) if texts else ())
             write((*cells.values(), *(next(answers) if cells[column].strip() else nothing)) for _, cells in chunk)
             written += len(chunk)
             empty = [line for line, cells in chunk if not cells[column].strip()]
-            bad = [*opened.rejected[told:], *(Rejected(line, "has no text: it gets no label") for line in empty)]
-            told = len(opened.rejected)
+            bad = [*opened.rejected, *(Rejected(line, "has no text: it gets no label") for line in empty)]
+            opened.rejected.clear()  # told once, so that a file of nothing but faults fits into memory too
             for row in sorted(bad, key=lambda row: row.line):
                 reject(row)
-    for row in opened.rejected[told:]:
+    for row in opened.rejected:
         reject(row)
     return written
+
+
+def _chunks(rows: Iterable[tuple[int, dict[str, str]]]) -> Iterator[list[tuple[int, dict[str, str]]]]:
+    """Cut rows into lists of at most `CHUNK`, and of not much more than `CHARACTERS` characters."""
+    chunk: list[tuple[int, dict[str, str]]] = []
+    size = 0
+    for line, cells in rows:
+        chunk.append((line, cells))
+        size += sum(map(len, cells.values()))
+        if len(chunk) == CHUNK or size > CHARACTERS:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def unused(names: Sequence[str], taken: Sequence[str]) -> list[str]:

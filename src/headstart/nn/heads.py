@@ -64,8 +64,7 @@ class Model(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the head's scores in the packed order of the batch (see ``batch.order``)."""
-        start = 0 if batch.hidden is None else self.frozen_stages()
-        scores: Tensor = self.head(self.encoder(batch, self.head.first_only, start))
+        scores: Tensor = self.head(self.encoder(batch, self.head.first_only, batch.stages))
         return scores
 
     def train(self, mode: bool = True) -> Model:

@@ -25,6 +25,7 @@ class Batch:
     order: int64 ``(sequences,)``, the position each text had in the request.
     hidden: states that frozen stages of the model gave for these tokens, ``(tokens, width)``; or ``(sequences,
         width)`` where every stage is frozen and only first tokens are read. None where nothing was kept.
+    stages: how many of the model's stages gave them.
     """
 
     ids: Tensor
@@ -33,6 +34,7 @@ class Batch:
     groups: tuple[tuple[int, int], ...]
     order: Tensor
     hidden: Tensor | None = None
+    stages: int = 0
 
     def __len__(self) -> int:
         return len(self.order)
@@ -56,6 +58,7 @@ class Batch:
             groups=self.groups,
             order=move(self.order),
             hidden=None if self.hidden is None else move(self.hidden),
+            stages=self.stages,
         )
 
 
@@ -63,11 +66,13 @@ class Batch:
 class Kept:
     """What frozen stages of a model gave for some texts, so that they need not run again.
 
+    stages: how many of the model's stages.
     states: ``(kept rows, width)``, of any precision and perhaps of other texts too.
     starts: int64 ``(texts,)``, the first row of each text.
     by_token: whether a text has a row a token, or one in all (every stage is frozen, only first tokens are read).
     """
 
+    stages: int
     states: Tensor
     starts: np.ndarray
     by_token: bool = True
@@ -110,6 +115,7 @@ def pack(
         groups=tuple(zip(counts.tolist(), sizes.tolist(), strict=True)),
         order=torch.from_numpy(order),
         hidden=hidden,
+        stages=kept.stages if kept is not None else 0,
     )
 
 

@@ -6,7 +6,7 @@ import json
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,7 @@ class Tokenizer:
             settings: what ``tokenizer_config.json`` held, kept so that saving gives it back.
             memory: of the texts that the same vocabulary has encoded elsewhere; None for a fresh one.
         """
-        self.memory = memory or Memory()
+        self.memory: Memory | None = memory or Memory()
         self.backend = backend
         self.backend.no_padding()
         self.backend.no_truncation()
@@ -109,6 +109,10 @@ class Tokenizer:
         closing = probe.special_tokens_mask[::-1].index(0)
         self.opening: list[int] = probe.ids[:inside]
         self.closing: list[int] = probe.ids[len(probe.ids) - closing :]
+
+    def forget(self) -> None:
+        """Remember no texts from now on, for a stream of them that seldom come twice."""
+        self.memory = None
 
     @property
     def size(self) -> int:
@@ -161,9 +165,8 @@ class Tokenizer:
         known: dict[str, bytes] | None = {} if len(texts) >= MANY and self._splits_at_spaces() else None
         for start in range(0, len(texts), CHUNK):
             chunk = [clean(text[:limit]) for text in texts[start : start + CHUNK]]
-            yield from self.memory.find(
-                chunk, lambda new: self._encode(new) if known is None else self._encode_words(new, known)
-            )
+            encode = self._encode if known is None else partial(self._encode_words, known=known)
+            yield from encode(chunk) if self.memory is None else self.memory.find(chunk, encode)
 
     def _encode(self, texts: list[str]) -> list[bytes]:
         encodings = self.backend.encode_batch_fast(texts, add_special_tokens=False)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 
 from headstart.core import seed
 
 
+@lru_cache(maxsize=2)
 def epoch_order(rows: int, run_seed: int, epoch: int) -> np.ndarray:
-    """Return the order of the rows in one epoch, int64 ``(rows,)``.
+    """Return the order of the rows in one epoch, int64 ``(rows,)``, the same array to all who ask; do not write to it.
 
     A pure function of its arguments: a resumed training has no sampler state to restore.
 

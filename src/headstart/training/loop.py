@@ -101,11 +101,11 @@ def train(
     every = max(-(-rows // settings.batch_rows), -(-total // settings.evaluations))
     began = time.monotonic() - state.seconds
     saved = time.monotonic()
+    mode.train()
     while not state.finished:
         rate = schedule.factor(state.step, total, warmup=settings.warmup, decay=settings.decay)
         for part in optimizer.param_groups:
             part["lr"] = part["peak"] * rate
-        mode.train()
         torch.manual_seed(seed.derive(run.seed, "step", state.step))
         chosen = step_rows(rows, settings.batch_rows, run.seed, state.step)
         value = _backward(loss, chosen, settings.accumulate)
@@ -119,6 +119,7 @@ def train(
             _settle(waiting, everything=True)
             mode.eval()
             score, validation_loss = evaluate()
+            mode.train()
             best = state.best.after(score, validation_loss, step)
             if best.step == step:
                 best_weights = {name: weight.detach().clone() for name, weight in weights.items()}

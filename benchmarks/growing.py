@@ -1,0 +1,278 @@
+"""Does cost grow in step with the rows? Reading, tokenising, training and prediction on 1,000 to 1,000,000 texts.
+
+The texts are made up: six to ten words of BERT's vocabulary, drawn by rank as words are in running text (Mandelbrot
+1953), some of them run together so that new words keep coming. Near copies are rare. The class is a matter of which
+words stand in a text. Every size of every stage runs in a process of its own, which tells its seconds and its peak of
+resident memory; libraries are loaded, and what a stage works on is in memory, before its clock starts. Where time
+grows in step with the rows, microseconds a row and tokens a second stay the same. HEADSTART_ROWS sets the most rows.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks._common import ROOT, record, show, table
+
+MOST_ROWS = int(os.environ.get("HEADSTART_ROWS", "1000000"))
+LEAST_ROWS = 1000
+CHUNK = 10_000
+SHORTEST, LONGEST = 6, 10
+# Share of words that are two words run together.
+COMPOUNDS = 0.03
+BATCH, WIDTH, LAYERS, WINDOW, VOCABULARY = 128, 128, 2, 64, 5000
+# Small sizes take so many steps, in several epochs, that the first of them do not decide; all sizes are looked at in
+# so many stretches, of which the median counts, lest one disturbance decide.
+LEAST_STEPS, STRETCHES = 400, 10
+
+# Prepares a stage for so many rows in a folder, and returns what is timed; that returns what else is to be told.
+Stage = Callable[[Path, int], Callable[[], dict[str, float]]]
+
+
+def main() -> None:
+    """Run every stage at every size (about 20 minutes on 2 cores) and write the record."""
+    sizes = list(itertools.takewhile(lambda rows: rows <= MOST_ROWS, (LEAST_ROWS * 10**power for power in range(9))))
+    results = []
+    with tempfile.TemporaryDirectory() as place:
+        write_files(Path(place), sizes)
+        for stage in STAGES:
+            for rows in sizes:
+                results.append({"stage": stage, "rows": rows, **apart(stage, rows, Path(place))})
+                print(json.dumps(results[-1]), file=sys.stderr)
+    rates = [result["tokens_per_second"] for result in results if result["stage"] == "train"]
+    record("growing", {"rates_differ_by": round(max(rates) / min(rates) - 1, 3), "results": results})
+    lines = [
+        [
+            *(result["stage"], f"{result['rows']:,}", f"{result['seconds']:.2f}"),
+            f"{1e6 * result['seconds'] / result['rows']:.1f}",
+            f"{result['tokens_per_second'] / 1000:.0f}" if "tokens_per_second" in result else "",
+            *(f"{result['peak_mb']:.0f}", f"{result['grown_mb']:.0f}"),
+        ]
+        for result in results
+    ]
+    header = ["stage", "rows", "seconds", "us a row", "1,000 tokens/s", "peak MB", "of them in the stage"]
+    show("growing", table(header, lines))
+
+
+def apart(stage: str, rows: int, folder: Path) -> dict[str, float]:
+    """Run one stage at one size in a new process."""
+    code = "import sys; from benchmarks import growing; growing.alone(*sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, stage, str(rows), str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    if done.returncode:
+        sys.exit(f"stage '{stage}' failed at {rows:,} rows.")
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def alone(stage: str, rows: str, folder: str) -> None:
+    """Measure one stage in this process and print what was found as JSON."""
+    import psutil
+
+    run = STAGES[stage](Path(folder), int(rows))
+    before = psutil.Process().memory_info().rss
+    began = time.perf_counter()
+    told = run()
+    seconds = time.perf_counter() - began
+    memory = {"peak_mb": round(peak() / 1e6, 1), "grown_mb": round((peak() - before) / 1e6, 1)}
+    print(json.dumps({"seconds": round(seconds, 3), **memory, **told}))
+
+
+def reading(folder: Path, rows: int) -> Callable[[], dict[str, float]]:
+    """Read a CSV file, divide its rows and audit the division."""
+    from headstart.data.audit import audit
+    from headstart.data.read import read
+    from headstart.data.split import split
+
+    def run() -> dict[str, float]:
+        found = {finding.kind: finding.count for finding in audit(split(read(_file(folder, rows)).rows)).findings}
+        return {"duplicates": found["duplicates"], "near_duplicates": found["near-duplicates"]}
+
+    return run
+
+
+def tokenising(folder: Path, rows: int) -> Callable[[], dict[str, float]]:
+    """Turn texts into MiniLM's tokens."""
+    from headstart.checkpoints import hub
+    from headstart.text import tokenizer
+
+    texts, _ = _columns(folder, rows)
+    backend = tokenizer.load(hub.find("minilm"), 512)
+
+    def run() -> dict[str, float]:
+        began = time.perf_counter()
+        tokens = len(backend.encode(texts).tokens)
+        return {"tokens": tokens, "tokens_per_second": round(tokens / (time.perf_counter() - began))}
+
+    return run
+
+
+def training(folder: Path, rows: int) -> Callable[[], dict[str, float]]:
+    """Train the encoder of the `scratch` contender for an epoch; leave the model in the folder.
+
+    The seconds are those of an epoch; those of all, with tokenising and the end of the training, stand beside them.
+    """
+    import torch
+
+    from headstart.checkpoints.folder import Checkpoint
+    from headstart.contenders import _neural
+    from headstart.core import rooms
+    from headstart.core.records import Rows, Run
+    from headstart.nn.encoder import Encoder
+    from headstart.nn.heads import ClassificationHead, Model
+    from headstart.strategies.full import Full
+    from headstart.text import vocabulary
+    from headstart.training.loop import Settings
+
+    given = Rows(tuple(map(str, range(rows))), *map(tuple, _columns(folder, rows)))
+    task = rooms.load("tasks", "classification").fitted(given)
+    # The vocabulary is that of the same texts at every size, so that a text always has as many tokens.
+    tokenizer = vocabulary.train((text for text, _ in next(chunks())), VOCABULARY, window=WINDOW)
+    arguments: dict[str, Any] = {
+        "vocabulary": tokenizer.size,
+        "width": WIDTH,
+        "layers": LAYERS,
+        "heads": 8,
+        "feed_forward": 2 * WIDTH,
+        "window": WINDOW,
+        "sinusoidal": True,
+    }
+    torch.manual_seed(0)
+    model = Model(Encoder(**arguments), ClassificationHead(WIDTH, len(task.classes)))
+    checkpoint = Checkpoint(model, tokenizer, "bert", arguments, task.classes)
+    epochs = -(-LEAST_STEPS * BATCH // rows)
+    settings = Settings(epochs=epochs, batch_rows=BATCH, evaluations=1)
+    out = Run(seed=0, folder=folder / f"training-{rows}")
+
+    def run() -> dict[str, float]:
+        began = time.perf_counter()
+        fitted = _neural.fit(
+            "scratch",
+            checkpoint,
+            given,
+            given.take(range(LEAST_ROWS)),
+            task,
+            out,
+            strategy=Full(learning_rate=1e-3, layer_decay=1.0, epochs=epochs),
+            settings=settings,
+        )
+        whole = time.perf_counter() - began
+        fitted.save(_model(folder, rows))
+        seconds = [json.loads(line)["seconds"] for line in (out.folder / "metrics.jsonl").open(encoding="utf-8")]
+        edges = [round(place) for place in np.linspace(0, len(seconds) - 1, STRETCHES + 1)]
+        a_step = statistics.median((seconds[b] - seconds[a]) / (b - a) for a, b in itertools.pairwise(edges))
+        tokens = len(tokenizer.encode(given.inputs).tokens)
+        return {
+            "seconds": round(a_step * settings.steps(rows) / epochs, 3),
+            "whole_seconds": round(whole, 3),
+            "epochs": epochs,
+            "tokens_per_second": round(tokens * epochs / settings.steps(rows) / a_step),
+        }
+
+    return run
+
+
+def predicting(folder: Path, rows: int) -> Callable[[], dict[str, float]]:
+    """Label a CSV file with the model that the fewest rows gave."""
+    from headstart import api
+
+    api.open_model(_model(folder, LEAST_ROWS)).predict(["ready"])  # loads what is only loaded when it is needed
+
+    def run() -> dict[str, float]:
+        out = folder / "labelled.csv"
+        written = api.predict_file(_model(folder, LEAST_ROWS), _file(folder, rows), out, reject=lambda _: None)
+        assert written == rows
+        return {}
+
+    return run
+
+
+STAGES: dict[str, Stage] = {
+    "read and audit": reading,
+    "tokenise": tokenising,
+    "train": training,
+    "predict": predicting,
+}
+
+
+def write_files(folder: Path, sizes: list[int]) -> None:
+    """Write one CSV file for each size, the smaller ones being the beginnings of the larger ones."""
+    for rows in sizes:
+        with _file(folder, rows).open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["text", "label"])
+            writer.writerows(itertools.islice(itertools.chain.from_iterable(chunks()), rows))
+
+
+def chunks() -> Iterator[list[tuple[str, str]]]:
+    """Make up texts with their labels, without end and always the same."""
+    words = vocabulary_words()
+    random = np.random.default_rng(0)
+    shares = np.cumsum(1 / (np.arange(len(words)) + 2.7))
+    moods = random.normal(size=len(words))
+    while True:
+        lengths = random.integers(SHORTEST, LONGEST + 1, CHUNK)
+        drawn = np.searchsorted(shares, random.uniform(0, shares[-1], lengths.sum()))
+        tails = np.where(random.uniform(size=len(drawn)) < COMPOUNDS, random.permutation(drawn), -1)
+        written = [
+            words[word] + (words[tail] if tail >= 0 else "")
+            for word, tail in zip(drawn.tolist(), tails.tolist(), strict=True)
+        ]
+        ends = np.cumsum(lengths)
+        sums = np.add.reduceat(moods[drawn], ends - lengths)
+        yield [
+            (" ".join(written[end - length : end]), "good" if mood > 0 else "bad")
+            for end, length, mood in zip(ends.tolist(), lengths.tolist(), sums.tolist(), strict=True)
+        ]
+
+
+def vocabulary_words() -> list[str]:
+    """List the whole words of MiniLM's vocabulary, which stand there from the most frequent to the rarest."""
+    from headstart.checkpoints import hub
+
+    stored = json.loads((hub.find("minilm") / "tokenizer.json").read_text(encoding="utf-8"))
+    vocabulary: dict[str, int] = stored["model"]["vocab"]
+    return [
+        word
+        for word in sorted(vocabulary, key=vocabulary.__getitem__)
+        if len(word) > 1 and word.isascii() and word.isalpha()
+    ]
+
+
+def peak() -> int:
+    """Tell the most bytes that this process has had in memory."""
+    try:
+        # Not `getrusage`, which on Linux starts out from the peak of the process that started this one.
+        with open("/proc/self/status", encoding="ascii") as lines:
+            return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    except OSError:
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most if sys.platform == "darwin" else 1024 * most
+
+
+def _file(folder: Path, rows: int) -> Path:
+    return folder / f"{rows}.csv"
+
+
+def _model(folder: Path, rows: int) -> Path:
+    return folder / f"model-{rows}"
+
+
+def _columns(folder: Path, rows: int) -> tuple[list[str], list[str]]:
+    with _file(folder, rows).open(encoding="utf-8", newline="") as file:
+        texts, labels = zip(*itertools.islice(csv.reader(file), 1, None), strict=True)
+    return list(texts), list(labels)

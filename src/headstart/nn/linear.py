@@ -1,0 +1,14 @@
+"""A linear layer of which some outputs can be had without the others."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Linear(nn.Linear):
+    """Multiply by one matrix that holds several: query, key and value of attention."""
+
+    def part(self, hidden: Tensor, start: int, stop: int) -> Tensor:
+        """Compute the outputs from `start` up to `stop` of states ``(tokens, width)``, and no others."""
+        return F.linear(hidden, self.weight[start:stop], self.bias[start:stop])
