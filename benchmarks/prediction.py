@@ -1,10 +1,10 @@
 """How fast are answers? Ours against transformers' pipeline and onnxruntime, the same weights and texts, in turns.
 
-MiniLM, its top two blocks trained on 2,000 sentences, answers 1,000 sentences (SST-2's test rows, of rather even lengths) and
-1,000 text messages (most of them short, some long; with one thread only). Peers are the pipeline in batches of 32 and
-text by text, and onnxruntime in float32 on texts sorted by length, in batches of 32 padded to the longest. Everyone
-gets texts and tokenises inside the time. Times are medians over rounds, in milliseconds a text: with one thread, those
-of the processor, which a neighbour does not take away; with two, those of the clock.
+MiniLM, its top two blocks trained on 2,000 sentences, answers 1,000 sentences (SST-2's test rows, of rather even
+lengths) and 1,000 text messages (most of them short, some long; with one thread only). Peers are the pipeline in
+batches of 32 and text by text, and onnxruntime in float32 on texts sorted by length, in batches of 32 padded to the
+longest. Everyone gets texts and tokenises inside the time. Times are medians over rounds, in milliseconds a text: with
+one thread, those of the processor, which a neighbour does not take away; with two, those of the clock.
 
 A single text is answered a hundred times by each side, one side after the other, as a server would; medians again.
 Then two threads are timed against one, alone and beside a process that keeps one core busy.

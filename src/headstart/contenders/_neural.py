@@ -30,9 +30,9 @@ from headstart.text.tokenizer import Encoded
 from headstart.training.batches import by_length
 from headstart.training.loop import Settings, train
 
-# Tokens in a batch where nothing is learnt. What a layer makes of a thousand tokens stays in a processor's cache, which
-# is worth a tenth of the time; a GPU wants many, since every call of a kernel has its price.
-TOKEN_BUDGET = {"cpu": 1024, "cuda": 32_768}
+# Values of states (tokens times width) in a batch where nothing is learnt. What a layer makes of so few stays in a
+# processor's cache, which is worth a tenth of the time; a GPU wants many, since every call of a kernel has its price.
+STATE_BUDGET = {"cpu": 1024 * 384, "cuda": 32_768 * 384}
 CLASS_WEIGHTS = ("none", "balanced")
 
 
@@ -200,7 +200,7 @@ def scores(model: Model, encoded: Encoded, device: str, kept: Kept | None = None
     if model.training:  # asked first: telling every module costs as much as tokenising a short text
         model.eval()
     out = torch.zeros(len(encoded), model.head.output.out_features)
-    for rows in by_length(encoded.lengths, TOKEN_BUDGET[device]):
+    for rows in by_length(encoded.lengths, STATE_BUDGET[device] // model.encoder.width):
         batch = pack(encoded.tokens, encoded.boundaries, rows, kept).to(device)
         with _precision(device):
             logits = model(batch)
@@ -220,9 +220,11 @@ def frozen_states(model: Model, encoded: Encoded, run: Run, name: str) -> tuple[
         return None, 0.0
     model.eval()
 
+    budget = STATE_BUDGET[run.device] // model.encoder.width
+
     def compute(missing: np.ndarray) -> Iterator[tuple[np.ndarray, Tensor]]:
         done = 0
-        for places in by_length(encoded.lengths[missing], TOKEN_BUDGET[run.device]):
+        for places in by_length(encoded.lengths[missing], budget):
             texts = missing[places]
             batch = pack(encoded.tokens, encoded.boundaries, texts)
             with _precision(run.device):

@@ -145,8 +145,8 @@ class Tokenizer:
         limit = window * CHARACTERS_PER_TOKEN
         room = max(0, window - len(self.opening) - len(self.closing))
         opening, closing = array("i", self.opening).tobytes(), array("i", self.closing).tobytes()
-        pieces: list[bytes] = []
-        lengths = [0]
+        joined = bytearray()
+        lengths = array("q", [0])
         left_out = total = 0.0
         for body, text in zip(self._bodies(texts, limit), texts, strict=True):
             found = len(body) // BYTES
@@ -155,9 +155,9 @@ class Tokenizer:
             full = found * max(1.0, len(text) / limit)
             total += full
             left_out += full - kept
-            pieces += (opening, body[: kept * BYTES], closing)
+            joined += opening + body[: kept * BYTES] + closing
             lengths.append(len(self.opening) + kept + len(self.closing))
-        tokens = np.frombuffer(bytearray().join(pieces), dtype=np.int32)
+        tokens = np.frombuffer(joined, dtype=np.int32)
         return Encoded(tokens, np.cumsum(lengths, dtype=np.int64), left_out / total if total else 0.0)
 
     def _bodies(self, texts: Sequence[str], limit: int) -> Iterator[bytes]:
