@@ -66,6 +66,7 @@ def main() -> None:
             "rounds": ROUNDS,
             "steps": STEPS,
             "activation_bytes_per_token": activations,
+            "padded_over_real_tokens": {load.name: padding(load) for load in loads},
             "largest_difference_of_losses": difference,
             "parity_steps": PARITY_STEPS,
         },
@@ -138,6 +139,12 @@ def operations(texts: Sequence[Sequence[int]], width: int = 384, wide: int = 153
     linear = (layers - 1) * tokens * whole + tokens * 2 * width**2 + texts_ * (whole - 2 * width**2)
     attention = 2 * width * ((layers - 1) * (lengths**2).sum() + tokens)
     return 3 * 2 * (linear + attention)
+
+
+def padding(load: Load) -> float:
+    """Compute how many tokens a batch padded to its longest text has for each real one."""
+    padded = sum(len(batch) * max(map(len, batch)) for batch in load.batches)
+    return round(padded / sum(len(text) for batch in load.batches for text in batch), 2)
 
 
 def ours(load: Load, dropout: float) -> Callable[[int], int]:
