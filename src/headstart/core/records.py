@@ -127,6 +127,9 @@ class Run:
     metric: the name of the score by which the best checkpoint is chosen on validation.
     shared: a folder for what other trainings of the same contest can use as well, such as states of frozen layers;
         None where there are no others.
+    unlabelled: further texts of the same kind, none of them of the test rows, for contenders that learn from such.
+    fitted: gives the model that another contender, named as on the leaderboard, has fitted on the same rows with the
+        same seed, and the seconds that took; None outside a contest.
     """
 
     seed: int
@@ -136,6 +139,8 @@ class Run:
     device: str = "cpu"
     progress: Callable[[Progress], None] = lambda _: None
     shared: Path | None = None
+    unlabelled: tuple[str, ...] = ()
+    fitted: Callable[[str], tuple[Any, float]] | None = None
 
 
 @dataclass(frozen=True)
