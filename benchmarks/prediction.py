@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks._common import data, matrix_rate, record, show, table, transformers, versions
+from benchmarks.training import operations
 
 ROUNDS, BATCH, SINGLES = 3, 32, 100
 TRAINED = 2000
@@ -60,7 +61,9 @@ def main() -> None:
                 if threads not in TEXTS[name][2]:
                     continue
                 times = measure(variants, given, threads)
-                results.append({"threads": threads, "texts": name, "gflops": rate, "load": load(), "ms": times})
+                shares = {side: round(share(given, times[side], rate), 3) for side in (FLOAT, ONNX)}
+                entry = {"threads": threads, "texts": name, "gflops": rate, "load": load(), "ms": times}
+                results.append({**entry, "of_peak": shares})
                 lines += compared(name, threads, times)
             times = latency(variants, texts["sentences"], threads)
             results.append({"threads": threads, "texts": "one sentence", "load": load(), "ms": times})
@@ -180,6 +183,16 @@ def measure(variants: dict[str, Answer], texts: Sequence[str], threads: int) -> 
         for name, answer in variants.items():
             taken[name].append(1000 * timed(answer, given[name], threads) / len(given[name]))
     return {name: round(statistics.median(values), 3) for name, values in taken.items()}
+
+
+def share(texts: Sequence[str], milliseconds: float, gflops: float) -> float:
+    """Compute what share of the matrix rate goes into what an answer must multiply and add: a step's forward pass."""
+    from headstart.checkpoints import hub
+    from headstart.text import tokenizer
+
+    lengths = tokenizer.load(hub.find("minilm"), 512).encode(texts).lengths
+    forward = operations([range(length) for length in lengths.tolist()]) / 3
+    return 1e-6 * forward / len(texts) / milliseconds / gflops
 
 
 def latency(variants: dict[str, Answer], texts: Sequence[str], threads: int) -> dict[str, float]:
