@@ -12,7 +12,7 @@ from typing import Any
 
 from headstart.checkpoints import hub
 from headstart.contenders import _saved
-from headstart.contest import curve, plan, precheck, rank
+from headstart.contest import curve, ladder, plan, precheck, rank
 from headstart.contest import int8 as eight_bits
 from headstart.contest import run as contest
 from headstart.core import device as devices
@@ -165,6 +165,7 @@ def compare(
         standings=standings,
         curve=learning,
         equivalents=worth,
+        ladder=ladder.ladder(outcome.records, standings, splits, terms.metric),
         reliability=rank.reliability(outcome.records, splits.test),
         verdict=wording.verdict(
             standings,

@@ -19,6 +19,7 @@ from headstart.core.records import (
     Rejected,
     Result,
     Rows,
+    Rung,
     Splits,
     Standing,
     Table,
@@ -152,6 +153,18 @@ def make_standing(contender: str, records: list[Record], leader: float) -> Stand
     )
 
 
+def make_ladder(standings: list[Standing]) -> tuple[Rung, ...]:
+    """Three rungs: the floor, one that adds much, and one that ties."""
+    by_name = {s.contender: s for s in standings}
+    low, mid, top = (by_name[name] for name in ("majority", "linear", "finetuned:full"))
+    gain = Interval(0.235, 0.201, 0.268)
+    return (
+        Rung("floor", low.contender, low.score, low.cost),
+        Rung("linear", mid.contender, mid.score, mid.cost, "majority", gain, 0.0002, False, EQUIVALENTS[4]),
+        Rung("full tuning", top.contender, top.score, top.cost, "linear", gain, 0.3, True, EQUIVALENTS[1]),
+    )
+
+
 def make_curve(records: list[Record]) -> tuple[CurvePoint, ...]:
     points = []
     for contender in MADE:
@@ -228,6 +241,7 @@ def make_result(seeds: int = 3, sizes: tuple[int | None, ...] = SIZES) -> Result
         standings=tuple(standings),
         curve=curve,
         equivalents=equivalents,
+        ladder=make_ladder(standings),
         reliability={c: bins for c in MADE if c != "majority"},
         verdict=told,
         skipped=skipped,

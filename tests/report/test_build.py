@@ -381,8 +381,8 @@ def test_json_holds_the_numbers_and_nothing_that_json_cannot_write(result: Resul
     assert told["verdict"] == list(result.verdict)
     assert "predictions" not in told["trials"][0]
     assert set(told) == {
-        *("name", "task", "metric", "best", "verdict", "standings", "curve", "equivalents", "reliability"),
-        *("skipped", "data", "splits", "audit", "trials", "report"),
+        *("name", "task", "metric", "best", "verdict", "standings", "curve", "equivalents", "ladder"),
+        *("reliability", "skipped", "data", "splits", "audit", "trials", "report"),
     }
 
 
@@ -421,3 +421,13 @@ def test_the_notebook_fragment_holds_verdict_and_leaderboard_escaped(result: Res
 def test_entities_are_escaped_once(source: str) -> None:
     assert "&amp;amp;" not in source
     assert entities.escape("</style>") in source
+
+
+def test_the_page_says_what_each_rung_adds(result):
+    page = build.html(result)
+    section = page[page.index('id="ladder"') : page.index('id="head-start"')]
+    assert "+23.5 (+20.1 to +26.8)" in section
+    assert section.count("no evidence of a difference") == 1
+    assert "about 590" in section
+    assert "more than 2,240" in section
+    assert 'id="ladder"' not in build.html(dataclasses.replace(result, ladder=result.ladder[:1]))

@@ -152,6 +152,7 @@ class Linear:
     features: int = 300_000
 
     name: ClassVar[str] = "linear"
+    rung: ClassVar[str] = "linear"
     deterministic: ClassVar[bool] = True
 
     def supports(self, task: Any) -> str:

@@ -47,6 +47,7 @@ class Majority:
     """The commonest training label for every text: the floor any model must beat."""
 
     name: ClassVar[str] = "majority"
+    rung: ClassVar[str] = "floor"
     deterministic: ClassVar[bool] = True
 
     def supports(self, task: Any) -> str:

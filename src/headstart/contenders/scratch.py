@@ -43,6 +43,7 @@ class Scratch:
     class_weights: str = "none"
 
     name: ClassVar[str] = "scratch"
+    rung: ClassVar[str] = "scratch"
 
     def supports(self, task: Any) -> str:
         """Return '' when the task can be learnt, else the reason."""

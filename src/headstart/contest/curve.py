@@ -52,6 +52,18 @@ def equivalents(records: Sequence[Record], metric: str) -> tuple[Equivalent, ...
     )
 
 
+def worth(records: Sequence[Record], metric: str, rival: str, reference: str) -> Equivalent | None:
+    """Say how many labels a rival would need to reach what another contender reaches with all rows.
+
+    None where the rival was tried at one number of rows only.
+    """
+    curves = _curves(records, metric)
+    size = max(curves[reference])
+    if len(curves[rival]) < 2:
+        return None
+    return _equivalent(rival, curves[rival], reference, size, curves[reference][size])
+
+
 def labels_for(score: float, points: dict[int, float]) -> float:
     """Read off a curve the number of labels at which it reaches a score; infinity where it does not.
 

@@ -284,6 +284,28 @@ class Equivalent:
 
 
 @dataclass(frozen=True)
+class Rung:
+    """A rung of the ladder from the floor to the dearest way of learning, and what it adds.
+
+    contender: the one that stands for the rung, the best of it on validation. score, cost: as in its Standing.
+    over: what the gain is over: of the rungs below, the contender that is best on validation; '' on the lowest rung.
+    gain: difference of the scores; p_value: of the paired comparison, corrected (Holm); None on the lowest rung.
+    ties: whether there is no evidence of a difference at 5 %.
+    worth: the labels that `over` would need for the same score; None without a learning curve of it.
+    """
+
+    name: str
+    contender: str
+    score: Interval
+    cost: Cost
+    over: str = ""
+    gain: Interval | None = None
+    p_value: float | None = None
+    ties: bool = False
+    worth: Equivalent | None = None
+
+
+@dataclass(frozen=True)
 class Result:
     """A whole comparison, ready to be told.
 
@@ -301,6 +323,7 @@ class Result:
     standings: tuple[Standing, ...]
     curve: tuple[CurvePoint, ...]
     equivalents: tuple[Equivalent, ...]
+    ladder: tuple[Rung, ...]
     reliability: Mapping[str, tuple[tuple[float, float, int], ...]]
     verdict: tuple[str, ...]
     skipped: Mapping[str, str]

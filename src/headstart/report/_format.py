@@ -80,6 +80,16 @@ def plus_minus(interval: Interval) -> str:
     return f"{number(interval.value)} ± {number(half_width(interval))} %"
 
 
+def signed(difference: Interval) -> str:
+    """Write a difference of two scores in percentage points, with its sign and the two ends of its interval.
+
+    >>> signed(Interval(0.0241, 0.0102, 0.0383)), signed(Interval(-0.05, -0.061, -0.04))
+    ('+2.4 (+1.0 to +3.8)', '-5.0 (-6.1 to -4.0)')
+    """
+    value, low, high = (f"{100 * number:+.1f}" for number in (difference.value, difference.low, difference.high))
+    return f"{value} ({low} to {high})"
+
+
 def between(interval: Interval) -> str:
     """Write the two ends of a 95 % interval.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from headstart.core.records import Equivalent, Result, Standing
+from headstart.core.records import Equivalent, Result, Rung, Standing
 from headstart.report import _format as write
 from headstart.report import _head_start as head_start
 from headstart.report import plots, wording
@@ -31,6 +31,7 @@ def view(result: Result) -> dict[str, Any]:
         "axis": _axis(result.standings),
         "costs": [_costs(s) for s in result.standings],
         "equivalents": _equivalents(result.equivalents, order),
+        "ladder": [_rung(rung) for rung in result.ladder] if len(result.ladder) > 1 else [],
         "curves": _curves(result, order, told),
         "against": _against(result),
         "reliability": _reliability(result, order),
@@ -175,6 +176,26 @@ def _equivalent(equivalent: Equivalent, smallest: int) -> dict[str, str]:
         "needs": head_start.amount(labels, smallest) if labels else f"more than {write.count(equivalent.beyond)}",
         "between": (head_start.labels_range(labels, equivalent.beyond) if labels else "") or "–",
         "times": f"{'' if labels else '> '}{needed / equivalent.size:.1f} ×" if needed > equivalent.size else "–",
+    }
+
+
+def _rung(rung: Rung) -> dict[str, str]:
+    worth = rung.worth
+    labels = worth.labels if worth else None
+    needs = ""
+    if worth:
+        needs = f"about {write.about(labels.value)}" if labels else f"more than {write.count(worth.beyond)}"
+    return {
+        "name": rung.name,
+        "contender": rung.contender,
+        "score": write.plus_minus(rung.score),
+        "over": rung.over,
+        "adds": write.signed(rung.gain) if rung.gain else "",
+        "sure": "no evidence of a difference" if rung.ties else "",
+        "needs": needs,
+        "trained": write.parameters(rung.cost.trained_parameters),
+        "training": write.duration(rung.cost.train_seconds),
+        "memory": write.size(rung.cost.peak_bytes),
     }
 
 

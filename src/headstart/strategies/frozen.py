@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from headstart.nn.groups import Group, by_stage
 from headstart.nn.heads import Model
@@ -17,6 +18,8 @@ class Frozen:
 
     learning_rate: float = 1e-3
     epochs: int = 20
+
+    rung: ClassVar[str] = "frozen"
 
     def prepare(self, model: Model) -> list[Group]:
         """Freeze the encoder; return the head's weights."""

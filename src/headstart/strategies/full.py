@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from headstart.nn.groups import Group, by_stage
 from headstart.nn.heads import Model
@@ -19,6 +20,8 @@ class Full:
     learning_rate: float = 1e-4
     layer_decay: float = 0.9
     epochs: int = 3
+
+    rung: ClassVar[str] = "full tuning"
 
     def prepare(self, model: Model) -> list[Group]:
         """Let everything learn; return the weights in groups, one per stage."""

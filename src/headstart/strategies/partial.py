@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from headstart.nn.groups import Group, by_stage
 from headstart.nn.heads import Model
@@ -18,6 +19,8 @@ class Partial:
     blocks: int = 2
     learning_rate: float = 1e-4
     epochs: int = 4
+
+    rung: ClassVar[str] = "light tuning"
 
     def prepare(self, model: Model) -> list[Group]:
         """Freeze the embeddings and the lower blocks; return the weights that learn."""
