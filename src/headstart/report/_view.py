@@ -31,7 +31,7 @@ def view(result: Result) -> dict[str, Any]:
         "axis": _axis(result.standings),
         "costs": [_costs(s) for s in result.standings],
         "equivalents": _equivalents(result.equivalents, order),
-        "ladder": [_rung(rung) for rung in result.ladder] if len(result.ladder) > 1 else [],
+        "ladder": _ladder(result),
         "curves": _curves(result, order, told),
         "against": _against(result),
         "reliability": _reliability(result, order),
@@ -165,6 +165,11 @@ def _equivalents(equivalents: Sequence[Equivalent], order: Sequence[str]) -> lis
     return [(name, [_equivalent(e, smallest) for e in lines if e.reference == name]) for name in references]
 
 
+def _needs(equivalent: Equivalent, smallest: int) -> str:
+    labels = equivalent.labels
+    return head_start.amount(labels, smallest) if labels else f"more than {write.count(equivalent.beyond)}"
+
+
 def _equivalent(equivalent: Equivalent, smallest: int) -> dict[str, str]:
     labels = equivalent.labels
     needed = labels.value if labels else equivalent.beyond
@@ -173,18 +178,20 @@ def _equivalent(equivalent: Equivalent, smallest: int) -> dict[str, str]:
         "size": write.count(equivalent.size),
         "score": write.percent(equivalent.score),
         "contender": equivalent.contender,
-        "needs": head_start.amount(labels, smallest) if labels else f"more than {write.count(equivalent.beyond)}",
+        "needs": _needs(equivalent, smallest),
         "between": (head_start.labels_range(labels, equivalent.beyond) if labels else "") or "–",
         "times": f"{'' if labels else '> '}{needed / equivalent.size:.1f} ×" if needed > equivalent.size else "–",
     }
 
 
-def _rung(rung: Rung) -> dict[str, str]:
-    worth = rung.worth
-    labels = worth.labels if worth else None
-    needs = ""
-    if worth:
-        needs = f"about {write.about(labels.value)}" if labels else f"more than {write.count(worth.beyond)}"
+def _ladder(result: Result) -> list[dict[str, str]]:
+    """Word each rung; a single one is no ladder."""
+    smallest = min((point.size for point in result.curve), default=0)
+    return [_rung(rung, smallest) for rung in result.ladder] if len(result.ladder) > 1 else []
+
+
+def _rung(rung: Rung, smallest: int) -> dict[str, str]:
+    needs = _needs(rung.worth, smallest) if rung.worth else ""
     return {
         "name": rung.name,
         "contender": rung.contender,
