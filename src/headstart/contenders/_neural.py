@@ -158,8 +158,9 @@ def fit(
             special, hidden = renumber(np.array(special)).tolist(), renumber(np.array(hidden)).tolist()
         else:
             stack.close()
-        kept, seconds = frozen_states(model, encoded, run, "train")
-        validation_kept, validation_seconds = frozen_states(model, validation_encoded, run, "validation")
+        key = _weights_key(model.encoder.stages[: model.frozen_stages()], run.device)
+        kept, seconds = frozen_states(model, encoded, run, "train", key)
+        validation_kept, validation_seconds = frozen_states(model, validation_encoded, run, "validation", key)
 
         def loss(rows: np.ndarray) -> Tensor:
             batch = pack(encoded.tokens, encoded.boundaries, rows, kept).to(run.device)
@@ -208,8 +209,11 @@ def scores(model: Model, encoded: Encoded, device: str, kept: Kept | None = None
     return out
 
 
-def frozen_states(model: Model, encoded: Encoded, run: Run, name: str) -> tuple[Kept | None, float]:
+def frozen_states(model: Model, encoded: Encoded, run: Run, name: str, key: str) -> tuple[Kept | None, float]:
     """Run the model's frozen stages over all texts that no training of this contest has run them over.
+
+    Args:
+        name: of the texts, for a person. key: of the stages and their weights.
 
     Returns:
         what the stages give, None where none is frozen or too much would have to be kept (the stages then run in
@@ -235,7 +239,7 @@ def frozen_states(model: Model, encoded: Encoded, run: Run, name: str) -> tuple[
 
     return _kept.keep(
         run.shared or run.folder,
-        _weights_key(model.encoder.stages[:stages], run.device),
+        key,
         _kept.name_texts(encoded.tokens, encoded.boundaries),
         encoded.lengths,
         model.encoder.width,
