@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from headstart.core.errors import at_least
 from headstart.nn.groups import Group, by_stage
 from headstart.nn.heads import Model
 
@@ -18,6 +19,9 @@ class Partial:
     blocks: int = 2
     learning_rate: float = 1e-4
     epochs: int = 4
+
+    def __post_init__(self) -> None:
+        at_least(0, blocks=self.blocks)
 
     def prepare(self, model: Model) -> list[Group]:
         """Freeze the embeddings and the lower blocks; return the weights that learn."""
