@@ -22,17 +22,22 @@ from headstart.nn.lora import Updates
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
 DOWN, UP = ".lora_A.weight", ".lora_B.weight"
-# What is asked of an adapter's settings; others change what it computes.
-SUPPORTED: dict[str, Any] = {
+# What an adapter's settings must not say otherwise, since it would compute something else.
+PLAIN: dict[str, Any] = {
     "peft_type": "LORA",
     "bias": "none",
     "use_dora": False,
     "use_rslora": False,
+    "use_qalora": False,
+    "use_bdlora": None,
+    "kasa_config": None,
+    "monteclora_config": None,
+    "alora_invocation_tokens": None,
     "fan_in_fan_out": False,
-    "lora_bias": False,
     "rank_pattern": {},
     "alpha_pattern": {},
-    "layer_replication": [],
+    "layer_replication": None,
+    "lora_bias": False,
 }
 
 
@@ -100,10 +105,10 @@ def find(folder: Path) -> Adapter | None:
         raise CheckpointError(
             f"{path} is damaged, or of an adapter that is no LoRA ({error!r}); save the adapter again."
         ) from None
-    for key, value in SUPPORTED.items():
+    for key, value in PLAIN.items():
         if (config.get(key) or value) != value:
             raise CheckpointError(
-                f"{path}: '{key}' is {config[key]!r}, only {value!r} is supported; merge the adapter with PEFT first."
+                f"{path}: '{key}' is {config[key]!r}, which is more than plain LoRA; merge the adapter with PEFT first."
             )
     if not Path(base).expanduser().is_dir() and re.fullmatch(r"[\w.-]+/[\w.-]+", base):
         revision = config.get("revision")
@@ -131,12 +136,13 @@ class _Merged:
         self.sources = {name.removeprefix(prefix): (self.base, name) for name in base.present}
         self.updates: dict[str, str] = {}
         for stored in sorted(own.present):
-            name = stored.removeprefix(PREFIX).removeprefix(prefix)
-            if name.endswith(DOWN) and f"{name.removesuffix(DOWN)}.weight" in self.sources:
-                self.updates[f"{name.removesuffix(DOWN)}.weight"] = stored.removesuffix(DOWN)
-            elif "lora_" not in name:
+            stem = stored.removesuffix(DOWN).removesuffix(UP)
+            name = stem.removeprefix(PREFIX).removeprefix(prefix)
+            if "lora_" not in stored:
                 self.sources[name] = (self.own, stored)
-            elif not name.endswith(UP):
+            elif stem != stored and f"{name}.weight" in self.sources:
+                self.updates[f"{name}.weight"] = stem
+            else:
                 raise CheckpointError(
                     f"{own.path}: '{stored}' changes nothing that {base.path} has; the two do not belong together."
                 )
