@@ -151,7 +151,11 @@ class _Merged:
                 tuple(own.file.get_slice(stem + end).get_shape()) for end in (UP, DOWN) if stem + end in own.present
             ]
             whole = tuple(self.get_slice(name).get_shape())
-            if len(shapes) < 2 or (shapes[0][0], shapes[1][1]) != whole or shapes[0][1] != shapes[1][0]:
+            if (
+                [len(shape) for shape in shapes] != [2, 2]
+                or (shapes[0][0], shapes[1][1]) != whole
+                or shapes[0][1] != shapes[1][0]
+            ):
                 raise CheckpointError(
                     f"{own.path}: '{stem}' has factors {shapes}, which make no matrix {whole} as {base.path} has; "
                     "the two do not belong together."

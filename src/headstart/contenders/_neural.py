@@ -181,8 +181,8 @@ def fit(
             special, hidden = renumber(np.array(special)).tolist(), renumber(np.array(hidden)).tolist()
         else:
             stack.close()
-        # A strategy that opens stages later leaves all of them open until the first step, so none is kept here: each
-        # is frozen for less than an epoch, and no text would pass it twice.
+        # A strategy that opens stages later leaves all of them open until the first step, so none is kept here: most
+        # are frozen for about an epoch or less, and hardly a text would pass them twice.
         kept, seconds = frozen_states(model, encoded, run, "train")
         validation_kept, validation_seconds = frozen_states(model, validation_encoded, run, "validation")
 

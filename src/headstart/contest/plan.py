@@ -78,11 +78,12 @@ def plan(
                 skipped[entry.name] = reason
             elif entry not in entries:
                 entries.append(entry)
-    for stranger in given.keys() - part:
-        key = f"{stranger}.{next(iter(given[stranger]))}"
-        raise UsageError(
-            f"option '{key}' is for a contender or strategy that does not take part; {did_you_mean(stranger, part)}"
-        )
+    for owner in given:
+        if owner not in part:
+            key = f"{owner}.{next(iter(given[owner]))}"
+            raise UsageError(
+                f"option '{key}' is for a contender or strategy that does not take part; {did_you_mean(owner, part)}"
+            )
     return Plan(
         tuple(
             Trial(entry.name, dataclasses.asdict(entry), size, seed)
