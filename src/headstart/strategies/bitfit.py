@@ -10,7 +10,7 @@ from headstart.nn.heads import Model
 
 @dataclass(frozen=True)
 class BitFit:
-    """Fine-tune the biases of all blocks and the head, less than a hundredth of the weights (Ben Zaken et al. 2022).
+    """Fine-tune the biases of all blocks and the head, under 1 % of the weights (Ben Zaken et al. 2022).
 
     learning_rate: of all that learns.
     """

@@ -12,7 +12,7 @@ from headstart.nn.heads import Model
 
 @dataclass(frozen=True)
 class Lora:
-    """Fine-tune low-rank updates of the blocks' matrices and the head; the updates end inside the matrices (Hu 2021).
+    """Fine-tune the head and low-rank updates, which end inside the blocks' matrices (Hu et al. 2021).
 
     rank, alpha: an update is a product of two matrices of that rank, times ``alpha / rank``. dropout: rate on what the
         updates see, 0 to 1. targets: which matrices: query, key, value, output, up, down, joined by '+'.
