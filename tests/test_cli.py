@@ -15,6 +15,7 @@ import time
 import pytest
 
 from headstart import api, cli
+from headstart.contest import plan
 from headstart.core.errors import CheckpointError
 
 SCRIPT = "<script>alert(1)</script>"
@@ -95,6 +96,12 @@ def test_help_is_on_standard_output(arguments, capsys):
     code, out, err = run(capsys, *arguments)
     assert (code, err) == (0, "")
     assert out.startswith("Usage: headstart")
+
+
+def test_help_names_what_competes_by_default(capsys):
+    said = " ".join(run(capsys, "compare", "--help")[1].split()).replace(" ", "")
+    assert f"Default:{','.join(plan.CONTENDERS)}." in said
+    assert f"Default:{','.join(plan.STRATEGIES)}." in said
 
 
 def test_list_names_everything_a_line_each(capsys):

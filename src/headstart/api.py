@@ -110,7 +110,7 @@ def compare(
         test, validation: rows of one's own, as `data`; None to set 20 % and 10 % of `data` apart.
         contenders, strategies: names as `headstart list` says; None for those of the first choice, 'all' for all.
         backbone: what is fine-tuned: a folder, a packaged model, or ``hf://owner/name[@revision]``.
-        options: 'contender.option' -> value, such as ``{"scratch.layers": 4}``.
+        options: 'contender.option' or 'strategy.option' -> value, such as ``{"scratch.layers": 4, "lora.rank": 4}``.
         seeds: trainings of each contender.
         sizes: training rows of the learning curve, to which all rows are always added; None for :func:`learning_sizes`.
         budget: minutes a training may take.

@@ -55,8 +55,13 @@ def compare(
     validation: Validation = None,
     text: Text = None,
     label: Label = None,
-    contenders: Annotated[str | None, typer.Option(metavar="A,B", help="Who competes. Default: all.")] = None,
-    strategies: Annotated[str | None, typer.Option(metavar="X,Y", help="How to fine-tune. Default: all.")] = None,
+    contenders: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Who competes, or all. Default: majority,linear,scratch,finetuned."),
+    ] = None,
+    strategies: Annotated[
+        str | None, typer.Option(metavar="X,Y", help="How to fine-tune, or all. Default: frozen,partial,full.")
+    ] = None,
     backbone: Backbone = "minilm",
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each contender, for mean and spread.")] = 3,
     sizes: Annotated[
@@ -71,7 +76,9 @@ def compare(
     metric: Annotated[str | None, typer.Option(metavar="M", help="accuracy (default), macro-F1, MCC, ...")] = None,
     options: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME.OPTION=VALUE", help="A contender's option; may be repeated."),
+        typer.Option(
+            "--set", metavar="NAME.OPTION=VALUE", help="An option of a contender or strategy; may be repeated."
+        ),
     ] = None,
     out: Out = None,
     as_json: Json = False,

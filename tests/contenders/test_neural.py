@@ -1,12 +1,14 @@
 """What contenders with a Transformer share: kept states, resuming, class weights, and a folder others can open."""
 
 import copy
+import itertools
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from sklearn.utils.class_weight import compute_class_weight
 
 from headstart.checkpoints import folder
@@ -42,7 +44,7 @@ def backbone(tmp_path, rows):
     """A pretrained model in name only: random weights in a Hugging Face folder."""
     torch.manual_seed(1)
     tokenizer = vocabulary.train(rows.inputs, 60, window=24)
-    shape = {"width": 16, "layers": 2, "heads": 2, "feed_forward": 32, "window": 24}
+    shape = {"width": 16, "layers": 3, "heads": 2, "feed_forward": 32, "window": 24}
     arguments = {"vocabulary": tokenizer.size, "dropout": 0.1, **shape}
     path = tmp_path / "backbone"
     path.mkdir()
@@ -88,6 +90,75 @@ def test_trainings_share_the_states_of_frozen_stages(backbone, rows, task, tmp_p
     assert sum(computed) == len(set(rows.inputs[60:]) - set(rows.inputs[:60]))
     assert second.reused_seconds > 0
     assert np.allclose(second.predict(rows.inputs).probabilities, alone.predict(rows.inputs).probabilities, atol=1e-3)
+
+
+def test_states_of_the_embeddings_alone_are_not_kept(backbone, rows, task, tmp_path):
+    fit(backbone, rows, task, tmp_path / "run", "partial", options=("blocks=3",))
+    assert not list((tmp_path / "run").glob("*.rows"))
+
+
+def test_options_of_the_strategy_come_before_the_contenders(backbone, rows, task, tmp_path):
+    fitted = fit(backbone, rows, task, tmp_path / "run", "partial", options=("blocks=1", "epochs=1"))
+    assert len((tmp_path / "run/metrics.jsonl").read_text().splitlines()) == 3  # ninety rows once, 32 a step
+    block = sum(weight.numel() for weight in fitted.model.encoder.blocks[0].parameters())
+    assert fitted.trained_parameters == block + sum(weight.numel() for weight in fitted.model.head.parameters())
+
+
+def test_a_stage_is_opened_in_its_turn_and_has_no_optimiser_state_before(backbone, rows, task, tmp_path, monkeypatch):
+    from headstart.training import loop
+
+    monkeypatch.setitem(loop.train.__kwdefaults__, "checkpoint_seconds", 0.0)
+    seen = []
+
+    def look(progress):
+        written = tmp_path / "run/checkpoint.safetensors"  # of the step before
+        if progress.stage == "training" and written.is_file():
+            with safe_open(written, "pt") as file:
+                seen.append({name for name in file.keys() if name.startswith("exp_avg/")})  # noqa: SIM118
+
+    options = {"strategy": "gradual", "backbone": backbone, "epochs": 4, "options": ("opening=0.5",)}
+    contender = rooms.load("contenders", "finetuned", options)
+    contender.fit(rows, rows.take(range(30)), task, Run(0, tmp_path / "run", progress=look))
+    assert all(before <= after for before, after in itertools.pairwise(seen))
+    assert {name.split("/")[1].split(".")[0] for name in seen[0]} == {"head"}
+    assert any("blocks.2" in name for name in seen[4])
+    assert not any("embeddings" in name for name in seen[4])
+    assert any("embeddings.word" in name for name in seen[-1])
+
+
+def test_lora_leaves_an_ordinary_checkpoint_with_the_updates_beside_it(backbone, rows, task, tmp_path):
+    fitted = fit(backbone, rows, task, tmp_path / "run", "lora", learning_rate=1e-2)
+    assert type(fitted.model.encoder.blocks[0].up) is torch.nn.Linear
+    fitted.save(tmp_path / "model")
+    import peft
+    from transformers import AutoModelForSequenceClassification as Auto
+
+    base = Auto.from_pretrained(backbone, num_labels=3)
+    laid_over = peft.PeftModel.from_pretrained(base, tmp_path / "model/adapter").eval()
+    whole = Auto.from_pretrained(tmp_path / "model").eval()
+    batch = {"input_ids": torch.arange(5, 15).view(2, 5)}
+    with torch.no_grad():
+        assert torch.allclose(laid_over(**batch).logits, whole(**batch).logits, atol=1e-5)
+    config = json.loads((tmp_path / "model/adapter/adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == backbone
+
+
+def test_bottlenecks_are_saved_beside_an_ordinary_classifier(backbone, rows, task, tmp_path):
+    from transformers import AutoModelForSequenceClassification
+
+    fitted = fit(backbone, rows, task, tmp_path / "run", "adapter", learning_rate=1e-2)
+    fitted.save(tmp_path / "model")
+    again = _saved.open_model(tmp_path / "model")
+    assert np.array_equal(again.predict(rows.inputs).probabilities, fitted.predict(rows.inputs).probabilities)
+    assert (again.parameters, again.trained_parameters) == (fitted.parameters, fitted.trained_parameters)
+    few = again.predict(rows.inputs[:1]).probabilities
+    assert np.allclose(few, fitted.predict(rows.inputs).probabilities[:1], atol=1e-5)
+    small = again.with_int8().predict(rows.inputs).probabilities
+    assert 0 < np.abs(small - fitted.predict(rows.inputs).probabilities).max() < 0.1
+    AutoModelForSequenceClassification.from_pretrained(tmp_path / "model")
+    (tmp_path / "model" / _neural.BOTTLENECKS).unlink()
+    with pytest.raises(HeadstartError, match=r"adapter\.safetensors' is missing"):
+        _saved.open_model(tmp_path / "model")
 
 
 def test_a_frozen_encoder_stays_bit_equal(backbone, rows, task, tmp_path):

@@ -1,3 +1,4 @@
+import sys
 import time
 
 import numpy as np
@@ -13,6 +14,18 @@ def test_seconds_and_the_peak_of_memory_that_is_freed_again():
         del block
     assert 0.15 <= reading.seconds < 5
     assert 80e6 < reading.peak_bytes < 300e6
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there memory is given back when asked")
+def test_memory_that_was_used_before_counts_again():
+    peaks, last = [], []
+    for _ in range(2):
+        with meter.measured() as reading:
+            blocks = [bytearray(50_000) for _ in range(1000)]  # 50 MB in pieces that the C library keeps when freed
+            last.append(bytearray(50_000))  # and which stays above them
+            del blocks
+        peaks.append(reading.peak_bytes)
+    assert min(peaks) > 40e6
 
 
 def test_the_reading_stands_although_the_block_fails():

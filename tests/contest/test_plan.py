@@ -44,6 +44,18 @@ def test_options_reach_their_contender_as_its_fields_types():
     assert [t.contender for t in fixed] == ["finetuned:full"]
 
 
+def test_options_of_a_strategy_reach_the_contender_that_follows_it():
+    given = {"lora.rank": "4", "lora.targets": "query+key", "finetuned.batch_rows": 8}
+    trials = planned(contenders=("finetuned:lora", "finetuned"), strategies=("full",), options=given, seeds=(0,)).trials
+    assert [t.options["options"] for t in trials] == [("rank=4", "targets=query+key"), ()]
+    assert {t.options["batch_rows"] for t in trials} == {8}
+    alike = {"lora.targets": ("query", "key"), "lora.rank": 4}
+    assert planned(contenders=("finetuned:lora",), options=alike, seeds=(0,)).trials[0].options["options"] == (
+        "rank=4",
+        "targets=query+key",
+    )
+
+
 def test_all_means_every_file_in_the_room():
     assert {t.contender for t in planned(contenders=("all",), seeds=(0,)).trials} >= {"majority", "linear", "scratch"}
 
@@ -67,7 +79,12 @@ def test_a_task_that_a_contender_cannot_learn_is_skipped_with_the_reason():
         ({"contenders": ("finetuned:ful",)}, r"no strategy 'ful'"),
         ({"contenders": ("linear:full",)}, "contender 'linear' has no strategies; write 'linear'"),
         ({"options": {"layers": 4}}, r"'layers' does not say whose it is; write it as contender\.layers=VALUE"),
-        ({"options": {"scratsh.layers": 4}}, r"a contender that does not take part; did you mean 'scratch'\?"),
+        ({"options": {"scratsh.layers": 4}}, r"'scratsh\.layers' is for .* that does not take part; did you mean 'scr"),
+        ({"options": {"lora.rank": 4}}, r"'lora\.rank' is for a contender or strategy that does not take part"),
+        ({"contenders": ("linear",), "options": {"full.epochs": 4}}, r"'full\.epochs' is for a contender or strategy"),
+        ({"options": {"full.epoch": 4}}, r"strategy 'full' has no option 'epoch'; did you mean 'epochs'\?"),
+        ({"options": {"full.epochs": "x"}}, "option 'epochs' of strategy 'full' must be int, not 'x'"),
+        ({"options": {"partial.blocks": -1}}, "option 'blocks' is -1; give a number from 0 up"),
         ({"options": {"scratch.layer": 4}}, r"contender 'scratch' has no option 'layer'; did you mean 'layers'\?"),
         ({"options": {"scratch.layers": "x"}}, "must be int, not 'x'"),
         ({"sizes": ("some",)}, "size 'some' is no number of training rows"),

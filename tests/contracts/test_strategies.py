@@ -1,14 +1,21 @@
 """What every strategy promises. A new file in the room is tested here by itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from headstart.checkpoints import folder
+from headstart.contenders import _neural, _saved
 from headstart.core import rooms
+from headstart.core.records import Rows, Run
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
 from headstart.nn.packed import Kept, pack
+from headstart.text import vocabulary
 from headstart.text.tokenizer import Encoded
+from headstart.training.loop import Settings
 from headstart.training.optimizer import adamw
 
 NAMES = rooms.names("strategies")
@@ -40,8 +47,8 @@ def learn(model, texts, groups, steps=3):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_learns_moves_and_nothing_else(name, model, texts):
-    before = {key: weight.detach().clone() for key, weight in model.named_parameters()}
     groups = rooms.load("strategies", name).prepare(model)
+    before = {key: weight.detach().clone() for key, weight in model.named_parameters()}
     learning = {key for group in groups for key in group.weights}
     # Rows of an embedding that no text uses have no gradient; one moved entry shows that the weight learns.
     learn(model, texts, groups)
@@ -57,6 +64,18 @@ def test_only_learning_weights_ask_for_gradients(name, model):
     learning = {id(weight) for group in groups for weight in group.weights.values()}
     assert learning == {id(weight) for weight in model.parameters() if weight.requires_grad}
     assert all(group.learning_rate > 0 for group in groups)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_gradient_flows_below_what_learns(name, model, texts):
+    rooms.load("strategies", name).prepare(model)
+    batch = pack(texts.tokens, texts.boundaries, torch.arange(len(texts)).numpy())
+    for number, stage in enumerate(model.encoder.stages, start=1):
+        states = model.encoder(batch, stop=number)
+        learns = any(weight.requires_grad for part in model.encoder.stages[:number] for weight in part.parameters())
+        assert states.requires_grad == learns, stage
+    model.head.loss(model(batch), torch.arange(len(texts)) % 3).backward()
+    assert all((weight.grad is None) == (not weight.requires_grad) for weight in model.parameters())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -79,3 +98,84 @@ def test_kept_states_change_nothing(name, model, texts):
 @pytest.mark.parametrize("name", NAMES)
 def test_it_has_a_default_for_the_length_of_a_training(name):
     assert rooms.load("strategies", name).epochs >= 1
+
+
+# --- through a whole fit -------------------------------------------------------------------------------------
+
+
+class Killed(Exception):
+    """Stands for a kill in the middle of a training."""
+
+
+@pytest.fixture
+def rows(rng):
+    words = ("good fine lovely", "bad awful poor")
+    texts = [" ".join(rng.choice(words[number % 2].split(), size=rng.integers(1, 9))) for number in range(40)]
+    return Rows(tuple(map(str, range(40))), tuple(texts), tuple("+-"[number % 2] for number in range(40)))
+
+
+@pytest.fixture
+def backbone(rows, tmp_path):
+    """A pretrained model in name only."""
+    torch.manual_seed(1)
+    tokenizer = vocabulary.train(rows.inputs, 60, window=12)
+    shape = {"width": 8, "layers": 3, "heads": 2, "feed_forward": 16, "window": 12, "dropout": 0.1}
+    arguments = {"vocabulary": tokenizer.size, **shape}
+    (tmp_path / "backbone").mkdir()
+    folder.save(tmp_path / "backbone", Encoder(**arguments), tokenizer, "bert", arguments, ())
+    return tmp_path / "backbone"
+
+
+def fit(name, backbone, rows, run):
+    torch.manual_seed(run.seed)
+    checkpoint = folder.load(backbone, classes=2)
+    task = rooms.load("tasks", "classification").fitted(rows)
+    strategy, settings = rooms.load("strategies", name), Settings(epochs=3, batch_rows=8)
+    return _neural.fit("finetuned", checkpoint, rows, rows, task, run, strategy=strategy, settings=settings)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_fit_moves_what_it_says_and_nothing_else(name, backbone, rows, tmp_path):
+    torch.manual_seed(0)
+    before = folder.load(backbone, classes=2).model
+    fitted = fit(name, backbone, rows, Run(0, tmp_path / "run"))
+    groups = rooms.load("strategies", name).prepare(before)
+    assert fitted.trained_parameters == sum(weight.numel() for group in groups for weight in group.weights.values())
+    learning = {key for group in groups for key in group.weights}
+    learning |= {f"{layer}.weight" for layer, _ in (fitted.updates.pairs if fitted.updates else ())}
+    torch.manual_seed(0)
+    start = dict(folder.load(backbone, classes=2).model.named_parameters())
+    for key, weight in fitted.model.named_parameters():
+        assert key not in start or torch.equal(weight, start[key]) == (key not in learning), key
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_saved_model_answers_as_before(name, backbone, rows, tmp_path):
+    fitted = fit(name, backbone, rows, Run(0, tmp_path / "run"))
+    fitted.save(tmp_path / "model")
+    again = _saved.open_model(tmp_path / "model")
+    assert np.array_equal(again.predict(rows.inputs).probabilities, fitted.predict(rows.inputs).probabilities)
+    assert (again.parameters, again.trained_parameters) == (fitted.parameters, fitted.trained_parameters)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("last", [1, 6, 14])
+def test_a_broken_fit_goes_on_bit_for_bit(name, last, backbone, rows, tmp_path, monkeypatch):
+    whole = fit(name, backbone, rows, Run(0, tmp_path / "whole"))
+    from headstart.training import loop
+
+    monkeypatch.setitem(loop.train.__kwdefaults__, "checkpoint_seconds", 0.0)
+    steps = 0
+
+    def die(progress):
+        nonlocal steps
+        steps += progress.stage == "training"
+        if steps > last:
+            raise Killed
+
+    run = Run(0, tmp_path / "broken")
+    with pytest.raises(Killed):
+        fit(name, backbone, rows, replace(run, progress=die))
+    ours, theirs = fit(name, backbone, rows, run).model.state_dict(), whole.model.state_dict()
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)

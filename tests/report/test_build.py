@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from headstart.core.records import Interval, Predictions, Rejected, Result, Rows
+from headstart.report import _format as form
 from headstart.report import build
 from headstart.report._mistakes import confusions, examples, full_records
 
@@ -329,6 +330,9 @@ def test_the_leaderboard_fits_100_columns_and_reads_without_colour(result: Resul
     assert "points behind" in lines["linear"]
     for s in result.standings:
         assert f"{100 * s.score.value:.1f} ±" in lines[s.contender]
+        for shown in (form.parameters(s.cost.trained_parameters), form.size(s.cost.peak_bytes)):
+            assert f" {shown} " in lines[s.contender]
+        assert form.duration(s.cost.train_seconds) in lines[s.contender]
 
 
 def test_the_terminal_shows_findings_verdict_and_where_the_page_lies(result: Result) -> None:

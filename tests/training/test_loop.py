@@ -24,7 +24,9 @@ class Killed(Exception):
     """Stands for a kill in the middle of a step."""
 
 
-def regression(folder, *, settings=None, seed=3, die_at=None, score=None, minutes=None, fingerprint="same", loss=None):
+def regression(
+    folder, *, settings=None, seed=3, die_at=None, score=None, minutes=None, fingerprint="same", loss=None, told=None
+):
     """Train a small network with dropout; return its weights and history."""
     torch.manual_seed(0)
     inputs = torch.randn(40, 5)
@@ -53,6 +55,7 @@ def regression(folder, *, settings=None, seed=3, die_at=None, score=None, minute
         settings=settings or Settings(epochs=8, batch_rows=8),
         run=Run(seed, Path(folder), minutes=minutes),
         fingerprint=fingerprint,
+        before_step=lambda step, total: None if told is None else told.append((step, total)),
         checkpoint_seconds=0.0,
     )
     return {name: weight.detach().clone() for name, weight in model.named_parameters()}, history
@@ -66,6 +69,15 @@ def test_it_learns(tmp_path):
     _, history = regression(tmp_path)
     assert history.steps == 40
     assert history.evaluations[-1]["loss"] < history.evaluations[0]["loss"] / 2
+
+
+def test_each_step_is_announced_and_after_a_kill_from_where_it_stopped(tmp_path):
+    before, after = [], []
+    with pytest.raises(Killed):
+        regression(tmp_path, die_at=7, told=before)
+    regression(tmp_path, told=after)
+    assert before == [(step, 40) for step in range(8)]
+    assert after == [(step, 40) for step in range(7, 40)]
 
 
 def test_a_seed_gives_one_result_and_another_seed_another(tmp_path):

@@ -104,9 +104,9 @@ def open_weights(path: Path, family: Family) -> Iterator[Weights]:
         CheckpointError: there is none (a pickle beside it is never read), or it is malformed.
     """
     if not path.is_file():
-        others = sorted(p.name for p in path.parent.glob("pytorch_model*.bin"))
+        others = sorted(p.name for p in path.parent.glob("*_model*.bin"))
         reason = f"{others[0]} can run code when opened and is never read; convert it" if others else "fetch the model"
-        raise CheckpointError(f"no model.safetensors in {path.parent}: {reason}.")
+        raise CheckpointError(f"no {path.name} in {path.parent}: {reason}.")
     try:
         opened = safetensors.safe_open(path, framework="pt")
     except safetensors.SafetensorError as error:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from headstart.checkpoints import hub
+from headstart.checkpoints import hub, peft
 from headstart.checkpoints._family import Family
 from headstart.checkpoints._weights import Weights, open_weights, write
 from headstart.core import rooms
@@ -30,7 +30,8 @@ class Checkpoint:
     family: such as 'bert'. arguments: those the encoder was built with. labels: the classes in the order of the
         logits; empty where the head's output is fresh.
     fresh: our names of weights that were not in the file and begin at random.
-    ignored: the file's names of weights that nothing here uses.
+    ignored: the file's names of weights that nothing here uses. source: where the model was found, as `hub.find` takes
+        it; empty for one that was made here.
     """
 
     model: Model | Encoder
@@ -40,13 +41,15 @@ class Checkpoint:
     labels: tuple[str, ...]
     fresh: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    source: str = ""
 
 
 def load(source: str | Path, *, classes: int | None = None, dropout: float | None = None) -> Checkpoint:
     """Read a model; what its head lacks begins at random, drawn from torch's generator.
 
     Args:
-        source: a folder, the name of a packaged model, or ``hf://owner/name[@revision]``.
+        source: a folder, the name of a packaged model, or ``hf://owner/name[@revision]``. A folder may hold a LoRA
+            adapter of PEFT's; the model beneath is then found by its name and the adapter merged into it.
         classes: number of classes for a fresh output layer; None for the classifier in the folder, if any.
         dropout: rate everywhere, 0 to 1; None for what the folder says.
 
@@ -55,13 +58,17 @@ def load(source: str | Path, *, classes: int | None = None, dropout: float | Non
         CheckpointError: the folder is incomplete, damaged, or of a kind that is not supported.
     """
     folder = hub.find(str(source))
+    adapter = peft.find(folder)
+    if adapter is not None:
+        folder = hub.find(adapter.base)
     config = _read_config(folder / "config.json")
     family = find_family(config["model_type"], str(folder))
     arguments = family.arguments(config)
     head_dropout = family.head_dropout(config)
     if dropout is not None:
         arguments["dropout"] = head_dropout = dropout
-    with open_weights(folder / "model.safetensors", family) as weights:
+    path = folder / "model.safetensors"
+    with open_weights(path, family) if adapter is None else peft.merged(adapter, path, family) as weights:
         labels = () if classes else _labels(config, weights)
         with torch.device("meta"), _Undrawn():
             encoder = Encoder(**arguments)
@@ -86,7 +93,14 @@ def load(source: str | Path, *, classes: int | None = None, dropout: float | Non
             "they do not belong together."
         )
     return Checkpoint(
-        model, tokenizer, family.model_type, arguments, labels, tuple(sorted(fresh)), tuple(weights.unused())
+        model,
+        tokenizer,
+        family.model_type,
+        arguments,
+        labels,
+        tuple(sorted(fresh)),
+        tuple(weights.unused()),
+        str(source),
     )
 
 

@@ -12,18 +12,21 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from headstart.checkpoints.folder import Checkpoint
+from headstart.checkpoints import peft
+from headstart.checkpoints.folder import Checkpoint, find_family
 from headstart.checkpoints.folder import load as load_checkpoint
 from headstart.checkpoints.folder import save as save_checkpoint
 from headstart.contenders import _kept, _saved
 from headstart.core.errors import UsageError, did_you_mean
 from headstart.core.records import Predictions, Progress, Rows, Run
-from headstart.nn import prepacked
+from headstart.nn import bottleneck, prepacked
 from headstart.nn.groups import Group
 from headstart.nn.heads import Model
 from headstart.nn.int8 import quantised
+from headstart.nn.lora import Updates
 from headstart.nn.narrow import narrowed
 from headstart.nn.packed import Kept, drop_words, pack
 from headstart.text.tokenizer import Encoded
@@ -34,6 +37,10 @@ from headstart.training.loop import Settings, train
 # processor's cache, which is worth a tenth of the time; a GPU wants many, since every call of a kernel has its price.
 STATE_BUDGET = {"cpu": 1024 * 384, "cuda": 32_768 * 384}
 CLASS_WEIGHTS = ("none", "balanced")
+# Fewest frozen stages worth keeping the states of: to read them from a disk takes as long as to look embeddings up.
+LEAST_KEPT = 2
+# Beside a model's weights: those of its bottlenecks, for which Hugging Face's files have no place.
+BOTTLENECKS = "adapter.safetensors"
 
 
 @dataclass
@@ -43,6 +50,7 @@ class Neural:
     contender: the plugin that made it. task: with its classes. trained_parameters: number of weights that learnt.
     reused_seconds: what `fit` would have taken longer without the states that another training had left.
     int8: a copy with 8-bit weights that answers in its place, see :meth:`with_int8`; None for the model itself.
+    updates: what LoRA added to the model's matrices; None where it did not, or where the model was read from a folder.
     """
 
     contender: str
@@ -52,6 +60,7 @@ class Neural:
     device: str = "cpu"
     reused_seconds: float = 0.0
     int8: Model | None = None
+    updates: Updates | None = None
 
     @property
     def model(self) -> Model:
@@ -94,10 +103,19 @@ class Neural:
         return share
 
     def save(self, folder: Path) -> None:
-        """Write a Hugging Face folder with Headstart's manifest beside it."""
+        """Write a Hugging Face folder with Headstart's manifest beside it.
+
+        Low-rank updates are also written alone, to ``adapter/``, as PEFT has them.
+        """
         part = self.checkpoint
+        plain, bottlenecks = bottleneck.split(self.model)
         with _saved.saving(folder) as fresh:
-            save_checkpoint(fresh, self.model, part.tokenizer, part.family, part.arguments, self.task.classes)
+            save_checkpoint(fresh, plain, part.tokenizer, part.family, part.arguments, self.task.classes)
+            if bottlenecks:
+                save_file({name: weight.cpu() for name, weight in bottlenecks.items()}, fresh / BOTTLENECKS)
+            if self.updates is not None:
+                family = find_family(part.family, part.source)
+                peft.write(fresh / "adapter", self.updates, plain.head, family, part.source)
             _saved.write_manifest(fresh, self.contender, self.task, {"trained_parameters": self.trained_parameters})
 
 
@@ -105,6 +123,9 @@ def load(contender: str, folder: Path, task: Any, extra: dict[str, Any]) -> Neur
     """Read what :meth:`Neural.save` wrote."""
     checkpoint = load_checkpoint(folder)
     checkpoint.tokenizer.forget()
+    if (folder / BOTTLENECKS).is_file():
+        assert isinstance(checkpoint.model, Model)
+        bottleneck.join(checkpoint.model, load_file(folder / BOTTLENECKS))
     return Neural(contender, task, checkpoint, extra["trained_parameters"])
 
 
@@ -124,7 +145,9 @@ def fit(
     """Train a checkpoint's model for a task, as a strategy says.
 
     Args:
-        strategy: its ``prepare(model)`` freezes what does not learn and returns the groups that do.
+        strategy: its ``prepare(model)`` freezes what never learns and returns the groups that do. Where it has them,
+            ``at_step(groups, step, total)`` says which of the groups learn in a step, and ``merge(model)`` leaves an
+            ordinary model behind the training.
         class_weights: 'none', or 'balanced' to weigh each class by the inverse of its share.
         word_dropout: share (0 to 1) of the tokens hidden in each step; see `nn.packed.drop_words`.
 
@@ -158,6 +181,8 @@ def fit(
             special, hidden = renumber(np.array(special)).tolist(), renumber(np.array(hidden)).tolist()
         else:
             stack.close()
+        # A strategy that opens stages later leaves all of them open until the first step, so none is kept here: most
+        # are frozen for about an epoch or less, and hardly a text would pass them twice.
         key = _weights_key(model.encoder.stages[: model.frozen_stages()], run.device)
         kept, seconds = frozen_states(model, encoded, run, "train", key)
         validation_kept, validation_seconds = frozen_states(model, validation_encoded, run, "validation", key)
@@ -169,6 +194,10 @@ def fit(
             with _precision(run.device):
                 logits = model(batch)
             return model.head.loss(logits, targets[torch.from_numpy(rows).to(run.device)][batch.order], weights)
+
+        def before_step(step: int, total: int) -> None:
+            if hasattr(strategy, "at_step") and strategy.at_step(groups, step, total):
+                model.train()  # which stages drop values depends on which learn
 
         def evaluate() -> tuple[float, float]:
             logits = scores(model, validation_encoded, run.device, validation_kept)
@@ -186,9 +215,12 @@ def fit(
             fingerprint=_fingerprint(
                 settings, strategy, class_weights, word_dropout, checkpoint.arguments, train_rows, validation, run.seed
             ),
+            before_step=before_step,
         )
-    trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    return Neural(contender, task, checkpoint, trained, run.device, seconds + validation_seconds)
+    learnt = {name for group in groups for name in group.weights}
+    trained = sum(weight.numel() for name, weight in model.named_parameters() if name in learnt)
+    updates = strategy.merge(model) if hasattr(strategy, "merge") else None
+    return Neural(contender, task, checkpoint, trained, run.device, seconds + validation_seconds, updates=updates)
 
 
 @torch.inference_mode()
@@ -216,11 +248,11 @@ def frozen_states(model: Model, encoded: Encoded, run: Run, name: str, key: str)
         name: of the texts, for a person. key: of the stages and their weights.
 
     Returns:
-        what the stages give, None where none is frozen or too much would have to be kept (the stages then run in
+        what the stages give, None where too few are frozen or too much would have to be kept (the stages then run in
         every step); and the seconds saved, see `_kept.keep`.
     """
     stages = model.frozen_stages()
-    if not stages:
+    if stages < LEAST_KEPT:
         return None, 0.0
     model.eval()
 

@@ -21,14 +21,15 @@ class Finetuned:
     """A pretrained encoder of the BERT family, fine-tuned (Devlin et al. 2019).
 
     strategy: what learns: a file name in `strategies`. backbone: a folder, a packaged model such as 'minilm', or
-        'hf://owner/name'.
-    learning_rate, epochs: 0 for the strategy's own, with more epochs where there are few rows. batch_rows, warmup,
+        'hf://owner/name'. options: the strategy's own, such as 'rank=4'.
+    learning_rate, epochs: 0 for the strategy's, with more epochs where there are few rows. batch_rows, warmup,
         decay, accumulate: see `training.loop.Settings`. class_weights: 'none' or 'balanced'.
     recompute: whether to save memory by computing each block twice; see `nn.encoder.Encoder`.
     """
 
     strategy: str = "full"
     backbone: str = "minilm"
+    options: tuple[str, ...] = ()
     learning_rate: float = 0.0
     epochs: int = 0
     batch_rows: int = 32
@@ -49,15 +50,17 @@ class Finetuned:
 
     def fit(self, train: Rows, validation: Rows, task: Any, run: Run) -> _neural.Neural:
         """Fine-tune the backbone on the training rows; keep the best evaluation on validation."""
-        options = {"learning_rate": self.learning_rate, "epochs": self.epochs}
-        strategy = rooms.load("strategies", self.strategy, {key: value for key, value in options.items() if value})
+        given = {"learning_rate": self.learning_rate, "epochs": self.epochs}
+        options: dict[str, Any] = {key: value for key, value in given.items() if value}
+        options |= {name: value for name, _, value in (option.partition("=") for option in self.options)}
+        strategy = rooms.load("strategies", self.strategy, options)
         torch.manual_seed(seed.derive(run.seed, "weights"))
         checkpoint = checkpoints.load(self.backbone, classes=len(task.classes))
         assert isinstance(checkpoint.model, Model)  # classes were asked for, so there is a head
         checkpoint.model.encoder.recompute = self.recompute
         settings = Settings(
             epochs=strategy.epochs,
-            least_steps=0 if self.epochs else 200,
+            least_steps=0 if "epochs" in options else 200,
             most_epochs=10,
             batch_rows=self.batch_rows,
             warmup=self.warmup,

@@ -35,6 +35,17 @@ class TrainingError(HeadstartError):
     """A training went wrong: the loss is not a number, or a checkpoint belongs to another run."""
 
 
+def at_least(least: float, **options: float) -> None:
+    """Refuse options whose value makes no sense.
+
+    Raises:
+        UsageError: a value below `least`.
+    """
+    for name, value in options.items():
+        if value < least:
+            raise UsageError(f"option '{name}' is {value}; give a number from {least} up.")
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Say which known names come close to a misspelt one, as the end of a sentence.
 

@@ -31,13 +31,19 @@ class Block(nn.Module):
         self.output_norm = nn.LayerNorm(width, eps=epsilon)
         self.dropout = Dropout(dropout)
         self.activation = ACTIVATIONS[activation]
+        self.attention_adapter: nn.Module | None = None  # see `nn.bottleneck`
+        self.output_adapter: nn.Module | None = None
 
     def forward(self, hidden: Tensor, batch: Batch, first_only: bool = False) -> Tensor:
         """Map states ``(tokens, width)`` to states of the same shape, or ``(sequences, width)`` for first tokens."""
         attended = self.attention(hidden, batch, first_only)
+        if self.attention_adapter is not None:
+            attended = self.attention_adapter(attended)
         if first_only:
             hidden = hidden[batch.starts]
         hidden = self.attention_norm(self.dropout(attended, hidden))
         expanded = self.down(self.activation(self.up(hidden)))
+        if self.output_adapter is not None:
+            expanded = self.output_adapter(expanded)
         out: Tensor = self.output_norm(self.dropout(expanded, hidden))
         return out

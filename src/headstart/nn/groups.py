@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import nn
@@ -41,3 +42,22 @@ def by_stage(model: Model, stages: int, learning_rate: float, layer_decay: float
             weight.requires_grad_(True)
         groups.append(Group(weights, learning_rate * layer_decay**depth))
     return groups
+
+
+def by_name(model: Model, learns: Callable[[str], bool], learning_rate: float) -> list[Group]:
+    """Let the head and some weights of the encoder's blocks learn at one rate, in place, and nothing else.
+
+    The embeddings never learn: no gradient has to reach them, and none is computed.
+
+    Args:
+        learns: asked for the name of each weight of a block, such as 'encoder.blocks.0.up.bias'.
+    """
+    model.requires_grad_(False)
+    weights = {
+        name: weight
+        for name, weight in model.named_parameters()
+        if name.startswith("head.") or (name.startswith("encoder.blocks.") and learns(name))
+    }
+    for weight in weights.values():
+        weight.requires_grad_(True)
+    return [Group(weights, learning_rate)]

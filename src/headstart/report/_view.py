@@ -59,8 +59,9 @@ def board(result: Result) -> list[dict[str, Any]]:
             "others": {name: write.percent(value) for name, value in s.scores.items() if name != result.metric},
             "training": write.duration(s.cost.train_seconds),
             "latency": write.milliseconds(s.cost.latency_p50),
+            "memory": write.size(s.cost.peak_bytes),
             "disk": write.size(s.cost.disk_bytes),
-            "parameters": write.parameters(s.cost.parameters),
+            "trained": write.parameters(s.cost.trained_parameters),
             "bar": _bar(s, *_axis(result.standings)),
             "good": s.ties or s is wording.best(result.standings),
         }

@@ -53,19 +53,20 @@ font-size: {char_height}px; line-height: {line_height}px; font-variant-east-asia
 def leaderboard(result: Result) -> Table:
     """Build the leaderboard for a terminal: at most 100 columns wide, complete without colour.
 
-    The ± is half the 95 % interval of the mean over seeds; costs are medians over seeds.
+    The ± is half the 95 % interval of the mean over seeds; costs are medians over seeds: the number of weights that
+    learnt, the time and the most memory that took, the time for one text, and the saved folder.
     """
     table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim", collapse_padding=True)
     table.add_column("contender", no_wrap=True)
     table.add_column(result.metric, justify="right", no_wrap=True)
     table.add_column("against the best", no_wrap=True)
-    for name in ("training", "one text", "disk", "parameters"):
+    for name in ("trained", "training", "memory", "one text", "disk"):
         table.add_column(name, justify="right", no_wrap=True)
     leader = best(result.standings)
     for line, standing in zip(board(result), result.standings, strict=True):
         style = "bold green" if standing is leader else ("green" if standing.ties else "")
         cells = (line["contender"], line["score"], against_best(standing, result.standings))
-        costs = (line["training"], line["latency"], line["disk"], line["parameters"])
+        costs = (line[name] for name in ("trained", "training", "memory", "latency", "disk"))
         table.add_row(*(Text(cell, style=style) for cell in cells), *(Text(cell) for cell in costs))
     return table
 
@@ -84,6 +85,7 @@ def show(result: Result, console: Console) -> None:
     console.print()
     console.print(leaderboard(result))
     console.print(Text("± half of the 95 % interval; ties: no evidence of a difference from the best", style="dim"))
+    console.print(Text("trained: weights that learnt; memory: the most that training took", style="dim"))
     console.print()
     for sentence in result.verdict:
         console.print(Text(form.clean(sentence)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from headstart.core.errors import at_least
 from headstart.nn.groups import Group, by_stage
 from headstart.nn.heads import Model
 
@@ -21,6 +22,9 @@ class Partial:
     epochs: int = 4
 
     rung: ClassVar[str] = "light tuning"
+
+    def __post_init__(self) -> None:
+        at_least(0, blocks=self.blocks)
 
     def prepare(self, model: Model) -> list[Group]:
         """Freeze the embeddings and the lower blocks; return the weights that learn."""

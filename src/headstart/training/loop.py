@@ -76,6 +76,7 @@ def train(
     settings: Settings,
     run: Run,
     fingerprint: str,
+    before_step: Callable[[int, int], None] = lambda step, total: None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> History:
     """Train the weights of `groups` in place and leave them at their best evaluation.
@@ -86,6 +87,8 @@ def train(
         evaluate: validation score (higher is better) and loss.
         mode: the module that is switched between training and evaluation mode.
         fingerprint: of settings, data and starting weights; a checkpoint with another one is refused.
+        before_step: is told of each step, from 0, and of their number before the step is taken; what it changes must
+            follow from these two numbers alone, or a resumed training would not be the same.
         checkpoint_seconds: least time between two checkpoints.
 
     Raises:
@@ -103,6 +106,7 @@ def train(
     saved = time.monotonic()
     mode.train()
     while not state.finished:
+        before_step(state.step, total)
         rate = schedule.factor(state.step, total, warmup=settings.warmup, decay=settings.decay)
         for part in optimizer.param_groups:
             part["lr"] = part["peak"] * rate

@@ -1,0 +1,79 @@
+"""What does each way of fine-tuning reach, and at what price? All strategies on SST-2, three seeds each, no option set.
+
+Score, trained weights, minutes and memory of each, the difference from full fine-tuning over the same test sentences,
+and whether there is evidence of one (paired, corrected for the number of comparisons as in `contest.rank`).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from benchmarks._common import ROOT, data, record, show, table
+
+STRATEGIES = ("full", "partial", "frozen", "gradual", "lora", "adapter", "bitfit")
+SEEDS = 3
+LEVEL = 0.05
+
+
+def main() -> None:
+    """Run the comparison (hours on 2 cores; an interrupted one goes on) and write the record.
+
+    Set STRATEGY_ROWS to try it on so many training rows; no record is then written.
+    """
+    from headstart import compare
+    from headstart.metrics import stats
+
+    rows = int(os.environ.get("STRATEGY_ROWS", "0"))
+    train, dev, test = (data(f"sst2_{part}") for part in ("train", "dev", "test"))
+    if rows:
+        train = train[0][:rows], train[1][:rows]
+    found = compare(
+        train,
+        validation=dev,
+        test=test,
+        contenders=("finetuned",),
+        strategies=STRATEGIES,
+        seeds=SEEDS,
+        sizes=("all",),
+        out=ROOT / "runs" / f"benchmark-strategies{rows or ''}",
+    )
+    result = found.result
+    answers: dict[str, list[tuple[str, ...]]] = {}
+    for entry in sorted(result.records, key=lambda entry: entry.trial.seed):
+        answers.setdefault(entry.trial.contender, []).append(entry.predictions.values)
+    full = answers.pop("finetuned:full")
+    duels = {name: stats.compare(result.splits.test.targets, own, full, result.metric) for name, own in answers.items()}
+    corrected = dict(zip(duels, stats.holm([duel.p_value for duel in duels.values()]), strict=True))
+    lines = [dict(line) for line in found.leaderboard]
+    for line in lines:
+        name = line["contender"]
+        if name in duels:
+            line["from_full"] = vars(duels[name].difference)
+            line["p_value"] = corrected[name]
+            line["ties_with_full"] = corrected[name] > LEVEL
+    shown = [
+        [
+            line["contender"].removeprefix("finetuned:"),
+            f"{100 * line['score']:.1f} ({100 * line['low']:.1f} to {100 * line['high']:.1f})",
+            _difference(line),
+            f"{line['trained_parameters']:,}",
+            f"{line['train_seconds'] / 60:.1f}",
+            f"{line['peak_bytes'] / 1e6:.0f}",
+        ]
+        for line in lines
+    ]
+    header = ["strategy", "test accuracy, %", "from full, points", "trained weights", "minutes", "memory, MB"]
+    if rows:
+        print(table(header, shown))
+        return
+    record("strategies", {"seeds": SEEDS, "results": lines})
+    show("strategies", table(header, shown))
+
+
+def _difference(line: dict[str, Any]) -> str:
+    if "from_full" not in line:
+        return "–"
+    difference = line["from_full"]
+    ends = f"{100 * difference['low']:+.1f} to {100 * difference['high']:+.1f}"
+    return f"{100 * difference['value']:+.1f} ({ends}){', ties' if line['ties_with_full'] else ''}"

@@ -1,0 +1,181 @@
+"""LoRA adapters in PEFT's files: adapter_config.json and adapter_model.safetensors, without the model beneath."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from headstart.checkpoints import hub
+from headstart.checkpoints._family import Family
+from headstart.checkpoints._weights import Weights, open_weights
+from headstart.core.errors import CheckpointError
+from headstart.nn.lora import Updates
+
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+PREFIX = "base_model.model."
+DOWN, UP = ".lora_A.weight", ".lora_B.weight"
+# What an adapter's settings must not say otherwise, since it would compute something else.
+PLAIN: dict[str, Any] = {
+    "peft_type": "LORA",
+    "bias": "none",
+    "use_dora": False,
+    "use_rslora": False,
+    "use_qalora": False,
+    "use_bdlora": None,
+    "kasa_config": None,
+    "monteclora_config": None,
+    "alora_invocation_tokens": None,
+    "fan_in_fan_out": False,
+    "rank_pattern": {},
+    "alpha_pattern": {},
+    "layer_replication": None,
+    "lora_bias": False,
+}
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A folder with an adapter.
+
+    base: the model that it changes, as `hub.find` takes it. scale: of each update.
+    """
+
+    folder: Path
+    base: str
+    scale: float
+
+
+def write(folder: Path, updates: Updates, head: nn.Module, family: Family, source: str) -> None:
+    """Write updates and the head that was trained with them, so that PEFT lays them over the same base model.
+
+    Args:
+        folder: is made. source: the base model, as `hub.find` takes it.
+    """
+    folder.mkdir()
+    names = {pair: family.names([f"{pair[0]}.weight"])[f"{pair[0]}.weight"][pair[1]] for pair in updates.pairs}
+    tensors: dict[str, Tensor] = {}
+    for pair, (down, up) in updates.pairs.items():
+        module = names[pair].removesuffix(".weight")
+        tensors |= {f"{PREFIX}{module}{DOWN}": down, f"{PREFIX}{module}{UP}": up}
+    trained = {f"head.{name}": weight.detach() for name, weight in head.named_parameters()}
+    heads = set()
+    for ours, (theirs,) in family.names(trained).items():
+        tensors[PREFIX + theirs] = trained[ours]
+        # PEFT saves every module called 'classifier' as a whole.
+        heads.add("classifier" if theirs.startswith("classifier.") else theirs.rpartition(".")[0])
+    address = hub.ADDRESS.fullmatch(source)
+    config = {
+        "peft_type": "LORA",
+        "task_type": "SEQ_CLS",
+        "base_model_name_or_path": address["repo"] if address else source,
+        "revision": address["revision"] if address else None,
+        "r": updates.rank,
+        "lora_alpha": updates.alpha,
+        "lora_dropout": updates.dropout,
+        "bias": "none",
+        "target_modules": sorted(name.removesuffix(".weight") for name in names.values()),
+        "modules_to_save": sorted(heads),
+        "inference_mode": True,
+    }
+    (folder / CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
+    save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, folder / WEIGHTS)
+
+
+def find(folder: Path) -> Adapter | None:
+    """Read what a folder says of its adapter; None where it holds none.
+
+    Raises:
+        CheckpointError: the settings are damaged, or ask for something that is not done here.
+    """
+    path = folder / CONFIG
+    if not path.is_file():
+        return None
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        scale, base = float(config["lora_alpha"]) / int(config["r"]), str(config["base_model_name_or_path"])
+    except (ValueError, KeyError, TypeError, ZeroDivisionError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path} is damaged, or of an adapter that is no LoRA ({error!r}); save the adapter again."
+        ) from None
+    for key, value in PLAIN.items():
+        if (config.get(key) or value) != value:
+            raise CheckpointError(
+                f"{path}: '{key}' is {config[key]!r}, which is more than plain LoRA; merge the adapter with PEFT first."
+            )
+    if not Path(base).expanduser().is_dir() and re.fullmatch(r"[\w.-]+/[\w.-]+", base):
+        revision = config.get("revision")
+        base = f"hf://{base}@{revision}" if revision else f"hf://{base}"
+    return Adapter(folder, base, scale)
+
+
+@contextmanager
+def merged(adapter: Adapter, path: Path, family: Family) -> Iterator[Weights]:
+    """Open a base model's file as if the adapter had been merged into it.
+
+    Raises:
+        CheckpointError: as `open_weights`; or the adapter does not belong to this base.
+    """
+    with open_weights(path, family) as base, open_weights(adapter.folder / WEIGHTS, family) as own:
+        yield Weights(_Merged(base, own, adapter.scale), path, family)
+
+
+class _Merged:
+    """Two open files seen as one: the adapter's weights before the base's, updates added when they are read."""
+
+    def __init__(self, base: Weights, own: Weights, scale: float):
+        self.base, self.own, self.scale = base.file, own.file, scale
+        prefix = f"{base.family.model_type}."
+        self.sources = {name.removeprefix(prefix): (self.base, name) for name in base.present}
+        self.updates: dict[str, str] = {}
+        for stored in sorted(own.present):
+            stem = stored.removesuffix(DOWN).removesuffix(UP)
+            name = stem.removeprefix(PREFIX).removeprefix(prefix)
+            if "lora_" not in stored:
+                self.sources[name] = (self.own, stored)
+            elif stem != stored and f"{name}.weight" in self.sources:
+                self.updates[f"{name}.weight"] = stem
+            else:
+                raise CheckpointError(
+                    f"{own.path}: '{stored}' changes nothing that {base.path} has; the two do not belong together."
+                )
+        for name, stem in self.updates.items():
+            shapes = [
+                tuple(own.file.get_slice(stem + end).get_shape()) for end in (UP, DOWN) if stem + end in own.present
+            ]
+            whole = tuple(self.get_slice(name).get_shape())
+            if (
+                [len(shape) for shape in shapes] != [2, 2]
+                or (shapes[0][0], shapes[1][1]) != whole
+                or shapes[0][1] != shapes[1][0]
+            ):
+                raise CheckpointError(
+                    f"{own.path}: '{stem}' has factors {shapes}, which make no matrix {whole} as {base.path} has; "
+                    "the two do not belong together."
+                )
+
+    def keys(self) -> list[str]:
+        """List all names, without the family's prefix."""
+        return list(self.sources)
+
+    def get_slice(self, name: str) -> Any:
+        """Give the shape of a weight, as safetensors does."""
+        file, stored = self.sources[name]
+        return file.get_slice(stored)
+
+    def get_tensor(self, name: str) -> Tensor:
+        """Read a weight."""
+        file, stored = self.sources[name]
+        tensor: Tensor = file.get_tensor(stored)
+        if name not in self.updates:
+            return tensor
+        stem = self.updates[name]
+        up, down = (self.own.get_tensor(stem + end).float() for end in (UP, DOWN))
+        return tensor.float().addmm(up, down, alpha=self.scale)

@@ -1,0 +1,135 @@
+"""Low-rank updates of linear layers (Hu et al. 2021, "LoRA"): learnt beside frozen weights, then added to them.
+
+Shapes: tokens = rows of the input, inputs and outputs = a matrix's widths, rank = that of an update.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from headstart.nn.dropout import Dropout
+from headstart.nn.heads import Model
+
+# What can be updated in a block: its layer, and which of the matrices that share the layer.
+TARGETS = {
+    "query": ("attention.qkv", 0),
+    "key": ("attention.qkv", 1),
+    "value": ("attention.qkv", 2),
+    "output": ("attention.output", 0),
+    "up": ("up", 0),
+    "down": ("down", 0),
+}
+SHARING = {"attention.qkv": 3}
+
+
+@dataclass(frozen=True)
+class Updates:
+    """What a training has added to a model's matrices: ``alpha / rank * up @ down`` to each.
+
+    pairs: (name of the layer, number of the matrix in it) -> down ``(rank, inputs)`` and up ``(outputs, rank)``.
+    """
+
+    rank: int
+    alpha: float
+    dropout: float
+    pairs: dict[tuple[str, int], tuple[Tensor, Tensor]]
+
+
+class Update(nn.Module):
+    """The two factors of one matrix's update, which is zero at first (section 4.1)."""
+
+    def __init__(self, inputs: int, outputs: int, rank: int):
+        super().__init__()
+        self.down = nn.Parameter(torch.empty(rank, inputs))
+        self.up = nn.Parameter(torch.zeros(outputs, rank))
+        nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
+
+
+class LowRank(nn.Module):
+    """A linear layer with updates of some of its matrices beside it.
+
+    matrices: how many lie in the layer, of equal height. numbers: which of them are updated, from 0.
+    rank, alpha: the update is scaled by ``alpha / rank``. dropout: rate on what the updates see, 0 to 1.
+    """
+
+    def __init__(
+        self, layer: nn.Linear, matrices: int, numbers: Sequence[int], rank: int, alpha: float, dropout: float
+    ):
+        super().__init__()
+        self.layer = layer
+        self.height = layer.out_features // matrices
+        self.scale = alpha / rank
+        self.dropout = Dropout(dropout)
+        self.updates = nn.ModuleDict({str(n): Update(layer.in_features, self.height, rank) for n in numbers})
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Map ``(tokens, inputs)`` to ``(tokens, outputs)``."""
+        return self.part(hidden, 0, self.layer.out_features)
+
+    def part(self, hidden: Tensor, start: int, stop: int) -> Tensor:
+        """Compute the outputs from `start` up to `stop`, between which lie whole matrices, and no others."""
+        out = F.linear(hidden, self.layer.weight[start:stop], self.layer.bias[start:stop])
+        updates: dict[str, Any] = dict(self.updates.items())
+        within = {int(number) * self.height - start: update for number, update in updates.items()}
+        within = {place: update for place, update in within.items() if 0 <= place < stop - start}
+        if not within:
+            return out
+        # One product for all updates, each between zeros at its own place: several would each copy all outputs.
+        down = torch.cat([update.down for update in within.values()])
+        above = stop - start - self.height
+        up = torch.cat([F.pad(update.up, (0, 0, place, above - place)) for place, update in within.items()], 1)
+        return torch.addmm(out, self.dropout(hidden) @ down.T, up.T, alpha=self.scale)
+
+
+def insert(model: Model, targets: Sequence[str], rank: int, alpha: float, dropout: float) -> None:
+    """Put updates beside the target layers of every block, in place; what the model computes stays as it is.
+
+    Args:
+        targets: names in `TARGETS`. rank, alpha, dropout: see :class:`LowRank`.
+    """
+    layers: dict[str, list[int]] = {}
+    for target in targets:
+        place, number = TARGETS[target]
+        layers.setdefault(place, []).append(number)
+    for block in model.encoder.blocks:
+        for place, numbers in layers.items():
+            layer = block.get_submodule(place)
+            assert isinstance(layer, nn.Linear)
+            made = LowRank(layer, SHARING.get(place, 1), numbers, rank, alpha, dropout)
+            block.set_submodule(place, made.to(layer.weight.device))
+
+
+@torch.no_grad()
+def merge(model: Model) -> dict[tuple[str, int], tuple[Tensor, Tensor]]:
+    """Add all updates to the matrices beside which they stand, in place; ordinary layers are left.
+
+    Returns:
+        what was added, see :class:`Updates`.
+
+    >>> from headstart.nn.encoder import Encoder
+    >>> from headstart.nn.heads import ClassificationHead
+    >>> encoder = Encoder(vocabulary=9, width=8, layers=1, heads=2, feed_forward=16, window=4)
+    >>> insert(Model(encoder, ClassificationHead(8, classes=2)), ["up"], rank=2, alpha=4, dropout=0)
+    >>> type(encoder.blocks[0].up).__name__
+    'LowRank'
+    >>> list(merge(Model(encoder, ClassificationHead(8, classes=2)))), type(encoder.blocks[0].up).__name__
+    ([('encoder.blocks.0.up', 0)], 'Linear')
+    """
+    pairs = {}
+    for name, part in list(model.named_modules()):
+        if isinstance(part, LowRank):
+            for key, update in part.updates.items():
+                assert isinstance(update, Update)
+                number = int(key)
+                start = number * part.height
+                part.layer.weight[start : start + part.height].addmm_(update.up, update.down, alpha=part.scale)
+                pairs[name, number] = (update.down.detach(), update.up.detach())
+            model.set_submodule(name, part.layer)
+    return pairs

@@ -1,0 +1,40 @@
+"""Fine-tune small layers between those of a frozen encoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from headstart.core.errors import UsageError, at_least, did_you_mean
+from headstart.nn import bottleneck
+from headstart.nn.groups import Group, by_name
+from headstart.nn.heads import Model
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """Fine-tune bottlenecks put into the blocks, the blocks' norms and the head (Houlsby et al. 2019).
+
+    kind: 'houlsby' for two bottlenecks a block, 'pfeiffer' for one, behind the feed-forward layers (Pfeiffer et al.
+        2020). width: of a bottleneck. learning_rate: of all that learns.
+    """
+
+    kind: str = "houlsby"
+    width: int = 64
+    learning_rate: float = 1e-3
+    epochs: int = 4
+
+    rung: ClassVar[str] = "light tuning"
+
+    def __post_init__(self) -> None:
+        at_least(1, width=self.width)
+        if self.kind not in bottleneck.PLACES:
+            raise UsageError(f"no kind '{self.kind}' of adapter; {did_you_mean(self.kind, bottleneck.PLACES)}")
+
+    def prepare(self, model: Model) -> list[Group]:
+        """Put the bottlenecks into the blocks; return them with the norms' and the head's weights."""
+        bottleneck.insert(model, self.kind, self.width)
+        return by_name(model, lambda name: "_adapter." in name or "_norm." in name, self.learning_rate)
+
+
+PLUGIN = Adapter

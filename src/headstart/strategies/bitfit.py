@@ -1,0 +1,29 @@
+"""Fine-tune the biases alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from headstart.nn.groups import Group, by_name
+from headstart.nn.heads import Model
+
+
+@dataclass(frozen=True)
+class BitFit:
+    """Fine-tune the biases of all blocks and the head, under 1 % of the weights (Ben Zaken et al. 2022).
+
+    learning_rate: of all that learns.
+    """
+
+    learning_rate: float = 1e-3
+    epochs: int = 4
+
+    rung: ClassVar[str] = "light tuning"
+
+    def prepare(self, model: Model) -> list[Group]:
+        """Freeze every matrix of the encoder, and the embeddings; return the weights that learn."""
+        return by_name(model, lambda name: name.endswith(".bias"), self.learning_rate)
+
+
+PLUGIN = BitFit

@@ -1,0 +1,54 @@
+"""Fine-tune from the top down, a stage more at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from headstart.core.errors import at_least
+from headstart.nn.groups import Group, by_stage
+from headstart.nn.heads import Model
+
+
+@dataclass(frozen=True)
+class Gradual:
+    """Fine-tune the head first, then one stage more at a time from the top (Howard & Ruder 2018, section 3.3).
+
+    learning_rate, layer_decay: as in `full`. opening: share of the steps (0 to 1) after which everything learns; the
+        stages open evenly until then.
+    """
+
+    learning_rate: float = 1e-4
+    layer_decay: float = 0.9
+    opening: float = 0.3
+    epochs: int = 4
+
+    rung: ClassVar[str] = "full tuning"
+
+    def __post_init__(self) -> None:
+        at_least(0, opening=self.opening)
+
+    def prepare(self, model: Model) -> list[Group]:
+        """Say what will learn, everything, in groups, one per stage; :meth:`at_step` says when."""
+        return by_stage(model, len(model.encoder.stages), self.learning_rate, self.layer_decay)
+
+    def at_step(self, groups: Sequence[Group], step: int, total: int) -> bool:
+        """Let the groups learn whose turn has come by a step, in place, and no others.
+
+        Args:
+            groups: as :meth:`prepare` gave them. step: from 0 to ``total - 1``.
+
+        Returns:
+            whether that changed anything.
+        """
+        changed = False
+        for depth, group in enumerate(groups):
+            learns = step * (len(groups) - 1) >= depth * self.opening * total
+            for weight in group.weights.values():
+                changed |= weight.requires_grad != learns
+                weight.requires_grad_(learns)
+        return changed
+
+
+PLUGIN = Gradual

@@ -1,0 +1,99 @@
+"""Low-rank updates against matrices that were updated plainly, and against PEFT."""
+
+import copy
+
+import numpy as np
+import peft
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from headstart.nn import lora
+from headstart.nn.encoder import Encoder
+from headstart.nn.heads import ClassificationHead, Model
+from headstart.nn.linear import Linear
+from headstart.nn.packed import pack
+
+
+def draw(part):
+    """Give updates values at which a mistake shows: they are zero at first."""
+    with torch.no_grad():
+        for name, weight in part.named_parameters():
+            if ".updates." in f".{name}":
+                weight.normal_(std=0.3)
+    return part
+
+
+def model():
+    torch.manual_seed(0)
+    encoder = Encoder(vocabulary=30, width=8, layers=2, heads=2, feed_forward=16, window=12, dropout=0.0)
+    found = Model(encoder, ClassificationHead(8, 3, dropout=0.0))
+    with torch.no_grad():
+        for weight in found.parameters():
+            if weight.dim() > 1:
+                weight.mul_(10)  # at the size of trained weights, so that layers do more than pass states on
+    return found.eval()
+
+
+def batch():
+    boundaries = np.array([0, 3, 4, 9])
+    return pack(np.arange(9), boundaries, np.arange(3))
+
+
+@settings(max_examples=25, deadline=None)
+@given(numbers=st.sets(st.integers(0, 2), min_size=1), rank=st.integers(1, 5), seed=st.integers(0, 99))
+def test_outputs_and_gradients_are_those_of_updated_matrices(numbers, rank, seed):
+    torch.manual_seed(seed)
+    part = draw(lora.LowRank(Linear(6, 12), 3, sorted(numbers), rank, alpha=3.0, dropout=0.0))
+    hidden = torch.randn(5, 6, requires_grad=True)
+    weight = part.layer.weight.detach().clone()
+    for number in numbers:
+        update = part.updates[str(number)]
+        weight[4 * number : 4 * number + 4] += 3.0 / rank * update.up @ update.down
+    plain = hidden @ weight.T + part.layer.bias
+    torch.testing.assert_close(part(hidden), plain)
+    torch.testing.assert_close(part.part(hidden, 0, 4), plain[:, :4])
+    torch.testing.assert_close(part.part(hidden, 4, 12), plain[:, 4:])
+    for one, other in zip(
+        *(torch.autograd.grad(out.square().sum(), hidden) for out in (part(hidden), plain)), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+
+
+def test_one_layer_computes_what_pefts_does():
+    torch.manual_seed(0)
+    theirs = peft.get_peft_model(
+        nn.Sequential(nn.Linear(6, 12)),
+        peft.LoraConfig(r=3, lora_alpha=6, target_modules=["0"], init_lora_weights=False),
+    )
+    layer = theirs.base_model.model[0]
+    ours = lora.LowRank(copy.deepcopy(layer.base_layer), 1, [0], rank=3, alpha=6, dropout=0.0)
+    with torch.no_grad():
+        ours.updates["0"].down.copy_(layer.lora_A["default"].weight)
+        ours.updates["0"].up.copy_(layer.lora_B["default"].weight)
+    hidden = torch.randn(4, 6)
+    torch.testing.assert_close(ours(hidden), theirs(hidden))
+
+
+@pytest.mark.parametrize("targets", [["query"], ["query", "value"], ["key", "up"], list(lora.TARGETS)])
+def test_updates_begin_at_nothing_and_end_inside_the_matrices(targets):
+    whole = model()
+    before = whole(batch())
+    plain = [type(part) for part in whole.modules()]
+    lora.insert(whole, targets, rank=2, alpha=4.0, dropout=0.5)
+    assert torch.equal(whole.eval()(batch()), before)
+    learnt = draw(whole)(batch())
+    assert not torch.allclose(learnt, before, atol=1e-3)
+    pairs = lora.merge(whole)
+    torch.testing.assert_close(whole(batch()), learnt, atol=1e-5, rtol=0)
+    assert [type(part) for part in whole.modules()] == plain
+    assert len(pairs) == 2 * len(targets)
+
+
+def test_what_updates_see_is_dropped_while_training():
+    part = draw(lora.LowRank(nn.Linear(6, 12), 1, [0], rank=2, alpha=2.0, dropout=1.0))
+    hidden = torch.randn(4, 6)
+    torch.testing.assert_close(part(hidden), part.layer(hidden))
+    assert not torch.allclose(part.eval()(hidden), part.layer(hidden))
