@@ -36,7 +36,8 @@ def main() -> None:
         strategies=STRATEGIES,
         seeds=SEEDS,
         sizes=("all",),
-        out=ROOT / "runs" / f"benchmark-strategies{rows or ''}",
+        # The folder of the benchmark `accuracy`: what one has trained, the other does not train again.
+        out=ROOT / "runs" / f"benchmark-sst2{rows or ''}",
     )
     result = found.result
     answers: dict[str, list[tuple[str, ...]]] = {}
