@@ -165,7 +165,7 @@ def fit(
             batch = pack(encoded.tokens, encoded.boundaries, rows, kept).to(run.device)
             if word_dropout and hidden:
                 batch = drop_words(batch, word_dropout, hidden[0], special)
-            with _precision(run.device):
+            with precision(run.device):
                 logits = model(batch)
             return model.head.loss(logits, targets[torch.from_numpy(rows).to(run.device)][batch.order], weights)
 
@@ -202,7 +202,7 @@ def scores(model: Model, encoded: Encoded, device: str, kept: Kept | None = None
     out = torch.zeros(len(encoded), model.head.output.out_features)
     for rows in by_length(encoded.lengths, STATE_BUDGET[device] // model.encoder.width):
         batch = pack(encoded.tokens, encoded.boundaries, rows, kept).to(device)
-        with _precision(device):
+        with precision(device):
             logits = model(batch)
         out[torch.from_numpy(rows)[batch.order.cpu()]] = logits.float().cpu()
     return out
@@ -227,7 +227,7 @@ def frozen_states(model: Model, encoded: Encoded, run: Run, name: str) -> tuple[
         for places in by_length(encoded.lengths[missing], budget):
             texts = missing[places]
             batch = pack(encoded.tokens, encoded.boundaries, texts)
-            with _precision(run.device):
+            with precision(run.device):
                 states = model.frozen_states(batch.to(run.device))
             yield texts[batch.order.numpy()], states
             done += len(texts)
@@ -254,7 +254,7 @@ def _weights_key(stages: Sequence[torch.nn.Module], device: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def _precision(device: str) -> Any:
+def precision(device: str) -> Any:
     """Compute in bfloat16 where the device is made for it; weights stay float32."""
     return torch.autocast("cuda", torch.bfloat16, enabled=device == "cuda")
 

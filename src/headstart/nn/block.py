@@ -32,11 +32,13 @@ class Block(nn.Module):
         self.dropout = Dropout(dropout)
         self.activation = ACTIVATIONS[activation]
 
-    def forward(self, hidden: Tensor, batch: Batch, first_only: bool = False) -> Tensor:
-        """Map states ``(tokens, width)`` to states of the same shape, or ``(sequences, width)`` for first tokens."""
-        attended = self.attention(hidden, batch, first_only)
+    def forward(self, hidden: Tensor, batch: Batch, first_only: bool = False, places: Tensor | None = None) -> Tensor:
+        """Map states ``(tokens, width)`` to states of the same shape, or of first tokens or some `places` alone."""
+        attended = self.attention(hidden, batch, first_only, places)
         if first_only:
             hidden = hidden[batch.starts]
+        elif places is not None:
+            hidden = hidden[places]
         hidden = self.attention_norm(self.dropout(attended, hidden))
         expanded = self.down(self.activation(self.up(hidden)))
         out: Tensor = self.output_norm(self.dropout(expanded, hidden))

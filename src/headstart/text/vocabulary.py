@@ -13,6 +13,8 @@ from headstart.text.tokenizer import CHARACTERS_PER_TOKEN, Tokenizer, clean
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 SMALLEST = 32
+# Of a large collection a vocabulary is learnt from so many characters, spread evenly over it.
+SAMPLED = 20_000_000
 
 
 def train(texts: Iterable[str], size: int, *, lowercase: bool = True, window: int) -> Tokenizer:
@@ -50,6 +52,24 @@ def train(texts: Iterable[str], size: int, *, lowercase: bool = True, window: in
     alphabet = sorted(_learn(words, 0, characters, ()))
     vocabulary = _learn(normal, size, characters, (*SPECIAL, *alphabet))
     return Tokenizer(_backend(vocabulary, normalizer), window, _settings(lowercase))
+
+
+def sample(texts: Iterable[str], most: int = SAMPLED) -> list[str]:
+    """Take texts spread evenly over any number of them, of `most` characters at the most, in memory bounded by that.
+
+    >>> sample((letter * 10 for letter in "abcdefgh"), most=40)
+    ['aaaaaaaaaa', 'eeeeeeeeee']
+    """
+    kept: list[str] = []
+    size, stride = 0, 1
+    for number, text in enumerate(texts):
+        if number % stride == 0:
+            kept.append(text)
+            size += len(text)
+        while size > most and len(kept) > 1:
+            kept, stride = kept[::2], 2 * stride
+            size = sum(map(len, kept))
+    return kept
 
 
 def _frequent(texts: list[str], most: int) -> list[str]:
