@@ -43,6 +43,9 @@ from headstart.training.loop import Settings, train
 
 # Layers and width; a head for 64 of width, and four times the width inside the feed-forward (Turc et al. 2019).
 SIZES = {"tiny": (2, 128), "mini": (4, 256), "small": (4, 512), "base": (12, 768)}
+# Peaks of AdamW for them: the larger a model, the less it bears. A model that has learnt already is moved carefully.
+RATES = {"tiny": 1e-3, "mini": 1e-3, "small": 5e-4, "base": 1e-4}
+GOING_ON = 1e-4
 RECORD = "pretraining.json"
 # Of the documents, judged by and never trained on; of their windows no more than are needed for a steady figure.
 HELD_OUT, MOST_WINDOWS = 0.02, 512
@@ -59,11 +62,11 @@ class Recipe:
     """What is pretrained, and how.
 
     size: see `SIZES`. vocabulary: most tokens. window: most tokens of a text. backbone: a model to go on from, which
-        brings its own size, vocabulary and window; '' for none.
+        brings its own size and vocabulary; '' for none.
     epochs: passes over the text. minutes: most time; the passes are cut down to it and the learning rate still comes
         to its end. 0 for no limit.
     next_sentence: see `tasks.pretraining`; None for yes where documents hold two sentences and more.
-    batch_tokens: tokens a step. learning_rate: peak of AdamW. dropout: 0 to 1.
+    batch_tokens: tokens a step. learning_rate: peak of AdamW; 0 for the size's own. dropout: 0 to 1.
     """
 
     size: str = "mini"
@@ -76,7 +79,7 @@ class Recipe:
     whole_words: bool = False
     next_sentence: bool | None = None
     batch_tokens: int = 4096
-    learning_rate: float = 1e-3
+    learning_rate: float = 0.0
     dropout: float = 0.1
 
 
@@ -129,14 +132,15 @@ def pretrain(
     several = len(shard.sentences) >= 2 * len(shard)
     task = Task(recipe.masked, recipe.whole_words, several if recipe.next_sentence is None else recipe.next_sentence)
     words = vocabulary_of(tokenizer)
-    room = task.room(tokenizer.window, words)
+    window = min(recipe.window, tokenizer.window)
+    room = task.room(window, words)
     if room < 2:
-        raise UsageError(f"a window of {tokenizer.window} tokens has no room for text; give --window 8 or more.")
+        raise UsageError(f"a window of {window} tokens has no room for text; ask for at least 8.")
     order = seed.generator(run.seed, "held-out").permutation(len(shard))
     apart = max(1, int(HELD_OUT * len(shard)))
     windows = shards.windows(shard, room, np.sort(order[apart:]))
     judged = shards.windows(shard, room, np.sort(order[:apart]))
-    mean = float((windows.ends - windows.starts).mean()) + tokenizer.window - room
+    mean = float((windows.ends - windows.starts).mean()) + window - room
     batch_rows = max(1, round(recipe.batch_tokens / mean))
 
     def loss(rows: np.ndarray) -> Tensor:
@@ -152,7 +156,8 @@ def pretrain(
     settings = Settings(epochs=recipe.epochs, batch_rows=batch_rows, patience=EVALUATIONS, evaluations=EVALUATIONS)
     key = _key(corpus.sha256, asdict(recipe), checkpoint.arguments, run.seed, run.device)
     run = replace(run, folder=run.folder / f"training-{key}", minutes=recipe.minutes or run.minutes)
-    groups = by_stage(model, len(model.encoder.stages), recipe.learning_rate)
+    rate = recipe.learning_rate or (GOING_ON if recipe.backbone else RATES[recipe.size])
+    groups = by_stage(model, len(model.encoder.stages), rate)
     plan = _plan(
         run,
         recipe,

@@ -53,7 +53,7 @@ def of_files(
 
     Args:
         text: the column with the texts; None to find it.
-        tell: is told, at each walk, of rows that cannot be used and of doubtful encodings.
+        tell: is told, at the first walk, of rows that cannot be used and of doubtful encodings.
 
     Raises:
         DataError: no such file, or one that cannot be read.
@@ -64,9 +64,16 @@ def of_files(
         check_exists(path)
         digest.update((_text_sha256(path) if _is_plain(path) else records(path).sha256).encode())
 
+    told: set[str] = set()
+
+    def once(sentence: str) -> None:
+        if sentence not in told:
+            told.add(sentence)
+            tell(sentence)
+
     def walk() -> Iterator[str]:
         for path in map(Path, paths):
-            yield from _plain(path, tell) if _is_plain(path) else _table(path, text, tell)
+            yield from _plain(path, once) if _is_plain(path) else _table(path, text, once)
 
     return Corpus(digest.hexdigest(), walk)
 
