@@ -146,8 +146,7 @@ def pretrain(
     def loss(rows: np.ndarray) -> Tensor:
         # From torch's generator, which the loop seeds for each step: a resumed training asks the same questions.
         chance = np.random.default_rng(int(torch.randint(2**62, ())))
-        found = _Answers().after(model, task.ask(shard, windows, rows, words, chance), run.device)
-        return found.word_loss / max(1, found.words) + found.pair_loss / max(1, found.pairs)
+        return loss_of(model, task.ask(shard, windows, rows, words, chance), run.device)
 
     chance = seed.generator(run.seed, "judging")
     chosen = np.sort(chance.permutation(len(judged))[:MOST_WINDOWS])
@@ -205,6 +204,12 @@ def pretrain(
         checkpoints.save(fresh, model.to("cpu"), tokenizer, "bert", checkpoint.arguments, ())
         (fresh / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return record
+
+
+def loss_of(model: Pretraining, asked: Questions, device: str) -> Tensor:
+    """Compute the mean loss of hidden words plus that of passages, as a scalar with a graph."""
+    found = _Answers().after(model, asked, device)
+    return found.word_loss / max(1, found.words) + found.pair_loss / max(1, found.pairs)
 
 
 @dataclass(frozen=True)
