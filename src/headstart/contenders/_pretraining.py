@@ -197,7 +197,7 @@ def pretrain(
             "perplexity": float(np.exp(found.word_mean)),
             "next_sentence_accuracy": found.pairs_right / found.pairs if found.pairs else None,
         },
-        "evaluations": history.evaluations,
+        "evaluations": list(history.evaluations),
         "machine": devices.describe(run.device),
     }
     with _saved.saving(out) as fresh:
