@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from headstart.core.records import Progress
-from headstart.report._format import about, count, duration, percent
+from headstart.report._format import about, count, duration, percent, plural
 from headstart.report.live import QUIET_SECONDS
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def summary(record: Mapping[str, Any], out: Path) -> Iterator[str]:
     """Word what came of a pretraining, a line each."""
     held = record["held_out"]
     yield (
-        f"of hidden words in {count(held['documents'])} documents set apart, {percent(held['accuracy'])} were guessed; "
+        f"of hidden words in {plural(held['documents'], 'document')} set apart, {percent(held['accuracy'])} were guessed; "
         f"perplexity {held['perplexity']:.1f}"
     )
     if held["next_sentence_accuracy"] is not None:
