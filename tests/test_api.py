@@ -245,7 +245,7 @@ def test_unlabelled_texts_without_those_of_the_test_rows(tmp_path):
         unlabelled=more,
     )
     (finding,) = [finding for finding in found.result.audit.findings if finding.kind == "unlabelled"]
-    assert finding.sentence == "25 unlabelled texts were read; 5 of them stand in the test rows too and were left out."
+    assert finding.sentence == "25 unlabelled texts were read; left out, since the test rows hold them too: 5."
     assert finding.sentence in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert {line["contender"] for line in found.leaderboard} == {"majority", "selfpretrained"}
 

@@ -413,7 +413,7 @@ def test_pretrain_goes_on_where_it_was_killed_and_says_what_came_of_it(tmp_path)
     assert "the same with another size: about mini" in second.stderr
     assert "timing a few steps" not in second.stderr
     told = second.stdout.splitlines()
-    assert told[0].startswith("of hidden words in 1 documents set apart")
+    assert told[0].startswith("of hidden words in 1 document set apart")
     assert told[-1].endswith(f"headstart compare DATA --backbone {tmp_path / 'model'}")
     assert json.loads((tmp_path / "model" / "pretraining.json").read_text())["corpus"]["documents"] == 30
 

@@ -127,7 +127,7 @@ def test_unlabelled_texts_leave_the_test_rows_out(tmp_path):
     texts, finding = corpus.unlabelled(path, ["a fine film", "unrelated"])
     assert texts == ("a poor film", "a fine day")
     assert (finding.kind, finding.severity, finding.count) == ("unlabelled", "note", 1)
-    assert finding.sentence == ("3 unlabelled texts were read; 1 of them stand in the test rows too and were left out.")
+    assert finding.sentence == ("3 unlabelled texts were read; left out, since the test rows hold them too: 1.")
     texts, finding = corpus.unlabelled(["a", "b"], ["c"])
     assert (texts, finding.severity, finding.count) == (("a", "b"), "fine", 0)
     with pytest.raises(DataError, match="no unlabelled text is left: all of them stand in the test rows too"):

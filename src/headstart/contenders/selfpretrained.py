@@ -29,6 +29,7 @@ class SelfPretrained:
     It reads the training texts and, where some were given, the unlabelled ones; never those of validation or test.
 
     size: 'tiny', 'mini', 'small' or 'base'. vocabulary: most word pieces. window: most tokens of a text.
+    masked, next_sentence: what pretraining asks; see `tasks.pretraining`.
     pretraining_epochs: passes over the text. pretraining_minutes: most time for them, into which the passes are made to
         fit; 0 for no limit. Only without that limit, or where the passes take less, do two machines do the same.
     pretraining_rate, learning_rate: peaks of AdamW, in pretraining (0 for the size's own) and in fine-tuning.
@@ -38,6 +39,8 @@ class SelfPretrained:
     size: str = "mini"
     vocabulary: int = 8000
     window: int = 256
+    masked: float = 0.15
+    next_sentence: bool | None = None
     pretraining_epochs: int = 20
     pretraining_minutes: float = 10.0
     pretraining_rate: float = 0.0
@@ -80,6 +83,8 @@ class SelfPretrained:
             window=self.window,
             epochs=self.pretraining_epochs,
             minutes=min(filter(None, limits), default=0.0),
+            masked=self.masked,
+            next_sentence=self.next_sentence,
             learning_rate=self.pretraining_rate,
         )
         corpus = corpora.of_texts(texts)

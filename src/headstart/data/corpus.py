@@ -107,11 +107,8 @@ def unlabelled(source: str | os.PathLike | Sequence[str], test: Sequence[str]) -
     if not kept:
         raise DataError("no unlabelled text is left: all of them stand in the test rows too; give others.")
     dropped = total - len(kept)
-    sentence = f"{total:,} unlabelled texts were read" + (
-        f"; {dropped:,} of them stand in the test rows too and were left out."
-        if dropped
-        else ", none of the test rows."
-    )
+    left_out = f"left out, since the test rows hold them too: {dropped:,}" if dropped else "none is a test row"
+    sentence = f"{total:,} unlabelled texts were read; {left_out}."
     severity = "note" if dropped or told else "fine"
     return tuple(kept), Finding("unlabelled", severity, dropped, dropped / total, " ".join([sentence, *told]))
 
