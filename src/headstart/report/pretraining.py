@@ -92,8 +92,8 @@ def summary(record: Mapping[str, Any], out: Path) -> Iterator[str]:
     """Word what came of a pretraining, a line each."""
     held = record["held_out"]
     yield (
-        f"of hidden words in {plural(held['documents'], 'document')} set apart, {percent(held['accuracy'])} were guessed; "
-        f"perplexity {held['perplexity']:.1f}"
+        f"of hidden words in {plural(held['documents'], 'document')} set apart, {percent(held['accuracy'])} were "
+        f"guessed; perplexity {held['perplexity']:.1f}"
     )
     if held["next_sentence_accuracy"] is not None:
         yield f"of passages, {percent(held['next_sentence_accuracy'])} were told to follow each other or not"
