@@ -112,6 +112,10 @@ def test_a_pretrained_model_is_gone_on_with(tmp_path):
     assert record["arguments"]["width"] == 128
     one, other = weights(tmp_path / "first"), weights(tmp_path / "second")
     assert all(torch.allclose(one[name], other[name], atol=1e-6) for name in one)
+    # Other weights of the same name begin another training.
+    pretrain(texts, TINY, Run(1, tmp_path / "a"), tmp_path / "first", tmp_path / "work")
+    pretrain(texts, more, Run(0, tmp_path / "b"), tmp_path / "second", tmp_path / "work")
+    assert len(list((tmp_path / "b").iterdir())) == 2
 
 
 @pytest.mark.parametrize(
@@ -127,6 +131,14 @@ def test_what_it_refuses(tmp_path, change, texts, error, sentence):
     with pytest.raises(error, match=sentence.replace("?", r"\?")):
         pretrain(corpus.of_texts(texts), recipe, Run(0, tmp_path / "run"), tmp_path / "out", tmp_path)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_with_something_else_is_not_replaced(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").touch()
+    with pytest.raises(UsageError, match="out' exists and is no pretrained model, so it is not replaced"):
+        pretrain(corpus.of_texts(TEXTS), TINY, Run(0, tmp_path / "run"), tmp_path / "out", tmp_path)
+    assert (tmp_path / "out" / "thesis.txt").exists()
 
 
 # --- the contender -------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from headstart.core.errors import CheckpointError
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
 from headstart.nn.packed import pack
-from headstart.nn.pretraining import Pretraining, PretrainingHead, operations
+from headstart.nn.pretraining import Pretraining, PretrainingHead, operations, word_loss
 from headstart.text import vocabulary
 
 TEXTS = ["the cat sat on the mat", "a longer text about the cat and the hat"] * 9
@@ -167,3 +167,15 @@ def test_operations_are_those_that_torch_counts():
             model(batch, torch.arange(asked), False)
         attention = shape["layers"] * 4 * 32 * 40 * 40
         assert operations(shape, 40, asked / 40) * 40 / 3 == counted.get_total_flops() + attention
+
+
+def test_the_loss_of_words_is_cross_entropy(rng):
+    logits = torch.from_numpy(rng.normal(size=(7, 50)).astype("float32") * 9).requires_grad_()
+    same = logits.detach().clone().requires_grad_()
+    words = torch.from_numpy(rng.integers(50, size=7))
+    loss, expected = word_loss(logits, words), F.cross_entropy(same, words, reduction="sum")
+    torch.testing.assert_close(loss, expected)
+    (loss / 7).backward()
+    (expected / 7).backward()
+    torch.testing.assert_close(logits.grad, same.grad)
+    assert word_loss(torch.zeros(0, 50), torch.zeros(0, dtype=torch.long)) == 0

@@ -235,7 +235,7 @@ def frozen_states(model: Model, encoded: Encoded, run: Run, name: str) -> tuple[
 
     return _kept.keep(
         run.shared or run.folder,
-        _weights_key(model.encoder.stages[:stages], run.device),
+        weights_key(model.encoder.stages[:stages], run.device),
         _kept.name_texts(encoded.tokens, encoded.boundaries),
         encoded.lengths,
         model.encoder.width,
@@ -245,7 +245,7 @@ def frozen_states(model: Model, encoded: Encoded, run: Run, name: str) -> tuple[
     )
 
 
-def _weights_key(stages: Sequence[torch.nn.Module], device: str) -> str:
+def weights_key(stages: Sequence[torch.nn.Module], device: str) -> str:
     """Name stages by their weights, their number and what they compute on."""
     digest = hashlib.sha256(f"{len(stages)} {device}".encode())
     for stage in stages:

@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from headstart.checkpoints import folder as checkpoints
 from headstart.checkpoints.folder import Checkpoint
 from headstart.contenders import _saved
-from headstart.contenders._neural import precision
+from headstart.contenders._neural import precision, weights_key
 from headstart.core import device as devices
 from headstart.core import seed
 from headstart.core.errors import UsageError, did_you_mean
@@ -33,7 +33,7 @@ from headstart.core.records import Progress, Run
 from headstart.data.corpus import Corpus
 from headstart.nn.encoder import Encoder
 from headstart.nn.groups import by_stage
-from headstart.nn.pretraining import Pretraining, PretrainingHead, operations
+from headstart.nn.pretraining import Pretraining, PretrainingHead, operations, word_loss
 from headstart.tasks.pretraining import UNASKED, Questions, vocabulary_of
 from headstart.tasks.pretraining import Pretraining as Task
 from headstart.text import shards, vocabulary
@@ -107,23 +107,24 @@ def pretrain(
 ) -> dict[str, Any]:
     """Pretrain a model and leave it in a folder that Hugging Face opens as ``BertForPreTraining``.
 
-    Killed at any moment, it goes on from its last checkpoint in ``run.folder``; a folder that holds the finished model
-    is left as it is.
+    Killed at any moment, it goes on from its last checkpoint in ``run.folder``; finished, it is not trained again.
 
     Args:
-        out: the model's folder, replaced where it exists. work: for vocabulary and tokens.
+        out: the model's folder; one that an earlier pretraining made is replaced. work: for vocabulary and tokens.
         planned: is told the cost before the training starts.
 
     Returns:
         the record that also lies in the folder: costs, and scores on documents set apart.
 
     Raises:
-        UsageError: no such size, or numbers that do not go together.
+        UsageError: no such size, numbers that do not go together, or an `out` that is something else.
         DataError: fewer than two documents.
         CheckpointError: the model to go on from is of another family than BERT's.
     """
     if recipe.size not in SIZES:
         raise UsageError(f"no size '{recipe.size}'; {did_you_mean(recipe.size, SIZES)}")
+    if out.exists() and not (out / RECORD).is_file() and not (out.is_dir() and not any(out.iterdir())):
+        raise UsageError(f"'{out}' exists and is no pretrained model, so it is not replaced; name another folder.")
     checkpoint = _start(corpus, recipe, run, work)
     model, tokenizer = checkpoint.model.to(run.device), checkpoint.tokenizer
     assert isinstance(model, Pretraining)
@@ -153,7 +154,8 @@ def pretrain(
     parts = np.array_split(chosen, -(-len(chosen) // batch_rows))
     questions = [task.ask(shard, judged, rows, words, chance) for rows in parts]
     settings = Settings(epochs=recipe.epochs, batch_rows=batch_rows, patience=EVALUATIONS, evaluations=EVALUATIONS)
-    key = _key(corpus.sha256, asdict(recipe), checkpoint.arguments, run.seed, run.device)
+    start = weights_key(model.encoder.stages, run.device)
+    key = _key(corpus.sha256, asdict(recipe), checkpoint.arguments, start, run.seed)
     run = replace(run, folder=run.folder / f"training-{key}", minutes=recipe.minutes or run.minutes)
     rate = recipe.learning_rate or (GOING_ON if recipe.backbone else RATES[recipe.size])
     groups = by_stage(model, len(model.encoder.stages), rate)
@@ -235,7 +237,7 @@ class _Answers:
             logits, pair_logits = model(asked.batch.to(device), asked.places.to(device), asked.pairs is not None)
         found = replace(
             self,
-            word_loss=self.word_loss + F.cross_entropy(logits.float(), words, reduction="sum"),
+            word_loss=self.word_loss + word_loss(logits.float(), words),
             words=self.words + len(words),
         )
         if not model.training:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from headstart.nn.block import ACTIVATIONS
@@ -67,6 +68,36 @@ class Pretraining(nn.Module):
         first, hidden = hidden[: len(read) - len(places)], hidden[len(read) - len(places) :]
         words = self.head.words(hidden, self.encoder.embeddings.word.weight)
         return words, self.head.next(self.head.dense(first).tanh()) if pairs else None
+
+
+def word_loss(logits: Tensor, words: Tensor) -> Tensor:
+    """Sum the cross-entropy of logits ``(places, vocabulary)`` against word ids ``(places,)``, in one pass less.
+
+    Over thousands of words the exponentials cost as much as a layer of a small model. The usual function takes them
+    once on the way to the loss and again on the way back.
+    """
+    loss: Tensor = _WordLoss.apply(logits, words)
+    return loss
+
+
+class _WordLoss(torch.autograd.Function):
+    """Keep the chances of the words and turn them, in place, into the gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, words: Tensor) -> Tensor:
+        """Compute the loss."""
+        chances = logits.softmax(-1)
+        ctx.save_for_backward(chances, words)
+        right = chances.gather(1, words[:, None])
+        return -right.clamp(min=torch.finfo(right.dtype).tiny).log().sum()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """Give the gradient of the logits: the chance of each word, less one for the right one."""
+        chances, words = ctx.saved_tensors
+        chances.scatter_add_(1, words[:, None], chances.new_full((len(words), 1), -1.0))
+        return chances.mul_(gradient), None
 
 
 def operations(arguments: dict[str, Any], length: float, masked: float) -> float:
