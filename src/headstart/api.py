@@ -207,6 +207,7 @@ def pretrain(
     size: str = "mini",
     start: str = "",
     vocabulary: int = 10_000,
+    byte_level: bool = False,
     window: int = 128,
     epochs: int = 10,
     minutes: float = 0.0,
@@ -226,7 +227,7 @@ def pretrain(
         files, text: see `data.corpus.of_files`.
         out: the model's folder, for ``compare(..., backbone=out)``; what was there is replaced.
         size: 'tiny', 'mini', 'small' or 'base'. start: a model to go on from, with its own size and vocabulary.
-        vocabulary, window, epochs, minutes, next_sentence, whole_words, batch_tokens, learning_rate: see
+        vocabulary, byte_level, window, epochs, minutes, next_sentence, whole_words, batch_tokens, learning_rate: see
             `contenders._pretraining.Recipe`.
         work: where tokenised text and checkpoints go; None for a folder beside `out`.
 
@@ -242,6 +243,7 @@ def pretrain(
     recipe = _pretraining.Recipe(
         size=size,
         vocabulary=vocabulary,
+        byte_level=byte_level,
         window=window,
         backbone=start,
         epochs=epochs,

@@ -138,7 +138,8 @@ def pretrain(
     start: Annotated[
         str, typer.Option("--from", metavar="MODEL", help="Go on from a BERT, with its size and its vocabulary.")
     ] = "",
-    vocabulary: Annotated[int, typer.Option(min=32, help="Most word pieces.")] = 10_000,
+    vocabulary: Annotated[int, typer.Option(min=32, help="Most tokens.")] = 10_000,
+    byte_level: Annotated[bool, typer.Option("--byte-level", help="Tokens of bytes (BPE), not of letters.")] = False,
     window: Annotated[int, typer.Option(min=8, help="Most tokens of a text.")] = 128,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the text.")] = 10,
     minutes: Annotated[
@@ -175,6 +176,7 @@ def pretrain(
         size=size,
         start=start,
         vocabulary=vocabulary,
+        byte_level=byte_level,
         window=window,
         epochs=epochs,
         minutes=minutes,

@@ -133,6 +133,12 @@ def test_what_it_refuses(tmp_path, change, texts, error, sentence):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_vocabulary_of_bytes(tmp_path):
+    recipe = dataclasses.replace(TINY, byte_level=True, vocabulary=300, epochs=1)
+    record = pretrain(corpus.of_texts(TEXTS), recipe, Run(0, tmp_path / "run"), tmp_path / "out", tmp_path)
+    assert 261 < record["arguments"]["vocabulary"] <= 300
+
+
 def test_a_folder_with_something_else_is_not_replaced(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").touch()

@@ -140,3 +140,10 @@ def test_a_tokenizer_without_a_mask_is_refused(tokenizer, monkeypatch):
     monkeypatch.setitem(tokenizer.settings, "mask_token", "<none>")
     with pytest.raises(CheckpointError, match=r"the tokenizer has no \[MASK\] token"):
         vocabulary_of(tokenizer)
+
+
+def test_bytes_belong_to_the_word_that_a_space_began():
+    tokenizer = vocabulary.train_bytes(Pretraining.SAMPLE, 270, window=WINDOW)
+    words = vocabulary_of(tokenizer)
+    ids = tokenizer.encode_whole(["a joy forever"]).tokens
+    assert (~words.inside[ids]).sum() == 3

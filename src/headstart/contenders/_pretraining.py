@@ -61,8 +61,8 @@ PLANNED = 0.9
 class Recipe:
     """What is pretrained, and how.
 
-    size: see `SIZES`. vocabulary: most tokens. window: most tokens of a text. backbone: a model to go on from, which
-        brings its own size and vocabulary; '' for none.
+    size: see `SIZES`. vocabulary: most tokens; byte_level: of bytes instead of WordPiece, see `text.vocabulary`.
+    window: most tokens of a text. backbone: a model to go on from, with its own size and vocabulary; '' for none.
     epochs: passes over the text. minutes: most time; the passes are cut down to it and the learning rate still comes
         to its end. 0 for no limit.
     next_sentence: see `tasks.pretraining`; None for yes where documents hold two sentences and more.
@@ -71,6 +71,7 @@ class Recipe:
 
     size: str = "mini"
     vocabulary: int = 10_000
+    byte_level: bool = False
     window: int = 128
     backbone: str = ""
     epochs: int = 10
@@ -269,10 +270,11 @@ def _start(corpus: Corpus, recipe: Recipe, run: Run, work: Path) -> Checkpoint:
     if recipe.backbone:
         torch.manual_seed(seed.derive(run.seed, "weights"))
         return checkpoints.load(recipe.backbone, dropout=recipe.dropout, pretraining=True)
-    place = work / f"vocabulary-{_key(corpus.sha256, recipe.vocabulary, recipe.window)}"
+    place = work / f"vocabulary-{_key(corpus.sha256, recipe.vocabulary, recipe.byte_level, recipe.window)}"
     if not place.is_dir():
         run.progress(Progress("learning a vocabulary", 0.0))
-        learnt = vocabulary.train(vocabulary.sample(corpus.walk()), recipe.vocabulary, window=recipe.window)
+        learn = vocabulary.train_bytes if recipe.byte_level else vocabulary.train
+        learnt = learn(vocabulary.sample(corpus.walk()), recipe.vocabulary, window=recipe.window)
         with _saved.saving(place) as fresh:
             learnt.save(fresh)
     tokenizer = load_tokenizer(place, recipe.window)
