@@ -32,18 +32,20 @@ class SelfPretrained:
     masked, next_sentence: what pretraining asks; see `tasks.pretraining`.
     pretraining_epochs: passes over the text. pretraining_minutes: most time for them, into which the passes are made to
         fit; 0 for no limit. Only without that limit, or where the passes take less, do two machines do the same.
-    pretraining_rate, learning_rate: peaks of AdamW, in pretraining (0 for the size's own) and in fine-tuning.
+    batch_tokens: tokens of a step of pretraining. pretraining_rate: its peak of AdamW, 0 for the size's own.
+    learning_rate: peak of AdamW in fine-tuning.
     epochs, batch_rows: of fine-tuning; see `training.loop.Settings`. class_weights: 'none' or 'balanced'.
     """
 
-    size: str = "mini"
+    size: str = "tiny"
     vocabulary: int = 8000
     window: int = 256
     masked: float = 0.15
     next_sentence: bool | None = None
-    pretraining_epochs: int = 20
+    pretraining_epochs: int = 40
     pretraining_minutes: float = 10.0
     pretraining_rate: float = 0.0
+    batch_tokens: int = 2048
     learning_rate: float = 3e-4
     epochs: int = 3
     batch_rows: int = 32
@@ -85,6 +87,7 @@ class SelfPretrained:
             minutes=min(filter(None, limits), default=0.0),
             masked=self.masked,
             next_sentence=self.next_sentence,
+            batch_tokens=self.batch_tokens,
             learning_rate=self.pretraining_rate,
         )
         corpus = corpora.of_texts(texts)
