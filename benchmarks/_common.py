@@ -6,9 +6,7 @@ import datetime
 import importlib.metadata
 import json
 import os
-import statistics
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +17,15 @@ RECORDS = Path(__file__).parent / "records"
 
 
 def data(name: str) -> tuple[list[str], list[str]]:
-    """Read one data set's texts and labels; end with a clear message where the data is not at hand."""
+    """Read one data set's texts and labels, none where it has no such column; end clearly where it is not at hand."""
     folder = Path(os.environ.get("HEADSTART_DATA", ROOT.parent / "shared" / "data"))
     path = folder / f"{name}.parquet"
     if not path.is_file():
         sys.exit(f"no {path}: set HEADSTART_DATA to the folder with the data sets.")
     import pyarrow.parquet
 
-    columns = pyarrow.parquet.read_table(path, columns=["text", "label"]).to_pydict()
-    return columns["text"], columns["label"]
+    columns = pyarrow.parquet.read_table(path).to_pydict()
+    return columns["text"], columns.get("label", [])
 
 
 def record(name: str, result: dict[str, Any]) -> None:
@@ -84,17 +82,3 @@ def show(name: str, text: str) -> None:
         if begin in page and end in page:
             before, rest = page.split(begin, 1)
             path.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}", encoding="utf-8")
-
-
-def matrix_rate() -> float:
-    """Measure this machine's float32 matrix products at the encoder's shape, in GFLOP a second, as of now."""
-    import torch
-
-    rows, width, wide = 2048, 384, 1536
-    left, right = torch.randn(rows, width), torch.randn(width, wide)
-    rates = []
-    for _ in range(25):
-        began = time.perf_counter()
-        torch.mm(left, right)
-        rates.append(2e-9 * rows * width * wide / (time.perf_counter() - began))
-    return statistics.median(rates[5:])

@@ -26,8 +26,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._common import data, matrix_rate, record, show, table, transformers, versions
+from benchmarks._common import data, record, show, table, transformers, versions
 from benchmarks.training import operations
+from headstart.core.device import matrix_rate
 
 ROUNDS, BATCH, SINGLES = 3, 32, 100
 TRAINED = 2000

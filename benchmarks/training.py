@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._common import data, matrix_rate, record, show, table, transformers
+from benchmarks._common import data, record, show, table, transformers
+from headstart.core.device import matrix_rate
 
 ROUNDS, STEPS, WARM = 3, 4, 1
 PARITY_STEPS, PARITY_ROWS = 100, 8

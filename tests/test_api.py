@@ -221,3 +221,58 @@ def test_a_backbone_that_is_not_there_ends_a_comparison_before_it_begins(tmp_pat
     with pytest.raises(UsageError, match="no model folder 'minilmm'; did you mean 'minilm'"):
         quick(make(60), tmp_path / "run", backbone="minilmm", contenders=["majority", "finetuned:full"])
     assert not (tmp_path / "run").exists()
+
+
+# --- plain text ----------------------------------------------------------------------------------------------
+
+
+TINY = {"size": "tiny", "vocabulary": 80, "window": 16, "pretraining_epochs": 1, "epochs": 1}
+
+
+def test_unlabelled_texts_without_those_of_the_test_rows(tmp_path):
+    train, test = make(60), make(30, start=500)
+    more = tmp_path / "more.txt"
+    more.write_text("\n".join([*make(20, start=900)[0], *test[0][:5]]), encoding="utf-8")
+    options = {f"selfpretrained.{name}": value for name, value in TINY.items()}
+    found, _ = quick(
+        train,
+        tmp_path / "out",
+        test=test,
+        contenders=["majority", "selfpretrained"],
+        sizes=[],
+        seeds=1,
+        options=options,
+        unlabelled=more,
+    )
+    (finding,) = [finding for finding in found.result.audit.findings if finding.kind == "unlabelled"]
+    assert finding.sentence == "25 unlabelled texts were read; left out, since the test rows hold them too: 5."
+    assert finding.sentence in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert {line["contender"] for line in found.leaderboard} == {"majority", "selfpretrained"}
+
+
+def test_unlabelled_texts_that_nobody_reads(tmp_path):
+    with pytest.raises(UsageError, match="no contender reads them; add selfpretrained to the contenders"):
+        quick(make(60), tmp_path / "out", unlabelled=["more"])
+
+
+def test_pretrain_leaves_a_model_that_is_a_backbone(tmp_path):
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("\n".join(make(40)[0]), encoding="utf-8")
+    record = headstart.pretrain([corpus], tmp_path / "model", size="tiny", vocabulary=80, window=16, epochs=1)
+    assert record["corpus"]["documents"] == 40
+    assert record["recipe"]["next_sentence"] is False  # every document is one sentence
+    found, _ = quick(
+        make(60),
+        tmp_path / "out",
+        contenders=["finetuned:full"],
+        sizes=[],
+        seeds=1,
+        backbone=str(tmp_path / "model"),
+        options={"finetuned.epochs": 1},
+    )
+    assert found.leaderboard[0]["contender"] == "finetuned:full"
+    again = headstart.pretrain(
+        [corpus], tmp_path / "more", start=str(tmp_path / "model"), epochs=1, next_sentence=True, work=tmp_path / "w"
+    )
+    assert again["recipe"]["next_sentence"] is True
+    assert (tmp_path / "w").is_dir()

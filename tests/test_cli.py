@@ -29,7 +29,7 @@ TINY = [
     "--set",
     "scratch.epochs=1",
 ]
-VERBS = ("compare", "demo", "check", "predict", "list")
+VERBS = ("compare", "demo", "pretrain", "check", "predict", "list")
 COMMAND = [sys.executable, "-m", "headstart.cli"]
 HEAVY = ("torch", "sklearn", "scipy", "numpy", "pandas", "matplotlib", "transformers", "tokenizers", "rich")
 
@@ -201,7 +201,8 @@ def test_it_is_interrupted_and_goes_on(reviews, tmp_path):
         first.send_signal(signal.SIGINT)
         out, err = first.communicate(timeout=60)
     assert (first.returncode, out) == (130, "")
-    assert err.splitlines()[-1] == "headstart: interrupted; say it again, and a comparison goes on where it stopped."
+    told = "headstart: interrupted; say it again, and a comparison or a pretraining goes on where it stopped."
+    assert err.splitlines()[-1] == told
     assert "Traceback" not in err
     done = {path: path.stat().st_mtime_ns for path in trials.glob("*.json")}
     assert len(done) == 2
@@ -394,3 +395,45 @@ def test_a_reader_who_leaves_is_no_error_message(compared, tmp_path):
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 1
+
+
+# --- pretrain ------------------------------------------------------------------------------------------------
+
+
+def test_pretrain_goes_on_where_it_was_killed_and_says_what_came_of_it(tmp_path):
+    corpus = tmp_path / "corpus.txt"
+    texts = [f"The {noun} came late. It was {word}." for noun in ("box", "film", "cat") for word in "abcdefghij"]
+    corpus.write_text("\n\n".join(texts), encoding="utf-8")
+    command = [*COMMAND, "pretrain", str(corpus), "--out", str(tmp_path / "model"), "--size", "tiny", "--threads", "1"]
+    command += ["--vocabulary", "60", "--window", "16", "--batch-tokens", "64", "--epochs", "40"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as first:
+        until = time.monotonic() + 120
+        while not list(tmp_path.glob("model.work/training-*/plan.json")) and time.monotonic() < until:
+            time.sleep(0.01)
+        first.send_signal(signal.SIGINT)
+        out, err = first.communicate(timeout=60)
+    assert (first.returncode, out) == (130, "")
+    assert err.splitlines()[-1].endswith("a comparison or a pretraining goes on where it stopped.")
+    second = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert second.returncode == 0, second.stderr
+    assert "tokens, 40 passes" in second.stderr
+    assert "the same with another size: about mini" in second.stderr
+    assert "timing a few steps" not in second.stderr
+    told = second.stdout.splitlines()
+    assert told[0].startswith("of hidden words in 1 document set apart")
+    assert told[-1].endswith(f"headstart compare DATA --backbone {tmp_path / 'model'}")
+    assert json.loads((tmp_path / "model" / "pretraining.json").read_text())["corpus"]["documents"] == 30
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["--size", "smal"], 2, "no size 'smal'; did you mean 'small'?"),
+        (["--text", "tekst"], 2, r"reviews.csv has no column 'tekst' \(--text\); did you mean 'text'\?"),
+        (["--from", "nowhere"], 2, "nowhere"),
+    ],
+)
+def test_pretrain_says_what_is_wrong(reviews, tmp_path, capsys, arguments, code, sentence):
+    found, out, err = run(capsys, "pretrain", reviews, "--out", tmp_path / "model", *arguments)
+    assert (found, out) == (code, "")
+    assert re.search(sentence, err.splitlines()[-1])

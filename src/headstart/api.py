@@ -11,21 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from headstart.checkpoints import hub
-from headstart.contenders import _saved
+from headstart.contenders import _pretraining, _saved
 from headstart.contest import curve, ladder, plan, precheck, rank
 from headstart.contest import int8 as eight_bits
 from headstart.contest import run as contest
 from headstart.core import device as devices
 from headstart.core import rooms
 from headstart.core.errors import TrainingError, UsageError
-from headstart.core.records import Audit, Predictions, Rejected, Result, Splits, Table
+from headstart.core.records import Audit, Predictions, Rejected, Result, Run, Splits, Table, Trial
 from headstart.data import audit as auditing
+from headstart.data import corpus as corpora
 from headstart.data import demo as demos
 from headstart.data import read as reading
 from headstart.data import split as splitting
 from headstart.data import write as writing
 from headstart.metrics import labels
 from headstart.report import build, live, wording
+from headstart.report import pretraining as telling
 
 TASK = "classification"
 ROOMS = ("contenders", "strategies", "tasks")
@@ -86,6 +88,7 @@ def compare(
     label: str | None = None,
     test: Any = None,
     validation: Any = None,
+    unlabelled: str | Path | Sequence[str] | None = None,
     contenders: Sequence[str] | None = None,
     strategies: Sequence[str] | None = None,
     backbone: str = "minilm",
@@ -108,6 +111,8 @@ def compare(
         data: a file, an ``hf://datasets/`` address, a DataFrame, or a pair of texts and labels.
         text, label: column names; None to find them.
         test, validation: rows of one's own, as `data`; None to set 20 % and 10 % of `data` apart.
+        unlabelled: texts without labels, a file or a sequence, for contenders that learn from such; those that stand in
+            the test rows too are left out.
         contenders, strategies: names as `headstart list` says; None for those of the first choice, 'all' for all.
         backbone: what is fine-tuned: a folder, a packaged model, or ``hf://owner/name[@revision]``.
         options: 'contender.option' or 'strategy.option' -> value, such as ``{"scratch.layers": 4, "lora.rank": 4}``.
@@ -138,11 +143,16 @@ def compare(
     )
     for model in {trial.options["backbone"] for trial in planned.trials if "backbone" in trial.options}:
         hub.find(model)  # a model that is not there should end a comparison now, not after an hour
+    texts: tuple[str, ...] = ()
+    if unlabelled is not None:
+        _check_reads_unlabelled(planned.trials)
+        texts, finding = corpora.unlabelled(unlabelled, task.features(splits.test.inputs))
+        audit = replace(audit, findings=(*audit.findings, finding))
     folder = Path(out) if out is not None else Path("runs") / Path(table.name).stem
     if listener is None:
         doubts = [found for found in (*precheck.reading(table), *audit.findings) if found.severity == "warning"]
         print(*precheck.told(doubts, LISTED), sep="\n", end="\n" if doubts else "", file=sys.stderr)
-    terms = contest.Terms(folder, labels.check(metric or task.metric), budget, devices.choose(device))
+    terms = contest.Terms(folder, labels.check(metric or task.metric), budget, devices.choose(device), texts)
     with live.Watch(terms.metric, planned.trials) if listener is None else nullcontext(listener) as listen:
         outcome = contest.run(splits, task, planned.trials, terms, listen)
     standings = rank.rank(outcome.records, splits, terms.metric)
@@ -188,6 +198,66 @@ def compare(
     if told and listener is None:
         print(told, file=sys.stderr)
     return Comparison(result)
+
+
+def pretrain(
+    files: Sequence[str | Path],
+    out: str | Path,
+    *,
+    text: str | None = None,
+    size: str = "mini",
+    start: str = "",
+    vocabulary: int = 10_000,
+    byte_level: bool = False,
+    window: int = 128,
+    epochs: int = 10,
+    minutes: float = 0.0,
+    next_sentence: bool | None = None,
+    whole_words: bool = False,
+    batch_tokens: int = 4096,
+    learning_rate: float = 0.0,
+    work: str | Path | None = None,
+    device: str = "auto",
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Pretrain a small BERT on one's own text, of any size, and leave it in a folder that Hugging Face opens.
+
+    What it costs is told on standard error before it starts. Killed at any moment, the same call goes on.
+
+    Args:
+        files, text: see `data.corpus.of_files`.
+        out: the model's folder, for ``compare(..., backbone=out)``; what was there is replaced.
+        size: 'tiny', 'mini', 'small' or 'base'. start: a model to go on from, with its own size and vocabulary.
+        vocabulary, byte_level, window, epochs, minutes, next_sentence, whole_words, batch_tokens, learning_rate: see
+            `contenders._pretraining.Recipe`.
+        work: where tokenised text and checkpoints go; None for a folder beside `out`.
+
+    Returns:
+        costs and scores on documents set apart, as in the folder's ``pretraining.json``.
+
+    Raises:
+        UsageError: an unknown size, column, model or device, or a missing package.
+        DataError: text that cannot be read, or fewer than two documents.
+    """
+    out = Path(out)
+    work = Path(work) if work is not None else out.with_name(f"{out.name}.work")
+    recipe = _pretraining.Recipe(
+        size=size,
+        vocabulary=vocabulary,
+        byte_level=byte_level,
+        window=window,
+        backbone=start,
+        epochs=epochs,
+        minutes=minutes,
+        next_sentence=next_sentence,
+        whole_words=whole_words,
+        batch_tokens=batch_tokens,
+        learning_rate=learning_rate,
+    )
+    with telling.Watch() as watch:
+        corpus = corpora.of_files(files, text, watch.say)
+        run = Run(seed, work, device=devices.choose(device), progress=watch)
+        return _pretraining.pretrain(corpus, recipe, run, out, work, lambda p: watch.say(*telling.planned(p, size)))
 
 
 def check(
@@ -305,6 +375,14 @@ def learning_sizes(train_rows: int) -> tuple[int, ...]:
     (1400, 4700)
     """
     return tuple(max(LEAST_ROWS, int(float(f"{train_rows / part:.2g}"))) for part in (10, 3))
+
+
+def _check_reads_unlabelled(trials: Sequence[Trial]) -> None:
+    kinds = {trial.contender.partition(":")[0] for trial in trials}
+    if not any(getattr(rooms.plugin("contenders", kind), "reads_unlabelled", False) for kind in kinds):
+        raise UsageError(
+            "unlabelled texts were given, but no contender reads them; add selfpretrained to the contenders."
+        )
 
 
 def _judge_int8(model: Path, splits: Splits, metric: str) -> str:

@@ -55,6 +55,9 @@ def compare(
     validation: Validation = None,
     text: Text = None,
     label: Label = None,
+    unlabelled: Annotated[
+        str | None, typer.Option(metavar="FILE", help="More texts, without labels, for contenders that read such.")
+    ] = None,
     contenders: Annotated[
         str | None,
         typer.Option(metavar="A,B", help="Who competes, or all. Default: majority,linear,scratch,finetuned."),
@@ -99,6 +102,7 @@ def compare(
         label=label,
         test=test,
         validation=validation,
+        unlabelled=unlabelled,
         contenders=_names(contenders),
         strategies=_names(strategies),
         backbone=backbone,
@@ -126,6 +130,76 @@ def demo(
     from headstart import api
 
     _tell(api.demo(name, out=out), as_json)
+
+
+@app.command()
+def pretrain(
+    corpus: Annotated[
+        list[Path], typer.Argument(metavar="CORPUS", help="TXT, CSV, TSV, JSONL (also .gz, .zst) or Parquet files.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the model goes.")],
+    text: Text = None,
+    size: Annotated[
+        str, typer.Option(help="tiny (2 x 128), mini (4 x 256), small (4 x 512), base (12 x 768).")
+    ] = "mini",
+    start: Annotated[
+        str, typer.Option("--from", metavar="MODEL", help="Go on from a BERT, with its size and its vocabulary.")
+    ] = "",
+    vocabulary: Annotated[int, typer.Option(min=32, help="Most tokens.")] = 10_000,
+    byte_level: Annotated[bool, typer.Option("--byte-level", help="Tokens of bytes (BPE), not of letters.")] = False,
+    window: Annotated[int, typer.Option(min=8, help="Most tokens of a text.")] = 128,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the text.")] = 10,
+    minutes: Annotated[
+        float, typer.Option(min=0, help="Most time; the passes are cut down to fit. 0: no limit.")
+    ] = 0.0,
+    next_sentence: Annotated[
+        bool | None,
+        typer.Option(help="Whether to ask if two passages belong together. Default: where texts have sentences."),
+    ] = None,
+    whole_words: Annotated[bool, typer.Option("--whole-words", help="Hide all pieces of a word or none.")] = False,
+    batch_tokens: Annotated[int, typer.Option(min=1, help="Tokens a step.")] = 4096,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Peak of AdamW. Default: the size's own.")] = 0.0,
+    work: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="For tokens and checkpoints. Default: OUT.work.")
+    ] = None,
+    as_json: Json = False,
+    device: Device = "auto",
+    seed: Annotated[int, typer.Option(help="Of weights, order and hidden words.")] = 0,
+    threads: Threads = None,
+) -> None:
+    """Pretrain a small BERT on your own text, of any size; then compare DATA --backbone FOLDER fine-tunes it.
+
+    What it will cost is told before it starts. The same command goes on where it was stopped, and what was tokenised
+    once is not tokenised again.
+    """
+    _use(threads)
+    from headstart import api
+    from headstart.report import pretraining
+
+    record = api.pretrain(
+        corpus,
+        out,
+        text=text,
+        size=size,
+        start=start,
+        vocabulary=vocabulary,
+        byte_level=byte_level,
+        window=window,
+        epochs=epochs,
+        minutes=minutes,
+        next_sentence=next_sentence,
+        whole_words=whole_words,
+        batch_tokens=batch_tokens,
+        learning_rate=learning_rate,
+        work=work,
+        device=device,
+        seed=seed,
+    )
+    if as_json:
+        _print_json(record)
+        return
+    for line in pretraining.summary(record, out):
+        typer.echo(line)
 
 
 @app.command()
@@ -211,7 +285,7 @@ def run(arguments: list[str]) -> int:
     except typer.Exit as error:
         return error.exit_code
     except KeyboardInterrupt:
-        return _fail("interrupted; say it again, and a comparison goes on where it stopped.", 130)
+        return _fail("interrupted; say it again, and a comparison or a pretraining goes on where it stopped.", 130)
     except BrokenPipeError:
         # The reader has had enough. Python flushes once more as it ends, which must go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

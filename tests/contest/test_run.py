@@ -11,7 +11,7 @@ from headstart.contest import run as contest
 from headstart.contest.ledger import load_record, write_record
 from headstart.contest.plan import plan
 from headstart.core.errors import CheckpointError, TrainingError
-from headstart.core.records import Predictions, Rows
+from headstart.core.records import Predictions, Rows, Trial
 from headstart.tasks.classification import Classification
 
 
@@ -215,3 +215,22 @@ def test_a_damaged_record_is_named(splits, terms, trials, damage):
         path.with_suffix(f".{damage}").write_text("")
     with pytest.raises(CheckpointError, match="is damaged; delete it, and its trial runs again"):
         contest.run(splits, Classification(), trials[:1], terms)
+
+
+def test_unlabelled_texts_are_for_those_that_read_them_and_part_of_their_trials_names(splits, terms):
+    told = replace(terms, unlabelled=("one more text", "another"))
+    reader, other = Trial("selfpretrained", {}, None, 0), Trial("linear", {}, None, 0)
+    assert contest.key(splits, other, told) == contest.key(splits, other, terms)
+    names = {contest.key(splits, reader, replace(terms, unlabelled=texts)) for texts in ((), ("one",), ("two",))}
+    assert len(names) == 3
+    assert contest._unlabelled(reader, told) == told.unlabelled
+    assert contest._unlabelled(other, told) == ()
+
+
+def test_a_contender_is_given_the_unlabelled_texts(splits, terms, fits, monkeypatch):
+    given = []
+    fit = fits.fit
+    monkeypatch.setattr(fits, "fit", lambda *rest: given.append(rest[-1].unlabelled) or fit(*rest))
+    monkeypatch.setattr(Majority, "reads_unlabelled", True, raising=False)
+    contest.run(splits, Classification(), [Trial("majority", {}, None, 0)], replace(terms, unlabelled=("more",)))
+    assert given == [("more",)]

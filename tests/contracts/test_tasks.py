@@ -16,14 +16,16 @@ def task(request):
     return rooms.load("tasks", request.param)
 
 
+def test_the_sample_has_six_examples(task):
+    assert len(task.SAMPLE) == 6
+
+
 @pytest.fixture
 def sample(task):
+    if not hasattr(task, "decode"):
+        pytest.skip("the task asks a text about itself: it has no labels, and nothing is decoded")
     inputs, targets = zip(*task.SAMPLE, strict=True)
     return Rows(tuple(map(str, range(len(inputs)))), inputs, targets)
-
-
-def test_the_sample_has_six_rows(sample):
-    assert len(sample) == 6
 
 
 def test_decode_undoes_numbers(task, sample):

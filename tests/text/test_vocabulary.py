@@ -1,5 +1,6 @@
 """Training a vocabulary: the same everywhere, BERT's form, odd corpora."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from headstart.core.errors import DataError, UsageError
 from headstart.text import vocabulary
+from headstart.text.tokenizer import load
 
 ENGLISH = ["The cat sat on the mat; the CAT purred.", "Naïve cats: café, purring & purrs!", "a mat, a cat, a hat"] * 3
 
@@ -32,7 +34,8 @@ import random
 from headstart.text import vocabulary
 rng = random.Random(5)
 texts = [" ".join("".join(rng.choices("abcdefghijkl,é日", k=rng.randint(1, 6))) for _ in range(30)) for _ in range(60)]
-print(sorted(vocabulary.train(texts, 300, window=64).backend.get_vocab().items(), key=lambda item: item[1]))
+for learn in (vocabulary.train, vocabulary.train_bytes):
+    print(sorted(learn(texts, 400, window=64).backend.get_vocab().items(), key=lambda item: item[1]))
 """
 
 
@@ -95,3 +98,47 @@ def test_texts_without_characters(texts):
 def test_a_size_that_is_too_small():
     with pytest.raises(UsageError, match="a vocabulary of 31 tokens is too small; ask for at least 32"):
         vocabulary.train(ENGLISH, 31, window=8)
+
+
+@settings(max_examples=50, deadline=None)
+@given(text=st.text(max_size=40))
+def test_bytes_lose_no_character(byte_level, text):
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    if any(token in text for token in vocabulary.SPECIAL):
+        return
+    ids = byte_level.backend.encode(text, add_special_tokens=False).ids
+    assert byte_level.backend.decode(ids) == (text if text[:1] in ("", " ") else f" {text}")
+
+
+@pytest.fixture(scope="module")
+def byte_level():
+    return vocabulary.train_bytes(ENGLISH, 300, window=16)
+
+
+def test_bytes_are_read_alike_by_our_tokenizer_from_a_folder_and_by_transformers(byte_level, tmp_path):
+    from transformers import AutoTokenizer
+
+    byte_level.save(tmp_path)
+    again = load(tmp_path, 16)
+    theirs = AutoTokenizer.from_pretrained(tmp_path)
+    for text in ("the cat", "", "Naïve 🦁 CATS"):
+        ids = byte_level.encode([text]).tokens.tolist()
+        assert ids == again.encode([text]).tokens.tolist() == theirs(text)["input_ids"]
+    assert (again.mask, again.padding, again.unknown) == (4, 0, 1) == (theirs.mask_token_id, 0, 1)
+    assert numbered(byte_level)[0][0] == "[PAD]"
+
+
+def test_too_few_tokens_for_all_bytes():
+    with pytest.raises(UsageError, match="260 tokens is too small for all bytes; ask for at least 261"):
+        vocabulary.train_bytes(ENGLISH, 260, window=16)
+
+
+@given(sizes=st.lists(st.integers(1, 30), max_size=60), most=st.integers(30, 200))
+def test_a_sample_is_bounded_and_spread_evenly(sizes, most):
+    texts = [chr(100 + number) * size for number, size in enumerate(sizes)]
+    kept = vocabulary.sample(iter(texts), most)
+    places = [texts.index(text) for text in kept]
+    assert sum(map(len, kept)) <= most
+    assert len({b - a for a, b in itertools.pairwise(places)}) <= 1
+    if sum(sizes) <= most:
+        assert kept == texts

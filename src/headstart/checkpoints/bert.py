@@ -18,6 +18,10 @@ class Bert(Family):
         **bert_encoder("bert."),
         "head.dense": ("bert.pooler.dense",),
         "head.output": ("classifier",),
+        "head.words": ("cls.predictions",),
+        "head.words.dense": ("cls.predictions.transform.dense",),
+        "head.words.norm": ("cls.predictions.transform.LayerNorm",),
+        "head.next": ("cls.seq_relationship",),
     }
     keys: ClassVar = BERT_KEYS
     fixed: ClassVar = {"attention_probs_dropout_prob": 0.0}

@@ -18,6 +18,7 @@ from headstart.core import rooms
 from headstart.core.errors import CheckpointError
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
+from headstart.nn.pretraining import Pretraining, PretrainingHead
 from headstart.text.tokenizer import Tokenizer
 from headstart.text.tokenizer import load as load_tokenizer
 
@@ -26,7 +27,8 @@ from headstart.text.tokenizer import load as load_tokenizer
 class Checkpoint:
     """A model folder in memory.
 
-    model: with its head, or the encoder alone where the folder holds no classifier and none was asked for.
+    model: with its head (a classifier's, or those of pretraining where they were asked for), or the encoder alone where
+        the folder holds no classifier and nothing was asked for.
     family: such as 'bert'. arguments: those the encoder was built with. labels: the classes in the order of the
         logits; empty where the head's output is fresh.
     fresh: our names of weights that were not in the file and begin at random.
@@ -34,7 +36,7 @@ class Checkpoint:
         it; empty for one that was made here.
     """
 
-    model: Model | Encoder
+    model: Model | Pretraining | Encoder
     tokenizer: Tokenizer
     family: str
     arguments: dict[str, Any]
@@ -44,7 +46,9 @@ class Checkpoint:
     source: str = ""
 
 
-def load(source: str | Path, *, classes: int | None = None, dropout: float | None = None) -> Checkpoint:
+def load(
+    source: str | Path, *, classes: int | None = None, dropout: float | None = None, pretraining: bool = False
+) -> Checkpoint:
     """Read a model; what its head lacks begins at random, drawn from torch's generator.
 
     Args:
@@ -52,6 +56,7 @@ def load(source: str | Path, *, classes: int | None = None, dropout: float | Non
             adapter of PEFT's; the model beneath is then found by its name and the adapter merged into it.
         classes: number of classes for a fresh output layer; None for the classifier in the folder, if any.
         dropout: rate everywhere, 0 to 1; None for what the folder says.
+        pretraining: give the model the heads of pretraining, whatever the folder has besides its encoder.
 
     Raises:
         UsageError: no such model.
@@ -69,10 +74,10 @@ def load(source: str | Path, *, classes: int | None = None, dropout: float | Non
         arguments["dropout"] = head_dropout = dropout
     path = folder / "model.safetensors"
     with open_weights(path, family) if adapter is None else peft.merged(adapter, path, family) as weights:
-        labels = () if classes else _labels(config, weights)
+        labels = () if classes or pretraining else _labels(config, weights)
         with torch.device("meta"), _Undrawn():
             encoder = Encoder(**arguments)
-        model: Model | Encoder = encoder
+        model: Model | Pretraining | Encoder = encoder
         fresh: set[str] = set()
         if classes or labels:
             head = ClassificationHead(
@@ -85,6 +90,11 @@ def load(source: str | Path, *, classes: int | None = None, dropout: float | Non
             model = Model(encoder, head)
             fresh = {"head.output.weight", "head.output.bias"} if classes else set()
             fresh |= {f"head.{name}" for name, _ in head.named_parameters() if not weights.has(f"head.{name}")}
+        elif pretraining:
+            _check_pretrains(family, str(folder))
+            heads = PretrainingHead(*(arguments[name] for name in ("width", "vocabulary", "activation", "epsilon")))
+            model = Pretraining(encoder, heads)
+            fresh = {f"head.{name}" for name, _ in heads.named_parameters() if not weights.has(f"head.{name}")}
         weights.fill(model, fresh)
     tokenizer = load_tokenizer(folder, arguments["window"])
     if tokenizer.size > arguments["vocabulary"]:
@@ -106,7 +116,7 @@ def load(source: str | Path, *, classes: int | None = None, dropout: float | Non
 
 def save(
     folder: Path,
-    model: Model | Encoder,
+    model: Model | Pretraining | Encoder,
     tokenizer: Tokenizer,
     family: str,
     arguments: Mapping[str, Any],
@@ -127,6 +137,9 @@ def save(
     kind = find_family(family, "the model")
     head_dropout = model.head.dropout.p if isinstance(model, Model) else float(arguments["dropout"])
     config = kind.config(arguments, labels, head_dropout, tokenizer.padding)
+    if isinstance(model, Pretraining):
+        _check_pretrains(kind, "the model")
+        config["architectures"] = [f"{kind.architecture}ForPreTraining"]
     (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
     write(folder / "model.safetensors", model, kind)
     tokenizer.save(folder)
@@ -143,6 +156,14 @@ def find_family(model_type: str, where: str) -> Family:
         raise CheckpointError(f"{where} is of type '{model_type}'; Headstart reads {', '.join(known)}.")
     family: Family = rooms.load("checkpoints", model_type)
     return family
+
+
+def _check_pretrains(family: Family, where: str) -> None:
+    if "head.words" not in family.modules:
+        raise CheckpointError(
+            f"{where} is of type '{family.model_type}', whose heads of pretraining are not known; "
+            "go on from a model of type 'bert'."
+        )
 
 
 class _Undrawn(TorchFunctionMode):

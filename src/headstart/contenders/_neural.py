@@ -183,7 +183,7 @@ def fit(
             stack.close()
         # A strategy that opens stages later leaves all of them open until the first step, so none is kept here: most
         # are frozen for about an epoch or less, and hardly a text would pass them twice.
-        key = _weights_key(model.encoder.stages[: model.frozen_stages()], run.device)
+        key = weights_key(model.encoder.stages[: model.frozen_stages()], run.device)
         kept, seconds = frozen_states(model, encoded, run, "train", key)
         validation_kept, validation_seconds = frozen_states(model, validation_encoded, run, "validation", key)
 
@@ -191,7 +191,7 @@ def fit(
             batch = pack(encoded.tokens, encoded.boundaries, rows, kept).to(run.device)
             if word_dropout and hidden:
                 batch = drop_words(batch, word_dropout, hidden[0], special)
-            with _precision(run.device):
+            with precision(run.device):
                 logits = model(batch)
             return model.head.loss(logits, targets[torch.from_numpy(rows).to(run.device)][batch.order], weights)
 
@@ -235,7 +235,7 @@ def scores(model: Model, encoded: Encoded, device: str, kept: Kept | None = None
     out = torch.zeros(len(encoded), model.head.output.out_features)
     for rows in by_length(encoded.lengths, STATE_BUDGET[device] // model.encoder.width):
         batch = pack(encoded.tokens, encoded.boundaries, rows, kept).to(device)
-        with _precision(device):
+        with precision(device):
             logits = model(batch)
         out[torch.from_numpy(rows)[batch.order.cpu()]] = logits.float().cpu()
     return out
@@ -263,7 +263,7 @@ def frozen_states(model: Model, encoded: Encoded, run: Run, name: str, key: str)
         for places in by_length(encoded.lengths[missing], budget):
             texts = missing[places]
             batch = pack(encoded.tokens, encoded.boundaries, texts)
-            with _precision(run.device):
+            with precision(run.device):
                 states = model.frozen_states(batch.to(run.device))
             yield texts[batch.order.numpy()], states
             done += len(texts)
@@ -281,7 +281,7 @@ def frozen_states(model: Model, encoded: Encoded, run: Run, name: str, key: str)
     )
 
 
-def _weights_key(stages: Sequence[torch.nn.Module], device: str) -> str:
+def weights_key(stages: Sequence[torch.nn.Module], device: str) -> str:
     """Name stages by their weights, their number and what they compute on."""
     digest = hashlib.sha256(f"{len(stages)} {device}".encode())
     for stage in stages:
@@ -290,7 +290,7 @@ def _weights_key(stages: Sequence[torch.nn.Module], device: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def _precision(device: str) -> Any:
+def precision(device: str) -> Any:
     """Compute in bfloat16 where the device is made for it; weights stay float32."""
     return torch.autocast("cuda", torch.bfloat16, enabled=device == "cuda")
 

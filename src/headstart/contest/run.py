@@ -29,6 +29,7 @@ from headstart.core import device as devices
 from headstart.core import rooms
 from headstart.core.errors import CheckpointError, HeadstartError
 from headstart.core.records import Cost, Predictions, Progress, Record, Rows, Run, Splits, Trial
+from headstart.data import corpus
 from headstart.data.split import nested
 from headstart.metrics import calibration
 
@@ -52,12 +53,16 @@ class Event:
 
 @dataclass(frozen=True)
 class Terms:
-    """What is the same for every trial of a contest."""
+    """What is the same for every trial of a contest.
+
+    unlabelled: texts for contenders that say `reads_unlabelled`; none of them of the test rows.
+    """
 
     folder: Path
     metric: str
     minutes: float | None = None
     device: str = "cpu"
+    unlabelled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,10 +134,23 @@ def key(splits: Splits, trial: Trial, terms: Terms, *, with_seed: bool = True) -
         "device": terms.device,
         "packages": {name: importlib.metadata.version(name) for name in devices.PACKAGES},
     }
+    if texts := _unlabelled(trial, terms):
+        parts["unlabelled"] = _sha256(texts)
     if not with_seed:
         del parts["seed"]
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _unlabelled(trial: Trial, terms: Terms) -> tuple[str, ...]:
+    """Return the texts that a trial's contender reads beside its rows."""
+    reads = getattr(rooms.plugin("contenders", trial.contender.partition(":")[0]), "reads_unlabelled", False)
+    return terms.unlabelled if reads else ()
+
+
+@functools.lru_cache(maxsize=1)
+def _sha256(texts: tuple[str, ...]) -> str:
+    return corpus.of_texts(texts).sha256
 
 
 def kept_model(splits: Splits, records: Sequence[Record], terms: Terms, contender: str) -> Path:
@@ -173,7 +191,16 @@ def _try(splits: Splits, task: Any, trial: Trial, terms: Terms, tell: Callable[[
             train,
             splits.validation,
             fitted_task,
-            Run(trial.seed, work, terms.metric, terms.minutes, terms.device, tell, _shared(terms)),
+            Run(
+                trial.seed,
+                work,
+                terms.metric,
+                terms.minutes,
+                terms.device,
+                tell,
+                _shared(terms),
+                _unlabelled(trial, terms),
+            ),
         )
     reused = getattr(fitted, "reused_seconds", 0.0)
     tell(Progress("judging", 1.0))

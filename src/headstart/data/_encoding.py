@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 import hashlib
+import importlib
+import io
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, BinaryIO, TextIO, cast
 
-from headstart.core.errors import DataError
+from headstart.core.errors import DataError, UsageError
 
 CHUNK = 1 << 20
 SAMPLE = 1 << 18
+PACKED = (".gz", ".zst")
 # The commonest first: of encodings that explain the bytes equally well, the first is taken.
 USUAL = [
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "koi8_r"),
@@ -56,10 +61,14 @@ def survey(path: Path) -> Survey:
         DataError: the file is empty, a workbook, an archive, a web page or other binary data, or in no known
             encoding.
     """
-    with path.open("rb") as file:
-        head = file.read(4096)
-    _check_kind(path.name, head)
-    utf8, sha256 = _read_through(path)
+    damage = (EOFError, zlib.error, gzip.BadGzipFile, *([_zstd(path).ZstdError] if _packing(path) == ".zst" else []))
+    try:
+        with open_bytes(path) as file:
+            head = file.read(4096)
+        _check_kind(path.name, head)
+        utf8, sha256 = _read_through(path)
+    except damage as error:
+        raise DataError(f"{path.name} is a damaged archive ({error}); fetch or pack it again.") from error
     encoding = next((name for mark, name in MARKS.items() if head.startswith(mark)), "") or _unmarked(head)
     if not encoding and not utf8 and _controls(head) > 0.05:
         raise DataError(f"{path.name} is no table but binary data; give CSV, TSV, JSON Lines or Parquet.")
@@ -72,7 +81,43 @@ def survey(path: Path) -> Survey:
 def open_text(path: Path, encoding: str) -> TextIO:
     """Open a text with its line ends kept; bytes that do not fit become lone surrogates, which rows are checked for."""
     errors = "surrogatepass" if encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
-    return path.open(encoding=encoding, errors=errors, newline="")
+    return io.TextIOWrapper(open_bytes(path), encoding, errors, newline="")
+
+
+def open_bytes(path: Path) -> BinaryIO:
+    """Open a file for reading; one whose name ends in .gz or .zst is unpacked on the way.
+
+    Raises:
+        UsageError: a .zst, and nothing is installed that reads it.
+    """
+    if _packing(path) == ".gz":
+        return cast(BinaryIO, gzip.open(path, "rb"))
+    if _packing(path) == ".zst":
+        return io.BufferedReader(_zstd(path).open(path, "rb"))
+    return path.open("rb")
+
+
+def unpacked(path: Path) -> Path:
+    """Leave the ending of an archive out of a name: what remains tells the kind of the text inside.
+
+    >>> unpacked(Path("news.jsonl.gz")).name, unpacked(Path("news.csv")).name
+    ('news.jsonl', 'news.csv')
+    """
+    return path.with_suffix("") if _packing(path) in PACKED else path
+
+
+def _packing(path: Path) -> str:
+    return path.suffix.lower()
+
+
+def _zstd(path: Path) -> Any:
+    """Import the standard library's zstd (Python 3.14) or the package of that name."""
+    for name in ("compression.zstd", "zstandard"):
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            continue
+    raise UsageError(f"{path.name} is a zstd archive, which needs a package: pip install zstandard")
 
 
 def _check_kind(name: str, head: bytes) -> None:
@@ -87,7 +132,7 @@ def _check_kind(name: str, head: bytes) -> None:
 def _read_through(path: Path) -> tuple[bool, str]:
     """Tell whether all of a file is valid UTF-8, and its SHA-256."""
     digest, decoder, valid = hashlib.sha256(), codecs.getincrementaldecoder("utf-8")(), True
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
             if valid:
@@ -115,7 +160,7 @@ def _guess(path: Path) -> str:
     from charset_normalizer import from_bytes
 
     sample = bytearray()
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         while len(sample) < SAMPLE and (line := file.readline(SAMPLE)):
             if not line.isascii():
                 sample += line

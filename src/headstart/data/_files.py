@@ -13,7 +13,7 @@ from typing import Any
 from headstart.core.errors import DataError, UsageError, did_you_mean
 from headstart.core.records import Rejected
 from headstart.data._csv import CELL, PEEK, open_separated
-from headstart.data._encoding import open_text, survey
+from headstart.data._encoding import open_text, survey, unpacked
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
@@ -45,7 +45,7 @@ def records(path: str | Path) -> Records:
         UsageError: a Parquet file, and pyarrow is not installed.
     """
     path = Path(path)
-    _check_exists(path)
+    check_exists(path)
     with path.open("rb") as file:
         if file.read(4) == b"PAR1":
             return _parquet(path)
@@ -53,10 +53,10 @@ def records(path: str | Path) -> Records:
     notes = [seen.warning] if seen.warning else []
     rejected: list[Rejected] = []
     lines = _decoded(path, seen.encoding)
-    if path.suffix.lower() in (".jsonl", ".ndjson", ".json"):
+    if unpacked(path).suffix.lower() in (".jsonl", ".ndjson", ".json"):
         columns, rows = _open_json_lines(path.name, lines, rejected, notes)
     else:
-        columns, rows = open_separated(path, lines, rejected, notes)
+        columns, rows = open_separated(unpacked(path), lines, rejected, notes)
     return _records(path.name, columns, rows, seen.sha256, rejected, notes)
 
 
@@ -120,7 +120,8 @@ def _records(
     return Records(name, tuple(columns), sound(rows, rejected), sha256, rejected, notes)
 
 
-def _check_exists(path: Path) -> None:
+def check_exists(path: Path) -> None:
+    """Stop where a path is no file."""
     if path.is_dir():
         raise DataError(f"{path} is a folder; name one file in it.")
     if not path.exists():

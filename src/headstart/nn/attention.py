@@ -36,16 +36,18 @@ class SelfAttention(nn.Module):
         self.qkv = Linear(width, 3 * width)
         self.output = nn.Linear(width, width)
 
-    def forward(self, hidden: Tensor, batch: Batch, first_only: bool = False) -> Tensor:
+    def forward(self, hidden: Tensor, batch: Batch, first_only: bool = False, places: Tensor | None = None) -> Tensor:
         """Attend within each text.
 
         Args:
             hidden: ``(tokens, width)``.
             first_only: compute the answer for each text's first token alone (keys and values of all tokens still
                 take part): exact, and all that a head needs that reads nothing else.
+            places: give the answers of these tokens alone, int64 ``(places,)``; None for all. Every token asks all the
+                same: that is a twelfth of a block's work, and all that could be saved beyond this.
 
         Returns:
-            ``(tokens, width)``, or ``(sequences, width)`` for first tokens only.
+            ``(tokens, width)``, or ``(sequences, width)`` for first tokens only, or ``(places, width)``.
         """
         width = hidden.shape[-1]
         if first_only:
@@ -60,7 +62,7 @@ class SelfAttention(nn.Module):
             attended = attend_at_once(query, key_value, batch, self.heads)
         else:
             attended = attend_by_group(query, key_value, batch.groups, self.heads)
-        out: Tensor = self.output(attended)
+        out: Tensor = self.output(attended if places is None else attended[places])
         return out
 
 

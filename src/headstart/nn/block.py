@@ -34,13 +34,15 @@ class Block(nn.Module):
         self.attention_adapter: nn.Module | None = None  # see `nn.bottleneck`
         self.output_adapter: nn.Module | None = None
 
-    def forward(self, hidden: Tensor, batch: Batch, first_only: bool = False) -> Tensor:
-        """Map states ``(tokens, width)`` to states of the same shape, or ``(sequences, width)`` for first tokens."""
-        attended = self.attention(hidden, batch, first_only)
+    def forward(self, hidden: Tensor, batch: Batch, first_only: bool = False, places: Tensor | None = None) -> Tensor:
+        """Map states ``(tokens, width)`` to states of the same shape, or of first tokens or some `places` alone."""
+        attended = self.attention(hidden, batch, first_only, places)
         if self.attention_adapter is not None:
             attended = self.attention_adapter(attended)
         if first_only:
             hidden = hidden[batch.starts]
+        elif places is not None:
+            hidden = hidden[places]
         hidden = self.attention_norm(self.dropout(attended, hidden))
         expanded = self.down(self.activation(self.up(hidden)))
         if self.output_adapter is not None:

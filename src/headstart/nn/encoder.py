@@ -44,10 +44,11 @@ class Embeddings(nn.Module):
         self.position.weight.requires_grad_(not sinusoidal)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Look up states ``(tokens, width)``; every token belongs to the first segment."""
+        """Look up states ``(tokens, width)``; a batch that says nothing of segments is all of the first."""
         hidden = self.word(batch.ids) + self.position(batch.positions + self.position_offset)
         if self.segment is not None:
-            hidden = hidden + self.segment.weight[0]
+            first = batch.segments is None
+            hidden = hidden + (self.segment.weight[0] if first else self.segment(batch.segments))
         hidden = self.dropout(self.norm(hidden))
         return hidden if self.project is None else self.project(hidden)
 
@@ -114,15 +115,23 @@ class Encoder(nn.Module):
         """The embeddings and the blocks, in the order the states pass them."""
         return [self.embeddings, *self.blocks]
 
-    def forward(self, batch: Batch, first_only: bool = False, start: int = 0, stop: int | None = None) -> Tensor:
+    def forward(
+        self,
+        batch: Batch,
+        first_only: bool = False,
+        start: int = 0,
+        stop: int | None = None,
+        places: Tensor | None = None,
+    ) -> Tensor:
         """Run the stages from `start` up to `stop` (all by default).
 
         Args:
             batch: its `hidden` must hold the output of stage ``start - 1`` when `start` is not 0.
             first_only: the last stage answers for first tokens alone.
+            places: the last stage answers for these tokens alone, int64 ``(places,)``; None for all.
 
         Returns:
-            ``(tokens, width)``, or ``(sequences, width)`` with `first_only`.
+            ``(tokens, width)``, or ``(sequences, width)`` with `first_only`, or ``(places, width)``.
         """
         stop = len(self.stages) if stop is None else stop
         hidden = batch.hidden if start else None
@@ -132,12 +141,13 @@ class Encoder(nn.Module):
             if number == 0:
                 hidden = self.embeddings(batch)
             else:
-                last = first_only and number == len(self.stages) - 1
+                last = number == len(self.stages) - 1
+                wanted = (first_only and last, places if last else None)
                 block = self.blocks[number - 1]
                 if self.recompute and self.training:
-                    hidden = checkpoint(block, hidden, batch, last, use_reentrant=False)
+                    hidden = checkpoint(block, hidden, batch, *wanted, use_reentrant=False)
                 else:
-                    hidden = block(hidden, batch, last)
+                    hidden = block(hidden, batch, *wanted)
         assert hidden is not None
         return hidden
 

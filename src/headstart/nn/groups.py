@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from headstart.nn.heads import Model
+from headstart.nn.pretraining import Pretraining
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Group:
     learning_rate: float
 
 
-def by_stage(model: Model, stages: int, learning_rate: float, layer_decay: float = 1.0) -> list[Group]:
+def by_stage(model: Model | Pretraining, stages: int, learning_rate: float, layer_decay: float = 1.0) -> list[Group]:
     """Let the head and the top stages of the encoder learn, in place, and nothing else.
 
     Args:

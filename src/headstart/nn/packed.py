@@ -26,6 +26,7 @@ class Batch:
     hidden: states that frozen stages of the model gave for these tokens, ``(tokens, width)``; or ``(sequences,
         width)`` where every stage is frozen and only first tokens are read. None where nothing was kept.
     stages: how many of the model's stages gave them.
+    segments: int64 ``(tokens,)``, 0 or 1 where a text is a pair of passages; None where every token is of the first.
     """
 
     ids: Tensor
@@ -35,6 +36,7 @@ class Batch:
     order: Tensor
     hidden: Tensor | None = None
     stages: int = 0
+    segments: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.order)
@@ -59,6 +61,7 @@ class Batch:
             order=move(self.order),
             hidden=None if self.hidden is None else move(self.hidden),
             stages=self.stages,
+            segments=None if self.segments is None else move(self.segments),
         )
 
 
@@ -83,6 +86,7 @@ def pack(
     boundaries: np.ndarray,
     rows: np.ndarray,
     kept: Kept | None = None,
+    segments: np.ndarray | None = None,
 ) -> Batch:
     """Pack some texts of a flat token array into a batch.
 
@@ -91,6 +95,7 @@ def pack(
         boundaries: int ``(all texts + 1,)``, where each text begins and ends.
         rows: int ``(sequences,)``, which texts.
         kept: what the model's frozen stages gave for all texts, where they need not run again.
+        segments: int ``(all tokens,)``, the segment of each; None where all are of the first.
 
     >>> batch = pack(np.array([1, 2, 3, 4, 5]), np.array([0, 3, 4, 5]), np.array([0, 1, 2]))
     >>> batch.groups, batch.order.tolist()  # two texts of one token, then one of three
@@ -116,6 +121,7 @@ def pack(
         order=torch.from_numpy(order),
         hidden=hidden,
         stages=kept.stages if kept is not None else 0,
+        segments=None if segments is None else torch.from_numpy(segments[places].astype(np.int64)),
     )
 
 

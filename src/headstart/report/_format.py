@@ -102,8 +102,8 @@ def between(interval: Interval) -> str:
 def duration(seconds: float) -> str:
     """Write a time for reading: two figures are enough.
 
-    >>> duration(0.004), duration(3.21), duration(14.4), duration(126), duration(5000)
-    ('< 0.1 s', '3.2 s', '14 s', '2.1 min', '1.4 h')
+    >>> duration(0.004), duration(3.21), duration(14.4), duration(126), duration(5000), duration(1e6)
+    ('< 0.1 s', '3.2 s', '14 s', '2.1 min', '1.4 h', '12 days')
     """
     if seconds < 0.05:
         return "< 0.1 s"
@@ -111,7 +111,9 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     if seconds < 59.5:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 3570 else f"{seconds / 3600:.1f} h"
+    if seconds < 3570:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 2 * 86_400 else f"{seconds / 86_400:.0f} days"
 
 
 def milliseconds(value: float) -> str:

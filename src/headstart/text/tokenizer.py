@@ -130,6 +130,17 @@ class Tokenizer:
         """Id of the token that stands for unknown words; None where there is none."""
         return self._special("unk_token", "[UNK]")
 
+    @property
+    def mask(self) -> int | None:
+        """Id of the token that hides a word in pretraining; None where there is none."""
+        return self._special("mask_token", "[MASK]")
+
+    @property
+    def special(self) -> list[int]:
+        """Ids of all special tokens, ascending."""
+        added = self.backend.get_added_tokens_decoder()
+        return sorted(number for number, token in added.items() if token.special)
+
     def _special(self, role: str, usual: str) -> int | None:
         token = self.settings.get(role) or usual
         found: int | None = self.backend.token_to_id(token["content"] if isinstance(token, dict) else str(token))
@@ -160,7 +171,13 @@ class Tokenizer:
         tokens = np.frombuffer(joined, dtype=np.int32)
         return Encoded(tokens, np.cumsum(lengths, dtype=np.int64), left_out / total if total else 0.0)
 
-    def _bodies(self, texts: Sequence[str], limit: int) -> Iterator[bytes]:
+    def encode_whole(self, texts: Sequence[str]) -> Encoded:
+        """Turn texts into token ids without special tokens, and cut nothing off."""
+        bodies = list(self._bodies(texts, None))
+        lengths = [0, *(len(body) // BYTES for body in bodies)]
+        return Encoded(np.frombuffer(b"".join(bodies), dtype=np.int32), np.cumsum(lengths, dtype=np.int64))
+
+    def _bodies(self, texts: Sequence[str], limit: int | None) -> Iterator[bytes]:
         """Give each text's ids without special tokens, as the bytes of 32-bit numbers."""
         known: dict[str, bytes] | None = {} if len(texts) >= MANY and self._splits_at_spaces() else None
         for start in range(0, len(texts), CHUNK):

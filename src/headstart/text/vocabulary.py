@@ -1,4 +1,4 @@
-"""Train a WordPiece vocabulary on the person's own texts."""
+"""Train a vocabulary on the person's own texts: WordPiece, or byte-level BPE."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from collections.abc import Iterable
 
 import numpy as np
 import tokenizers
-from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from headstart.core.errors import DataError, UsageError
 from headstart.text.tokenizer import CHARACTERS_PER_TOKEN, Tokenizer, clean
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+ROLES = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True))
 SMALLEST = 32
+# Of a large collection a vocabulary is learnt from so many characters, spread evenly over it.
+SAMPLED = 20_000_000
 
 
 def train(texts: Iterable[str], size: int, *, lowercase: bool = True, window: int) -> Tokenizer:
@@ -52,6 +55,53 @@ def train(texts: Iterable[str], size: int, *, lowercase: bool = True, window: in
     return Tokenizer(_backend(vocabulary, normalizer), window, _settings(lowercase))
 
 
+def train_bytes(texts: Iterable[str], size: int, *, window: int) -> Tokenizer:
+    """Learn byte-level BPE (Sennrich et al. 2016, section 3.2; Radford et al. 2019, section 2.2).
+
+    Nothing is normalised and no character is unknown, which suits code, names and mixed scripts; a word costs more
+    tokens where capitals and accents make it another one. The special tokens are numbers 0 to 4, bytes the next 256.
+
+    Args and Raises: as of :func:`train`; `size` is at least 261.
+
+    >>> tokenizer = train_bytes(["low lower lowest"] * 9, 270, window=8)
+    >>> tokenizer.backend.decode(tokenizer.backend.encode("Löwe 🦁").ids)
+    ' Löwe 🦁'
+    """
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    least = len(SPECIAL) + len(alphabet)
+    if size < least:
+        raise UsageError(f"a vocabulary of {size} tokens is too small for all bytes; ask for at least {least}.")
+    backend = tokenizers.Tokenizer(models.BPE())
+    # With a space before the first word too, which is then the same as anywhere else.
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    backend.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, min_frequency=2, show_progress=False, special_tokens=list(SPECIAL), initial_alphabet=alphabet
+    )
+    limit = window * CHARACTERS_PER_TOKEN
+    backend.train_from_iterator((clean(text[:limit]) for text in texts), trainer)
+    _finish(backend)
+    return Tokenizer(backend, window, {"tokenizer_class": "PreTrainedTokenizerFast", **ROLES})
+
+
+def sample(texts: Iterable[str], most: int = SAMPLED) -> list[str]:
+    """Take texts spread evenly over any number of them, of `most` characters at the most, in memory bounded by that.
+
+    >>> sample((letter * 10 for letter in "abcdefgh"), most=40)
+    ['aaaaaaaaaa', 'eeeeeeeeee']
+    """
+    kept: list[str] = []
+    size, stride = 0, 1
+    for number, text in enumerate(texts):
+        if number % stride == 0:
+            kept.append(text)
+            size += len(text)
+        while size > most and len(kept) > 1:
+            kept, stride = kept[::2], 2 * stride
+            size = sum(map(len, kept))
+    return kept
+
+
 def _frequent(texts: list[str], most: int) -> list[str]:
     """List the most frequent characters other than white space; the lower code point goes first among equals."""
     counts = np.zeros(0x110000, dtype=np.int64)
@@ -85,23 +135,27 @@ def _backend(vocabulary: dict[str, int], normalizer: normalizers.Normalizer) -> 
     backend = tokenizers.Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     backend.normalizer = normalizer
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    backend.decoder = tokenizers.decoders.WordPiece()
+    backend.decoder = decoders.WordPiece()
+    _finish(backend)
+    return backend
+
+
+def _finish(backend: tokenizers.Tokenizer) -> None:
+    """Put BERT's special tokens around what a backend encodes."""
     backend.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[(token, vocabulary[token]) for token in ("[CLS]", "[SEP]")],
+        special_tokens=[(token, backend.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
     )
     backend.add_special_tokens(list(SPECIAL))
-    return backend
 
 
 def _settings(lowercase: bool) -> dict[str, object]:
     """Fill ``tokenizer_config.json`` as Hugging Face reads it."""
-    roles = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
     return {
         "tokenizer_class": "BertTokenizer",
         "do_lower_case": lowercase,
         "tokenize_chinese_chars": True,
         "strip_accents": None,
-        **dict(zip(roles, SPECIAL, strict=True)),
+        **ROLES,
     }

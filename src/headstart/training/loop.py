@@ -32,7 +32,7 @@ class Settings:
     """How to train.
 
     epochs: passes over the rows. least_steps: with few rows, more passes until so many steps are done, but at most
-        `most_epochs` passes.
+        `most_epochs` passes. most_steps: end the training, and its schedule, after so many; 0 for no such end.
     batch_rows: rows a step. accumulate: into how many parts a step is cut, to bound memory.
     warmup, decay: see `schedule`. weight_decay: on matrices. clip: largest norm of the gradient.
     patience: evaluations without improvement before stopping. evaluations: at most so many in a training.
@@ -41,6 +41,7 @@ class Settings:
     epochs: int = 3
     least_steps: int = 0
     most_epochs: int = 20
+    most_steps: int = 0
     batch_rows: int = 32
     accumulate: int = 1
     warmup: float = 0.1
@@ -54,7 +55,7 @@ class Settings:
         """Compute how many optimiser steps a training on so many rows takes."""
         per_epoch = -(-rows // self.batch_rows)
         epochs = max(self.epochs, min(self.most_epochs, -(-self.least_steps // per_epoch)))
-        return epochs * per_epoch
+        return min(epochs * per_epoch, self.most_steps or epochs * per_epoch)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,368 @@
+"""Pretrain an encoder on plain text: vocabulary, tokens on the disk, a plan that fits the time, training, judgement.
+
+WORK/vocabulary-KEY/    a tokenizer learnt from a sample of the documents
+WORK/shards-KEY/        all documents as token ids, see `text.shards`
+
+Each is written whole or not at all, and KEY names all that it depends on, so that a second run finds them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from headstart.checkpoints import folder as checkpoints
+from headstart.checkpoints.folder import Checkpoint
+from headstart.contenders import _saved
+from headstart.contenders._neural import precision, weights_key
+from headstart.core import device as devices
+from headstart.core import seed
+from headstart.core.errors import UsageError, did_you_mean
+from headstart.core.records import Progress, Run
+from headstart.data.corpus import Corpus
+from headstart.nn.encoder import Encoder
+from headstart.nn.groups import by_stage
+from headstart.nn.pretraining import Pretraining, PretrainingHead, operations, word_loss
+from headstart.tasks.pretraining import UNASKED, Questions, vocabulary_of
+from headstart.tasks.pretraining import Pretraining as Task
+from headstart.text import shards, vocabulary
+from headstart.text.tokenizer import Tokenizer
+from headstart.text.tokenizer import load as load_tokenizer
+from headstart.training.loop import Settings, train
+
+# Layers and width; a head for 64 of width, and four times the width inside the feed-forward (Turc et al. 2019).
+SIZES = {"tiny": (2, 128), "mini": (4, 256), "small": (4, 512), "base": (12, 768)}
+# Peaks of AdamW for them: the larger a model, the less it bears. A model that has learnt already is moved carefully.
+RATES = {"tiny": 1e-3, "mini": 1e-3, "small": 5e-4, "base": 1e-4}
+GOING_ON = 1e-4
+RECORD = "pretraining.json"
+# Of the documents, judged by and never trained on; of their windows no more than are needed for a steady figure.
+HELD_OUT, MOST_WINDOWS = 0.02, 512
+# On documents set apart, in a training; a pretraining is never stopped early.
+EVALUATIONS = 12
+# Steps timed before a training, the first of which warms the machine up.
+TIMED = 4
+# Of the minutes that are given: what the plan counts on, so that the last steps are not cut off.
+PLANNED = 0.9
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is pretrained, and how.
+
+    size: see `SIZES`. vocabulary: most tokens; byte_level: of bytes instead of WordPiece, see `text.vocabulary`.
+    window: most tokens of a text. backbone: a model to go on from, with its own size and vocabulary; '' for none.
+    epochs: passes over the text. minutes: most time; the passes are cut down to it and the learning rate still comes
+        to its end. 0 for no limit.
+    next_sentence: see `tasks.pretraining`; None for yes where documents hold two sentences and more.
+    batch_tokens: tokens a step. learning_rate: peak of AdamW; 0 for the size's own. dropout: 0 to 1.
+    """
+
+    size: str = "mini"
+    vocabulary: int = 10_000
+    byte_level: bool = False
+    window: int = 128
+    backbone: str = ""
+    epochs: int = 10
+    minutes: float = 0.0
+    masked: float = 0.15
+    whole_words: bool = False
+    next_sentence: bool | None = None
+    batch_tokens: int = 4096
+    learning_rate: float = 0.0
+    dropout: float = 0.1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a pretraining will cost, told before it starts.
+
+    tokens: of the text to learn from, with the special ones of each window. epochs: passes over it.
+    steps: optimiser steps. seconds: that all of them are likely to take.
+    rate: GFLOP a second of the machine's matrix products. used: share of it that a step puts to use, 0 to 1.
+    alternatives: size -> seconds for as many tokens at the same share; empty where a model is gone on with.
+    """
+
+    tokens: int
+    epochs: float
+    steps: int
+    seconds: float
+    rate: float
+    used: float
+    alternatives: dict[str, float]
+
+
+def pretrain(
+    corpus: Corpus, recipe: Recipe, run: Run, out: Path, work: Path, planned: Callable[[Plan], None] = lambda _: None
+) -> dict[str, Any]:
+    """Pretrain a model and leave it in a folder that Hugging Face opens as ``BertForPreTraining``.
+
+    Killed at any moment, it goes on from its last checkpoint in ``run.folder``; finished, it is not trained again.
+
+    Args:
+        out: the model's folder; one that an earlier pretraining made is replaced. work: for vocabulary and tokens.
+        planned: is told the cost before the training starts.
+
+    Returns:
+        the record that also lies in the folder: costs, and scores on documents set apart.
+
+    Raises:
+        UsageError: no such size, numbers that do not go together, or an `out` that is something else.
+        DataError: fewer than two documents.
+        CheckpointError: the model to go on from is of another family than BERT's.
+    """
+    if recipe.size not in SIZES:
+        raise UsageError(f"no size '{recipe.size}'; {did_you_mean(recipe.size, SIZES)}")
+    if out.exists() and not (out / RECORD).is_file() and not (out.is_dir() and not any(out.iterdir())):
+        raise UsageError(f"'{out}' exists and is no pretrained model, so it is not replaced; name another folder.")
+    checkpoint = _start(corpus, recipe, run, work)
+    model, tokenizer = checkpoint.model.to(run.device), checkpoint.tokenizer
+    assert isinstance(model, Pretraining)
+    run.progress(Progress("tokenising", 0.0))
+    shard = _shard(corpus, tokenizer, work)
+    several = len(shard.sentences) >= 2 * len(shard)
+    task = Task(recipe.masked, recipe.whole_words, several if recipe.next_sentence is None else recipe.next_sentence)
+    words = vocabulary_of(tokenizer)
+    window = min(recipe.window, tokenizer.window)
+    room = task.room(window, words)
+    if room < 2:
+        raise UsageError(f"a window of {window} tokens has no room for text; ask for at least 8.")
+    order = seed.generator(run.seed, "held-out").permutation(len(shard))
+    apart = max(1, int(HELD_OUT * len(shard)))
+    windows = shards.windows(shard, room, np.sort(order[apart:]))
+    judged = shards.windows(shard, room, np.sort(order[:apart]))
+    mean = float((windows.ends - windows.starts).mean()) + window - room
+    batch_rows = max(1, round(recipe.batch_tokens / mean))
+
+    def loss(rows: np.ndarray) -> Tensor:
+        # From torch's generator, which the loop seeds for each step: a resumed training asks the same questions.
+        chance = np.random.default_rng(int(torch.randint(2**62, ())))
+        return loss_of(model, task.ask(shard, windows, rows, words, chance), run.device)
+
+    chance = seed.generator(run.seed, "judging")
+    chosen = np.sort(chance.permutation(len(judged))[:MOST_WINDOWS])
+    parts = np.array_split(chosen, -(-len(chosen) // batch_rows))
+    questions = [task.ask(shard, judged, rows, words, chance) for rows in parts]
+    settings = Settings(epochs=recipe.epochs, batch_rows=batch_rows, patience=EVALUATIONS, evaluations=EVALUATIONS)
+    start = weights_key(model.encoder.stages, run.device)
+    key = _key(corpus.sha256, asdict(recipe), checkpoint.arguments, start, run.seed)
+    run = replace(run, folder=run.folder / f"training-{key}", minutes=recipe.minutes or run.minutes)
+    rate = recipe.learning_rate or (GOING_ON if recipe.backbone else RATES[recipe.size])
+    groups = by_stage(model, len(model.encoder.stages), rate)
+    plan = _plan(
+        run,
+        recipe,
+        checkpoint.arguments,
+        settings,
+        len(windows),
+        mean,
+        lambda rows: _time(model, loss, rows, run.device),
+    )
+    planned(plan)
+    history = train(
+        rows=len(windows),
+        groups=groups,
+        loss=loss,
+        evaluate=lambda: (-(value := _judge(model, questions, run.device).word_mean), value),
+        mode=model,
+        settings=replace(settings, most_steps=plan.steps),
+        run=run,
+        fingerprint=key,
+    )
+    found = _judge(model, questions, run.device)
+    speed = plan.tokens * plan.epochs * history.steps / plan.steps / history.seconds
+    record = {
+        "corpus": {"sha256": corpus.sha256, "documents": len(shard), "tokens": len(shard.tokens)},
+        "recipe": {**asdict(recipe), "next_sentence": task.next_sentence},
+        "arguments": checkpoint.arguments,
+        "parameters": sum(weight.numel() for weight in model.parameters()),
+        "seed": run.seed,
+        "planned": asdict(plan),
+        "steps": history.steps,
+        "seconds": history.seconds,
+        "tokens_per_second": speed,
+        "share_of_matrix_rate": 1e-9 * operations(checkpoint.arguments, mean, recipe.masked) * speed / plan.rate,
+        "held_out": {
+            "documents": apart,
+            "words": found.words,
+            "accuracy": found.words_right / max(1, found.words),
+            "perplexity": float(np.exp(found.word_mean)),
+            "next_sentence_accuracy": found.pairs_right / found.pairs if found.pairs else None,
+        },
+        "evaluations": list(history.evaluations),
+        "machine": devices.describe(run.device),
+    }
+    with _saved.saving(out) as fresh:
+        checkpoints.save(fresh, model.to("cpu"), tokenizer, "bert", checkpoint.arguments, ())
+        (fresh / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return record
+
+
+def loss_of(model: Pretraining, asked: Questions, device: str) -> Tensor:
+    """Compute the mean loss of hidden words plus that of passages, as a scalar with a graph."""
+    found = _Answers().after(model, asked, device)
+    return found.word_loss / max(1, found.words) + found.pair_loss / max(1, found.pairs)
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """Sums over questions: losses, what was right, and of how many."""
+
+    word_loss: Tensor = field(default_factory=lambda: torch.zeros(()))
+    words_right: int = 0
+    words: int = 0
+    pair_loss: Tensor = field(default_factory=lambda: torch.zeros(()))
+    pairs_right: int = 0
+    pairs: int = 0
+
+    @property
+    def word_mean(self) -> float:
+        """Mean cross-entropy of a hidden word, in nats."""
+        return float(self.word_loss) / max(1, self.words)
+
+    def after(self, model: Pretraining, asked: Questions, device: str) -> _Answers:
+        """Return the sums with one more batch."""
+        words = asked.words.to(device)
+        with precision(device):
+            logits, pair_logits = model(asked.batch.to(device), asked.places.to(device), asked.pairs is not None)
+        found = replace(
+            self,
+            word_loss=self.word_loss + word_loss(logits.float(), words),
+            words=self.words + len(words),
+        )
+        if not model.training:
+            found = replace(found, words_right=self.words_right + int((logits.argmax(-1) == words).sum()))
+        if asked.pairs is None or pair_logits is None:
+            return found
+        pairs = asked.pairs.to(device)
+        loss = F.cross_entropy(pair_logits.float(), pairs, ignore_index=UNASKED, reduction="sum")
+        right = 0 if model.training else int((pair_logits.argmax(-1) == pairs).sum())
+        return replace(
+            found,
+            pair_loss=self.pair_loss + loss,
+            pairs_right=self.pairs_right + right,
+            pairs=self.pairs + int((asked.pairs != UNASKED).sum()),
+        )
+
+
+@torch.inference_mode()
+def _judge(model: Pretraining, questions: Iterable[Questions], device: str) -> _Answers:
+    model.eval()
+    found = _Answers()
+    for asked in questions:
+        found = found.after(model, asked, device)
+    return found
+
+
+def _start(corpus: Corpus, recipe: Recipe, run: Run, work: Path) -> Checkpoint:
+    """Build the model that is to learn: a fresh one with its vocabulary, or one to go on from with fresh heads."""
+    if recipe.backbone:
+        torch.manual_seed(seed.derive(run.seed, "weights"))
+        return checkpoints.load(recipe.backbone, dropout=recipe.dropout, pretraining=True)
+    place = work / f"vocabulary-{_key(corpus.sha256, recipe.vocabulary, recipe.byte_level, recipe.window)}"
+    if not place.is_dir():
+        run.progress(Progress("learning a vocabulary", 0.0))
+        learn = vocabulary.train_bytes if recipe.byte_level else vocabulary.train
+        learnt = learn(vocabulary.sample(corpus.walk()), recipe.vocabulary, window=recipe.window)
+        with _saved.saving(place) as fresh:
+            learnt.save(fresh)
+    tokenizer = load_tokenizer(place, recipe.window)
+    arguments = shape(recipe.size, tokenizer.size) | {"window": recipe.window, "dropout": recipe.dropout}
+    torch.manual_seed(seed.derive(run.seed, "weights"))
+    model = Pretraining(Encoder(**arguments), PretrainingHead(arguments["width"], tokenizer.size))
+    return Checkpoint(model, tokenizer, "bert", arguments, ())
+
+
+def shape(size: str, words: int) -> dict[str, Any]:
+    """Give the arguments of an encoder of a named size for a vocabulary of so many tokens.
+
+    >>> shape("base", 30_000)["heads"]
+    12
+    """
+    layers, width = SIZES[size]
+    return {"vocabulary": words, "width": width, "layers": layers, "heads": width // 64, "feed_forward": 4 * width}
+
+
+def _shard(corpus: Corpus, tokenizer: Tokenizer, work: Path) -> shards.Shard:
+    """Open the documents as tokens, tokenising them where nobody has."""
+    place = work / f"shards-{_key(corpus.sha256, tokenizer.backend.to_str())}"
+    if not place.is_dir():
+        with _saved.saving(place) as fresh:
+            shards.write(fresh, corpus.walk(), tokenizer)
+    return shards.read(place)
+
+
+def _plan(
+    run: Run,
+    recipe: Recipe,
+    arguments: dict[str, Any],
+    settings: Settings,
+    windows: int,
+    mean: float,
+    seconds: Callable[[np.ndarray], float],
+) -> Plan:
+    """Time a step and count how many fit the minutes; a training that goes on keeps the plan it began with.
+
+    Args:
+        windows: to learn from. mean: tokens of each. seconds: times a step on some of them.
+    """
+    path = run.folder / "plan.json"
+    if path.is_file():
+        return Plan(**json.loads(path.read_text(encoding="utf-8")))
+    run.progress(Progress("timing a few steps", 0.0))
+    rows = min(settings.batch_rows, windows)
+    each = seconds(np.arange(rows) * (windows // rows))
+    rate = devices.matrix_rate(run.device)
+    steps = settings.steps(windows)
+    if run.minutes:
+        steps = max(1, min(steps, int(PLANNED * 60 * run.minutes / each)))
+    epochs = steps / -(-windows // settings.batch_rows)
+
+    def flops(shape: dict[str, Any]) -> float:
+        return operations(shape, mean, recipe.masked) * mean * rows
+
+    used = 1e-9 * flops(arguments) / each / rate
+    others = {} if recipe.backbone else {size: shape(size, arguments["vocabulary"]) for size in SIZES}
+    plan = Plan(
+        tokens=round(mean * windows),
+        epochs=epochs,
+        steps=steps,
+        seconds=steps * each,
+        rate=rate,
+        used=used,
+        alternatives={size: 1e-9 * flops(other) * steps / rate / used for size, other in others.items()},
+    )
+    run.folder.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(asdict(plan)), encoding="utf-8")
+    fresh.replace(path)
+    return plan
+
+
+def _time(model: Pretraining, loss: Callable[[np.ndarray], Tensor], rows: np.ndarray, device: str) -> float:
+    """Time a step on these windows, in seconds, without learning from it."""
+    model.train()
+    times = []
+    for _ in range(TIMED):
+        began = time.perf_counter()
+        loss(rows).backward()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - began)
+        model.zero_grad()
+    return statistics.median(times[1:])
+
+
+def _key(*parts: Any) -> str:
+    return hashlib.sha256(repr(parts).encode("utf-8", "replace")).hexdigest()[:16]

@@ -1,0 +1,115 @@
+"""A small BERT pretrained on the person's own text, then fine-tuned."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+
+from headstart.checkpoints import folder as checkpoints
+from headstart.contenders import _neural, _pretraining
+from headstart.core import seed
+from headstart.core.records import Rows, Run
+from headstart.data import corpus as corpora
+from headstart.strategies.full import Full
+from headstart.training.loop import Settings
+
+# Of a training's minutes, where they are limited: what pretraining may take, the rest being for fine-tuning.
+PRETRAINING_SHARE = 2 / 3
+
+
+@dataclass(frozen=True)
+class SelfPretrained:
+    """A small BERT pretrained on your own text, labelled or not, then fine-tuned.
+
+    It reads the training texts and, where some were given, the unlabelled ones; never those of validation or test.
+
+    size: 'tiny', 'mini', 'small' or 'base'. vocabulary: most word pieces. window: most tokens of a text.
+    masked, next_sentence: what pretraining asks; see `tasks.pretraining`.
+    pretraining_epochs: passes over the text. pretraining_minutes: most time for them, into which the passes are made to
+        fit; 0 for no limit. Only without that limit, or where the passes take less, do two machines do the same.
+    batch_tokens: tokens of a step of pretraining. pretraining_rate: its peak of AdamW, 0 for the size's own.
+    learning_rate: peak of AdamW in fine-tuning.
+    epochs, batch_rows: of fine-tuning; see `training.loop.Settings`. class_weights: 'none' or 'balanced'.
+    """
+
+    size: str = "tiny"
+    vocabulary: int = 8000
+    window: int = 256
+    masked: float = 0.15
+    next_sentence: bool | None = None
+    pretraining_epochs: int = 40
+    pretraining_minutes: float = 10.0
+    pretraining_rate: float = 0.0
+    batch_tokens: int = 2048
+    learning_rate: float = 3e-4
+    epochs: int = 3
+    batch_rows: int = 32
+    class_weights: str = "none"
+
+    name: ClassVar[str] = "selfpretrained"
+    rung: ClassVar[str] = "self-pretrained"
+    reads_unlabelled: ClassVar[bool] = True
+
+    def supports(self, task: Any) -> str:
+        """Return '' when the task can be learnt, else the reason."""
+        return "" if hasattr(task, "encode") else "the task has no encoding into tokens"
+
+    def fit(self, train: Rows, validation: Rows, task: Any, run: Run) -> _neural.Neural:
+        """Pretrain on all text there is, or find that done; then fine-tune, keeping the best epoch on validation."""
+        place, reused = self._pretrained((*run.unlabelled, *task.features(train.inputs)), run)
+        torch.manual_seed(seed.derive(run.seed, "weights"))
+        checkpoint = checkpoints.load(place, classes=len(task.classes))
+        fitted = _neural.fit(
+            self.name,
+            checkpoint,
+            train,
+            validation,
+            task,
+            replace(run, minutes=run.minutes and run.minutes * (1 - PRETRAINING_SHARE)),
+            strategy=Full(learning_rate=self.learning_rate, epochs=self.epochs),
+            settings=Settings(epochs=self.epochs, least_steps=200, most_epochs=10, batch_rows=self.batch_rows),
+            class_weights=self.class_weights,
+        )
+        return replace(fitted, reused_seconds=reused)
+
+    def _pretrained(self, texts: tuple[str, ...], run: Run) -> tuple[Path, float]:
+        """Find the model that the same texts and seed gave, or pretrain it; and the seconds that were saved."""
+        limits = [self.pretraining_minutes, PRETRAINING_SHARE * (run.minutes or 0.0)]
+        recipe = _pretraining.Recipe(
+            size=self.size,
+            vocabulary=self.vocabulary,
+            window=self.window,
+            epochs=self.pretraining_epochs,
+            minutes=min(filter(None, limits), default=0.0),
+            masked=self.masked,
+            next_sentence=self.next_sentence,
+            batch_tokens=self.batch_tokens,
+            learning_rate=self.pretraining_rate,
+        )
+        corpus = corpora.of_texts(texts)
+        name = hashlib.sha256(repr((corpus.sha256, asdict(recipe), run.seed, run.device)).encode()).hexdigest()[:16]
+        work = run.shared or run.folder
+        place = work / f"pretrained-{name}"
+        if place.is_dir():
+            return place, float(json.loads((place / _pretraining.RECORD).read_text(encoding="utf-8"))["seconds"])
+        told = replace(
+            run,
+            folder=run.folder / "pretraining",
+            minutes=None,
+            progress=lambda news: run.progress(replace(news, stage=news.stage.replace("training", "pretraining"))),
+        )
+        _pretraining.pretrain(corpus, recipe, told, place, work)
+        return place, 0.0
+
+    @staticmethod
+    def load(folder: Path, task: Any, extra: dict[str, Any]) -> _neural.Neural:
+        """Read a saved model."""
+        return _neural.load("selfpretrained", folder, task, extra)
+
+
+PLUGIN = SelfPretrained

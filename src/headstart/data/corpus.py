@@ -1,0 +1,163 @@
+"""Texts without labels from files of any size, one document at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from headstart.core.errors import DataError
+from headstart.core.records import Finding
+from headstart.data import _columns
+from headstart.data._csv import CELL, PEEK
+from headstart.data._encoding import open_text, survey, unpacked
+from headstart.data._files import check_exists, records
+from headstart.data._near import normalise
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Documents that can be walked through as often as wanted.
+
+    sha256: of what the documents come from and of how they are read. walk: gives all documents in their order.
+    """
+
+    sha256: str
+    walk: Callable[[], Iterator[str]]
+
+
+def of_texts(texts: Sequence[str]) -> Corpus:
+    """Take texts in memory as documents.
+
+    >>> of_texts(["a", "b"]).sha256 == of_texts(["ab"]).sha256
+    False
+    """
+    digest = hashlib.sha256()
+    for text in texts:
+        data = text.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "little") + data)
+    return Corpus(digest.hexdigest(), lambda: iter(texts))
+
+
+def of_files(
+    paths: Sequence[str | Path], text: str | None = None, tell: Callable[[str], None] = lambda _: None
+) -> Corpus:
+    """Take the documents of files, read as they are asked for: memory holds one document, whatever the files' size.
+
+    A row of CSV, TSV, JSON Lines or Parquet is a document. In a ``.txt`` a blank line ends one; where no blank line
+    stands among the first thousand lines, every line is one. All but Parquet may be packed as ``.gz`` or ``.zst``.
+
+    Args:
+        text: the column with the texts; None to find it.
+        tell: is told, at the first walk, of rows that cannot be used and of doubtful encodings.
+
+    Raises:
+        DataError: no such file, or one that cannot be read.
+        UsageError: no such column or none that stands out, or a package that is not installed.
+    """
+    digest = hashlib.sha256(repr(text).encode())
+    for path in map(Path, paths):
+        check_exists(path)
+        digest.update((_text_sha256(path) if _is_plain(path) else records(path).sha256).encode())
+
+    told: set[str] = set()
+
+    def once(sentence: str) -> None:
+        if sentence not in told:
+            told.add(sentence)
+            tell(sentence)
+
+    def walk() -> Iterator[str]:
+        for path in map(Path, paths):
+            yield from _plain(path, once) if _is_plain(path) else _table(path, text, once)
+
+    return Corpus(digest.hexdigest(), walk)
+
+
+def unlabelled(source: str | os.PathLike | Sequence[str], test: Sequence[str]) -> tuple[tuple[str, ...], Finding]:
+    """Read texts without labels, leaving out those that stand in the test rows too.
+
+    A text counts as the same whatever its letter case and white space.
+
+    Args:
+        source: a file as in :func:`of_files`, or texts.
+        test: the texts of the test rows.
+
+    Returns:
+        the texts, and what the audit is to say of those left out.
+
+    >>> unlabelled(["A  fine film", "a poor film"], ["a fine film"])[0]
+    ('a poor film',)
+    """
+    told: list[str] = []
+    if isinstance(source, str | os.PathLike):
+        documents = of_files([Path(source)], tell=told.append).walk()
+    else:
+        documents = iter(source)
+    hidden = set(map(normalise, test))
+    total, kept = 0, []
+    for document in documents:
+        total += 1
+        if normalise(document) not in hidden:
+            kept.append(document)
+    if not kept:
+        raise DataError("no unlabelled text is left: all of them stand in the test rows too; give others.")
+    dropped = total - len(kept)
+    left_out = f"left out, since the test rows hold them too: {dropped:,}" if dropped else "none is a test row"
+    sentence = f"{total:,} unlabelled texts were read; {left_out}."
+    severity = "note" if dropped or told else "fine"
+    return tuple(kept), Finding("unlabelled", severity, dropped, dropped / total, " ".join([sentence, *told]))
+
+
+def _is_plain(path: Path) -> bool:
+    return unpacked(path).suffix.lower() == ".txt"
+
+
+def _text_sha256(path: Path) -> str:
+    if not path.stat().st_size:
+        raise DataError(f"{path.name} is empty; give a file with at least two documents.")
+    return survey(path).sha256
+
+
+def _plain(path: Path, tell: Callable[[str], None]) -> Iterator[str]:
+    seen = survey(path)
+    if seen.warning:
+        tell(seen.warning)
+    with open_text(path, seen.encoding) as file:
+        # No line, and so no document, is ever larger than a cell of a table may be.
+        lines = iter(partial(file.readline, CELL), "")
+        sample = [line.strip() for line in itertools.islice(lines, PEEK)]
+        rest = itertools.chain(sample, (line.strip() for line in lines))
+        yield from _paragraphs(rest) if "" in "\n".join(sample).strip().split("\n") else filter(None, rest)
+
+
+def _paragraphs(lines: Iterator[str]) -> Iterator[str]:
+    held: list[str] = []
+    size = 0
+    for line in lines:
+        if held and (not line or size > CELL):
+            yield "\n".join(held)
+            held, size = [], 0
+        if line:
+            held.append(line)
+            size += len(line)
+    if held:
+        yield "\n".join(held)
+
+
+def _table(path: Path, text: str | None, tell: Callable[[str], None]) -> Iterator[str]:
+    opened = records(path)
+    sample = list(itertools.islice(opened.rows, PEEK))
+    column, _ = _columns.find(opened.name, opened.columns, [cells for _, cells in sample], text, None, labelled=False)
+    for _, cells in itertools.chain(sample, opened.rows):
+        if cells[column].strip():
+            yield cells[column]
+    for warning in opened.warnings:
+        tell(warning)
+    if opened.rejected:
+        first = opened.rejected[0]
+        tell(f"{opened.name}: {len(opened.rejected):,} rows left out; the first, on line {first.line}, {first.reason}.")

@@ -1,0 +1,121 @@
+"""The two heads of pretraining (Devlin et al. 2019, section 3.1): hidden words, and passages that follow each other.
+
+Shapes: places = hidden words of the batch, sequences = its texts, width = hidden size.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from headstart.nn.block import ACTIVATIONS
+from headstart.nn.encoder import Encoder, initialise
+from headstart.nn.packed import Batch
+
+
+class WordHead(nn.Module):
+    """Score every word of the vocabulary for hidden places: a dense layer, an activation, a norm, the word embeddings.
+
+    The last matrix is the embeddings' own (Press & Wolf 2017), which the caller hands over; a bias is added.
+    """
+
+    def __init__(self, width: int, vocabulary: int, activation: str, epsilon: float):
+        super().__init__()
+        self.dense = nn.Linear(width, width)
+        self.norm = nn.LayerNorm(width, eps=epsilon)
+        self.bias = nn.Parameter(torch.zeros(vocabulary))
+        self.activation = ACTIVATIONS[activation]
+
+    def forward(self, hidden: Tensor, words: Tensor) -> Tensor:
+        """Map states ``(places, width)`` and embeddings ``(vocabulary, width)`` to logits ``(places, vocabulary)``."""
+        return F.linear(self.norm(self.activation(self.dense(hidden))), words, self.bias)
+
+
+class PretrainingHead(nn.Module):
+    """The head for hidden words and, over first tokens, BERT's pooler with two classes: goes on (0), does not (1)."""
+
+    def __init__(self, width: int, vocabulary: int, activation: str = "gelu", epsilon: float = 1e-12):
+        super().__init__()
+        self.words = WordHead(width, vocabulary, activation, epsilon)
+        self.dense = nn.Linear(width, width)
+        self.next = nn.Linear(width, 2)
+        initialise(self)
+
+
+class Pretraining(nn.Module):
+    """An encoder with the heads of pretraining; its last block answers only for the tokens that a head reads."""
+
+    def __init__(self, encoder: Encoder, head: PretrainingHead):
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+
+    def forward(self, batch: Batch, places: Tensor, pairs: bool) -> tuple[Tensor, Tensor | None]:
+        """Score hidden words and, where the texts are pairs, whether their passages belong together.
+
+        Args:
+            places: int64 ``(places,)``, where words are hidden, in the packed order of the batch.
+
+        Returns:
+            logits ``(places, vocabulary)``; logits ``(sequences, 2)``, None without `pairs`.
+        """
+        read = torch.cat((batch.starts.long(), places)) if pairs else places
+        hidden = self.encoder(batch, places=read)
+        first, hidden = hidden[: len(read) - len(places)], hidden[len(read) - len(places) :]
+        words = self.head.words(hidden, self.encoder.embeddings.word.weight)
+        return words, self.head.next(self.head.dense(first).tanh()) if pairs else None
+
+
+def word_loss(logits: Tensor, words: Tensor) -> Tensor:
+    """Sum the cross-entropy of logits ``(places, vocabulary)`` against word ids ``(places,)``, in one pass less.
+
+    Over thousands of words the exponentials cost as much as a layer of a small model. The usual function takes them
+    once on the way to the loss and again on the way back.
+    """
+    loss: Tensor = _WordLoss.apply(logits, words)
+    return loss
+
+
+class _WordLoss(torch.autograd.Function):
+    """Keep the chances of the words and turn them, in place, into the gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, words: Tensor) -> Tensor:
+        """Compute the loss."""
+        chances = logits.softmax(-1)
+        ctx.save_for_backward(chances, words)
+        right = chances.gather(1, words[:, None])
+        return -right.clamp(min=torch.finfo(right.dtype).tiny).log().sum()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """Give the gradient of the logits: the chance of each word, less one for the right one."""
+        chances, words = ctx.saved_tensors
+        chances.scatter_add_(1, words[:, None], chances.new_full((len(words), 1), -1.0))
+        return chances.mul_(gradient), None
+
+
+def operations(arguments: dict[str, Any], length: float, masked: float) -> float:
+    """Count the multiplications and additions of a step for each token: forward once, backward twice.
+
+    The last block works on hidden words alone behind its keys, values and queries. Embeddings, norms and activations
+    are not counted.
+
+    Args:
+        arguments: those the encoder was built with. length: tokens of a text. masked: share of hidden words, 0 to 1.
+
+    >>> small = {"width": 512, "layers": 4, "feed_forward": 2048, "vocabulary": 30_000}
+    >>> 6e7 < operations(small, 128, 0.15) < 9e7
+    True
+    """
+    width, wide = arguments["width"], arguments["feed_forward"]
+    after = width**2 + 2 * width * wide
+    linear = arguments["layers"] * (3 * width**2 + after) - (1 - masked) * after
+    attention = arguments["layers"] * 2 * width * length
+    head = masked * (width**2 + width * arguments["vocabulary"])
+    return 3 * 2 * (linear + attention + head)
