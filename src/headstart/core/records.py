@@ -163,20 +163,23 @@ class Trial:
 
     contender: the leaderboard name, such as 'linear' or 'finetuned:full'.
     size: training rows, None for all.
+    members: the trainings whose models it builds on, of the same rows.
     """
 
     contender: str
     options: Mapping[str, Any]
     size: int | None
     seed: int
+    members: tuple[Trial, ...] = ()
 
 
 @dataclass(frozen=True)
 class Cost:
     """What a trial took and what its model takes.
 
-    train_seconds: wall clock of `fit`, and what it would have taken longer alone (`reused_seconds`: another trial had
-        already computed the states of frozen layers). peak_bytes: the most resident memory above that before the trial.
+    train_seconds: wall clock of `fit`, and what it would have taken longer alone (`reused_seconds`: other trials had
+        already computed the states of frozen layers, or trained the models it builds on).
+    peak_bytes: the most resident memory above that before the trial.
     parameters, trained_parameters: counts. disk_bytes: the saved folder.
     latency_p50, latency_p95: milliseconds for one text, batch of one. throughput: texts a second in bulk.
     cut_off: share of test tokens (0 to 1) beyond the model's window.
