@@ -8,7 +8,8 @@ from headstart.tasks.classification import Classification
 
 def test_a_name_says_its_strategy_or_what_the_contender_reads_from_it():
     assert _members.build("finetuned:frozen").strategy == "frozen"
-    assert _members.build("finetuned:frozen", {"strategy": "full", "epochs": 7}).strategy == "frozen"
+    assert _members.build("finetuned:frozen", "some/folder").backbone == "some/folder"
+    assert _members.build("linear", "some/folder") == _members.build("linear")
     assert _members.build("ensemble:vote").how == "vote"
 
 
@@ -32,7 +33,7 @@ def test_outside_a_contest_a_contender_is_trained_in_a_folder_of_its_own(tmp_pat
             seen.append(run)
             return "model"
 
-    monkeypatch.setattr(_members, "build", lambda name: Fake())
+    monkeypatch.setattr(_members, "build", lambda name, backbone: Fake())
     task = Classification(("a",))
     assert _members.fitted("finetuned:full", None, None, task, Run(5, tmp_path)) == ("model", 0.0)
     assert (seen[0].seed, seen[0].folder) == (5, tmp_path / "finetuned-full")

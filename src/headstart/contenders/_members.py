@@ -40,20 +40,29 @@ def options(name: str) -> dict[str, Any]:
     raise UsageError(f"contender '{kind}' has no strategies; write '{kind}' instead of '{name}'.")
 
 
-def build(name: str, given: dict[str, Any] | None = None) -> Any:
-    """Build the contender of a leaderboard name; what the name says goes before the options given."""
-    return rooms.load("contenders", name.partition(":")[0], {**(given or {}), **options(name)})
+def build(name: str, backbone: str | None = None) -> Any:
+    """Build the contender of a leaderboard name, on a backbone where it has one and one is given."""
+    kind = name.partition(":")[0]
+    values = options(name)
+    if backbone and any(field.name == "backbone" for field in dataclasses.fields(rooms.plugin("contenders", kind))):
+        values["backbone"] = backbone
+    return rooms.load("contenders", kind, values)
 
 
-def fitted(name: str, train: Rows, validation: Rows, task: Any, run: Run) -> tuple[Any, float]:
+def fitted(
+    name: str, train: Rows, validation: Rows, task: Any, run: Run, backbone: str | None = None
+) -> tuple[Any, float]:
     """Return another contender's model, and the seconds its training took at some other time.
 
     In a contest it is the one trained there. Outside, the contender is trained now, in a folder inside `run.folder`.
+
+    Args:
+        backbone: what it is trained from outside a contest, where it has one; None for its own.
 
     Raises:
         HeadstartError: it could not be trained.
     """
     if run.fitted is not None:
         return run.fitted(name)
-    folder = run.folder / name.replace(":", "-")
-    return build(name).fit(train, validation, task, dataclasses.replace(run, folder=folder)), 0.0
+    place = dataclasses.replace(run, folder=run.folder / name.replace(":", "-"))
+    return build(name, backbone).fit(train, validation, task, place), 0.0
