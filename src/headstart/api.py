@@ -154,6 +154,7 @@ def compare(
     audit = replace(audit, findings=(*audit.findings, cut_off))
     learning = curve.curve(outcome.records, terms.metric)
     worth = curve.equivalents(outcome.records, terms.metric)
+    receipts = rank.receipts(outcome.records, splits, terms.metric)
     result = Result(
         name=folder.name,
         metric=terms.metric,
@@ -175,9 +176,11 @@ def compare(
             train_rows=len(splits.train),
             test_rows=len(splits.test),
             skipped=skipped,
+            receipts=receipts,
         ),
         skipped=skipped,
         folder=folder,
+        receipts=receipts,
     )
     winner = contest.kept_model(splits, outcome.records, terms, wording.best(standings).contender)
     told = _judge_int8(winner, splits, terms.metric)

@@ -190,7 +190,7 @@ class Distilled:
             "vocabulary": tokenizer.size if self.vocabulary else given.arguments["vocabulary"],
             "width": width,
             "layers": layers,
-            "heads": next(n for n in HEADS if width % n == 0 and (width // n >= LEAST_HEAD or n == 1)),
+            "heads": heads(width),
             "feed_forward": feed_forward,
             "window": window,
             "dropout": 0.1,
@@ -376,6 +376,11 @@ def shape(student: str) -> tuple[int, int, int]:
         )
     layers, width, *more = map(int, parts)
     return layers, width, more[0] if more else 4 * width
+
+
+def heads(width: int) -> int:
+    """Choose a number of attention heads: that of most teachers, 12, or else the most that leave each wide enough."""
+    return next(n for n in HEADS if width % n == 0 and (width // n >= LEAST_HEAD or n == 1))
 
 
 def _keep(model: Model, stages: Sequence[int], encoded: Encoded, run: Run) -> tuple[Kept | None, float]:

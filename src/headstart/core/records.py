@@ -287,11 +287,28 @@ class Equivalent:
 
 
 @dataclass(frozen=True)
+class Receipt:
+    """A contender that builds on others beside another one, on the same test rows: what its making was worth.
+
+    role: what the other is to it: 'member' (the best of several), 'teacher', 'alone' (the same student without a
+        teacher) or 'linear'.
+    difference: its score less the other's, mean over seeds. p_value: of the paired comparison, not corrected.
+    """
+
+    contender: str
+    other: str
+    role: str
+    difference: Interval
+    p_value: float
+
+
+@dataclass(frozen=True)
 class Result:
     """A whole comparison, ready to be told.
 
     verdict: three to five plain sentences. skipped: contender -> why it did not run.
     reliability: contender -> (mean confidence, accuracy, rows) per bin.
+    receipts: of the contenders that build on others.
     """
 
     name: str
@@ -308,3 +325,4 @@ class Result:
     verdict: tuple[str, ...]
     skipped: Mapping[str, str]
     folder: Path
+    receipts: tuple[Receipt, ...] = ()

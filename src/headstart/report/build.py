@@ -141,6 +141,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "standings": result.standings,
         "curve": result.curve,
         "equivalents": result.equivalents,
+        "receipts": result.receipts,
         "reliability": result.reliability,
         "skipped": result.skipped,
         "data": {
