@@ -29,7 +29,7 @@ def some_rows(rng, count=96, known=slice(None)):
 
 
 # Enough to learn from few texts by heart.
-LONG = {"student": "1x32", "matching_epochs": 5, "epochs": 20, "learning_rate": 1e-2}
+LONG = {"student": "1x32", "matching_epochs": 10, "epochs": 50, "learning_rate": 1e-2}
 
 
 @pytest.fixture(autouse=True)
