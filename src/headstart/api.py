@@ -136,7 +136,9 @@ def compare(
         sizes=(*(learning_sizes(len(splits.train)) if sizes is None else sizes), "all"),
         seeds=range(seed, seed + seeds),
     )
-    for model in {trial.options["backbone"] for trial in planned.trials if "backbone" in trial.options}:
+    models = {trial.options["backbone"] for trial in planned.trials if "backbone" in trial.options}
+    teachers = {trial.options.get("teacher", "none") for trial in planned.trials if not trial.members}
+    for model in models | (teachers - {"none"}):
         hub.find(model)  # a model that is not there should end a comparison now, not after an hour
     folder = Path(out) if out is not None else Path("runs") / Path(table.name).stem
     if listener is None:
