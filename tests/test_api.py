@@ -223,6 +223,13 @@ def test_a_backbone_that_is_not_there_ends_a_comparison_before_it_begins(tmp_pat
     assert not (tmp_path / "run").exists()
 
 
+def test_a_teacher_that_is_not_there_ends_a_comparison_before_it_begins(tmp_path):
+    options = {"distilled.teacher": "no/such/teacher"}
+    with pytest.raises(UsageError, match="no model folder 'no/such/teacher'"):
+        quick(make(60), tmp_path / "run", contenders=["majority", "distilled"], options=options)
+    assert not (tmp_path / "run").exists()
+
+
 # --- plain text ----------------------------------------------------------------------------------------------
 
 

@@ -141,7 +141,9 @@ def compare(
         sizes=(*(learning_sizes(len(splits.train)) if sizes is None else sizes), "all"),
         seeds=range(seed, seed + seeds),
     )
-    for model in {trial.options["backbone"] for trial in planned.trials if "backbone" in trial.options}:
+    models = {trial.options["backbone"] for trial in planned.trials if "backbone" in trial.options}
+    teachers = {trial.options.get("teacher", "none") for trial in planned.trials if not trial.members}
+    for model in models | (teachers - {"none"}):
         hub.find(model)  # a model that is not there should end a comparison now, not after an hour
     texts: tuple[str, ...] = ()
     if unlabelled is not None:
@@ -164,6 +166,7 @@ def compare(
     audit = replace(audit, findings=(*audit.findings, cut_off))
     learning = curve.curve(outcome.records, terms.metric)
     worth = curve.equivalents(outcome.records, terms.metric)
+    receipts = rank.receipts(outcome.records, splits, terms.metric)
     result = Result(
         name=folder.name,
         metric=terms.metric,
@@ -186,9 +189,11 @@ def compare(
             train_rows=len(splits.train),
             test_rows=len(splits.test),
             skipped=skipped,
+            receipts=receipts,
         ),
         skipped=skipped,
         folder=folder,
+        receipts=receipts,
     )
     winner = contest.kept_model(splits, outcome.records, terms, wording.best(standings).contender)
     told = _judge_int8(winner, splits, terms.metric)

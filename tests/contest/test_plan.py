@@ -60,6 +60,45 @@ def test_all_means_every_file_in_the_room():
     assert {t.contender for t in planned(contenders=("all",), seeds=(0,)).trials} >= {"majority", "linear", "scratch"}
 
 
+def test_all_begins_with_the_cheapest_and_ends_with_those_that_build_on_others():
+    names = [t.contender for t in planned(contenders=("all",), strategies=("all",), seeds=(0,)).trials]
+    assert names[:6] == ["majority", "linear", "scratch", "finetuned:frozen", "finetuned:partial", "finetuned:full"]
+    assert names[-1] == "ensemble"
+
+
+def test_a_contender_that_builds_on_others_comes_after_them_and_names_their_trials():
+    trials = planned(
+        contenders=("ensemble", "scratch", "linear"), sizes=(100, "all"), seeds=(3, 4), options={"scratch.layers": 4}
+    ).trials
+    assert [(t.contender, t.size) for t in trials[4:6]] == [("ensemble", 100)] * 2
+    for trial in trials:
+        if trial.contender == "ensemble":
+            assert trial.options["members"] == ("scratch", "linear")
+            scratch, linear = trial.members
+            assert scratch in trials
+            assert linear in trials
+            assert (scratch.size, scratch.seed, scratch.options["layers"]) == (trial.size, trial.seed, 4)
+    assert trials[-1].members[1].seed == 3  # runs once on all rows
+
+
+def test_what_it_builds_on_need_not_take_part_and_still_gets_backbone_and_options():
+    arguments = {
+        "contenders": ("ensemble:mean",),
+        "backbone": "some/folder",
+        "options": {"ensemble.members": "majority+finetuned:full", "finetuned.epochs": 7},
+    }
+    trials = planned(**arguments, seeds=(0,)).trials
+    assert [t.contender for t in trials] == ["ensemble:mean"]
+    assert [m.contender for m in trials[0].members] == ["majority", "finetuned:full"]
+    assert trials[0].members[1].options["backbone"] == "some/folder"
+    assert trials[0].members[1].options["epochs"] == 7
+
+
+def test_an_ensemble_of_deterministic_contenders_runs_once():
+    trials = planned(contenders=("majority", "linear", "ensemble")).trials
+    assert [t.contender for t in trials] == ["majority", "linear", "ensemble"]
+
+
 def test_sizes_of_all_rows_and_more_are_all():
     trials = planned(contenders=("majority",), sizes=(50, 1000, "5000", "50"), seeds=(0,)).trials
     assert [t.size for t in trials] == [50, None]
@@ -87,6 +126,11 @@ def test_a_task_that_a_contender_cannot_learn_is_skipped_with_the_reason():
         ({"options": {"partial.blocks": -1}}, "option 'blocks' is -1; give a number from 0 up"),
         ({"options": {"scratch.layer": 4}}, r"contender 'scratch' has no option 'layer'; did you mean 'layers'\?"),
         ({"options": {"scratch.layers": "x"}}, "must be int, not 'x'"),
+        ({"contenders": ("ensemble",)}, "'ensemble' finds no others to build on; add some, .*ensemble.members=linear"),
+        (
+            {"contenders": ("ensemble",), "options": {"ensemble.members": "linear+ensemble"}},
+            "ensemble builds on ensemble, itself; name other members or another teacher",
+        ),
         ({"sizes": ("some",)}, "size 'some' is no number of training rows"),
         ({"sizes": (0,)}, "a size of 0 training rows makes no sense"),
     ],

@@ -89,3 +89,39 @@ def test_reliability_pools_the_seeds(make, test_rows):
     assert accuracy == pytest.approx(np.mean([r.scores["accuracy"] for r in records]))
     bare = replace(records[0], predictions=replace(records[0].predictions, probabilities=None))
     assert rank.reliability([bare], test_rows) == {}
+
+
+def test_who_builds_on_others_is_compared_with_them_and_with_the_linear_model(make, contest_splits, test_rows):
+    def built(name, accuracy, seed, members, **options):
+        record = make(name, accuracy, seed, options=options)
+        return replace(record, trial=replace(record.trial, members=tuple(members)))
+
+    records = []
+    for seed in (0, 1):
+        linear, full = make("linear", 0.7, seed), make("finetuned:full", 0.9, seed)
+        members = [linear.trial, full.trial]
+        records += [linear, full, built("ensemble", 0.91, seed, members, how="greedy")]
+        records.append(built("distilled", 0.87, seed, members[1:], teacher="finetuned:full", student="4x256"))
+        records.append(make("distilled:alone", 0.8, seed, options={"teacher": "none", "student": "4x256"}))
+        records.append(make("distilled:2x128-alone", 0.8, seed, options={"teacher": "none", "student": "2x128"}))
+    found = {(r.contender, r.role): r for r in rank.receipts(records, contest_splits, "accuracy")}
+    assert {key: r.other for key, r in found.items()} == {
+        ("ensemble", "linear"): "linear",
+        ("ensemble", "member"): "finetuned:full",
+        ("distilled", "linear"): "linear",
+        ("distilled", "teacher"): "finetuned:full",
+        ("distilled", "alone"): "distilled:alone",
+    }
+    own, other = (
+        [r.predictions.values for r in records if r.trial.contender == name] for name in ("distilled", "finetuned:full")
+    )
+    expected = stats.compare(test_rows.targets, own, other, "accuracy")
+    assert found["distilled", "teacher"].difference == expected.difference
+    assert found["distilled", "teacher"].p_value == expected.p_value
+    assert found["distilled", "alone"].difference.value > 0 > found["distilled", "teacher"].difference.value
+
+
+def test_what_did_not_run_gives_no_receipt(make, contest_splits):
+    record = make("ensemble", 0.9)
+    built = replace(record, trial=replace(record.trial, members=(make("linear", 0.7).trial,)))
+    assert rank.receipts([built, make("scratch", 0.8)], contest_splits, "accuracy") == ()

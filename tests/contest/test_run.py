@@ -234,3 +234,107 @@ def test_a_contender_is_given_the_unlabelled_texts(splits, terms, fits, monkeypa
     monkeypatch.setattr(Majority, "reads_unlabelled", True, raising=False)
     contest.run(splits, Classification(), [Trial("majority", {}, None, 0)], replace(terms, unlabelled=("more",)))
     assert given == [("more",)]
+
+
+# --- models that others build on --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """The rows of every training of 'linear', which still happens."""
+    from headstart.contenders.linear import Linear
+
+    seen = []
+    fit = Linear.fit
+    monkeypatch.setattr(Linear, "fit", lambda self, train, *rest: seen.append(len(train)) or fit(self, train, *rest))
+    return seen
+
+
+def ensemble(contenders=("majority", "linear", "ensemble"), **arguments):
+    return plan(
+        task=Classification(), train_rows=60, contenders=contenders, sizes=(20, "all"), seeds=(0, 1), **arguments
+    ).trials
+
+
+def test_an_ensemble_takes_the_models_of_the_contest_and_counts_what_they_took(splits, terms, counted):
+    outcome = contest.run(splits, Classification(), ensemble(), terms)
+    assert outcome.failed == {}
+    assert counted == [20, 20, 60]
+    costs = {(r.trial.contender, r.trial.size, r.trial.seed): r.cost for r in outcome.records}
+    for (name, size, seed), cost in costs.items():
+        if name == "ensemble":
+            members = sum(costs[member, size, seed].train_seconds for member in ("majority", "linear"))
+            assert cost.reused_seconds == pytest.approx(members)
+            assert cost.train_seconds > members
+    assert not list((terms.folder / "work").glob("*"))
+
+
+def test_what_an_ensemble_needs_and_nobody_trained_is_trained_first(splits, terms, counted):
+    options = {"ensemble.members": "majority+linear"}
+    outcome = contest.run(splits, Classification(), ensemble(("ensemble",), options=options), terms)
+    assert [record.trial.contender for record in outcome.records] == ["ensemble"] * 3
+    assert counted == [20, 20, 60]
+    assert outcome.records[0].cost.reused_seconds > 0
+    assert not list((terms.folder / "work").glob("*"))
+
+
+def test_a_later_run_trains_again_only_what_is_gone(splits, terms, counted):
+    contest.run(splits, Classification(), ensemble(("majority", "linear")), terms)
+    counted.clear()
+    contest.run(splits, Classification(), ensemble(), terms)
+    assert counted == [20, 20]  # on all rows the model is kept
+    counted.clear()
+    contest.run(splits, Classification(), ensemble(), terms)
+    assert counted == []
+
+
+def test_a_killed_contest_goes_on_with_the_models_it_had(splits, terms, counted, monkeypatch):
+    def killed(*arguments):
+        raise KeyboardInterrupt
+
+    from headstart.contenders.ensemble import Ensemble
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ensemble, "fit", killed)
+        with pytest.raises(KeyboardInterrupt):
+            contest.run(splits, Classification(), ensemble(), terms)
+    assert counted == [20, 20]
+    contest.run(splits, Classification(), ensemble(), terms)
+    assert counted == [20, 20, 60]
+
+
+def test_a_member_that_failed_is_not_tried_again_and_is_named(splits, terms, monkeypatch):
+    from headstart.contenders.linear import Linear
+
+    tried = []
+
+    def fails(self, train, *rest):
+        tried.append(len(train))
+        raise TrainingError("no luck.")
+
+    monkeypatch.setattr(Linear, "fit", fails)
+    outcome = contest.run(splits, Classification(), ensemble(), terms)
+    assert tried == [20, 60]
+    assert outcome.failed == {"linear on 20 rows": "no luck.", "linear": "no luck."}
+    assert [r.trial.contender for r in outcome.records if r.trial.size is None] == ["majority", "ensemble"]
+    alone = ensemble(("ensemble",), options={"ensemble.members": "linear"})
+    outcome = contest.run(splits, Classification(), alone, replace(terms, folder=terms.folder / "other"))
+    assert "'linear' could not be trained, so nothing builds on it: no luck" in outcome.failed["ensemble"]
+
+
+def test_another_option_of_a_member_is_another_trial(splits, terms):
+    key = [contest.key(splits, ensemble(options={"linear.features": n})[-1], terms) for n in (100, 200)]
+    assert key[0] != key[1]
+
+
+def test_the_seeds_of_its_members_do_not_part_sister_trials(splits, terms):
+    sisters = ensemble(("ensemble",), options={"ensemble.members": "linear"})[:2]
+    assert sisters[0].members[0].seed != sisters[1].members[0].seed
+    assert len({contest.key(splits, trial, terms, with_seed=False) for trial in sisters}) == 1
+
+
+def test_a_record_keeps_what_it_was_built_on(splits, terms):
+    record = contest.run(splits, Classification(), ensemble(), terms).records[-1]
+    again = load_record(terms.folder / "trials" / record.path.rsplit("/", 1)[1])
+    assert [member.contender for member in again.trial.members] == ["majority", "linear"]
+    assert contest.key(splits, again.trial, terms) == contest.key(splits, record.trial, terms)

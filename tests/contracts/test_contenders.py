@@ -21,6 +21,8 @@ def tiny_options(name: str, backbone: str) -> dict[str, object]:
     small: dict[str, dict[str, object]] = {
         "scratch": {"vocabulary": 120, "layers": 1, "width": 16, "heads": 2, "feed_forward": 16, "window": 16},
         "selfpretrained": {"size": "tiny", "vocabulary": 120, "window": 16, "pretraining_epochs": 1, "epochs": 1},
+        "ensemble": {"members": "majority+linear"},
+        "distilled": {"student": "1x16", "matching_epochs": 2, "epochs": 2},
     }
     fields = {field.name for field in dataclasses.fields(rooms.plugin("contenders", name))}
     return {**small.get(name, {}), **({"backbone": backbone} if "backbone" in fields else {})}

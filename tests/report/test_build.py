@@ -386,7 +386,7 @@ def test_json_holds_the_numbers_and_nothing_that_json_cannot_write(result: Resul
     assert "predictions" not in told["trials"][0]
     assert set(told) == {
         *("name", "task", "metric", "best", "verdict", "standings", "curve", "equivalents", "ladder"),
-        *("reliability", "skipped", "data", "splits", "audit", "trials", "report"),
+        *("receipts", "reliability", "skipped", "data", "splits", "audit", "trials", "report"),
     }
 
 

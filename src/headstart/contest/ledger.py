@@ -8,6 +8,7 @@ import json
 import os
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def load_record(path: Path) -> Record:
         return Record(
             **{
                 **values,
-                "trial": Trial(**values["trial"]),
+                "trial": _trial(values["trial"]),
                 "cost": Cost(**values["cost"]),
                 "path": str(path),
                 "predictions": _read_predictions(path.with_suffix(".csv")),
@@ -51,6 +52,10 @@ def load_record(path: Path) -> Record:
         )
     except (OSError, ValueError, KeyError, TypeError, IndexError, csv.Error) as error:
         raise CheckpointError(f"the record '{path}' is damaged; delete it, and its trial runs again.") from error
+
+
+def _trial(values: dict[str, Any]) -> Trial:
+    return Trial(**{**values, "members": tuple(_trial(member) for member in values.get("members", ()))})
 
 
 def write_whole(path: Path, text: str) -> None:

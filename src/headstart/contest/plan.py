@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from headstart.contenders import _members
 from headstart.core import rooms
 from headstart.core.errors import UsageError, did_you_mean
 from headstart.core.records import Trial
@@ -38,7 +41,8 @@ def plan(
 
     A contender with a field `strategy` competes once per strategy, unless it is written 'finetuned:full'; its field
     `options` takes that strategy's. One with a field `backbone` is given the backbone. A contender that says it is
-    `deterministic` runs once, not once a seed, when it sees all rows; its subsets differ by seed.
+    `deterministic` runs once, not once a seed, when it sees all rows; its subsets differ by seed. One that builds on
+    others comes after them.
 
     Args:
         contenders, strategies: file names in their rooms; 'all' for every one.
@@ -48,51 +52,110 @@ def plan(
     Raises:
         UsageError: an unknown contender, strategy, option or size.
     """
-    chosen = rooms.names("contenders") if "all" in contenders else list(contenders)
-    ways = rooms.names("strategies") if "all" in strategies else list(strategies)
+    chosen = _cheapest_first("contenders", CONTENDERS) if "all" in contenders else list(contenders)
+    ways = _cheapest_first("strategies", STRATEGIES) if "all" in strategies else list(strategies)
     for way in ways:
         rooms.plugin("strategies", way)
     given = _options(options or {})
-    part: set[str] = set()
-    entries: list[Any] = []
+    build = functools.partial(_build, backbone=backbone, given=given)
+    contestants: dict[str, Any] = {}
     skipped: dict[str, str] = {}
-    for name in chosen:
-        kind, _, way = name.partition(":")
-        fields = {field.name for field in dataclasses.fields(rooms.plugin("contenders", kind))}
-        if way and "strategy" not in fields:
-            raise UsageError(f"contender '{kind}' has no strategies; write '{kind}' instead of '{name}'.")
-        values: dict[str, Any] = {"backbone": backbone} if "backbone" in fields else {}
-        values |= given.get(kind, {})
-        turns = [values]
-        if "strategy" in fields and "strategy" not in given.get(kind, {}):
-            turns = [{**values, "strategy": turn} for turn in ([way] if way else ways)]
-        for turn in turns:
-            part.add(kind)
-            if "strategy" in fields:
-                part.add(turn["strategy"])
-                own = _spelt(turn["strategy"], given.get(turn["strategy"], {}))
-                turn = {**turn, "options": own} if own else turn
-            entry = rooms.load("contenders", kind, turn)
-            reason = entry.supports(task)
-            if reason:
-                skipped[entry.name] = reason
-            elif entry not in entries:
-                entries.append(entry)
-    for owner in given:
+    for contestant in itertools.chain.from_iterable(build(name, ways) for name in chosen):
+        reason = contestant.supports(task)
+        if reason:
+            skipped[contestant.name] = reason
+        else:
+            contestants[contestant.name] = contestant
+    alone = tuple(name for name, contestant in contestants.items() if not getattr(contestant, "members", ()))
+    entries = [_entry(contestant, alone, build) for contestant in contestants.values()]
+    part = {word for name in (*skipped, *(n for entry in entries for n in entry.names)) for word in name.split(":")}
+    for owner, values in given.items():
         if owner not in part:
-            key = f"{owner}.{next(iter(given[owner]))}"
             raise UsageError(
-                f"option '{key}' is for a contender or strategy that does not take part; {did_you_mean(owner, part)}"
+                f"option '{owner}.{next(iter(values))}' is for a contender or strategy that does not take part; "
+                f"{did_you_mean(owner, part)}"
             )
     return Plan(
         tuple(
-            Trial(entry.name, dataclasses.asdict(entry), size, seed)
+            entry.trial(size, seed, seeds[0])
             for size in _sizes(sizes, train_rows)
-            for entry in entries
-            for seed in (seeds[:1] if size is None and getattr(entry, "deterministic", False) else seeds)
+            for entry in sorted(entries, key=lambda entry: entry.depth)
+            for seed in (seeds[:1] if entry.runs_once(size) else seeds)
         ),
         skipped,
     )
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A contender with those it builds on."""
+
+    contestant: Any
+    members: tuple[_Entry, ...]
+
+    @property
+    def depth(self) -> int:
+        """How many contenders run one after the other before this one can."""
+        return 1 + max((member.depth for member in self.members), default=-1)
+
+    @property
+    def names(self) -> set[str]:
+        return {self.contestant.name}.union(*(member.names for member in self.members))
+
+    def runs_once(self, size: int | None) -> bool:
+        return size is None and getattr(self.contestant, "deterministic", False)
+
+    def trial(self, size: int | None, seed: int, first: int) -> Trial:
+        own = first if self.runs_once(size) else seed
+        members = tuple(member.trial(size, seed, first) for member in self.members)
+        return Trial(self.contestant.name, dataclasses.asdict(self.contestant), size, own, members)
+
+
+def _entry(
+    contestant: Any, alone: tuple[str, ...], build: Callable[..., list[Any]], above: tuple[str, ...] = ()
+) -> _Entry:
+    """Find what a contender builds on; it need not be part of the plan.
+
+    Args:
+        alone: the contenders of the plan that build on no others, for which the member 'all' stands.
+        above: what builds on this one.
+    """
+    name = contestant.name
+    if name in above:
+        raise UsageError(f"{' builds on '.join((*above, name))}, itself; name other members or another teacher.")
+    members = getattr(contestant, "members", ())
+    if _members.ALL in members:
+        if not alone:
+            raise UsageError(
+                f"contender '{name}' finds no others to build on; add some, "
+                f"or name them, as in {name.partition(':')[0]}.members=linear+scratch."
+            )
+        contestant = dataclasses.replace(contestant, members=alone)
+        members = alone
+    return _Entry(contestant, tuple(_entry(build(member)[0], alone, build, (*above, name)) for member in members))
+
+
+def _build(name: str, ways: Sequence[str] = (), *, backbone: str, given: Mapping[str, dict[str, Any]]) -> list[Any]:
+    """Build the contender of a leaderboard name; several where it competes once per strategy and none is said."""
+    kind = name.partition(":")[0]
+    said = _members.options(name)
+    fields = {field.name for field in dataclasses.fields(rooms.plugin("contenders", kind))}
+    values: dict[str, Any] = {"backbone": backbone} if "backbone" in fields else {}
+    values |= {**given.get(kind, {}), **said}
+    if "strategy" not in fields:
+        return [rooms.load("contenders", kind, values)]
+    chosen = ways if ways and "strategy" not in values else [rooms.load("contenders", kind, values).strategy]
+    built = []
+    for strategy in chosen:
+        own = _spelt(strategy, given.get(strategy, {}))
+        options = {"options": own} if own else {}
+        built.append(rooms.load("contenders", kind, {**values, "strategy": strategy, **options}))
+    return built
+
+
+def _cheapest_first(room: str, known: Sequence[str]) -> list[str]:
+    """List the plugins of a room, those whose cost is known before the others."""
+    return sorted(rooms.names(room), key=lambda name: known.index(name) if name in known else len(known))
 
 
 def _options(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

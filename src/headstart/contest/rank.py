@@ -8,7 +8,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from headstart.core.records import Cost, Interval, Predictions, Record, Rows, Splits, Standing
+from headstart.core.records import Cost, Interval, Predictions, Receipt, Record, Rows, Splits, Standing
 from headstart.metrics import calibration, stats
 
 LEVEL = 0.05
@@ -46,6 +46,33 @@ def full_size(records: Sequence[Record]) -> dict[str, list[Record]]:
         if record.trial.size is None:
             teams.setdefault(record.trial.contender, []).append(record)
     return teams
+
+
+def receipts(records: Sequence[Record], splits: Splits, metric: str) -> tuple[Receipt, ...]:
+    """Compare each contender that builds on others with what it should be measured by, as far as that has run.
+
+    That is its teacher, or the best of its members; the same student without a teacher; and the linear model.
+    """
+    teams = full_size(records)
+    found = []
+    for name, team in teams.items():
+        trial = team[0].trial
+        members = [member.contender for member in trial.members if member.contender in teams]
+        if not trial.members:
+            continue
+        others: dict[str, str] = {"linear": "linear"} if "linear" in teams else {}
+        for other, (first, *_) in teams.items():
+            if first.trial.options == {**trial.options, "teacher": "none"}:
+                others[other] = "alone"
+        if members:
+            others[max(members, key=lambda other: _mean(teams[other], metric))] = (
+                "teacher" if "teacher" in trial.options else "member"
+            )
+        for other, role in others.items():
+            own, theirs = ([record.predictions.values for record in side] for side in (team, teams[other]))
+            duel = stats.compare(splits.test.targets, own, theirs, metric)
+            found.append(Receipt(name, other, role, duel.difference, duel.p_value))
+    return tuple(found)
 
 
 def reliability(records: Sequence[Record], test: Rows) -> dict[str, tuple[tuple[float, float, int], ...]]:

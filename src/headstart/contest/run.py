@@ -4,6 +4,7 @@ runs/NAME/trials/KEY.json        the record of a trial, written when all else of
 runs/NAME/trials/KEY.csv         every test row's target, prediction and probabilities
 runs/NAME/models/GROUP/          of each contender on all rows, the model of the seed that did best on validation
 runs/NAME/work/KEY/              checkpoints of the trial that runs; gone when it has finished
+runs/NAME/work/KEY.model/        a trial's model that later trials build on; gone when all have finished
 runs/NAME/work/shared/           what trials share, such as states of frozen layers; gone when all have finished
 runs/NAME/test_openings.jsonl    a line each time a trained model was shown the test rows
 """
@@ -18,16 +19,17 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from headstart.contenders import _saved
 from headstart.contest import meter
 from headstart.contest.ledger import load_record, write_record, write_whole
 from headstart.core import device as devices
 from headstart.core import rooms
-from headstart.core.errors import CheckpointError, HeadstartError
+from headstart.core.errors import CheckpointError, HeadstartError, TrainingError
 from headstart.core.records import Cost, Predictions, Progress, Record, Rows, Run, Splits, Trial
 from headstart.data import corpus
 from headstart.data.split import nested
@@ -83,7 +85,8 @@ def run(
 
     A contender that fails at one number of rows is not tried there with further seeds, and is named in the outcome;
     its other sizes and the other contenders go on. A kill loses at most the trial that runs, and that goes on from
-    its last checkpoint.
+    its last checkpoint. A model that later trials build on is kept until the end, so that none is trained twice; one
+    that is no longer there, or belongs to no trial of the plan, is trained before them.
 
     Args:
         trials: what to run; their options are those of the contenders' fields.
@@ -96,13 +99,15 @@ def run(
     (terms.folder / "trials").mkdir(parents=True, exist_ok=True)
     records: list[Record] = []
     failed: dict[str, str] = {}
+    missing = [trial for trial in trials if not _record_path(splits, trial, terms).is_file()]
+    wanted = {key(splits, member, terms) for trial in missing for member in _all_members(trial)}
     for index, trial in enumerate(trials, start=1):
 
         def tell(kind: str, trial: Trial = trial, index: int = index, **news: Any) -> None:
             listen(Event(kind, trial, index, len(trials), **news))
 
-        where = trial.contender if trial.size is None else f"{trial.contender} on {trial.size} rows"
-        path = terms.folder / "trials" / f"{key(splits, trial, terms)}.json"
+        where = _where(trial)
+        path = _record_path(splits, trial, terms)
         if path.is_file():
             records.append(load_record(path))
             tell("cached", record=records[-1])
@@ -111,33 +116,45 @@ def run(
         else:
             tell("start")
             try:
-                records.append(_try(splits, task, trial, terms, lambda news: tell("progress", progress=news)))
+                listening = functools.partial(_pass_on, tell)
+                for member in _all_members(trial):
+                    _make_ready(splits, task, member, terms, listening, failed)
+                records.append(_try(splits, task, trial, terms, listening, failed, wanted))
                 tell("finished", record=records[-1])
             except HeadstartError as error:
                 failed[where] = str(error)
                 tell("failed", reason=str(error))
-    shutil.rmtree(_shared(terms), ignore_errors=True)
+    for leftover in (_shared(terms), *(terms.folder / "work" / f"{name}.model" for name in wanted)):
+        _delete_model(leftover)
     return Outcome(tuple(records), failed)
+
+
+def _pass_on(tell: Callable[..., None], news: Progress) -> None:
+    tell("progress", progress=news)
 
 
 def _shared(terms: Terms) -> Path:
     return terms.folder / "work" / "shared"
 
 
+def _where(trial: Trial) -> str:
+    return trial.contender if trial.size is None else f"{trial.contender} on {trial.size} rows"
+
+
+def _record_path(splits: Splits, trial: Trial, terms: Terms) -> Path:
+    return terms.folder / "trials" / f"{key(splits, trial, terms)}.json"
+
+
 def key(splits: Splits, trial: Trial, terms: Terms, *, with_seed: bool = True) -> str:
     """Name a trial by all that its result depends on; without its seed, the group of its sister trials."""
     parts = {
-        **asdict(trial),
+        **_parts(trial, terms, with_seed),
         "data": splits.sha256,
         "metric": terms.metric,
         "minutes": terms.minutes,
         "device": terms.device,
         "packages": {name: importlib.metadata.version(name) for name in devices.PACKAGES},
     }
-    if texts := _unlabelled(trial, terms):
-        parts["unlabelled"] = _sha256(texts)
-    if not with_seed:
-        del parts["seed"]
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -151,6 +168,17 @@ def _unlabelled(trial: Trial, terms: Terms) -> tuple[str, ...]:
 @functools.lru_cache(maxsize=1)
 def _sha256(texts: tuple[str, ...]) -> str:
     return corpus.of_texts(texts).sha256
+
+
+def _parts(trial: Trial, terms: Terms, with_seed: bool) -> dict[str, Any]:
+    parts: dict[str, Any] = {"contender": trial.contender, "options": dict(trial.options), "size": trial.size}
+    if texts := _unlabelled(trial, terms):
+        parts["unlabelled"] = _sha256(texts)
+    if with_seed:
+        parts["seed"] = trial.seed
+    if trial.members:
+        parts["members"] = [_parts(member, terms, with_seed) for member in trial.members]
+    return parts
 
 
 def kept_model(splits: Splits, records: Sequence[Record], terms: Terms, contender: str) -> Path:
@@ -179,29 +207,21 @@ def keep_best(model: Path, terms: Terms) -> Path:
     return best
 
 
-def _try(splits: Splits, task: Any, trial: Trial, terms: Terms, tell: Callable[[Progress], None]) -> Record:
+def _try(
+    splits: Splits,
+    task: Any,
+    trial: Trial,
+    terms: Terms,
+    tell: Callable[[Progress], None],
+    failed: dict[str, str],
+    wanted: set[str],
+) -> Record:
     """Fit, predict validation and test once, meter, and write everything down."""
     name = key(splits, trial, terms)
     work = terms.folder / "work" / name
-    train = splits.train if trial.size is None else nested(splits.train, [trial.size], trial.seed)[trial.size]
-    fitted_task = task.fitted(train)
-    entry = rooms.load("contenders", trial.contender.partition(":")[0], dict(trial.options))
+    train, fitted_task, fit_it = _prepared(splits, task, trial, terms, tell, failed)
     with meter.measured() as fit:
-        fitted = entry.fit(
-            train,
-            splits.validation,
-            fitted_task,
-            Run(
-                trial.seed,
-                work,
-                terms.metric,
-                terms.minutes,
-                terms.device,
-                tell,
-                _shared(terms),
-                _unlabelled(trial, terms),
-            ),
-        )
+        fitted = fit_it()
     reused = getattr(fitted, "reused_seconds", 0.0)
     tell(Progress("judging", 1.0))
     validation = fitted_task.score(fitted.predict(splits.validation.inputs), splits.validation)
@@ -211,10 +231,11 @@ def _try(splits: Splits, task: Any, trial: Trial, terms: Terms, tell: Callable[[
     # Timed on validation texts: the test rows are predicted once.
     p50, p95 = meter.latency(fitted, splits.validation.inputs)
     saved = work.with_suffix(".model")
-    fitted.save(saved)
+    note = {"contender": trial.contender, "seed": trial.seed, "seconds": fit.seconds + reused}
+    _lay_down(fitted, saved, note)
     disk_bytes = meter.folder_bytes(saved)
     if trial.size is None:
-        _keep_model(splits, trial, terms, saved, validation[terms.metric])
+        _keep_model(splits, trial, terms, saved, {**note, "validation": validation[terms.metric]})
     record = Record(
         trial=trial,
         train_rows=len(train),
@@ -243,8 +264,103 @@ def _try(splits: Splits, task: Any, trial: Trial, terms: Terms, tell: Callable[[
     )
     write_record(record, splits.test)
     shutil.rmtree(work, ignore_errors=True)
-    shutil.rmtree(saved, ignore_errors=True)
+    if name not in wanted:
+        _delete_model(saved)
     return record
+
+
+def _prepared(
+    splits: Splits, task: Any, trial: Trial, terms: Terms, tell: Callable[[Progress], None], failed: dict[str, str]
+) -> tuple[Rows, Any, Callable[[], Any]]:
+    """Give a trial's training rows, its fitted task, and what trains its model."""
+    train = splits.train if trial.size is None else nested(splits.train, [trial.size], trial.seed)[trial.size]
+    fitted_task = task.fitted(train)
+    entry = rooms.load("contenders", trial.contender.partition(":")[0], dict(trial.options))
+    lent = dict(zip(getattr(entry, "members", ()), trial.members, strict=True))
+    run = Run(
+        trial.seed,
+        terms.folder / "work" / key(splits, trial, terms),
+        terms.metric,
+        terms.minutes,
+        terms.device,
+        tell,
+        _shared(terms),
+        _unlabelled(trial, terms),
+        fitted=lambda name: _lend(splits, lent[name], terms, failed),
+    )
+    return train, fitted_task, lambda: entry.fit(train, splits.validation, fitted_task, run)
+
+
+# --- models that others build on -------------------------------------------------------------------------------
+
+
+def _all_members(trial: Trial) -> Iterator[Trial]:
+    """Yield all that a trial builds on, directly or not, each after what it builds on itself."""
+    for member in trial.members:
+        yield from _all_members(member)
+        yield member
+
+
+def _make_ready(
+    splits: Splits, task: Any, trial: Trial, terms: Terms, tell: Callable[[Progress], None], failed: dict[str, str]
+) -> None:
+    """Train a model that another trial builds on, unless it is there or could not be trained before."""
+    if _find_model(splits, trial, terms) is not None or _where(trial) in failed:
+        return
+    _, _, fit_it = _prepared(
+        splits, task, trial, terms, lambda news: tell(replace(news, stage=f"{trial.contender}: {news.stage}")), failed
+    )
+    work = terms.folder / "work" / key(splits, trial, terms)
+    try:
+        with meter.measured() as fit:
+            fitted = fit_it()
+    except HeadstartError as error:
+        failed[_where(trial)] = str(error)
+        return
+    seconds = fit.seconds + getattr(fitted, "reused_seconds", 0.0)
+    _lay_down(
+        fitted, work.with_suffix(".model"), {"contender": trial.contender, "seed": trial.seed, "seconds": seconds}
+    )
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def _lend(splits: Splits, trial: Trial, terms: Terms, failed: dict[str, str]) -> tuple[Any, float]:
+    """Open the model of a trial, and tell the seconds that its training took.
+
+    Raises:
+        TrainingError: it could not be trained.
+    """
+    found = _find_model(splits, trial, terms)
+    if found is None:
+        raise TrainingError(f"'{_where(trial)}' could not be trained, so nothing builds on it: {failed[_where(trial)]}")
+    return _saved.open_model(found), _note(found)["seconds"]
+
+
+def _find_model(splits: Splits, trial: Trial, terms: Terms) -> Path | None:
+    """Find the model of a trial where this contest keeps it, or among those kept for good."""
+    here = terms.folder / "work" / f"{key(splits, trial, terms)}.model"
+    if here.is_dir() and _note(here):
+        return here
+    kept = _model_folder(splits, trial, terms)
+    note = _note(kept) if trial.size is None else {}
+    return kept if note.get("seed") == trial.seed and "seconds" in note else None
+
+
+def _lay_down(fitted: Any, folder: Path, note: dict[str, Any]) -> None:
+    """Save a model, and beside it what is to be known of it."""
+    fitted.save(folder)
+    write_whole(folder.with_suffix(".json"), json.dumps(note))
+
+
+def _note(folder: Path) -> dict[str, Any]:
+    path = folder.with_suffix(".json")
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return found
+
+
+def _delete_model(folder: Path) -> None:
+    folder.with_suffix(".json").unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _without(splits: Splits, task: Any, predictions: Predictions) -> dict[str, float] | None:
@@ -275,17 +391,17 @@ def _model_folder(splits: Splits, trial: Trial, terms: Terms) -> Path:
     return terms.folder / "models" / key(splits, trial, terms, with_seed=False)
 
 
-def _keep_model(splits: Splits, trial: Trial, terms: Terms, saved: Path, score: float) -> None:
+def _keep_model(splits: Splits, trial: Trial, terms: Terms, saved: Path, note: dict[str, Any]) -> None:
     """Keep this model if no seed before did better on validation."""
     folder = _model_folder(splits, trial, terms)
-    note = folder.with_suffix(".json")
-    if note.is_file() and json.loads(note.read_text(encoding="utf-8"))["validation"] >= score:
+    if _note(folder).get("validation", float("-inf")) >= note["validation"]:
         return
     folder.parent.mkdir(exist_ok=True)
-    note.unlink(missing_ok=True)  # a kill from here on leaves no note, so that the trial, run again, writes the model
+    # A kill from here on leaves no note, so that the trial, run again, writes the model.
+    folder.with_suffix(".json").unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(saved, folder, copy_function=_link)
-    write_whole(note, json.dumps({"contender": trial.contender, "seed": trial.seed, "validation": score}))
+    write_whole(folder.with_suffix(".json"), json.dumps(note))
 
 
 def _link(source: str, target: str) -> None:

@@ -163,20 +163,23 @@ class Trial:
 
     contender: the leaderboard name, such as 'linear' or 'finetuned:full'.
     size: training rows, None for all.
+    members: the trainings whose models it builds on, of the same rows.
     """
 
     contender: str
     options: Mapping[str, Any]
     size: int | None
     seed: int
+    members: tuple[Trial, ...] = ()
 
 
 @dataclass(frozen=True)
 class Cost:
     """What a trial took and what its model takes.
 
-    train_seconds: wall clock of `fit`, and what it would have taken longer alone (`reused_seconds`: another trial had
-        already computed the states of frozen layers). peak_bytes: the most resident memory above that before the trial.
+    train_seconds: wall clock of `fit`, and what it would have taken longer alone (`reused_seconds`: other trials had
+        already computed the states of frozen layers, or trained the models it builds on).
+    peak_bytes: the most resident memory above that before the trial.
     parameters, trained_parameters: counts. disk_bytes: the saved folder.
     latency_p50, latency_p95: milliseconds for one text, batch of one. throughput: texts a second in bulk.
     cut_off: share of test tokens (0 to 1) beyond the model's window.
@@ -306,11 +309,28 @@ class Rung:
 
 
 @dataclass(frozen=True)
+class Receipt:
+    """A contender that builds on others beside another one, on the same test rows: what its making was worth.
+
+    role: what the other is to it: 'member' (the best of several), 'teacher', 'alone' (the same student without a
+        teacher) or 'linear'.
+    difference: its score less the other's, mean over seeds. p_value: of the paired comparison, not corrected.
+    """
+
+    contender: str
+    other: str
+    role: str
+    difference: Interval
+    p_value: float
+
+
+@dataclass(frozen=True)
 class Result:
     """A whole comparison, ready to be told.
 
     verdict: three to five plain sentences. skipped: contender -> why it did not run.
     reliability: contender -> (mean confidence, accuracy, rows) per bin.
+    receipts: of the contenders that build on others.
     """
 
     name: str
@@ -328,3 +348,4 @@ class Result:
     verdict: tuple[str, ...]
     skipped: Mapping[str, str]
     folder: Path
+    receipts: tuple[Receipt, ...] = ()

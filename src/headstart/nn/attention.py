@@ -99,6 +99,23 @@ def attend_at_once(query: Tensor | None, states: Tensor, batch: Batch, heads: in
     return out.flatten(1)
 
 
+def relations(left: Tensor, right: Tensor, groups: Groups, heads: int) -> Iterator[Tensor]:
+    """Yield each group's scaled products of every token with every token, ``(texts, heads, length, length)``.
+
+    With queries and keys these are the attention scores before the softmax (Vaswani et al. 2017, equation 1), which the
+    kernels above never hold. Any device, with gradients.
+
+    Args:
+        left, right: ``(tokens, width)``, packed.
+    """
+    start = 0
+    for count, length in groups:
+        stop = start + count * length
+        one, other = (part[start:stop].view(count, length, heads, -1).transpose(1, 2) for part in (left, right))
+        yield one @ other.transpose(2, 3) / one.shape[-1] ** 0.5
+        start = stop
+
+
 class _Attend(torch.autograd.Function):
     """Softmax attention of every group, forward and backward, in place on slices of the packed tensors.
 

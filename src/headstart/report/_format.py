@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import unicodedata
 
-from headstart.core.records import Interval
+from headstart.core.records import Cost, Interval
 
 
 def count(number: float) -> str:
@@ -200,3 +200,20 @@ def shorten(text: str, limit: int = 600) -> str:
     'xxxxx … (1,000 characters)'
     """
     return text if len(text) <= limit else f"{text[:limit]} … ({count(len(text))} characters)"
+
+
+def savings(cheap: Cost, dear: Cost) -> str:
+    """Say how the costs of one contender compare with another's, leaving out what is about the same."""
+    parts = [
+        _times(dear.latency_p50, cheap.latency_p50, "answers {} faster", "answers {} slower"),
+        _times(dear.disk_bytes, cheap.disk_bytes, "is {} smaller", "is {} larger"),
+        _times(dear.train_seconds, cheap.train_seconds, "trains {} faster", "takes {} longer to train"),
+    ]
+    return joined([part for part in parts if part]) or "costs about the same"
+
+
+def _times(dear: float, cheap: float, less: str, more: str) -> str:
+    factor = max(dear, 1e-9) / max(cheap, 1e-9)
+    if factor >= 1.2:
+        return less.format(ratio(factor))
+    return more.format(ratio(1 / factor)) if factor <= 1 / 1.2 else ""

@@ -10,11 +10,12 @@ from markupsafe import Markup
 from headstart.core.records import Equivalent, Result, Rung, Standing
 from headstart.report import _format as write
 from headstart.report import _head_start as head_start
-from headstart.report import plots, wording
+from headstart.report import _receipts, plots, wording
 from headstart.report._evidence import confusion, findings, labels, provenance, trial
 from headstart.report._mistakes import confusions, examples
 
 MOST_REJECTED = 500
+ROLES = {"member": "best member", "teacher": "teacher", "alone": "without a teacher", "linear": "linear model"}
 GLYPHS = ("●", "■", "◆", "▲", "▼", "✚", "✖", "⬟")
 
 
@@ -32,6 +33,7 @@ def view(result: Result) -> dict[str, Any]:
         "costs": [_costs(s) for s in result.standings],
         "equivalents": _equivalents(result.equivalents, order),
         "ladder": _ladder(result),
+        "receipts": _receipts_of(result),
         "curves": _curves(result, order, told),
         "against": _against(result),
         "reliability": _reliability(result, order),
@@ -139,6 +141,22 @@ def _bar(standing: Standing, low: float, high: float) -> dict[str, float] | None
 
 
 # --- sections ------------------------------------------------------------------------------------------------
+
+
+def _receipts_of(result: Result) -> list[dict[str, Any]]:
+    """Word what each contender that builds on others was worth: its sentences, and a line for all it is beside."""
+    standings = {s.contender: s for s in result.standings}
+    told = []
+    for name in [s.contender for s in result.standings]:
+        own = [receipt for receipt in result.receipts if receipt.contender == name]
+        if own:
+            beside = [(name, "")] + [(receipt.other, ROLES[receipt.role]) for receipt in own]
+            lines = [
+                {**_costs(standings[other]), "role": role, "score": write.plus_minus(standings[other].score)}
+                for other, role in beside
+            ]
+            told.append({"sentences": _receipts.sentences(own, standings), "lines": lines})
+    return told
 
 
 def _costs(standing: Standing) -> dict[str, str]:

@@ -144,6 +144,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "curve": result.curve,
         "equivalents": result.equivalents,
         "ladder": result.ladder,
+        "receipts": result.receipts,
         "reliability": result.reliability,
         "skipped": result.skipped,
         "data": {

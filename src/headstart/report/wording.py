@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from headstart.core.records import Audit, Cost, CurvePoint, Equivalent, Interval, Standing
-from headstart.report import _head_start
-from headstart.report._format import about, between, count, half_width, joined, percent, plural, points, ratio
+from headstart.core.records import Audit, Cost, CurvePoint, Equivalent, Interval, Receipt, Standing
+from headstart.report import _head_start, _receipts
+from headstart.report._format import about, between, count, half_width, joined, percent, plural, points, savings
 
 # Below this much per doubling of the labels (0.5 points), a learning curve is called flat.
 FLAT = 0.005
@@ -29,6 +29,7 @@ def verdict(
     train_rows: int,
     test_rows: int,
     skipped: Mapping[str, str],
+    receipts: Sequence[Receipt] = (),
 ) -> tuple[str, ...]:
     """Say in three to five sentences what the numbers allow one to say.
 
@@ -37,12 +38,13 @@ def verdict(
         curve, equivalents: empty where no learning curve was run.
         train_rows, test_rows: sizes of the splits.
         skipped: contender -> why it did not run.
+        receipts: of the contenders that build on others.
     """
     sentences = [_winner(standings, metric, test_rows), _price(standings)]
     if equivalents:
         sentences.append(_head_start.sentence(equivalents, standings))
     sentences.append(_change(standings, curve, audit, train_rows, test_rows))
-    caveats = _caveats(standings, skipped)
+    caveats = _caveats(standings, skipped, receipts)
     return (*sentences, caveats) if caveats else tuple(sentences)
 
 
@@ -118,7 +120,7 @@ def _price(standings: Sequence[Standing]) -> str:
     if cheap is not leader:
         return (
             f"The cheapest within noise of it is {cheap.contender} ({percent(cheap.score.value)}): "
-            f"compared with {leader.contender} it {_savings(cheap.cost, leader.cost)}."
+            f"compared with {leader.contender} it {savings(cheap.cost, leader.cost)}."
         )
     cheaper = [s for s in standings if s is not leader and _cheapness(s.cost) < _cheapness(leader.cost)]
     if not cheaper:
@@ -126,7 +128,7 @@ def _price(standings: Sequence[Standing]) -> str:
     runner_up = best(cheaper)
     return (
         f"No cheaper one comes within noise of it: {runner_up.contender} {_behind(runner_up, leader)}, "
-        f"though it {_savings(runner_up.cost, leader.cost)}."
+        f"though it {savings(runner_up.cost, leader.cost)}."
     )
 
 
@@ -135,22 +137,6 @@ def _behind(standing: Standing, leader: Standing) -> str:
     if gap is None:
         return f"is {points(leader.score.value - standing.score.value)} behind"
     return f"is {points(gap.value)} behind (95 % interval {100 * gap.low:.1f} to {100 * gap.high:.1f})"
-
-
-def _savings(cheap: Cost, dear: Cost) -> str:
-    parts = [
-        _times(dear.latency_p50, cheap.latency_p50, "answers {} faster", "answers {} slower"),
-        _times(dear.disk_bytes, cheap.disk_bytes, "is {} smaller", "is {} larger"),
-        _times(dear.train_seconds, cheap.train_seconds, "trains {} faster", "takes {} longer to train"),
-    ]
-    return joined([part for part in parts if part]) or "costs about the same"
-
-
-def _times(dear: float, cheap: float, less: str, more: str) -> str:
-    factor = max(dear, 1e-9) / max(cheap, 1e-9)
-    if factor >= 1.2:
-        return less.format(ratio(factor))
-    return more.format(ratio(1 / factor)) if factor <= 1 / 1.2 else ""
 
 
 # --- what would change the answer ----------------------------------------------------------------------------
@@ -190,9 +176,13 @@ def _more_labels(leader: Standing, curve: Sequence[CurvePoint], train_rows: int)
     )
 
 
-def _caveats(standings: Sequence[Standing], skipped: Mapping[str, str]) -> str:
+def _caveats(standings: Sequence[Standing], skipped: Mapping[str, str], receipts: Sequence[Receipt]) -> str:
     leader = best(standings)
-    parts = []
+    parts = [
+        f"there is no evidence that {r.contender} is better than its best member {r.other}"
+        for r in receipts
+        if r.role == "member" and not _receipts.worth_it(r)
+    ]
     left_out = "; ".join(f"{name} ({why.rstrip('.')})" for name, why in skipped.items())
     if leader.clean is not None:
         parts.append(f"some test texts also stand in the training data: without them {_without_leaks(standings)}")

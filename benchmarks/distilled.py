@@ -1,0 +1,160 @@
+"""What does a small student keep of its teacher? SST-2, with sentences of unlabelled film reviews beside its texts.
+
+Fine-tuned MiniLM teaches a student of 4 layers, 256 wide, and one of 2 layers, 128 wide; both are also trained without
+a teacher. Scores are those of one comparison (three seeds, SST-2's own train, dev and test rows), the differences its
+paired tests. Then the models of the best seeds answer SST-2's test rows with one thread, in turns, and beside them a
+classifier of BERT-base's shape as tutorials run it: transformers, batches of 32 padded to 128 tokens, random weights,
+since its speed does not depend on them. Times are those of the processor, medians over rounds.
+
+HEADSTART_ROWS=200 tries everything on so many rows and sentences, with one seed, and writes no record.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks._common import ROOT, data, record, show, table, transformers, versions
+
+CONTENDERS = ("linear", "finetuned:full", "distilled", "distilled:alone", "distilled:2x128", "distilled:2x128-alone")
+TEACHER, STUDENT, SMALL = "finetuned:full", "distilled", "distilled:2x128"
+INT8, TUTORIAL = f"{SMALL}, int8", "BERT-base as in tutorials"
+SENTENCES, SHORTEST, LONGEST = 20_000, 20, 250  # how many at most; characters of one
+ROUNDS, TUTORIAL_TEXTS, BATCH, PADDED = 3, 64, 32, 128
+# The student's share of the teacher's accuracy and of its time, how many times faster the small one is, and how many
+# times faster than a tutorial's BERT-base with 8-bit weights.
+GOALS = {"kept": 0.97, "time": 1 / 3, "small": 15.0, "tutorial": 100.0}
+
+
+def main() -> None:
+    """Compare and measure (some hours on 2 cores; an interrupted comparison goes on) and write the record."""
+    import torch
+
+    from headstart import compare
+
+    rows = int(os.environ.get("HEADSTART_ROWS", "0")) or None
+    given = {part: tuple(column[:rows] for column in data(f"sst2_{part}")) for part in ("train", "dev", "test")}
+    result = compare(
+        given["train"],
+        validation=given["dev"],
+        test=given["test"],
+        unlabelled=sentences(rows or SENTENCES),
+        contenders=CONTENDERS,
+        seeds=1 if rows else 3,
+        sizes=("all",),
+        out=ROOT / "runs" / f"benchmark-distilled{rows or ''}",
+    ).result
+    torch.set_num_threads(1)
+    times = measure(predictors(result.folder), given["test"][0])
+    scores = {standing.contender: standing.score.value for standing in result.standings}
+    reached = {
+        "kept": scores[STUDENT] / scores[TEACHER],
+        "time": times[STUDENT] / times[TEACHER],
+        "small": times[TEACHER] / times[SMALL],
+        "tutorial": times[TUTORIAL] / times[INT8],
+    }
+    receipts = [
+        {"contender": r.contender, "other": r.other, "role": r.role, "p_value": r.p_value, **vars(r.difference)}
+        for r in result.receipts
+    ]
+    costs = {
+        standing.contender: {"disk_bytes": standing.cost.disk_bytes, "train_seconds": standing.cost.train_seconds}
+        for standing in result.standings
+    }
+    if rows is None:
+        record(
+            "distilled",
+            {
+                "seeds": 3,
+                "sentences": SENTENCES,
+                "scores": scores,
+                "costs": costs,
+                "receipts": receipts,
+                "ms": times,
+                "reached": reached,
+                "goals": GOALS,
+                "peers": versions("transformers"),
+            },
+        )
+    lines = [
+        [name, f"{100 * scores[name]:.1f}" if name in scores else "", f"{ms:.2f}", f"{times[TEACHER] / ms:.1f}"]
+        for name, ms in times.items()
+    ]
+    show("distilled", table(["", "test accuracy, %", "ms a text, one thread", "times the teacher's speed"], lines))
+    print(json.dumps({"reached": reached, "goals": GOALS, "receipts": receipts}, indent=1))
+
+
+def sentences(most: int) -> list[str]:
+    """Cut unlabelled film reviews into sentences of ordinary length, each once, in the order of the file."""
+    folder = Path(os.environ.get("HEADSTART_DATA", ROOT.parent / "shared" / "data"))
+    path = folder / "imdb_unlabelled.parquet"
+    if not path.is_file():
+        sys.exit(f"no {path}: set HEADSTART_DATA to the folder with the data sets.")
+    import pyarrow.parquet
+
+    found: dict[str, None] = {}
+    for review in pyarrow.parquet.read_table(path, columns=["text"])["text"].slice(0, most):
+        for sentence in re.split(r"(?<=[.!?])\s+|<br />", review.as_py()):
+            if SHORTEST <= len(sentence.strip()) <= LONGEST:
+                found.setdefault(sentence.strip())
+        if len(found) >= most:
+            break
+    return list(found)[:most]
+
+
+def predictors(folder: Path) -> dict[str, tuple[Callable[[Sequence[str]], Any], int | None]]:
+    """Open the kept models of a comparison, and build the tutorial's; each with how many texts it is timed on."""
+    from headstart import open_model
+
+    found: dict[str, tuple[Callable[[Sequence[str]], Any], int | None]] = {}
+    for note in sorted((folder / "models").glob("*.json"), key=lambda note: note.stat().st_mtime):
+        contender = json.loads(note.read_text(encoding="utf-8"))["contender"]
+        if contender in (TEACHER, STUDENT, SMALL):
+            model = open_model(note.with_suffix(""))
+            found[contender] = (model.predict, None)
+            if contender == SMALL:
+                found[INT8] = (model.with_int8().predict, None)
+                found[TUTORIAL] = (tutorial(note.with_suffix("")), TUTORIAL_TEXTS)
+    return found
+
+
+def tutorial(words: Path) -> Callable[[Sequence[str]], Any]:
+    """Build a classifier of BERT-base's shape with random weights, and the word pieces of a saved model."""
+    import torch
+
+    peer = transformers()
+    tokenizer = peer.AutoTokenizer.from_pretrained(words)
+    model = peer.BertForSequenceClassification(peer.BertConfig()).eval()
+
+    def answer(texts: Sequence[str]) -> list[int]:
+        said: list[int] = []
+        with torch.inference_mode():
+            for start in range(0, len(texts), BATCH):
+                some = list(texts[start : start + BATCH])
+                batch = tokenizer(some, padding="max_length", truncation=True, max_length=PADDED, return_tensors="pt")
+                said += model(**batch).logits.argmax(-1).tolist()
+        return said
+
+    return answer
+
+
+def measure(
+    answers: dict[str, tuple[Callable[[Sequence[str]], Any], int | None]], texts: Sequence[str]
+) -> dict[str, float]:
+    """Time each side in turns: the median processor time, in milliseconds a text."""
+    taken: dict[str, list[float]] = {name: [] for name in answers}
+    for turn in range(ROUNDS + 1):  # the first one warms up
+        for name, (answer, most) in answers.items():
+            given = texts[:most]
+            began = time.process_time()
+            answer(given)
+            if turn:
+                taken[name].append(1000 * (time.process_time() - began) / len(given))
+    return {name: statistics.median(values) for name, values in taken.items()}

@@ -1,0 +1,222 @@
+"""What a student is made to match of its teacher, and where the teacher's part of it comes from.
+
+Layers are numbered from 1; stage 0 of an encoder is its embeddings, stage n its nth block.
+Losses are means over texts or tokens, so that they do not depend on how texts are batched.
+
+Shapes: tokens = all tokens of a batch, width = hidden size of one of the two, texts = those of a group of one length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from headstart.core.errors import UsageError, did_you_mean
+from headstart.nn.attention import Groups, SelfAttention, relations
+from headstart.nn.encoder import Embeddings, Encoder
+from headstart.nn.packed import Batch
+
+MAPS = ("uniform", "last")
+MOST_RELATION_HEADS = 12
+
+
+def layer_map(wanted: str, student: int, teacher: int) -> tuple[int, ...]:
+    """Say which of the teacher's layers each of the student's layers matches.
+
+    Args:
+        wanted: 'uniform' spreads them over the teacher up to its last layer, 'last' takes its top layers (Sun et al.
+            2019, section 3.1), and '2+4' names them.
+        student, teacher: how many layers each has.
+
+    Raises:
+        UsageError: an unknown map, or one that does not name a layer of the teacher for each of the student's.
+
+    >>> layer_map("uniform", 4, 6), layer_map("last", 4, 6)
+    ((2, 3, 5, 6), (3, 4, 5, 6))
+    """
+    if wanted == "uniform":
+        return tuple(-(-number * teacher // student) for number in range(1, student + 1))
+    if wanted == "last" and student <= teacher:
+        return tuple(range(teacher - student + 1, teacher + 1))
+    chosen = numbers(wanted)
+    if not chosen and wanted != "last":
+        raise UsageError(f"no layer map '{wanted}'; {did_you_mean(wanted, MAPS)} Or name layers, as in 2+4.")
+    if len(chosen) != student or not all(1 <= number <= teacher for number in chosen):
+        raise UsageError(
+            f"the layer map '{wanted}' must name one of the teacher's layers, 1 to {teacher}, for each of the "
+            f"student's {student}; name as many."
+        )
+    return chosen
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Read '2+4' as whole numbers; nothing where it is something else."""
+    parts = text.split("+")
+    return tuple(int(part) for part in parts) if all(part.isdecimal() for part in parts) else ()
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What an encoder computed for a batch.
+
+    states: each stage's output ``(tokens, width)``. attention: each block's queries, keys and values side by side,
+        ``(tokens, 3 * width)``.
+    """
+
+    states: tuple[Tensor, ...]
+    attention: tuple[Tensor, ...]
+
+
+def trace(encoder: Encoder, batch: Batch) -> Trace:
+    """Run all stages for all tokens and take down what each gives; gradients flow through it."""
+    seen: list[Tensor] = []
+    watched = [
+        part.qkv.register_forward_hook(lambda module, given, out: seen.append(out)) for part in _attentions(encoder)
+    ]
+    try:
+        states = [encoder.embeddings(batch)]
+        for block in encoder.blocks:
+            states.append(block(states[-1], batch))
+    finally:
+        for hook in watched:
+            hook.remove()
+    return Trace(tuple(states), tuple(seen))
+
+
+@torch.no_grad()
+def outputs(encoder: Encoder, batch: Batch, stages: Sequence[int]) -> Tensor:
+    """Compute the outputs of some stages side by side, ``(tokens, stages * width)``."""
+    states, hidden = [], encoder.embeddings(batch)
+    for number in range(max(stages) + 1):
+        if number:
+            hidden = encoder.blocks[number - 1](hidden, batch)
+        if number in stages:
+            states.append(hidden)
+    return torch.cat(states, dim=1)
+
+
+class TinyBert(nn.Module):
+    """The intermediate phase of TinyBERT (Jiao et al. 2020, equations 7 to 9): attention, states and embeddings.
+
+    A learned projection carries the student's states to the teacher's width, where the two differ; another one its
+    embeddings. Attention scores are matched head to head, or their means over heads where these differ in number.
+    """
+
+    def __init__(self, student: Encoder, teacher: Encoder, layers: tuple[int, ...]):
+        super().__init__()
+        self.layers = layers
+        self.stages = tuple(sorted({0, *layers, *(layer - 1 for layer in layers), len(teacher.blocks)}))
+        same = student.width == teacher.width
+        self.embeddings, self.states = (
+            nn.Identity() if same else nn.Linear(student.width, teacher.width, bias=False) for _ in range(2)
+        )
+        self.asks = [_attentions(teacher)[layer - 1] for layer in layers]
+        self.heads = _attentions(student)[0].heads
+
+    def forward(self, student: Trace, teacher: Mapping[int, Tensor], groups: Groups) -> Tensor:
+        """Return the loss; `teacher` has the outputs of `stages`."""
+        loss = F.mse_loss(self.embeddings(student.states[0]), teacher[0])
+        for number, (layer, attention) in enumerate(zip(self.layers, self.asks, strict=True)):
+            loss = loss + F.mse_loss(self.states(student.states[number + 1]), teacher[layer])
+            width = teacher[layer].shape[1]
+            with torch.no_grad():
+                theirs = attention.qkv.part(teacher[layer - 1], 0, 2 * width)
+            ours = student.attention[number][:, : 2 * student.states[0].shape[1]]
+            loss = loss + scores_loss(ours, self.heads, theirs, attention.heads, groups)
+        return loss
+
+
+class MiniLm(nn.Module):
+    """Self-attention relations of the last layer (Wang et al. 2020, extended to three kinds by Wang et al. 2021).
+
+    Products of queries with queries, keys with keys and values with values, each as a distribution over the text's
+    tokens. Both sides are cut into as many relation heads as divide both widths, which no projection has to carry.
+    """
+
+    def __init__(self, student: Encoder, teacher: Encoder):
+        super().__init__()
+        last = len(teacher.blocks)
+        self.stages = (last - 1, last)
+        self.asks = _attentions(teacher)[-1:]
+        self.heads = max(
+            n for n in range(1, MOST_RELATION_HEADS + 1) if student.width % n == 0 and teacher.width % n == 0
+        )
+
+    def forward(self, student: Trace, teacher: Mapping[int, Tensor], groups: Groups) -> Tensor:
+        """Return the loss; `teacher` has the outputs of `stages`."""
+        with torch.no_grad():
+            theirs = self.asks[0].qkv(teacher[self.stages[0]])
+        pairs = zip(student.attention[-1].chunk(3, dim=1), theirs.chunk(3, dim=1), strict=True)
+        return torch.stack([relation_loss(ours, other, groups, self.heads) for ours, other in pairs]).sum()
+
+
+def scores_loss(student: Tensor, heads: int, teacher: Tensor, teacher_heads: int, groups: Groups) -> Tensor:
+    """Compare attention scores before the softmax: the mean over texts of the squared difference of their entries.
+
+    Args:
+        student, teacher: queries and keys side by side, ``(tokens, 2 * width)``.
+        heads, teacher_heads: where they differ, the means over heads are compared.
+    """
+    pair = [_scores(student, heads, groups, heads != teacher_heads)]
+    pair.append(_scores(teacher, teacher_heads, groups, heads != teacher_heads))
+    sums = [(ours - theirs).square().mean(dim=(1, 2, 3)).sum() for ours, theirs in zip(*pair, strict=True)]
+    return torch.stack(sums).sum() / sum(count for count, _ in groups)
+
+
+def _scores(states: Tensor, heads: int, groups: Groups, mean: bool) -> list[Tensor]:
+    """Give the scores of each group, or their means over heads, which are one product of the whole width."""
+    query, key = states.chunk(2, dim=1)
+    if mean:
+        return [found / heads**0.5 for found in relations(query, key, groups, 1)]
+    return list(relations(query, key, groups, heads))
+
+
+def relation_loss(student: Tensor, teacher: Tensor, groups: Groups, heads: int) -> Tensor:
+    """Compare products of states ``(tokens, width)`` with themselves: the mean over texts of their divergence.
+
+    The divergence is that of Kullback and Leibler from the teacher's softmax over a row to the student's (Wang et al.
+    2020, equation 8), a mean over heads and rows.
+    """
+    sums = []
+    pair = (relations(side, side, groups, heads) for side in (student, teacher))
+    for ours, theirs in zip(*pair, strict=True):
+        divergence = F.kl_div(ours.log_softmax(-1), theirs.log_softmax(-1), reduction="none", log_target=True)
+        sums.append(divergence.sum(-1).mean(dim=(1, 2)).sum())
+    return torch.stack(sums).sum() / sum(count for count, _ in groups)
+
+
+def soft_loss(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """Compare answers at a temperature (Hinton et al. 2015, section 2.1): the divergence, times its square.
+
+    Args:
+        logits: of the student, ``(texts, classes)``. teacher: its logits or log probabilities, of the same shape.
+    """
+    ours, theirs = ((side.float() / temperature).log_softmax(-1) for side in (logits, teacher))
+    return F.kl_div(ours, theirs, reduction="batchmean", log_target=True) * temperature**2
+
+
+@torch.no_grad()
+def inherit(student: Embeddings, teacher: Embeddings) -> None:
+    """Begin a narrower student's embeddings, in place, as the teacher's along their principal axes.
+
+    Words that are close to the teacher then are so to the student from the first step on, also those that no training
+    text holds.
+    """
+    words = teacher.word.weight.double()
+    width = student.word.weight.shape[1]
+    axes = torch.linalg.eigh(words.T @ words)[1][:, -width:]
+    for ours, theirs in (
+        (student.word, teacher.word.weight),
+        (student.position, teacher.position.weight[teacher.position_offset :]),
+        (student.segment, teacher.segment.weight if teacher.segment is not None else None),
+    ):
+        if ours is not None and theirs is not None:
+            ours.weight[: len(theirs)] = (theirs.double() @ axes).float()
+
+
+def _attentions(encoder: Encoder) -> list[SelfAttention]:
+    return [block.attention for block in encoder.blocks]  # type: ignore[misc]

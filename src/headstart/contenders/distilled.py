@@ -1,0 +1,435 @@
+"""A small Transformer that learns from a fitted model: first what it computes inside, then what it answers.
+
+What the teacher gives is computed once a text and kept (docs/decisions/0004-what-a-teacher-leaves.md).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from headstart.checkpoints import folder as checkpoints
+from headstart.checkpoints.folder import Checkpoint
+from headstart.contenders import _kept, _matching, _members, _neural, _saved
+from headstart.core import rooms, seed
+from headstart.core.errors import UsageError, did_you_mean
+from headstart.core.records import Progress, Rows, Run
+from headstart.nn.encoder import Encoder
+from headstart.nn.groups import Group
+from headstart.nn.heads import ClassificationHead, Model
+from headstart.nn.narrow import narrowed
+from headstart.nn.packed import Batch, Kept, pack
+from headstart.strategies.full import Full
+from headstart.text import vocabulary
+from headstart.text.tokenizer import Encoded, Tokenizer
+from headstart.training.batches import by_length
+from headstart.training.loop import Settings, train
+
+NONE = "none"
+USUAL = "4x256"
+SHAPES = {"tinybert": (4, 312, 1200)}
+METHODS = ("tinybert", "minilm", "logits")
+HEADS = (12, 8, 4, 2, 1)
+LEAST_HEAD = 24  # width of an attention head
+BATCH_ROWS = 32
+LEAST_STEPS = 1500  # of either phase, as far as the loop's most epochs allow
+MOST_SCORES = 2**25  # of attention, in one layer and step
+NEVER = 1_000_000  # evaluations without improvement after which matching stops: states are worth every step
+LEAST = 1e-12  # a probability of the teacher below it counts as this
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """A small Transformer that learns from another contender's answers and states (Jiao et al. 2020).
+
+    teacher: a contender's leaderboard name, a folder that Headstart saved, or a Hugging Face classifier whose labels
+        are the task's; 'none' for the same student without a teacher.
+    student: layers x width, such as '4x256' or '2x128' (x feed-forward width, else four times the width); 'tinybert'
+        for 4x312; or some of the teacher's own layers, from 1, as in 'layers:1+3+5' (Sanh et al. 2019, section 3).
+    method: 'tinybert' matches attention scores, states and embeddings before the answers (Jiao et al. 2020);
+        'minilm' relations inside the last layer (Wang et al. 2020); 'logits' the answers alone (Hinton et al. 2015),
+        which is all that a teacher gives that is no Transformer, whatever the method.
+    layers: which of the teacher's layers 'tinybert' matches: 'uniform', 'last', or one for each of the student's, as
+        in '2+4'. A student made of the teacher's layers matches those it is made of.
+    temperature: of the answers. label_weight: share (0 to 1) of the true labels in the loss of a labelled text.
+    matching_epochs, epochs: passes over the texts in either phase, more where there are few.
+    vocabulary: 0 for the teacher's own word pieces, or the size of a smaller vocabulary learnt from the texts.
+    learning_rate: peak of AdamW. backbone: whose word pieces a student takes that has no Transformer to learn from.
+
+    `run.unlabelled` joins the training texts. Embeddings begin as the teacher's along their principal axes.
+    """
+
+    teacher: str = "finetuned:full"
+    student: str = USUAL
+    method: str = "tinybert"
+    layers: str = "uniform"
+    temperature: float = 1.0
+    label_weight: float = 0.5
+    matching_epochs: int = 3
+    epochs: int = 3
+    vocabulary: int = 0
+    learning_rate: float = 5e-4
+    backbone: str = "minilm"
+
+    rung: ClassVar[str] = "distilled"
+    reads_unlabelled: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        """The leaderboard's name: 'distilled', or such as 'distilled:2x128' or 'distilled:2x128-alone'."""
+        said = [*([self.student] if self.student != USUAL else []), *(["alone"] if self.teacher == NONE else [])]
+        return ":".join(["distilled", "-".join(said)] if said else ["distilled"])
+
+    @staticmethod
+    def named(way: str) -> dict[str, Any]:
+        """Read what stands behind the colon of a leaderboard name: a student, 'alone', or both.
+
+        >>> Distilled.named("2x128-alone")
+        {'student': '2x128', 'teacher': 'none'}
+        """
+        student, _, last = way.rpartition("-")
+        if last != "alone":
+            return {"student": way}
+        return {**({"student": student} if student else {}), "teacher": NONE}
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The contender that teaches, if one does."""
+        return (self.teacher,) if self.teacher.partition(":")[0] in rooms.names("contenders") else ()
+
+    def supports(self, task: Any) -> str:
+        """Return '' when the task can be learnt, else the reason."""
+        return "" if hasattr(task, "encode") else "the task has no encoding into tokens"
+
+    def fit(self, train: Rows, validation: Rows, task: Any, run: Run) -> _neural.Neural:
+        """Match what the teacher computes, then what it answers; keep the best evaluation of each on validation.
+
+        Raises:
+            UsageError: an unknown method, student or layer map, or a teacher of other classes.
+            TrainingError: see `training.loop.train`.
+        """
+        if self.method not in METHODS:
+            raise UsageError(f"no way of distilling '{self.method}'; {did_you_mean(self.method, METHODS)}")
+        if self.vocabulary and self.method != "logits" and self.teacher != NONE:
+            raise UsageError(
+                f"a vocabulary of the student's own lets it match answers alone, not '{self.method}'; "
+                "set distilled.method=logits too, or leave the vocabulary."
+            )
+        teacher, seconds = (None, 0.0) if self.teacher == NONE else self._teacher(train, validation, task, run)
+        guide = teacher if isinstance(teacher, _neural.Neural) else None
+        validation = validation if len(validation) else train
+        texts = [*train.inputs, *(run.unlabelled if teacher is not None else ())]
+        run.progress(Progress("tokenising", 0.0))
+        torch.manual_seed(seed.derive(run.seed, "weights"))
+        checkpoint = self._student(guide, task, texts)
+        assert isinstance(checkpoint.model, Model)
+        lesson = _Lesson(checkpoint.model.to(run.device), task, train, validation, run, len(texts))
+        encoded = task.encode([*texts, *validation.inputs], checkpoint.tokenizer)
+        matching, kept, saved = None, None, 0.0
+        if guide is not None:
+            guide.model.to(run.device).requires_grad_(False).eval()
+            if self.method != "logits":
+                matching = self._inside(checkpoint.model.encoder, guide.model.encoder).to(run.device)
+                kept, saved = _keep(guide.model, matching.stages, encoded, run)
+        soft = None if teacher is None else _answers(teacher, texts, task, kept, run.device)
+        words = checkpoint.model.encoder.embeddings.word
+        special = [*checkpoint.tokenizer.opening, *checkpoint.tokenizer.closing]
+        with narrowed(words, np.concatenate([encoded.tokens, special])) as renumber:
+            student = replace(encoded, tokens=renumber(encoded.tokens))
+            minutes = run.minutes
+            if matching is not None and guide is not None:
+                spent = self._match(lesson, matching, guide.model.encoder, encoded, student, kept)
+                minutes = minutes and max(0.0, minutes - spent / 60)
+            self._answer(lesson, student, soft, minutes)
+        parameters = sum(weight.numel() for weight in checkpoint.model.parameters() if weight.requires_grad)
+        return _neural.Neural("distilled", task, checkpoint, parameters, run.device, seconds + saved)
+
+    @staticmethod
+    def load(folder: Path, task: Any, extra: dict[str, Any]) -> _neural.Neural:
+        """Read a saved model."""
+        return _neural.load("distilled", folder, task, extra)
+
+    # --- teacher and student ---------------------------------------------------------------------------------
+
+    def _teacher(self, train: Rows, validation: Rows, task: Any, run: Run) -> tuple[Any, float]:
+        """Give the fitted model to learn from, and the seconds its training took at some other time."""
+        if self.members:
+            return _members.fitted(self.teacher, train, validation, task, run, self.backbone)
+        if (Path(self.teacher) / _saved.MANIFEST).is_file():
+            teacher = _saved.open_model(Path(self.teacher))
+        else:
+            found = checkpoints.load(self.teacher)
+            if not found.labels or found.fresh:
+                raise UsageError(
+                    f"teacher '{self.teacher}' was never fine-tuned: it has no classifier; fine-tune it first, "
+                    "or teach with finetuned:full."
+                )
+            teacher = _neural.Neural("finetuned", replace(task, classes=found.labels), found, 0)
+        if sorted(teacher.task.classes) != sorted(task.classes):
+            raise UsageError(
+                f"teacher '{self.teacher}' knows the classes {', '.join(teacher.task.classes)}, but the rows have "
+                f"{', '.join(task.classes)}; fine-tune it on such rows first."
+            )
+        return teacher, 0.0
+
+    def _student(self, guide: _neural.Neural | None, task: Any, texts: Sequence[str]) -> Checkpoint:
+        """Build the student: with fresh blocks, or with some of the teacher's."""
+        if self.student.startswith("layers:"):
+            return self._of_layers(guide)
+        given = guide.checkpoint if guide is not None else checkpoints.load(self.backbone)
+        window = given.arguments["window"]
+        tokenizer: Tokenizer = given.tokenizer
+        if self.vocabulary:
+            tokenizer = vocabulary.train(task.features(texts), self.vocabulary, window=window)
+        layers, width, feed_forward = shape(self.student)
+        arguments: dict[str, Any] = {
+            "vocabulary": tokenizer.size if self.vocabulary else given.arguments["vocabulary"],
+            "width": width,
+            "layers": layers,
+            "heads": heads(width),
+            "feed_forward": feed_forward,
+            "window": window,
+            "dropout": 0.1,
+        }
+        encoder = Encoder(**arguments)
+        if guide is not None and not self.vocabulary:
+            theirs = guide.model.encoder.embeddings
+            if width <= theirs.word.embedding_dim:
+                _matching.inherit(encoder.embeddings, theirs)
+        model = Model(encoder, ClassificationHead(width, len(task.classes)))
+        return Checkpoint(model, tokenizer, "bert", arguments, task.classes)
+
+    def _of_layers(self, guide: _neural.Neural | None) -> Checkpoint:
+        """Copy the teacher with some of its layers alone."""
+        wanted = _matching.numbers(self.student.removeprefix("layers:"))
+        if guide is None or self.vocabulary:
+            raise UsageError(
+                f"the student '{self.student}' is made of a Transformer's layers and word pieces, which "
+                f"{'a vocabulary of its own' if self.vocabulary else f'teacher {self.teacher!r}'} does not go with; "
+                f"choose a shape such as {USUAL}."
+            )
+        most = len(guide.model.encoder.blocks)
+        if not wanted or not all(1 <= number <= most for number in wanted):
+            raise UsageError(f"the student '{self.student}' must name layers of the teacher, from 1 to {most}.")
+        model = copy.deepcopy(guide.model).requires_grad_(True)
+        model.encoder.blocks = nn.ModuleList(model.encoder.blocks[number - 1] for number in wanted)
+        return replace(guide.checkpoint, model=model, arguments={**guide.checkpoint.arguments, "layers": len(wanted)})
+
+    def _inside(self, student: Encoder, teacher: Encoder) -> _matching.TinyBert | _matching.MiniLm:
+        if self.method == "minilm":
+            return _matching.MiniLm(student, teacher)
+        own = self.student.startswith("layers:")
+        wanted = self.student.removeprefix("layers:") if own else self.layers
+        layers = _matching.layer_map(wanted, len(student.blocks), len(teacher.blocks))
+        return _matching.TinyBert(student, teacher, layers)
+
+    # --- the two phases --------------------------------------------------------------------------------------
+
+    def _match(
+        self,
+        lesson: _Lesson,
+        matching: _matching.TinyBert | _matching.MiniLm,
+        teacher: Encoder,
+        encoded: Encoded,
+        student: Encoded,
+        kept: Kept | None,
+    ) -> float:
+        """Train the student's inside to resemble the teacher's; return the seconds that took.
+
+        Args:
+            encoded, student: the same texts in the teacher's numbers of tokens and in the student's.
+            kept: what the teacher gave for them; None to compute it in every step.
+        """
+        run, encoder = lesson.run, lesson.model.encoder
+
+        def loss(rows: np.ndarray) -> Tensor:
+            batch = pack(student.tokens, student.boundaries, rows, kept).to(run.device)
+            with _neural.precision(run.device):
+                states = batch.hidden
+                if states is None:
+                    given = pack(encoded.tokens, encoded.boundaries, rows).to(run.device)
+                    states = _matching.outputs(teacher, given, matching.stages)
+                theirs = dict(zip(matching.stages, states.split(teacher.width, dim=1), strict=True))
+                found: Tensor = matching(_matching.trace(encoder, batch), theirs, batch.groups)
+            return found.float()
+
+        def evaluate() -> tuple[float, float]:
+            with torch.inference_mode():
+                parts = [(float(loss(rows)), len(rows)) for rows in lesson.held_out(encoded.lengths)]
+            mean = sum(value * count for value, count in parts) / sum(count for _, count in parts)
+            return -mean, mean
+
+        # Every score of every head is held at once, so long texts are taken in parts.
+        scores = BATCH_ROWS * matching.heads * int(encoded.lengths.max()) ** 2
+        settings = Settings(
+            epochs=self.matching_epochs,
+            least_steps=LEAST_STEPS,
+            batch_rows=BATCH_ROWS,
+            accumulate=min(BATCH_ROWS, -(-scores // MOST_SCORES)),
+            patience=NEVER,
+        )
+        groups = lesson.groups(self.learning_rate)
+        groups.append(Group({f"matching.{name}": weight for name, weight in matching.named_parameters()}, 1e-3))
+        place = replace(
+            run,
+            folder=run.folder / "matching",
+            minutes=run.minutes and run.minutes / 2,
+            progress=lambda news: run.progress(replace(news, stage="matching the teacher")),
+        )
+        history = train(
+            rows=lesson.texts,
+            groups=groups,
+            loss=loss,
+            evaluate=evaluate,
+            mode=lesson.model,
+            settings=settings,
+            run=place,
+            fingerprint=lesson.fingerprint(self, "matching"),
+        )
+        return history.seconds
+
+    def _answer(self, lesson: _Lesson, student: Encoded, soft: Tensor | None, minutes: float | None) -> None:
+        """Train the student to answer as the teacher does, and as the labels say.
+
+        Args:
+            soft: the teacher's log probabilities ``(texts, classes)``; None without a teacher.
+        """
+        run, model, rows_labelled = lesson.run, lesson.model, len(lesson.train)
+        targets = np.full(lesson.texts, -100)
+        targets[:rows_labelled] = lesson.task.numbers(lesson.train)
+        numbers = torch.from_numpy(targets).to(run.device)
+        held_out = torch.from_numpy(lesson.task.numbers(lesson.validation))
+        start = student.boundaries[lesson.texts]
+        validation = Encoded(student.tokens[start:], student.boundaries[lesson.texts :] - start)
+        share = 1.0 if soft is None else self.label_weight
+
+        def loss(rows: np.ndarray) -> Tensor:
+            batch: Batch = pack(student.tokens, student.boundaries, rows).to(run.device)
+            with _neural.precision(run.device):
+                logits = model(batch).float()
+            order = torch.from_numpy(rows).to(run.device)[batch.order]
+            true = F.cross_entropy(logits, numbers[order], ignore_index=-100, reduction="sum") / len(rows)
+            if soft is None:
+                return true
+            return share * true + (1 - share) * _matching.soft_loss(logits, soft[order], self.temperature)
+
+        def evaluate() -> tuple[float, float]:
+            logits = _neural.scores(model, validation, run.device)
+            score = lesson.task.score(lesson.task.decode(logits), lesson.validation)[run.metric]
+            return score, float(model.head.loss(logits, held_out).nan_to_num(posinf=1e9))
+
+        train(
+            rows=lesson.texts,
+            groups=lesson.groups(self.learning_rate),
+            loss=loss,
+            evaluate=evaluate,
+            mode=model,
+            settings=Settings(epochs=self.epochs, least_steps=LEAST_STEPS, batch_rows=BATCH_ROWS),
+            run=replace(run, folder=run.folder / "answers", minutes=minutes),
+            fingerprint=lesson.fingerprint(self, "answers"),
+        )
+
+
+@dataclass(frozen=True)
+class _Lesson:
+    """What both phases train and by what they judge it; `texts` of them are learnt from, then come validation's."""
+
+    model: Model
+    task: Any
+    train: Rows
+    validation: Rows
+    run: Run
+    texts: int
+
+    def groups(self, learning_rate: float) -> list[Group]:
+        return Full(learning_rate, layer_decay=1.0).prepare(self.model)
+
+    def held_out(self, lengths: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield batches of the numbers of validation's texts."""
+        for rows in by_length(lengths[self.texts :], _neural.STATE_BUDGET[self.run.device] // self.model.encoder.width):
+            yield rows + self.texts
+
+    def fingerprint(self, contender: Distilled, phase: str) -> str:
+        parts = (contender, phase, self.train, self.validation, self.run.unlabelled, self.run.seed)
+        return _neural._fingerprint(*parts)
+
+
+def shape(student: str) -> tuple[int, int, int]:
+    """Read a student's layers, width and feed-forward width.
+
+    Raises:
+        UsageError: it is no shape.
+
+    >>> shape("4x256"), shape("tinybert")
+    ((4, 256, 1024), (4, 312, 1200))
+    """
+    if student in SHAPES:
+        return SHAPES[student]
+    parts = student.split("x")
+    if not 2 <= len(parts) <= 3 or not all(part.isdecimal() and int(part) for part in parts):
+        raise UsageError(
+            f"no student '{student}'; give layers x width, such as {USUAL}, or {', '.join(SHAPES)}, or layers:1+3+5."
+        )
+    layers, width, *more = map(int, parts)
+    return layers, width, more[0] if more else 4 * width
+
+
+def heads(width: int) -> int:
+    """Choose a number of attention heads: that of most teachers, 12, or else the most that leave each wide enough."""
+    return next(n for n in HEADS if width % n == 0 and (width // n >= LEAST_HEAD or n == 1))
+
+
+def _keep(model: Model, stages: Sequence[int], encoded: Encoded, run: Run) -> tuple[Kept | None, float]:
+    """Run a teacher over all texts that no other training has run it over, and keep the outputs of some stages.
+
+    Returns:
+        states of all these stages side by side, None where they would be too many; and the seconds saved.
+    """
+    budget = _neural.STATE_BUDGET[run.device] // model.encoder.width
+
+    def compute(missing: np.ndarray) -> Iterator[tuple[np.ndarray, Tensor]]:
+        done = 0
+        for places in by_length(encoded.lengths[missing], budget):
+            texts = missing[places]
+            batch = pack(encoded.tokens, encoded.boundaries, texts)
+            with _neural.precision(run.device):
+                states = _matching.outputs(model.encoder, batch.to(run.device), stages)
+            yield texts[batch.order.numpy()], states
+            done += len(texts)
+            run.progress(Progress("listening to the teacher", done / len(missing)))
+
+    return _kept.keep(
+        run.shared or run.folder,
+        f"{_neural.weights_key(model.encoder.stages, run.device)}-{'-'.join(map(str, stages))}",
+        _kept.name_texts(encoded.tokens, encoded.boundaries),
+        encoded.lengths,
+        model.encoder.width * len(stages),
+        len(stages),
+        True,
+        compute,
+    )
+
+
+def _answers(teacher: Any, texts: Sequence[str], task: Any, kept: Kept | None, device: str) -> Tensor:
+    """Give the teacher's log probabilities, float32 ``(texts, classes)``, from its kept states where there are any."""
+    order = [teacher.task.classes.index(label) for label in task.classes]
+    if kept is None:
+        probabilities = torch.from_numpy(np.asarray(teacher.predict(texts).probabilities))[:, order]
+        return probabilities.clamp(min=LEAST).log().to(device)
+    width = teacher.model.encoder.width
+    first = kept.states[torch.from_numpy(kept.starts[: len(texts)]), -width:].float()
+    with torch.inference_mode():
+        logits = teacher.model.head(first.to(device))
+    found: Tensor = logits.clone().float().log_softmax(-1)[:, order]
+    return found
+
+
+PLUGIN = Distilled

@@ -1,0 +1,297 @@
+"""Several contenders that answer together.
+
+How much each counts is learnt from the validation rows, which none of them was trained on; but each chose its best
+epoch or strength by them, and the ensemble chooses again. So its score on validation flatters it, and the more so the
+fewer rows there are and the more freedom it takes: 'mean' and 'vote' take none, 'greedy' and 'weights' a number a
+member, 'stacking' one a member and class. The test rows take no part in it.
+
+Shapes: M members, N texts, C classes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+from scipy.special import softmax
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+from headstart.contenders import _members, _saved
+from headstart.core.errors import HeadstartError, TrainingError, UsageError, did_you_mean
+from headstart.core.records import Predictions, Progress, Rows, Run
+
+ALONE = ("linear", "scratch")  # what 'all' means outside a contest
+ROUNDS = 25  # members that 'greedy' picks, the same one often
+STEPS = 200  # of the iteration that fits 'weights'
+STRENGTHS = (0.01, 0.1, 1.0)  # of 'stacking'; inverse regularisation
+FOLDS = 5
+LEAST = 1e-6  # a probability below it counts as this in logarithms
+TIE = 1e-3  # share of the mean probabilities in a vote, which they decide where it is even
+NEVER = -1e4  # the logit of a class that validation does not show; its probability is 0
+
+
+@dataclass(frozen=True)
+class FittedEnsemble:
+    """Fitted members and how their answers are put together.
+
+    names: of the members, as on the leaderboard. weights: float64 ``(M,)``, summing to 1; of members that count.
+    stacked: of 'stacking', float64 ``(M * C + 1, C)``: a column of weights and an intercept a class; else None.
+    vote: whether members give their label instead of their probabilities.
+    reused_seconds: what training the members took at another time.
+    """
+
+    task: Any
+    names: tuple[str, ...]
+    members: tuple[Any, ...]
+    weights: np.ndarray
+    stacked: np.ndarray | None = None
+    vote: bool = False
+    reused_seconds: float = 0.0
+
+    @property
+    def parameters(self) -> int:
+        """Number of all members' weights."""
+        return sum(member.parameters for member in self.members)
+
+    @property
+    def trained_parameters(self) -> int:
+        """Number of all members' weights that learnt."""
+        return sum(member.trained_parameters for member in self.members)
+
+    def predict(self, inputs: Sequence[Any]) -> Predictions:
+        """Ask every member, and put the answers together."""
+        said = np.stack([member.predict(inputs).probabilities for member in self.members])
+        if self.stacked is not None:
+            probabilities = stack(said, self.stacked)
+        else:
+            probabilities = mix(votes(said) if self.vote else said, self.weights)
+        return _predictions(probabilities, self.task)
+
+    def cut_off(self, inputs: Sequence[Any]) -> float:
+        """Return the largest share of the inputs' tokens (0 to 1) that a member cuts off."""
+        return max(member.cut_off(inputs) for member in self.members)
+
+    def save(self, folder: Path) -> None:
+        """Write each member into a folder of its own, and the weights as safetensors."""
+        arrays = {"weights": self.weights} | ({} if self.stacked is None else {"stacked": self.stacked})
+        with _saved.saving(folder) as fresh:
+            for number, member in enumerate(self.members):
+                member.save(fresh / f"member-{number}")
+            save_file(arrays, fresh / "ensemble.safetensors")
+            (fresh / "ensemble.json").write_text(json.dumps({"names": self.names, "vote": self.vote}), encoding="utf-8")
+            _saved.write_manifest(fresh, "ensemble", self.task, {})
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Several contenders together, each with the weight that serves on validation (Caruana et al. 2004).
+
+    members: leaderboard names joined by '+', such as 'linear+finetuned:full'; 'all' for every contender of the
+        comparison that builds on no other, and outside one for 'linear+scratch'. One that fails is left out.
+    how: 'greedy' adds one member after the other, with replacement, by the score on validation (section 2.1);
+        'weights' has the weights under which validation is likeliest; 'stacking' is a logistic regression on the
+        members' log probabilities (Wolpert 1992); 'mean' of the probabilities; 'vote' of the labels.
+    """
+
+    members: tuple[str, ...] = (_members.ALL,)
+    how: str = "greedy"
+
+    rung: ClassVar[str] = "ensemble"
+
+    @property
+    def name(self) -> str:
+        """The leaderboard's name: 'ensemble', or such as 'ensemble:vote'."""
+        return "ensemble" if self.how == "greedy" else f"ensemble:{self.how}"
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether no member depends on the seed."""
+        return _members.ALL not in self.members and all(
+            getattr(_members.build(name), "deterministic", False) for name in self.members
+        )
+
+    @staticmethod
+    def named(way: str) -> dict[str, Any]:
+        """Read what stands behind the colon of a leaderboard name: how the answers are put together."""
+        return {"how": way}
+
+    def supports(self, task: Any) -> str:
+        """Return '' when the task can be learnt, else the reason."""
+        return "" if hasattr(task, "classes") else "the task has no classes whose probabilities could be averaged"
+
+    def fit(self, train: Rows, validation: Rows, task: Any, run: Run) -> FittedEnsemble:
+        """Take the members' models and learn from their answers on validation how much each counts.
+
+        Without validation rows all count alike. A member without any weight is not part of the model.
+
+        Raises:
+            UsageError: no such way of putting answers together.
+            TrainingError: no member could be trained.
+        """
+        if self.how not in WAYS:
+            raise UsageError(f"no ensemble by '{self.how}'; {did_you_mean(self.how, WAYS)}")
+        names = ALONE if _members.ALL in self.members else tuple(dict.fromkeys(self.members))
+        found: dict[str, tuple[Any, float]] = {}
+        reasons = []
+        for number, name in enumerate(names):
+            run.progress(Progress(f"taking {name}", number / len(names)))
+            try:
+                found[name] = _members.fitted(name, train, validation, task, run)
+            except HeadstartError as error:
+                reasons.append(f"{name}: {str(error).rstrip('.')}")
+        if not found:
+            raise TrainingError(f"no member of the ensemble could be trained: {'; '.join(reasons)}.")
+        names, models = tuple(found), tuple(model for model, _ in found.values())
+        weights, stacked = np.full(len(names), 1 / len(names)), None
+        known = validation.take(np.flatnonzero(task.numbers(validation) >= 0)) if len(validation) else validation
+        if len(known):
+            said = np.stack([model.predict(known.inputs).probabilities for model in models]).astype(np.float64)
+            if self.how == "stacking":
+                stacked = stacking(said, task.numbers(known))
+            weights = WAYS[self.how](said, known, task, run.metric)
+        counts = [number for number, weight in enumerate(weights) if weight > 0]
+        return FittedEnsemble(
+            task,
+            tuple(names[number] for number in counts),
+            tuple(models[number] for number in counts),
+            weights[counts],
+            stacked,
+            self.how == "vote",
+            sum(seconds for _, seconds in found.values()),
+        )
+
+    @staticmethod
+    def load(folder: Path, task: Any, extra: dict[str, Any]) -> FittedEnsemble:
+        """Read a saved model and its members."""
+        arrays = load_file(folder / "ensemble.safetensors")
+        told = json.loads((folder / "ensemble.json").read_text("utf-8"))
+        names = tuple(told["names"])
+        members = tuple(_saved.open_model(folder / f"member-{number}") for number in range(len(names)))
+        return FittedEnsemble(task, names, members, arrays["weights"], arrays.get("stacked"), told["vote"])
+
+
+def mix(said: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Average probabilities ``(M, N, C)`` by weights ``(M,)``: float64 ``(N, C)``.
+
+    >>> mix(np.array([[[1.0, 0.0]], [[0.5, 0.5]]]), np.array([0.5, 0.5])).tolist()
+    [[0.75, 0.25]]
+    """
+    return np.einsum("m,mnc->nc", weights, said.astype(np.float64))
+
+
+def votes(said: np.ndarray) -> np.ndarray:
+    """Give each member's vote to its likeliest class, and a trace of it to the others to settle even votes."""
+    return (1 - TIE) * np.eye(said.shape[-1])[said.argmax(axis=-1)] + TIE * said
+
+
+def equal(said: np.ndarray, validation: Rows, task: Any, metric: str) -> np.ndarray:
+    """Let every member count alike: ``(M,)``."""
+    return np.full(len(said), 1 / len(said))
+
+
+def greedy(said: np.ndarray, validation: Rows, task: Any, metric: str) -> np.ndarray:
+    """Add members with replacement, each time the one that serves best, and stop where it was best: ``(M,)``.
+
+    Ensemble selection of Caruana et al. 2004, "Ensemble Selection from Libraries of Models", section 2.1. Of equal
+    scores the likelier answers decide, then the shorter list.
+    """
+    numbers = task.numbers(validation)
+    counts = np.zeros(len(said))
+    best: tuple[tuple[float, float], np.ndarray] | None = None
+    for _ in range(ROUNDS):
+        tried = []
+        for member in range(len(said)):
+            more = counts + np.eye(len(said))[member]
+            answer = mix(said, more / more.sum())
+            score = task.score(_predictions(answer, task), validation)[metric]
+            tried.append(((score, _log_likelihood(answer, numbers)), more))
+        merit, counts = max(tried, key=lambda found: found[0])
+        if best is None or merit > best[0]:
+            best = merit, counts
+    assert best is not None
+    return best[1] / best[1].sum()
+
+
+def likeliest(said: np.ndarray, validation: Rows, task: Any, metric: str) -> np.ndarray:
+    """Find the weights ``(M,)`` of the mixture under which the validation rows are likeliest.
+
+    By expectation and maximisation (Dempster et al. 1977, section 4.3), which never makes them less likely.
+    """
+    numbers = task.numbers(validation)
+    right = np.maximum(said[:, np.arange(len(numbers)), numbers], LEAST)
+    weights = np.full(len(said), 1 / len(said))
+    for _ in range(STEPS):
+        shares = weights[:, None] * right
+        weights = (shares / shares.sum(axis=0)).mean(axis=1)
+    return np.where(weights < LEAST, 0.0, weights) / weights[weights >= LEAST].sum()
+
+
+def stacking(said: np.ndarray, numbers: np.ndarray) -> np.ndarray | None:
+    """Fit a logistic regression on the members' log probabilities: ``(M * C + 1, C)``, intercepts last.
+
+    Its strength is the one whose answers to rows left out of the fit are likeliest, over `FOLDS` folds. Classes that
+    validation does not show are never answered.
+
+    Returns:
+        None where some class has fewer rows than two, or all are of one class: too few to learn from.
+    """
+    present, counts = np.unique(numbers, return_counts=True)
+    if len(present) < 2 or counts.min() < 2:
+        return None
+    features = _features(said)
+    folds = StratifiedKFold(min(FOLDS, int(counts.min())), shuffle=True, random_state=0)
+    places = np.searchsorted(present, numbers)
+
+    def held_out(strength: float) -> float:
+        answers = cross_val_predict(_regression(strength), features, places, cv=folds, method="predict_proba")
+        return _log_likelihood(answers, places)
+
+    model = _regression(max(STRENGTHS, key=held_out)).fit(features, places)
+    columns = np.vstack([model.coef_.T, model.intercept_])
+    if len(present) == 2:  # scikit-learn gives one column; softmax needs one for each
+        columns = np.hstack([-columns / 2, columns / 2])
+    found = np.zeros((len(columns), said.shape[-1]))
+    found[-1] = NEVER
+    found[:, present] = columns
+    return found
+
+
+def stack(said: np.ndarray, stacked: np.ndarray) -> np.ndarray:
+    """Answer by what :func:`stacking` found: ``(N, C)``."""
+    found: np.ndarray = softmax(_features(said) @ stacked[:-1] + stacked[-1], axis=1)
+    return found
+
+
+def _regression(strength: float) -> LogisticRegression:
+    return LogisticRegression(C=strength, max_iter=1000)
+
+
+def _features(said: np.ndarray) -> np.ndarray:
+    """Turn ``(M, N, C)`` into log probabilities ``(N, M * C)``."""
+    return np.log(np.maximum(said, LEAST)).transpose(1, 0, 2).reshape(said.shape[1], -1)
+
+
+def _log_likelihood(probabilities: np.ndarray, numbers: np.ndarray) -> float:
+    return float(np.log(np.maximum(probabilities[np.arange(len(numbers)), numbers], LEAST)).mean())
+
+
+def _predictions(probabilities: np.ndarray, task: Any) -> Predictions:
+    single = probabilities.astype(np.float32)
+    return Predictions(tuple(task.classes[number] for number in single.argmax(axis=1)), task.classes, single)
+
+
+WAYS: dict[str, Callable[[np.ndarray, Rows, Any, str], np.ndarray]] = {
+    "greedy": greedy,
+    "weights": likeliest,
+    "stacking": equal,
+    "mean": equal,
+    "vote": equal,
+}
+
+PLUGIN = Ensemble

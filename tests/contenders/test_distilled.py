@@ -1,0 +1,357 @@
+"""A student and its teacher: who may teach, what is kept, resuming, and a folder that others can open."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from headstart.checkpoints import folder
+from headstart.contenders import _kept, _matching, _neural, _saved, distilled
+from headstart.contenders.distilled import Distilled
+from headstart.contest import run as contest
+from headstart.contest.plan import plan
+from headstart.core import rooms
+from headstart.core.errors import UsageError
+from headstart.core.records import Predictions, Rows, Run, Splits
+from headstart.nn.encoder import Encoder
+from headstart.nn.heads import ClassificationHead, Model
+from headstart.text import vocabulary
+
+WORDS = ("good fine lovely great", "bad awful poor dreadful", "red blue green grey")
+LABELS = ("praise", "blame", "colour")
+SHAPE = {"width": 24, "layers": 2, "heads": 2, "feed_forward": 32, "window": 24}
+
+
+def some_rows(rng, count=96, known=slice(None)):
+    texts = [" ".join(rng.choice(WORDS[n % 3].split()[known], size=rng.integers(1, 5))) for n in range(count)]
+    return Rows(tuple(map(str, range(count))), tuple(map(str, texts)), tuple(LABELS[n % 3] for n in range(count)))
+
+
+# Enough to learn from few texts by heart.
+LONG = {"student": "1x32", "matching_epochs": 10, "epochs": 50, "learning_rate": 1e-2}
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    """Let a phase last no longer than its epochs, for tests of all that is not learning."""
+    monkeypatch.setattr(distilled, "LEAST_STEPS", 12)
+
+
+@pytest.fixture
+def rows(rng):
+    return some_rows(rng)
+
+
+@pytest.fixture
+def task(rows):
+    return rooms.load("tasks", "classification").fitted(rows)
+
+
+@pytest.fixture
+def teacher(rows, task, tmp_path):
+    """A model that was fine-tuned on texts like these, opened from its folder."""
+    tokenizer = vocabulary.train(rows.inputs, 60, window=24)
+    arguments = {"vocabulary": tokenizer.size, "dropout": 0.0, **SHAPE}
+    torch.manual_seed(1)
+    place = tmp_path / "backbone"
+    place.mkdir()
+    encoder = Encoder(**arguments)
+    for weight in encoder.parameters():  # larger than usual, so that few steps teach it
+        if weight.ndim > 1:
+            torch.nn.init.normal_(weight, std=0.2)
+    folder.save(place, encoder, tokenizer, "bert", arguments, ())
+    contender = rooms.load("contenders", "finetuned", {"backbone": str(place), "epochs": 12, "learning_rate": 3e-3})
+    contender.fit(rows, rows, task, Run(0, tmp_path / "teaching")).save(tmp_path / "teacher")
+    fitted = _saved.open_model(tmp_path / "teacher")
+    assert (np.array(fitted.predict(rows.inputs).values) == rows.targets).mean() > 0.9
+    return fitted
+
+
+def fit(rows, task, place, teacher=None, run=None, **options):
+    """Distil a 1x16 student, from the teacher as if it were a contender of a contest."""
+    run = run or Run(0, place)
+    if teacher is not None:
+        run = replace(run, fitted=lambda name: (teacher, 7.0))
+    given = {"student": "1x16", "matching_epochs": 1, "epochs": 1, **options}
+    return Distilled(**given).fit(rows, rows.take(range(min(20, len(rows)))), task, run)
+
+
+@pytest.mark.parametrize("method", distilled.METHODS)
+def test_a_student_learns_what_its_teacher_says(rows, task, teacher, tmp_path, method):
+    silent = replace(rows, targets=("praise",) * len(rows))  # labels that teach nothing
+    run = Run(0, tmp_path / "run", fitted=lambda name: (teacher, 7.0))
+    contender = Distilled(method=method, label_weight=0.0, **LONG)
+    fitted = contender.fit(silent, rows.take(range(20)), task, run)
+    theirs, ours = teacher.predict(rows.inputs).probabilities, fitted.predict(rows.inputs).probabilities
+    assert (ours.argmax(1) == theirs.argmax(1)).mean() > 0.8
+    assert fitted.reused_seconds == 7.0
+
+
+def test_matching_brings_the_student_inside_nearer_to_the_teacher(rows, task, teacher, tmp_path, monkeypatch):
+    seen = []
+    train = distilled.train
+    monkeypatch.setattr(distilled, "train", lambda **given: seen.append(train(**given)) or seen[-1])
+    fit(rows, task, tmp_path / "run", teacher, matching_epochs=10)
+    losses = [evaluation["loss"] for evaluation in seen[0].evaluations]
+    assert losses[-1] < losses[0]
+    assert len(seen) == 2
+    fit(rows, task, tmp_path / "logits", teacher, method="logits")
+    assert len(seen) == 3
+
+
+@pytest.mark.parametrize("method", ["tinybert", "minilm"])
+def test_states_too_many_to_keep_are_computed_in_every_step(rows, task, teacher, tmp_path, method, monkeypatch):
+    kept = fit(rows, task, tmp_path / "kept", teacher, method=method).predict(rows.inputs).probabilities
+    assert list((tmp_path / "kept").glob("*.rows"))
+    monkeypatch.setattr(_kept, "MOST_BYTES", 0)
+    again = fit(rows, task, tmp_path / "not", teacher, method=method).predict(rows.inputs).probabilities
+    assert not list((tmp_path / "not").glob("*.rows"))
+    assert np.allclose(kept, again, atol=2e-2)
+
+
+def test_the_teacher_runs_once_a_text_for_all_its_students(rows, task, teacher, tmp_path, monkeypatch):
+    ran = []
+    outputs = _matching.outputs
+    monkeypatch.setattr(_matching, "outputs", lambda e, batch, s: ran.append(len(batch)) or outputs(e, batch, s))
+    monkeypatch.setattr(_neural.Neural, "predict", None)
+    shared = tmp_path / "shared"
+    fit(rows, task, None, teacher, Run(0, tmp_path / "a", shared=shared))
+    assert sum(ran) == len(set(rows.inputs))
+    fitted = fit(rows, task, None, teacher, Run(0, tmp_path / "b", shared=shared), student="1x8")
+    assert sum(ran) == len(set(rows.inputs))
+    assert fitted.reused_seconds > 7.0
+
+
+def test_answers_from_kept_states_are_the_teachers(rows, task, teacher, tmp_path):
+    encoded = task.encode(rows.inputs, teacher.checkpoint.tokenizer)
+    kept, _ = distilled._keep(teacher.model, (0, 2), encoded, Run(0, tmp_path))
+    found = distilled._answers(teacher, rows.inputs, task, kept, "cpu")
+    asked = distilled._answers(teacher, rows.inputs, task, None, "cpu")
+    torch.testing.assert_close(found, asked, atol=2e-2, rtol=0)
+
+
+def test_unlabelled_texts_are_learnt_from_too(rows, task, teacher, tmp_path):
+    few = rows.take([0, 1, 2, 3, 4, 5])
+    options = {"label_weight": 0.2, "student": "1x32", "learning_rate": 1e-2, "epochs": 30}
+    alone = fit(few, task, tmp_path / "a", teacher, **options)
+    told = fit(few, task, None, teacher, Run(0, tmp_path / "b", unlabelled=rows.inputs[6:]), **options)
+    theirs = teacher.predict(rows.inputs).probabilities
+    far = [np.abs(found.predict(rows.inputs).probabilities - theirs).mean() for found in (alone, told)]
+    assert far[1] < far[0]
+
+
+def test_a_student_alone_reads_labels_and_nothing_else(rows, task, teacher, tmp_path):
+    contender = Distilled("none", **LONG, backbone=str(tmp_path / "backbone"))
+    assert contender.name == "distilled:1x32-alone"
+    assert contender.members == ()
+    run = Run(0, tmp_path / "run", unlabelled=("never read",))
+    fitted = contender.fit(rows, rows.take(range(min(20, len(rows)))), task, run)
+    assert (np.array(fitted.predict(rows.inputs).values) == rows.targets).mean() > 0.8
+    assert not (tmp_path / "run" / "matching").exists()
+    assert fitted.reused_seconds == 0.0
+
+
+@pytest.mark.parametrize(
+    ("way", "options"),
+    [
+        ("alone", {"teacher": "none"}),
+        ("2x128", {"student": "2x128"}),
+        ("layers:1+3", {"student": "layers:1+3"}),
+        ("layers:1+3-alone", {"student": "layers:1+3", "teacher": "none"}),
+    ],
+)
+def test_a_leaderboard_name_says_student_and_teacher(way, options):
+    assert Distilled.named(way) == options
+    assert Distilled(**options).name == f"distilled:{way}"
+    assert Distilled().name == "distilled"
+
+
+@pytest.mark.parametrize("method", ["tinybert", "logits"])
+def test_a_student_of_the_teachers_layers_begins_as_those(rows, task, teacher, tmp_path, method):
+    place = tmp_path / "run"
+    fitted = fit(rows, task, place, teacher, student="layers:2", method=method, learning_rate=0.0, epochs=1)
+    ours, theirs = fitted.model.state_dict(), teacher.model.state_dict()
+    assert len(fitted.model.encoder.blocks) == 1
+    for name, value in ours.items():
+        assert torch.equal(value, theirs[name.replace("blocks.0", "blocks.1")]), name
+    fitted.save(tmp_path / "saved")
+    again = _saved.open_model(tmp_path / "saved").predict(rows.inputs)
+    assert np.array_equal(again.probabilities, fitted.predict(rows.inputs).probabilities)
+
+
+class Knows:
+    """A teacher that is no Transformer: it knows the words."""
+
+    def __init__(self, task):
+        self.task, self.asked = task, 0
+
+    def predict(self, inputs):
+        self.asked += len(inputs)
+        place = {word: self.task.classes.index(LABELS[n]) for n in range(3) for word in WORDS[n].split()}
+        sure = np.full((len(inputs), 3), 0.0, dtype=np.float32)
+        sure[np.arange(len(inputs)), [place[text.split()[0]] for text in inputs]] = 1.0
+        return Predictions((), self.task.classes, sure)
+
+
+def test_a_teacher_that_is_no_transformer_teaches_by_its_answers(rows, task, teacher, tmp_path):
+    other = Knows(task)
+    options = {"backbone": str(tmp_path / "backbone"), "label_weight": 0.0, **LONG}
+    fitted = fit(rows, task, tmp_path / "run", other, **options)
+    assert other.asked == len(rows)
+    assert not (tmp_path / "run" / "matching").exists()
+    assert (np.array(fitted.predict(rows.inputs).values) == rows.targets).mean() > 0.8
+
+
+def test_a_smaller_vocabulary_is_learnt_from_the_texts(rows, task, teacher, tmp_path):
+    fitted = fit(rows, task, tmp_path / "run", teacher, vocabulary=40, method="logits")
+    assert fitted.checkpoint.tokenizer.size <= 40
+    assert fitted.model.encoder.embeddings.word.num_embeddings == fitted.checkpoint.tokenizer.size
+    with pytest.raises(UsageError, match=r"lets it match answers alone, not 'tinybert'; set distilled.method=logits"):
+        fit(rows, task, tmp_path / "b", teacher, vocabulary=40)
+
+
+@pytest.mark.parametrize("method", ["tinybert", "minilm"])
+@pytest.mark.parametrize("moment", ["matching the teacher", "training"])
+def test_a_broken_fit_goes_on_bit_for_bit(rows, task, teacher, tmp_path, method, moment, monkeypatch):
+    from headstart.training import loop
+
+    whole = fit(rows, task, tmp_path / "whole", teacher, method=method)
+    monkeypatch.setitem(loop.train.__kwdefaults__, "checkpoint_seconds", 0.0)
+    steps = 0
+
+    class Killed(Exception):
+        pass
+
+    def die(progress):
+        nonlocal steps
+        steps += progress.stage == moment
+        if steps == 5:
+            raise Killed
+
+    again = _saved.open_model(tmp_path / "teacher")
+    with pytest.raises(Killed):
+        fit(rows, task, None, again, Run(0, tmp_path / "broken", progress=die), method=method)
+    again = _saved.open_model(tmp_path / "teacher")
+    resumed = fit(rows, task, tmp_path / "broken", again, method=method)
+    ours, theirs = resumed.model.state_dict(), whole.model.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_long_texts_are_matched_in_parts(rows, task, teacher, tmp_path, monkeypatch):
+    whole = fit(rows, task, tmp_path / "whole", teacher, method="minilm").predict(rows.inputs).probabilities
+    monkeypatch.setattr(distilled, "MOST_SCORES", 2000)
+    parts = fit(rows, task, tmp_path / "parts", teacher, method="minilm").predict(rows.inputs).probabilities
+    assert np.abs(parts - whole).max() < 0.25  # other dropout, the same lesson
+
+
+def test_the_folder_opens_in_transformers_with_the_same_answers(rows, task, teacher, tmp_path):
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    fitted = fit(rows, task, tmp_path / "run", teacher)
+    fitted.save(tmp_path / "model")
+    model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "model").eval()
+    batch = AutoTokenizer.from_pretrained(tmp_path / "model")(
+        list(rows.inputs), padding=True, truncation=True, return_tensors="pt"
+    )
+    with torch.inference_mode():
+        theirs = model(**batch).logits.softmax(-1).numpy()
+    assert np.allclose(fitted.predict(rows.inputs).probabilities, theirs, atol=1e-5)
+
+
+# --- who may teach -----------------------------------------------------------------------------------------------
+
+
+def save_classifier(teacher, labels, place):
+    """Write the teacher as a plain Hugging Face folder, its classes in another order."""
+    order = [teacher.task.classes.index(label) for label in labels] if set(labels) == set(LABELS) else [0, 1, 2]
+    model: Model = teacher.model
+    head = ClassificationHead(24, 3)
+    head.load_state_dict(model.head.state_dict())
+    head.output.weight.data = model.head.output.weight.data[order].clone()
+    head.output.bias.data = model.head.output.bias.data[order].clone()
+    place.mkdir()
+    part = teacher.checkpoint
+    folder.save(place, Model(model.encoder, head), part.tokenizer, "bert", part.arguments, labels)
+    return str(place)
+
+
+@pytest.mark.parametrize("method", ["tinybert", "logits"])
+def test_a_classifier_in_a_folder_teaches_whatever_the_order_of_its_classes(rows, task, teacher, tmp_path, method):
+    path = save_classifier(teacher, ("praise", "colour", "blame"), tmp_path / "other")
+    options = {"teacher": path, "method": method, "label_weight": 0.0, **LONG}
+    contender = Distilled(**options)
+    assert contender.members == ()
+    fitted = contender.fit(rows, rows.take(range(20)), task, Run(0, tmp_path / "run"))
+    assert (np.array(fitted.predict(rows.inputs).values) == rows.targets).mean() > 0.8
+
+
+def test_a_model_that_headstart_saved_teaches(rows, task, teacher, tmp_path):
+    contender = Distilled(teacher=str(tmp_path / "teacher"), **LONG)
+    fitted = contender.fit(rows, rows.take(range(20)), task, Run(0, tmp_path / "run"))
+    assert (np.array(fitted.predict(rows.inputs).values) == rows.targets).mean() > 0.8
+
+
+def test_a_teacher_of_other_classes_or_of_none_is_refused(rows, task, teacher, tmp_path):
+    path = save_classifier(teacher, ("x", "y", "z"), tmp_path / "other")
+    with pytest.raises(
+        UsageError, match="knows the classes x, y, z, but the rows have blame, colour, praise; fine-tune"
+    ):
+        Distilled(teacher=path).fit(rows, rows, task, Run(0, tmp_path / "run"))
+    with pytest.raises(UsageError, match="was never fine-tuned: it has no classifier; fine-tune it first"):
+        Distilled(teacher=str(tmp_path / "backbone")).fit(rows, rows, task, Run(0, tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"method": "tinybrt"}, "no way of distilling 'tinybrt'; did you mean 'tinybert'"),
+        ({"student": "small"}, "no student 'small'; give layers x width, such as 4x256, or tinybert, or layers:1"),
+        ({"student": "4x0"}, "no student '4x0'"),
+        ({"student": "layers:3"}, "'layers:3' must name layers of the teacher, from 1 to 2"),
+        ({"student": "layers:"}, "'layers:' must name layers of the teacher"),
+        (
+            {"student": "layers:1", "vocabulary": 40, "method": "logits"},
+            "which a vocabulary of its own does not go with",
+        ),
+    ],
+)
+def test_options_that_make_no_student_are_refused(rows, task, teacher, tmp_path, options, said):
+    with pytest.raises(UsageError, match=said):
+        fit(rows, task, tmp_path / "run", teacher, **options)
+
+
+def test_a_student_of_the_teachers_layers_needs_a_teacher_that_has_some(rows, task, tmp_path):
+    with pytest.raises(UsageError, match="which teacher 'none' does not go with; choose a shape such as 4x256"):
+        Distilled(student="layers:1", teacher="none").fit(rows, rows, task, Run(0, tmp_path))
+
+
+def test_heads_are_chosen_so_that_they_can_be_matched():
+    made = [distilled.heads(width) for width in (312, 384, 256, 128, 16)]
+    assert made == [12, 12, 8, 4, 1]
+
+
+# --- in a contest ------------------------------------------------------------------------------------------------
+
+
+def test_a_contest_trains_the_teacher_once_and_the_student_counts_it(rows, teacher, tmp_path, rng):
+    splits = Splits(rows, some_rows(rng, 30), some_rows(rng, 30), frozenset(), "hash")
+    small = {"student": "1x16", "matching_epochs": 1, "epochs": 1, "teacher": "ensemble"}
+    options = {f"distilled.{name}": value for name, value in small.items()}
+    options |= {"scratch.vocabulary": 60, "scratch.layers": 1, "scratch.width": 16, "scratch.heads": 2}
+    trials = plan(
+        task=rooms.load("tasks", "classification"),
+        train_rows=len(rows),
+        contenders=("distilled", "ensemble", "linear", "scratch"),
+        backbone=str(tmp_path / "backbone"),
+        options={**options, "ensemble.members": "linear+scratch", "ensemble.how": "mean"},
+        seeds=(0,),
+    ).trials
+    assert [t.contender for t in trials] == ["linear", "scratch", "ensemble:mean", "distilled:1x16"]
+    outcome = contest.run(
+        splits, rooms.load("tasks", "classification"), trials, contest.Terms(tmp_path / "c", "accuracy")
+    )
+    assert outcome.failed == {}
+    linear, scratch, both, student = (record.cost.train_seconds for record in outcome.records)
+    assert both > linear + scratch
+    assert student > both

@@ -1,0 +1,197 @@
+"""Ways of putting answers together, each beside a plain or another's version, and what is kept of the members."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from headstart.contenders import _saved, ensemble
+from headstart.contenders.majority import FittedMajority
+from headstart.core.errors import TrainingError, UsageError
+from headstart.core.records import Predictions, Rows, Run
+from headstart.tasks.classification import Classification
+
+CLASSES = ("a", "b", "c")
+TASK = Classification(CLASSES)
+
+
+@dataclass
+class Says:
+    """A fitted model whose answers are known: text number -> probabilities."""
+
+    table: np.ndarray
+    parameters: int = 3
+    trained_parameters: int = 2
+
+    def predict(self, inputs):
+        probabilities = self.table[[int(text) for text in inputs]]
+        return Predictions(tuple(CLASSES[i] for i in probabilities.argmax(1)), CLASSES, probabilities)
+
+    def cut_off(self, inputs):
+        return 0.25
+
+
+@pytest.fixture
+def rows(rng):
+    numbers = rng.integers(0, 3, 120)
+    return Rows(tuple(map(str, range(120))), tuple(map(str, range(120))), tuple(CLASSES[n] for n in numbers))
+
+
+@pytest.fixture
+def said(rng, rows):
+    """Three members: good, middling, and one that guesses; ``(3, 120, 3)``."""
+    right = np.eye(3)[TASK.numbers(rows)]
+    noisy = [rng.dirichlet(np.ones(3), 120) for _ in range(3)]
+    tables = [share * right + (1 - share) * noise for share, noise in zip((0.35, 0.25, 0.0), noisy, strict=True)]
+    return np.stack(tables).astype(np.float32)
+
+
+def fit(rows, said, tmp_path, how="greedy", names=("one", "two", "three"), fail=()):
+    def fitted(name):
+        if name in fail:
+            raise TrainingError(f"{name} went wrong.")
+        return Says(said[names.index(name)]), 10.0
+
+    return ensemble.Ensemble(names, how).fit(rows, rows, TASK, Run(0, tmp_path, fitted=fitted))
+
+
+def test_greedy_is_the_plain_search_over_lists_of_members(rows, said):
+    def merit(names):
+        answer = np.mean([said[n].astype(np.float64) for n in names], axis=0)
+        values = answer.astype(np.float32).argmax(1)
+        likely = np.log(np.maximum(answer[np.arange(120), TASK.numbers(rows)], 1e-6)).mean()
+        return float((values == TASK.numbers(rows)).mean()), likely
+
+    names, lists = [], []
+    for _ in range(ensemble.ROUNDS):
+        names = max(([*names, n] for n in range(3)), key=merit)
+        lists.append(names)
+    best = max(lists, key=merit)
+    found = ensemble.greedy(said, rows, TASK, "accuracy")
+    np.testing.assert_allclose(found, np.bincount(best, minlength=3) / len(best))
+    assert found[2] < found[0]
+
+
+def test_weights_are_those_of_a_general_optimiser(rows, said):
+    right = said[:, np.arange(120), TASK.numbers(rows)].astype(np.float64)
+
+    def surprise(weights):
+        return -np.log(weights @ right).mean()
+
+    reference = minimize(
+        surprise, np.full(3, 1 / 3), bounds=[(1e-9, 1)] * 3, constraints={"type": "eq", "fun": lambda w: w.sum() - 1}
+    )
+    found = ensemble.likeliest(said, rows, TASK, "accuracy")
+    assert found.sum() == pytest.approx(1)
+    assert surprise(found) == pytest.approx(reference.fun, abs=1e-4)
+
+
+def test_stacking_learns_a_member_that_always_says_the_wrong_class(rows, tmp_path, rng):
+    turned = np.eye(3)[(TASK.numbers(rows) + 1) % 3] * 0.5 + 0.5 * rng.dirichlet(np.ones(3), 120)
+    said = turned[None].astype(np.float32)
+    half = rows.take(range(60))
+    stacked = ensemble.stacking(said[:, :60].astype(np.float64), TASK.numbers(half))
+    answers = ensemble.stack(said[:, 60:].astype(np.float64), stacked).argmax(1)
+    assert (answers == TASK.numbers(rows.take(range(60, 120)))).mean() > 0.9
+    assert (
+        fit(rows, said, tmp_path, "mean", ("one",)).predict(rows.inputs).values == np.array(rows.targets)
+    ).mean() < 0.3
+
+
+def test_stacking_answers_as_scikit_learn_does_and_never_with_a_class_that_validation_lacks(said):
+    from sklearn.linear_model import LogisticRegression
+
+    numbers = np.array([0, 2] * 60)
+    stacked = ensemble.stacking(said.astype(np.float64), numbers)
+    features = np.log(np.maximum(said.astype(np.float64), 1e-6)).transpose(1, 0, 2).reshape(120, -1)
+    found = ensemble.stack(said.astype(np.float64), stacked)
+    candidates = [
+        LogisticRegression(C=c, max_iter=1000).fit(features, numbers).predict_proba(features)
+        for c in ensemble.STRENGTHS
+    ]
+    assert min(np.abs(found[:, [0, 2]] - candidate).max() for candidate in candidates) < 1e-6
+    assert found[:, 1].max() == 0
+
+
+@pytest.mark.parametrize("numbers", [[0] * 120, [1] + [0] * 119])
+def test_stacking_needs_two_rows_of_two_classes(said, numbers):
+    assert ensemble.stacking(said.astype(np.float64), np.array(numbers)) is None
+
+
+def test_an_even_vote_goes_to_the_likelier_class(rows, said, tmp_path):
+    tables = np.tile(np.array([[0.6, 0.4, 0.0], [0.1, 0.9, 0.0]], dtype=np.float32)[:, None], (1, 120, 1))
+    found = fit(rows, tables, tmp_path, "vote", ("one", "two"))
+    assert set(found.predict(rows.inputs).values) == {"b"}
+    three = np.concatenate([tables, tables[:1]])
+    assert set(fit(rows, three, tmp_path, "vote").predict(rows.inputs).values) == {"a"}
+
+
+def test_mean_is_the_mean(rows, said, tmp_path):
+    found = fit(rows, said, tmp_path, "mean").predict(rows.inputs).probabilities
+    np.testing.assert_allclose(found, said.mean(axis=0), atol=1e-6)
+
+
+def test_a_member_without_weight_is_left_out_but_what_it_took_to_train_counts(rows, said, tmp_path):
+    right = np.eye(3, dtype=np.float32)[TASK.numbers(rows)]
+    found = fit(rows, np.stack([right, *said[1:]]), tmp_path)
+    assert (found.names, found.weights.tolist()) == (("one",), [1.0])
+    assert (found.parameters, found.trained_parameters, found.reused_seconds) == (3, 2, 30.0)
+    assert found.cut_off(["x"]) == 0.25
+
+
+def test_a_member_that_failed_is_left_out(rows, said, tmp_path):
+    assert fit(rows, said, tmp_path, "mean", fail=("two",)).names == ("one", "three")
+    with pytest.raises(TrainingError, match=r"no member .* could be trained: one: one went wrong; two: two went"):
+        fit(rows, said, tmp_path, names=("one", "two"), fail=("one", "two"))
+
+
+@pytest.mark.parametrize("how", ensemble.WAYS)
+def test_without_validation_rows_all_members_count_alike(rows, said, tmp_path, how):
+    def fitted(name):
+        return Says(said["xy".index(name)]), 0.0
+
+    none = rows.take([])
+    found = ensemble.Ensemble(("x", "y"), how).fit(rows, none, TASK, Run(0, tmp_path, fitted=fitted))
+    assert found.weights.tolist() == [0.5, 0.5]
+    strange = replace(rows.take([0, 1]), targets=("unseen", "unseen"))
+    found = ensemble.Ensemble(("x", "y"), how).fit(rows, strange, TASK, Run(0, tmp_path, fitted=fitted))
+    assert found.weights.tolist() == [0.5, 0.5]
+
+
+def test_a_way_that_does_not_exist_is_refused(rows, said, tmp_path):
+    with pytest.raises(UsageError, match="no ensemble by 'greed'; did you mean 'greedy'"):
+        fit(rows, said, tmp_path, "greed")
+
+
+@pytest.mark.parametrize("how", ensemble.WAYS)
+def test_answers_from_its_folder_as_before(how, tmp_path, rows):
+    texts = [f"word{n % 3} word{n % 7}" for n in range(60)]
+    labelled = Rows(tuple(texts), tuple(texts), tuple(CLASSES[n % 3] for n in range(60)))
+    made = ensemble.Ensemble(("majority", "linear"), how).fit(
+        labelled, labelled.take(range(30)), TASK, Run(0, tmp_path / "work")
+    )
+    made.save(tmp_path / "saved")
+    again = _saved.open_model(tmp_path / "saved")
+    assert np.array_equal(again.predict(texts).probabilities, made.predict(texts).probabilities)
+    assert again.names == made.names
+    assert again.parameters == made.parameters
+
+
+def test_is_deterministic_as_far_as_its_members_are():
+    assert ensemble.Ensemble(("majority", "linear")).deterministic
+    assert not ensemble.Ensemble(("majority", "scratch")).deterministic
+    assert not ensemble.Ensemble().deterministic
+    assert ensemble.Ensemble(("ensemble", "linear")).deterministic is False
+
+
+def test_outside_a_contest_all_means_a_small_set(tmp_path, rows, monkeypatch):
+    asked = []
+
+    def fitted(name, *rest):
+        asked.append(name)
+        return FittedMajority(TASK, (0.5, 0.25, 0.25)), 0.0
+
+    monkeypatch.setattr(ensemble._members, "fitted", fitted)
+    ensemble.Ensemble().fit(rows, rows, TASK, Run(0, tmp_path))
+    assert asked == ["linear", "scratch"]
