@@ -437,3 +437,14 @@ def test_pretrain_says_what_is_wrong(reviews, tmp_path, capsys, arguments, code,
     found, out, err = run(capsys, "pretrain", reviews, "--out", tmp_path / "model", *arguments)
     assert (found, out) == (code, "")
     assert re.search(sentence, err.splitlines()[-1])
+
+
+def test_pretrain_replaces_no_folder_with_something_else(reviews, tmp_path, monkeypatch, capsys):
+    (tmp_path / "thesis.txt").touch()
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(capsys, "pretrain", reviews, "--out", ".")
+    assert code == 2
+    assert err.splitlines()[-1] == (
+        "headstart: '.' exists and is no pretrained model, so it is not replaced; name another folder."
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]

@@ -245,7 +245,8 @@ def pretrain(
         DataError: text that cannot be read, or fewer than two documents.
     """
     out = Path(out)
-    work = Path(work) if work is not None else out.with_name(f"{out.name}.work")
+    beside = out.absolute()  # '.' has no name of its own
+    work = Path(work) if work is not None else beside.with_name(f"{beside.name}.work")
     recipe = _pretraining.Recipe(
         size=size,
         vocabulary=vocabulary,

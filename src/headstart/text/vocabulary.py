@@ -88,7 +88,7 @@ def sample(texts: Iterable[str], most: int = SAMPLED) -> list[str]:
     """Take texts spread evenly over any number of them, of `most` characters at the most, in memory bounded by that.
 
     >>> sample((letter * 10 for letter in "abcdefgh"), most=40)
-    ['aaaaaaaaaa', 'eeeeeeeeee']
+    ['aaaaaaaaaa', 'cccccccccc', 'eeeeeeeeee', 'gggggggggg']
     """
     kept: list[str] = []
     size, stride = 0, 1
