@@ -258,7 +258,7 @@ def test_unlabelled_texts_without_those_of_the_test_rows(tmp_path):
 
 
 def test_unlabelled_texts_that_nobody_reads(tmp_path):
-    with pytest.raises(UsageError, match="no contender reads them; add selfpretrained to the contenders"):
+    with pytest.raises(UsageError, match="no contender reads them; add distilled or selfpretrained to"):
         quick(make(60), tmp_path / "out", unlabelled=["more"])
 
 

@@ -385,9 +385,11 @@ def learning_sizes(train_rows: int) -> tuple[int, ...]:
 
 def _check_reads_unlabelled(trials: Sequence[Trial]) -> None:
     kinds = {trial.contender.partition(":")[0] for trial in trials}
-    if not any(getattr(rooms.plugin("contenders", kind), "reads_unlabelled", False) for kind in kinds):
+    plugins = {name: rooms.plugin("contenders", name) for name in rooms.names("contenders")}
+    readers = [name for name, plugin in plugins.items() if getattr(plugin, "reads_unlabelled", False)]
+    if kinds.isdisjoint(readers):
         raise UsageError(
-            "unlabelled texts were given, but no contender reads them; add selfpretrained to the contenders."
+            f"unlabelled texts were given, but no contender reads them; add {' or '.join(readers)} to the contenders."
         )
 
 

@@ -13,8 +13,9 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from headstart.checkpoints import folder
 from headstart.contenders import _kept, _neural, _saved
+from headstart.contenders.finetuned import Finetuned
 from headstart.core import rooms
-from headstart.core.errors import HeadstartError
+from headstart.core.errors import HeadstartError, UsageError
 from headstart.core.records import Rows, Run
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import Model
@@ -156,6 +157,8 @@ def test_bottlenecks_are_saved_beside_an_ordinary_classifier(backbone, rows, tas
     small = again.with_int8().predict(rows.inputs).probabilities
     assert 0 < np.abs(small - fitted.predict(rows.inputs).probabilities).max() < 0.1
     AutoModelForSequenceClassification.from_pretrained(tmp_path / "model")
+    with pytest.raises(UsageError, match="was tuned by adapters, which a new training would leave out; take the model"):
+        Finetuned(backbone=str(tmp_path / "model")).fit(rows, rows, task, Run(0, tmp_path / "other"))
     (tmp_path / "model" / _neural.BOTTLENECKS).unlink()
     with pytest.raises(HeadstartError, match=r"adapter\.safetensors' is missing"):
         _saved.open_model(tmp_path / "model")

@@ -11,6 +11,7 @@ import torch
 from headstart.checkpoints import folder as checkpoints
 from headstart.contenders import _neural
 from headstart.core import rooms, seed
+from headstart.core.errors import UsageError
 from headstart.core.records import Rows, Run
 from headstart.nn.heads import Model
 from headstart.training.loop import Settings
@@ -49,7 +50,17 @@ class Finetuned:
         return "" if hasattr(task, "encode") else "the task has no encoding into tokens"
 
     def fit(self, train: Rows, validation: Rows, task: Any, run: Run) -> _neural.Neural:
-        """Fine-tune the backbone on the training rows; keep the best evaluation on validation."""
+        """Fine-tune the backbone on the training rows; keep the best evaluation on validation.
+
+        Raises:
+            UsageError: an option that the strategy does not have, or a backbone with adapters, which would be lost.
+            TrainingError: see `training.loop.train`.
+        """
+        if (Path(self.backbone) / _neural.BOTTLENECKS).is_file():
+            raise UsageError(
+                f"the backbone '{self.backbone}' was tuned by adapters, which a new training would leave out; "
+                "take the model it was tuned from, or one tuned by lora."
+            )
         given = {"learning_rate": self.learning_rate, "epochs": self.epochs}
         options: dict[str, Any] = {key: value for key, value in given.items() if value}
         options |= {name: value for name, _, value in (option.partition("=") for option in self.options)}
