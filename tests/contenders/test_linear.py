@@ -141,7 +141,8 @@ def test_tasks_it_cannot_learn_are_turned_down():
 
 @pytest.mark.skipif(not (DATA / "sst2_train.parquet").exists(), reason="needs sst2 in HEADSTART_DATA")
 def test_sentiment_of_sentences(tmp_path):
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     parts = [pandas.read_parquet(DATA / f"sst2_{name}.parquet") for name in ("train", "dev", "test")]
     train, validation, test = (rows(list(zip(part.text, part.label.astype(str), strict=True))) for part in parts)
     model = fitted(train, tmp_path, validation)

@@ -115,7 +115,7 @@ def test_a_stage_is_opened_in_its_turn_and_has_no_optimiser_state_before(backbon
         written = tmp_path / "run/checkpoint.safetensors"  # of the step before
         if progress.stage == "training" and written.is_file():
             with safe_open(written, "pt") as file:
-                seen.append({name for name in file.keys() if name.startswith("exp_avg/")})  # noqa: SIM118
+                seen.append({name for name in file.keys() if name.startswith("exp_avg/")})  # noqa: SIM118 (no dictionary)
 
     options = {"strategy": "gradual", "backbone": backbone, "epochs": 4, "options": ("opening=0.5",)}
     contender = rooms.load("contenders", "finetuned", options)

@@ -22,10 +22,9 @@ def files(tmp_path):
     (tmp_path / "a.tsv").write_text("id\ttext\n" + "".join(f'{i}\t"{t}"\n' for i, t in enumerate(DOCUMENTS)), "utf-8")
     for path in list(tmp_path.iterdir()):
         path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
-    parquet = pytest.importorskip("pyarrow.parquet")
-    import pyarrow
+    import pyarrow.parquet
 
-    parquet.write_table(pyarrow.table({"id": [0, 1, 2], "text": DOCUMENTS}), tmp_path / "a.parquet")
+    pyarrow.parquet.write_table(pyarrow.table({"id": [0, 1, 2], "text": DOCUMENTS}), tmp_path / "a.parquet")
     return sorted(tmp_path.iterdir())
 
 
@@ -96,7 +95,8 @@ def test_a_damaged_archive(tmp_path, cut):
 
 def test_zstd_is_read(tmp_path):
     path = tmp_path / "a.txt.zst"
-    zstandard = pytest.importorskip("zstandard")
+    import zstandard
+
     path.write_bytes(zstandard.compress("\n\n".join(DOCUMENTS).encode()))
     assert list(corpus.of_files([path]).walk()) == DOCUMENTS
 

@@ -353,7 +353,7 @@ def test_parquet_without_pyarrow_says_what_to_install(write: Write, monkeypatch:
     def without(name: str, *rest: object) -> object:
         if name.startswith("pyarrow"):
             raise ImportError(name)
-        return original(name, *rest)  # type: ignore[arg-type]
+        return original(name, *rest)  # type: ignore[arg-type]  # handed on as they came
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(UsageError, match=r"pip install 'headstart\[parquet\]'"):

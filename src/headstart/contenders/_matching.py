@@ -8,8 +8,9 @@ Shapes: tokens = all tokens of a batch, width = hidden size of one of the two, t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -219,4 +220,5 @@ def inherit(student: Embeddings, teacher: Embeddings) -> None:
 
 
 def _attentions(encoder: Encoder) -> list[SelfAttention]:
-    return [block.attention for block in encoder.blocks]  # type: ignore[misc]
+    blocks: Iterable[Any] = encoder.blocks
+    return [block.attention for block in blocks]

@@ -135,7 +135,7 @@ def table(out: Path | None, suffix: str, columns: Sequence[str], numbers: int) -
         UsageError: Parquet, and pyarrow is not installed.
     """
     if out is None:
-        sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
+        sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]  # a TextIOWrapper here
         yield _text(sys.stdout, suffix, columns)
         sys.stdout.flush()
         return
