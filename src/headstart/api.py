@@ -12,13 +12,14 @@ from typing import Any
 
 from headstart.checkpoints import hub
 from headstart.contenders import _pretraining, _saved
-from headstart.contest import curve, ladder, plan, precheck, rank
+from headstart.contest import curve, ladder, models, plan, precheck, rank
 from headstart.contest import int8 as eight_bits
 from headstart.contest import run as contest
+from headstart.contest.trials import Terms
 from headstart.core import device as devices
 from headstart.core import rooms
 from headstart.core.errors import TrainingError, UsageError
-from headstart.core.records import Audit, Predictions, Rejected, Result, Run, Splits, Table, Trial
+from headstart.core.records import Audit, Predictions, Record, Rejected, Result, Run, Splits, Table, Trial
 from headstart.data import audit as auditing
 from headstart.data import corpus as corpora
 from headstart.data import demo as demos
@@ -141,9 +142,9 @@ def compare(
         sizes=(*(learning_sizes(len(splits.train)) if sizes is None else sizes), "all"),
         seeds=range(seed, seed + seeds),
     )
-    models = {trial.options["backbone"] for trial in planned.trials if "backbone" in trial.options}
+    backbones = {trial.options["backbone"] for trial in planned.trials if "backbone" in trial.options}
     teachers = {trial.options.get("teacher", "none") for trial in planned.trials if not trial.members}
-    for model in models | (teachers - {"none"}):
+    for model in backbones | (teachers - {"none"}):
         hub.find(model)  # a model that is not there should end a comparison now, not after an hour
     texts: tuple[str, ...] = ()
     if unlabelled is not None:
@@ -154,50 +155,14 @@ def compare(
     if listener is None:
         doubts = [found for found in (*precheck.reading(table), *audit.findings) if found.severity == "warning"]
         print(*precheck.told(doubts, LISTED), sep="\n", end="\n" if doubts else "", file=sys.stderr)
-    terms = contest.Terms(folder, labels.check(metric or task.metric), budget, devices.choose(device), texts)
+    terms = Terms(folder, labels.check(metric or task.metric), budget, devices.choose(device), texts)
     with live.Watch(terms.metric, planned.trials) if listener is None else nullcontext(listener) as listen:
         outcome = contest.run(splits, task, planned.trials, terms, listen)
-    standings = rank.rank(outcome.records, splits, terms.metric)
     skipped = {**planned.skipped, **outcome.failed}
-    if not standings:
-        reasons = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in skipped.items())
-        raise TrainingError(f"no contender could be trained: {reasons}.")
-    cut_off = precheck.truncation({standing.contender: standing.cost.cut_off for standing in standings})
-    audit = replace(audit, findings=(*audit.findings, cut_off))
-    learning = curve.curve(outcome.records, terms.metric)
-    worth = curve.equivalents(outcome.records, terms.metric)
-    receipts = rank.receipts(outcome.records, splits, terms.metric)
-    result = Result(
-        name=folder.name,
-        metric=terms.metric,
-        task=TASK,
-        table=table,
-        splits=splits,
-        audit=audit,
-        records=outcome.records,
-        standings=standings,
-        curve=learning,
-        equivalents=worth,
-        ladder=ladder.ladder(outcome.records, standings, splits, terms.metric),
-        reliability=rank.reliability(outcome.records, splits.test),
-        verdict=wording.verdict(
-            standings,
-            learning,
-            worth,
-            audit,
-            metric=terms.metric,
-            train_rows=len(splits.train),
-            test_rows=len(splits.test),
-            skipped=skipped,
-            receipts=receipts,
-        ),
-        skipped=skipped,
-        folder=folder,
-        receipts=receipts,
-    )
-    winner = contest.kept_model(splits, outcome.records, terms, wording.best(standings).contender)
+    result = _result(table, splits, audit, outcome.records, terms, skipped)
+    winner = models.kept_model(splits, outcome.records, terms, wording.best(result.standings).contender)
     told = _judge_int8(winner, splits, terms.metric)
-    contest.keep_best(winner, terms)
+    models.keep_best(winner, terms)
     build.write(result, folder / "report.html")
     writing.whole(folder / "result.json", json.dumps(build.as_json(result), indent=1))
     if told and listener is None:
@@ -381,6 +346,58 @@ def learning_sizes(train_rows: int) -> tuple[int, ...]:
     (1400, 4700)
     """
     return tuple(max(LEAST_ROWS, int(float(f"{train_rows / part:.2g}"))) for part in (10, 3))
+
+
+def _result(
+    table: Table,
+    splits: Splits,
+    audit: Audit,
+    records: tuple[Record, ...],
+    terms: Terms,
+    skipped: Mapping[str, str],
+) -> Result:
+    """Judge the trials of a comparison.
+
+    Raises:
+        TrainingError: there are none on all rows.
+    """
+    standings = rank.rank(records, splits, terms.metric)
+    if not standings:
+        reasons = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in skipped.items())
+        raise TrainingError(f"no contender could be trained: {reasons}.")
+    cut_off = precheck.truncation({standing.contender: standing.cost.cut_off for standing in standings})
+    audit = replace(audit, findings=(*audit.findings, cut_off))
+    learning = curve.curve(records, terms.metric)
+    worth = curve.equivalents(records, terms.metric)
+    receipts = rank.receipts(records, splits, terms.metric)
+    return Result(
+        name=terms.folder.name,
+        metric=terms.metric,
+        task=TASK,
+        table=table,
+        splits=splits,
+        audit=audit,
+        records=records,
+        standings=standings,
+        curve=learning,
+        equivalents=worth,
+        ladder=ladder.ladder(records, standings, splits, terms.metric),
+        reliability=rank.reliability(records, splits.test),
+        verdict=wording.verdict(
+            standings,
+            learning,
+            worth,
+            audit,
+            metric=terms.metric,
+            train_rows=len(splits.train),
+            test_rows=len(splits.test),
+            skipped=skipped,
+            receipts=receipts,
+        ),
+        skipped=skipped,
+        folder=terms.folder,
+        receipts=receipts,
+    )
 
 
 def _check_reads_unlabelled(trials: Sequence[Trial]) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from headstart.contest.plan import plan
+from headstart.contest.trials import Terms
 from headstart.core.records import Cost, Predictions, Record, Rows, Splits, Trial
+from headstart.tasks.classification import Classification
 
 WORDS = {"good": ["love", "great", "fine", "happy"], "bad": ["hate", "poor", "broken", "sad"]}
 
@@ -44,3 +47,27 @@ def make_record():
         )
 
     return make
+
+
+@pytest.fixture
+def terms(tmp_path):
+    return Terms(tmp_path / "contest", "accuracy")
+
+
+@pytest.fixture
+def trials():
+    return plan(
+        task=Classification(), train_rows=60, contenders=("majority", "linear"), sizes=(20, "all"), seeds=(0, 1)
+    ).trials
+
+
+@pytest.fixture
+def ensemble():
+    """Plans of an ensemble, by its contenders and whatever else a plan takes."""
+
+    def planned(contenders=("majority", "linear", "ensemble"), **arguments):
+        return plan(
+            task=Classification(), train_rows=60, contenders=contenders, sizes=(20, "all"), seeds=(0, 1), **arguments
+        ).trials
+
+    return planned

@@ -5,26 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from headstart.contenders import _saved
 from headstart.contenders.majority import Majority
 from headstart.contest import run as contest
 from headstart.contest.ledger import load_record, write_record
-from headstart.contest.plan import plan
+from headstart.contest.trials import key
 from headstart.core.errors import CheckpointError, TrainingError
 from headstart.core.records import Predictions, Rows, Trial
 from headstart.tasks.classification import Classification
-
-
-@pytest.fixture
-def terms(tmp_path):
-    return contest.Terms(tmp_path / "contest", "accuracy")
-
-
-@pytest.fixture
-def trials():
-    return plan(
-        task=Classification(), train_rows=60, contenders=("majority", "linear"), sizes=(20, "all"), seeds=(0, 1)
-    ).trials
 
 
 def openings(terms) -> list[dict]:
@@ -121,20 +108,6 @@ def test_a_second_run_trains_nothing_and_one_more_contender_trains_only_that(spl
     assert len(openings(terms)) == len(trials)
 
 
-@pytest.mark.parametrize("change", ["data", "metric", "minutes", "seed", "options", "size", "device", "packages"])
-def test_anything_that_changes_a_result_changes_its_key(splits, terms, trials, change, monkeypatch):
-    trial, before = trials[0], contest.key(splits, trials[0], terms)
-    if change == "data":
-        splits = replace(splits, sha256="other")
-    elif change == "packages":
-        monkeypatch.setattr(contest.importlib.metadata, "version", lambda name: "99")
-    elif change in ("metric", "minutes", "device"):
-        terms = replace(terms, **{change: {"metric": "MCC", "minutes": 1.0, "device": "cuda"}[change]})
-    else:
-        trial = replace(trial, **{change: {"seed": 9, "options": {"x": 1}, "size": 7}[change]})
-    assert contest.key(splits, trial, terms) != before
-
-
 def test_the_test_rows_are_opened_once_a_trained_model(splits, terms, trials, monkeypatch):
     seen = []
     predict = type(Majority().fit(splits.train, splits.train, Classification(("bad", "good")), None)).predict
@@ -168,7 +141,7 @@ def test_an_interrupted_contest_goes_on_where_it_was(splits, terms, trials, fits
     mine = [t for t in trials if t.contender == "majority"]
     with pytest.raises(KeyboardInterrupt):
         contest.run(splits, Classification(), mine, terms)
-    work = terms.folder / "work" / contest.key(splits, mine[-1], terms)
+    work = terms.folder / "work" / key(splits, mine[-1], terms)
     assert (work / "checkpoint").read_text() == "half way"
     assert not (terms.folder / "trials" / f"{work.name}.json").exists()
     fits.errors.clear()
@@ -176,33 +149,6 @@ def test_an_interrupted_contest_goes_on_where_it_was(splits, terms, trials, fits
     assert fits.rows == [20, 20, 60, 60]
     assert len(outcome.records) == 3
     assert not work.exists()
-
-
-def test_best_is_the_seed_that_did_best_on_validation_and_costs_no_training(splits, terms, monkeypatch):
-    task = Classification()
-    three = plan(task=task, train_rows=60, contenders=("scratch",), seeds=(0, 1, 2)).trials
-
-    class BySeed:
-        def fit(self, train, validation, fitted_task, run):
-            truth = Rows(train.ids, train.inputs, ("good" if run.seed == 1 else "bad",) * len(train))
-            return Majority().fit(truth, validation, fitted_task, run)
-
-    monkeypatch.setattr(contest.rooms, "load", lambda room, name, options: BySeed())
-    records = contest.run(splits, task, three, terms).records
-    monkeypatch.undo()
-    again = contest.run(splits, task, three, terms).records
-    model = contest.kept_model(splits, again, terms, "scratch")
-    best = contest.keep_best(model, terms)
-    assert best == terms.folder / "best"
-    assert _saved.open_model(best).predict(["x"]).values == ("good",)
-    assert records[1].validation["accuracy"] > records[0].validation["accuracy"]
-    assert contest.keep_best(model, terms) == best
-
-
-def test_no_model_to_keep_is_said(splits, terms, trials):
-    outcome = contest.run(splits, Classification(), trials[:1], terms)
-    with pytest.raises(CheckpointError, match="holds no model of 'majority' on all rows"):
-        contest.kept_model(splits, outcome.records, terms, "majority")
 
 
 @pytest.mark.parametrize("damage", ["json", "csv", "gone"])
@@ -215,16 +161,6 @@ def test_a_damaged_record_is_named(splits, terms, trials, damage):
         path.with_suffix(f".{damage}").write_text("")
     with pytest.raises(CheckpointError, match="is damaged; delete it, and its trial runs again"):
         contest.run(splits, Classification(), trials[:1], terms)
-
-
-def test_unlabelled_texts_are_for_those_that_read_them_and_part_of_their_trials_names(splits, terms):
-    told = replace(terms, unlabelled=("one more text", "another"))
-    reader, other = Trial("selfpretrained", {}, None, 0), Trial("linear", {}, None, 0)
-    assert contest.key(splits, other, told) == contest.key(splits, other, terms)
-    names = {contest.key(splits, reader, replace(terms, unlabelled=texts)) for texts in ((), ("one",), ("two",))}
-    assert len(names) == 3
-    assert contest._unlabelled(reader, told) == told.unlabelled
-    assert contest._unlabelled(other, told) == ()
 
 
 def test_a_contender_is_given_the_unlabelled_texts(splits, terms, fits, monkeypatch):
@@ -250,13 +186,7 @@ def counted(monkeypatch):
     return seen
 
 
-def ensemble(contenders=("majority", "linear", "ensemble"), **arguments):
-    return plan(
-        task=Classification(), train_rows=60, contenders=contenders, sizes=(20, "all"), seeds=(0, 1), **arguments
-    ).trials
-
-
-def test_an_ensemble_takes_the_models_of_the_contest_and_counts_what_they_took(splits, terms, counted):
+def test_an_ensemble_takes_the_models_of_the_contest_and_counts_what_they_took(splits, terms, counted, ensemble):
     outcome = contest.run(splits, Classification(), ensemble(), terms)
     assert outcome.failed == {}
     assert counted == [20, 20, 60]
@@ -269,7 +199,7 @@ def test_an_ensemble_takes_the_models_of_the_contest_and_counts_what_they_took(s
     assert not list((terms.folder / "work").glob("*"))
 
 
-def test_what_an_ensemble_needs_and_nobody_trained_is_trained_first(splits, terms, counted):
+def test_what_an_ensemble_needs_and_nobody_trained_is_trained_first(splits, terms, counted, ensemble):
     options = {"ensemble.members": "majority+linear"}
     outcome = contest.run(splits, Classification(), ensemble(("ensemble",), options=options), terms)
     assert [record.trial.contender for record in outcome.records] == ["ensemble"] * 3
@@ -278,7 +208,7 @@ def test_what_an_ensemble_needs_and_nobody_trained_is_trained_first(splits, term
     assert not list((terms.folder / "work").glob("*"))
 
 
-def test_a_later_run_trains_again_only_what_is_gone(splits, terms, counted):
+def test_a_later_run_trains_again_only_what_is_gone(splits, terms, counted, ensemble):
     contest.run(splits, Classification(), ensemble(("majority", "linear")), terms)
     counted.clear()
     contest.run(splits, Classification(), ensemble(), terms)
@@ -288,7 +218,7 @@ def test_a_later_run_trains_again_only_what_is_gone(splits, terms, counted):
     assert counted == []
 
 
-def test_a_killed_contest_goes_on_with_the_models_it_had(splits, terms, counted, monkeypatch):
+def test_a_killed_contest_goes_on_with_the_models_it_had(splits, terms, counted, monkeypatch, ensemble):
     def killed(*arguments):
         raise KeyboardInterrupt
 
@@ -303,7 +233,7 @@ def test_a_killed_contest_goes_on_with_the_models_it_had(splits, terms, counted,
     assert counted == [20, 20, 60]
 
 
-def test_a_member_that_failed_is_not_tried_again_and_is_named(splits, terms, monkeypatch):
+def test_a_member_that_failed_is_not_tried_again_and_is_named(splits, terms, monkeypatch, ensemble):
     from headstart.contenders.linear import Linear
 
     tried = []
@@ -322,19 +252,8 @@ def test_a_member_that_failed_is_not_tried_again_and_is_named(splits, terms, mon
     assert "'linear' could not be trained, so nothing builds on it: no luck" in outcome.failed["ensemble"]
 
 
-def test_another_option_of_a_member_is_another_trial(splits, terms):
-    key = [contest.key(splits, ensemble(options={"linear.features": n})[-1], terms) for n in (100, 200)]
-    assert key[0] != key[1]
-
-
-def test_the_seeds_of_its_members_do_not_part_sister_trials(splits, terms):
-    sisters = ensemble(("ensemble",), options={"ensemble.members": "linear"})[:2]
-    assert sisters[0].members[0].seed != sisters[1].members[0].seed
-    assert len({contest.key(splits, trial, terms, with_seed=False) for trial in sisters}) == 1
-
-
-def test_a_record_keeps_what_it_was_built_on(splits, terms):
+def test_a_record_keeps_what_it_was_built_on(splits, terms, ensemble):
     record = contest.run(splits, Classification(), ensemble(), terms).records[-1]
     again = load_record(terms.folder / "trials" / record.path.rsplit("/", 1)[1])
     assert [member.contender for member in again.trial.members] == ["majority", "linear"]
-    assert contest.key(splits, again.trial, terms) == contest.key(splits, record.trial, terms)
+    assert key(splits, again.trial, terms) == key(splits, record.trial, terms)

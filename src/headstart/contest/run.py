@@ -13,10 +13,7 @@ from __future__ import annotations
 
 import datetime
 import functools
-import hashlib
-import importlib.metadata
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -25,13 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from headstart.contenders import _saved
-from headstart.contest import meter
-from headstart.contest.ledger import load_record, write_record, write_whole
+from headstart.contest import meter, models
+from headstart.contest.ledger import load_record, write_record
+from headstart.contest.trials import Terms, key, record_path, title, unlabelled_for
 from headstart.core import device as devices
 from headstart.core import rooms
-from headstart.core.errors import CheckpointError, HeadstartError, TrainingError
+from headstart.core.errors import HeadstartError, TrainingError
 from headstart.core.records import Cost, Predictions, Progress, Record, Rows, Run, Splits, Trial
-from headstart.data import corpus
 from headstart.data.split import nested
 from headstart.metrics import calibration
 
@@ -51,20 +48,6 @@ class Event:
     progress: Progress | None = None
     record: Record | None = None
     reason: str = ""
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What is the same for every trial of a contest.
-
-    unlabelled: texts for contenders that say `reads_unlabelled`; none of them of the test rows.
-    """
-
-    folder: Path
-    metric: str
-    minutes: float | None = None
-    device: str = "cpu"
-    unlabelled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,15 +82,15 @@ def run(
     (terms.folder / "trials").mkdir(parents=True, exist_ok=True)
     records: list[Record] = []
     failed: dict[str, str] = {}
-    missing = [trial for trial in trials if not _record_path(splits, trial, terms).is_file()]
+    missing = [trial for trial in trials if not record_path(splits, trial, terms).is_file()]
     wanted = {key(splits, member, terms) for trial in missing for member in _all_members(trial)}
     for index, trial in enumerate(trials, start=1):
 
         def tell(kind: str, trial: Trial = trial, index: int = index, **news: Any) -> None:
             listen(Event(kind, trial, index, len(trials), **news))
 
-        where = _where(trial)
-        path = _record_path(splits, trial, terms)
+        where = title(trial)
+        path = record_path(splits, trial, terms)
         if path.is_file():
             records.append(load_record(path))
             tell("cached", record=records[-1])
@@ -125,7 +108,7 @@ def run(
                 failed[where] = str(error)
                 tell("failed", reason=str(error))
     for leftover in (_shared(terms), *(terms.folder / "work" / f"{name}.model" for name in wanted)):
-        _delete_model(leftover)
+        models.delete(leftover)
     return Outcome(tuple(records), failed)
 
 
@@ -135,76 +118,6 @@ def _pass_on(tell: Callable[..., None], news: Progress) -> None:
 
 def _shared(terms: Terms) -> Path:
     return terms.folder / "work" / "shared"
-
-
-def _where(trial: Trial) -> str:
-    return trial.contender if trial.size is None else f"{trial.contender} on {trial.size} rows"
-
-
-def _record_path(splits: Splits, trial: Trial, terms: Terms) -> Path:
-    return terms.folder / "trials" / f"{key(splits, trial, terms)}.json"
-
-
-def key(splits: Splits, trial: Trial, terms: Terms, *, with_seed: bool = True) -> str:
-    """Name a trial by all that its result depends on; without its seed, the group of its sister trials."""
-    parts = {
-        **_parts(trial, terms, with_seed),
-        "data": splits.sha256,
-        "metric": terms.metric,
-        "minutes": terms.minutes,
-        "device": terms.device,
-        "packages": {name: importlib.metadata.version(name) for name in devices.PACKAGES},
-    }
-    text = json.dumps(parts, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _unlabelled(trial: Trial, terms: Terms) -> tuple[str, ...]:
-    """Return the texts that a trial's contender reads beside its rows."""
-    reads = getattr(rooms.plugin("contenders", trial.contender.partition(":")[0]), "reads_unlabelled", False)
-    return terms.unlabelled if reads else ()
-
-
-@functools.lru_cache(maxsize=1)
-def _sha256(texts: tuple[str, ...]) -> str:
-    return corpus.of_texts(texts).sha256
-
-
-def _parts(trial: Trial, terms: Terms, with_seed: bool) -> dict[str, Any]:
-    parts: dict[str, Any] = {"contender": trial.contender, "options": dict(trial.options), "size": trial.size}
-    if texts := _unlabelled(trial, terms):
-        parts["unlabelled"] = _sha256(texts)
-    if with_seed:
-        parts["seed"] = trial.seed
-    if trial.members:
-        parts["members"] = [_parts(member, terms, with_seed) for member in trial.members]
-    return parts
-
-
-def kept_model(splits: Splits, records: Sequence[Record], terms: Terms, contender: str) -> Path:
-    """Return the folder with the model of a contender on all rows: of its seeds, the one that did best on validation.
-
-    Raises:
-        CheckpointError: the contender has no such model, or it was deleted.
-    """
-    trials = (record.trial for record in records if record.trial.contender == contender and record.trial.size is None)
-    trial = next(trials, None)
-    model = _model_folder(splits, trial, terms) if trial else terms.folder / "models" / "nothing"
-    if not model.is_dir():
-        raise CheckpointError(
-            f"'{terms.folder}' holds no model of '{contender}' on all rows; compare again with another --out."
-        )
-    return model
-
-
-def keep_best(model: Path, terms: Terms) -> Path:
-    """Lay a model at ``best/`` with all that is in its folder, without copying anything."""
-    best, fresh = terms.folder / "best", terms.folder / "best.new"
-    shutil.rmtree(fresh, ignore_errors=True)
-    shutil.copytree(model, fresh, copy_function=_link)
-    shutil.rmtree(best, ignore_errors=True)
-    fresh.rename(best)
-    return best
 
 
 def _try(
@@ -232,10 +145,10 @@ def _try(
     p50, p95 = meter.latency(fitted, splits.validation.inputs)
     saved = work.with_suffix(".model")
     note = {"contender": trial.contender, "seed": trial.seed, "seconds": fit.seconds + reused}
-    _lay_down(fitted, saved, note)
+    models.lay_down(fitted, saved, note)
     disk_bytes = meter.folder_bytes(saved)
     if trial.size is None:
-        _keep_model(splits, trial, terms, saved, {**note, "validation": validation[terms.metric]})
+        models.keep(splits, trial, terms, saved, {**note, "validation": validation[terms.metric]})
     record = Record(
         trial=trial,
         train_rows=len(train),
@@ -265,7 +178,7 @@ def _try(
     write_record(record, splits.test)
     shutil.rmtree(work, ignore_errors=True)
     if name not in wanted:
-        _delete_model(saved)
+        models.delete(saved)
     return record
 
 
@@ -285,7 +198,7 @@ def _prepared(
         terms.device,
         tell,
         _shared(terms),
-        _unlabelled(trial, terms),
+        unlabelled_for(trial, terms),
         fitted=lambda name: _lend(splits, lent[name], terms, failed),
     )
     return train, fitted_task, lambda: entry.fit(train, splits.validation, fitted_task, run)
@@ -305,7 +218,7 @@ def _make_ready(
     splits: Splits, task: Any, trial: Trial, terms: Terms, tell: Callable[[Progress], None], failed: dict[str, str]
 ) -> None:
     """Train a model that another trial builds on, unless it is there or could not be trained before."""
-    if _find_model(splits, trial, terms) is not None or _where(trial) in failed:
+    if models.find(splits, trial, terms) is not None or title(trial) in failed:
         return
     _, _, fit_it = _prepared(
         splits, task, trial, terms, lambda news: tell(replace(news, stage=f"{trial.contender}: {news.stage}")), failed
@@ -315,10 +228,10 @@ def _make_ready(
         with meter.measured() as fit:
             fitted = fit_it()
     except HeadstartError as error:
-        failed[_where(trial)] = str(error)
+        failed[title(trial)] = str(error)
         return
     seconds = fit.seconds + getattr(fitted, "reused_seconds", 0.0)
-    _lay_down(
+    models.lay_down(
         fitted, work.with_suffix(".model"), {"contender": trial.contender, "seed": trial.seed, "seconds": seconds}
     )
     shutil.rmtree(work, ignore_errors=True)
@@ -330,37 +243,10 @@ def _lend(splits: Splits, trial: Trial, terms: Terms, failed: dict[str, str]) ->
     Raises:
         TrainingError: it could not be trained.
     """
-    found = _find_model(splits, trial, terms)
+    found = models.find(splits, trial, terms)
     if found is None:
-        raise TrainingError(f"'{_where(trial)}' could not be trained, so nothing builds on it: {failed[_where(trial)]}")
-    return _saved.open_model(found), _note(found)["seconds"]
-
-
-def _find_model(splits: Splits, trial: Trial, terms: Terms) -> Path | None:
-    """Find the model of a trial where this contest keeps it, or among those kept for good."""
-    here = terms.folder / "work" / f"{key(splits, trial, terms)}.model"
-    if here.is_dir() and _note(here):
-        return here
-    kept = _model_folder(splits, trial, terms)
-    note = _note(kept) if trial.size is None else {}
-    return kept if note.get("seed") == trial.seed and "seconds" in note else None
-
-
-def _lay_down(fitted: Any, folder: Path, note: dict[str, Any]) -> None:
-    """Save a model, and beside it what is to be known of it."""
-    fitted.save(folder)
-    write_whole(folder.with_suffix(".json"), json.dumps(note))
-
-
-def _note(folder: Path) -> dict[str, Any]:
-    path = folder.with_suffix(".json")
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return found
-
-
-def _delete_model(folder: Path) -> None:
-    folder.with_suffix(".json").unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
+        raise TrainingError(f"'{title(trial)}' could not be trained, so nothing builds on it: {failed[title(trial)]}")
+    return _saved.open_model(found), models.note_of(found)["seconds"]
 
 
 def _without(splits: Splits, task: Any, predictions: Predictions) -> dict[str, float] | None:
@@ -385,31 +271,6 @@ def _calibration(predictions: Predictions, rows: Rows) -> dict[str, float]:
         "ece": calibration.expected_error(predictions, rows.targets),
         "brier": calibration.brier(predictions, rows.targets),
     }
-
-
-def _model_folder(splits: Splits, trial: Trial, terms: Terms) -> Path:
-    return terms.folder / "models" / key(splits, trial, terms, with_seed=False)
-
-
-def _keep_model(splits: Splits, trial: Trial, terms: Terms, saved: Path, note: dict[str, Any]) -> None:
-    """Keep this model if no seed before did better on validation."""
-    folder = _model_folder(splits, trial, terms)
-    if _note(folder).get("validation", float("-inf")) >= note["validation"]:
-        return
-    folder.parent.mkdir(exist_ok=True)
-    # A kill from here on leaves no note, so that the trial, run again, writes the model.
-    folder.with_suffix(".json").unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(saved, folder, copy_function=_link)
-    write_whole(folder.with_suffix(".json"), json.dumps(note))
-
-
-def _link(source: str, target: str) -> None:
-    """Give a file a second name; copy it where the file system has no links."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
 
 
 def _log_opening(folder: Path, name: str, trial: Trial) -> None:
