@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from headstart.checkpoints import folder
-from headstart.contenders import _kept, _matching, _neural, _saved, distilled
+from headstart.contenders import _kept, _lessons, _matching, _neural, _saved, distilled
 from headstart.contenders.distilled import Distilled
 from headstart.contest import run as contest
 from headstart.contest.plan import plan
+from headstart.contest.trials import Terms
 from headstart.core import rooms
 from headstart.core.errors import UsageError
 from headstart.core.records import Predictions, Rows, Run, Splits
@@ -35,7 +36,7 @@ LONG = {"student": "1x32", "matching_epochs": 10, "epochs": 50, "learning_rate":
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch):
     """Let a phase last no longer than its epochs, for tests of all that is not learning."""
-    monkeypatch.setattr(distilled, "LEAST_STEPS", 12)
+    monkeypatch.setattr(_lessons, "LEAST_STEPS", 12)
 
 
 @pytest.fixture
@@ -90,8 +91,8 @@ def test_a_student_learns_what_its_teacher_says(rows, task, teacher, tmp_path, m
 
 def test_matching_brings_the_student_inside_nearer_to_the_teacher(rows, task, teacher, tmp_path, monkeypatch):
     seen = []
-    train = distilled.train
-    monkeypatch.setattr(distilled, "train", lambda **given: seen.append(train(**given)) or seen[-1])
+    train = _lessons.train
+    monkeypatch.setattr(_lessons, "train", lambda **given: seen.append(train(**given)) or seen[-1])
     fit(rows, task, tmp_path / "run", teacher, matching_epochs=10)
     losses = [evaluation["loss"] for evaluation in seen[0].evaluations]
     assert losses[-1] < losses[0]
@@ -240,7 +241,7 @@ def test_a_broken_fit_goes_on_bit_for_bit(rows, task, teacher, tmp_path, method,
 
 def test_long_texts_are_matched_in_parts(rows, task, teacher, tmp_path, monkeypatch):
     whole = fit(rows, task, tmp_path / "whole", teacher, method="minilm").predict(rows.inputs).probabilities
-    monkeypatch.setattr(distilled, "MOST_SCORES", 2000)
+    monkeypatch.setattr(_lessons, "MOST_SCORES", 2000)
     parts = fit(rows, task, tmp_path / "parts", teacher, method="minilm").predict(rows.inputs).probabilities
     assert np.abs(parts - whole).max() < 0.25  # other dropout, the same lesson
 
@@ -348,9 +349,7 @@ def test_a_contest_trains_the_teacher_once_and_the_student_counts_it(rows, teach
         seeds=(0,),
     ).trials
     assert [t.contender for t in trials] == ["linear", "scratch", "ensemble:mean", "distilled:1x16"]
-    outcome = contest.run(
-        splits, rooms.load("tasks", "classification"), trials, contest.Terms(tmp_path / "c", "accuracy")
-    )
+    outcome = contest.run(splits, rooms.load("tasks", "classification"), trials, Terms(tmp_path / "c", "accuracy"))
     assert outcome.failed == {}
     linear, scratch, both, student = (record.cost.train_seconds for record in outcome.records)
     assert both > linear + scratch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -28,7 +28,7 @@ from headstart.nn.heads import Model
 from headstart.nn.int8 import quantised
 from headstart.nn.lora import Updates
 from headstart.nn.narrow import narrowed
-from headstart.nn.packed import Kept, drop_words, pack
+from headstart.nn.packed import Batch, Kept, drop_words, pack
 from headstart.text.tokenizer import Encoded
 from headstart.training.batches import by_length
 from headstart.training.loop import Settings, train
@@ -183,9 +183,7 @@ def fit(
             stack.close()
         # A strategy that opens stages later leaves all of them open until the first step, so none is kept here: most
         # are frozen for about an epoch or less, and hardly a text would pass them twice.
-        key = weights_key(model.encoder.stages[: model.frozen_stages()], run.device)
-        kept, seconds = frozen_states(model, encoded, run, "train", key)
-        validation_kept, validation_seconds = frozen_states(model, validation_encoded, run, "validation", key)
+        (kept, validation_kept), seconds = frozen_states(model, (encoded, validation_encoded), run)
 
         def loss(rows: np.ndarray) -> Tensor:
             batch = pack(encoded.tokens, encoded.boundaries, rows, kept).to(run.device)
@@ -220,7 +218,7 @@ def fit(
     learnt = {name for group in groups for name in group.weights}
     trained = sum(weight.numel() for name, weight in model.named_parameters() if name in learnt)
     updates = strategy.merge(model) if hasattr(strategy, "merge") else None
-    return Neural(contender, task, checkpoint, trained, run.device, seconds + validation_seconds, updates=updates)
+    return Neural(contender, task, checkpoint, trained, run.device, seconds, updates=updates)
 
 
 @torch.inference_mode()
@@ -241,43 +239,67 @@ def scores(model: Model, encoded: Encoded, device: str, kept: Kept | None = None
     return out
 
 
-def frozen_states(model: Model, encoded: Encoded, run: Run, name: str, key: str) -> tuple[Kept | None, float]:
+def frozen_states(model: Model, parts: Sequence[Encoded], run: Run) -> tuple[list[Kept | None], float]:
     """Run the model's frozen stages over all texts that no training of this contest has run them over.
 
-    Args:
-        name: of the texts, for a person. key: of the stages and their weights.
-
     Returns:
-        what the stages give, None where too few are frozen or too much would have to be kept (the stages then run in
-        every step); and the seconds saved, see `_kept.keep`.
+        what the stages give for each part, None where too few are frozen or too much would have to be kept (the stages
+        then run in every step); and the seconds saved, see `_kept.keep`.
     """
     stages = model.frozen_stages()
     if stages < LEAST_KEPT:
-        return None, 0.0
+        return [None] * len(parts), 0.0
     model.eval()
+    key = weights_key(model.encoder.stages[:stages], run.device)
+    by_token = stages < len(model.encoder.stages)
+    compute = model.frozen_states
+    found = [keep_states(model, part, run, "frozen states", key, compute, stages, by_token=by_token) for part in parts]
+    return [kept for kept, _ in found], sum(seconds for _, seconds in found)
 
-    budget = STATE_BUDGET[run.device] // model.encoder.width
 
-    def compute(missing: np.ndarray) -> Iterator[tuple[np.ndarray, Tensor]]:
+def keep_states(
+    model: Model,
+    encoded: Encoded,
+    run: Run,
+    doing: str,
+    key: str,
+    compute: Callable[[Batch], Tensor],
+    stages: int,
+    *,
+    side_by_side: int = 1,
+    by_token: bool = True,
+) -> tuple[Kept | None, float]:
+    """Compute states of texts batch by batch and keep them, except those that this contest has kept already.
+
+    Args:
+        doing: a word for a person. key: names the weights and what of them is kept.
+        compute: batch -> states ``(tokens, side_by_side * width)``, or ``(sequences, ...)`` where not `by_token`.
+        stages, by_token: see `nn.packed.Kept`.
+
+    Returns: as of `_kept.keep`.
+    """
+    width = model.encoder.width
+
+    def batches(missing: np.ndarray) -> Iterator[tuple[np.ndarray, Tensor]]:
         done = 0
-        for places in by_length(encoded.lengths[missing], budget):
+        for places in by_length(encoded.lengths[missing], STATE_BUDGET[run.device] // width):
             texts = missing[places]
             batch = pack(encoded.tokens, encoded.boundaries, texts)
             with precision(run.device):
-                states = model.frozen_states(batch.to(run.device))
+                states = compute(batch.to(run.device))
             yield texts[batch.order.numpy()], states
             done += len(texts)
-            run.progress(Progress(f"frozen states of {name}", done / len(missing)))
+            run.progress(Progress(doing, done / len(missing)))
 
     return _kept.keep(
         run.shared or run.folder,
         key,
         _kept.name_texts(encoded.tokens, encoded.boundaries),
         encoded.lengths,
-        model.encoder.width,
+        side_by_side * width,
         stages,
-        stages < len(model.encoder.stages),
-        compute,
+        by_token,
+        batches,
     )
 
 

@@ -6,7 +6,7 @@ What the teacher gives is computed once a text and kept (docs/decisions/0004-wha
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,24 +14,19 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from headstart.checkpoints import folder as checkpoints
 from headstart.checkpoints.folder import Checkpoint
-from headstart.contenders import _kept, _matching, _members, _neural, _saved
+from headstart.contenders import _lessons, _matching, _members, _neural, _saved
 from headstart.core import rooms, seed
 from headstart.core.errors import UsageError, did_you_mean
 from headstart.core.records import Progress, Rows, Run
 from headstart.nn.encoder import Encoder
-from headstart.nn.groups import Group
 from headstart.nn.heads import ClassificationHead, Model
 from headstart.nn.narrow import narrowed
-from headstart.nn.packed import Batch, Kept, pack
-from headstart.strategies.full import Full
+from headstart.nn.packed import Batch, Kept
 from headstart.text import vocabulary
 from headstart.text.tokenizer import Encoded, Tokenizer
-from headstart.training.batches import by_length
-from headstart.training.loop import Settings, train
 
 NONE = "none"
 USUAL = "4x256"
@@ -39,10 +34,6 @@ SHAPES = {"tinybert": (4, 312, 1200)}
 METHODS = ("tinybert", "minilm", "logits")
 HEADS = (12, 8, 4, 2, 1)
 LEAST_HEAD = 24  # width of an attention head
-BATCH_ROWS = 32
-LEAST_STEPS = 1500  # of either phase, as far as the loop's most epochs allow
-MOST_SCORES = 2**25  # of attention, in one layer and step
-NEVER = 1_000_000  # evaluations without improvement after which matching stops: states are worth every step
 LEAST = 1e-12  # a probability of the teacher below it counts as this
 
 
@@ -131,7 +122,7 @@ class Distilled:
         torch.manual_seed(seed.derive(run.seed, "weights"))
         checkpoint = self._student(guide, task, texts)
         assert isinstance(checkpoint.model, Model)
-        lesson = _Lesson(checkpoint.model.to(run.device), task, train, validation, run, len(texts))
+        lesson = _lessons.Lesson(self, checkpoint.model.to(run.device), task, train, validation, run, len(texts))
         encoded = task.encode([*texts, *validation.inputs], checkpoint.tokenizer)
         matching, kept, saved = None, None, 0.0
         if guide is not None:
@@ -146,9 +137,9 @@ class Distilled:
             student = replace(encoded, tokens=renumber(encoded.tokens))
             minutes = run.minutes
             if matching is not None and guide is not None:
-                spent = self._match(lesson, matching, guide.model.encoder, encoded, student, kept)
+                spent = _lessons.match(lesson, matching, guide.model.encoder, encoded, student, kept)
                 minutes = minutes and max(0.0, minutes - spent / 60)
-            self._answer(lesson, student, soft, minutes)
+            _lessons.answer(lesson, student, soft, minutes)
         parameters = sum(weight.numel() for weight in checkpoint.model.parameters() if weight.requires_grad)
         return _neural.Neural("distilled", task, checkpoint, parameters, run.device, seconds + saved)
 
@@ -231,136 +222,6 @@ class Distilled:
         layers = _matching.layer_map(wanted, len(student.blocks), len(teacher.blocks))
         return _matching.TinyBert(student, teacher, layers)
 
-    # --- the two phases --------------------------------------------------------------------------------------
-
-    def _match(
-        self,
-        lesson: _Lesson,
-        matching: _matching.TinyBert | _matching.MiniLm,
-        teacher: Encoder,
-        encoded: Encoded,
-        student: Encoded,
-        kept: Kept | None,
-    ) -> float:
-        """Train the student's inside to resemble the teacher's; return the seconds that took.
-
-        Args:
-            encoded, student: the same texts in the teacher's numbers of tokens and in the student's.
-            kept: what the teacher gave for them; None to compute it in every step.
-        """
-        run, encoder = lesson.run, lesson.model.encoder
-
-        def loss(rows: np.ndarray) -> Tensor:
-            batch = pack(student.tokens, student.boundaries, rows, kept).to(run.device)
-            with _neural.precision(run.device):
-                states = batch.hidden
-                if states is None:
-                    given = pack(encoded.tokens, encoded.boundaries, rows).to(run.device)
-                    states = _matching.outputs(teacher, given, matching.stages)
-                theirs = dict(zip(matching.stages, states.split(teacher.width, dim=1), strict=True))
-                found: Tensor = matching(_matching.trace(encoder, batch), theirs, batch.groups)
-            return found.float()
-
-        def evaluate() -> tuple[float, float]:
-            with torch.inference_mode():
-                parts = [(float(loss(rows)), len(rows)) for rows in lesson.held_out(encoded.lengths)]
-            mean = sum(value * count for value, count in parts) / sum(count for _, count in parts)
-            return -mean, mean
-
-        # Every score of every head is held at once, so long texts are taken in parts.
-        scores = BATCH_ROWS * matching.heads * int(encoded.lengths.max()) ** 2
-        settings = Settings(
-            epochs=self.matching_epochs,
-            least_steps=LEAST_STEPS,
-            batch_rows=BATCH_ROWS,
-            accumulate=min(BATCH_ROWS, -(-scores // MOST_SCORES)),
-            patience=NEVER,
-        )
-        groups = lesson.groups(self.learning_rate)
-        groups.append(Group({f"matching.{name}": weight for name, weight in matching.named_parameters()}, 1e-3))
-        place = replace(
-            run,
-            folder=run.folder / "matching",
-            minutes=run.minutes and run.minutes / 2,
-            progress=lambda news: run.progress(replace(news, stage="matching the teacher")),
-        )
-        history = train(
-            rows=lesson.texts,
-            groups=groups,
-            loss=loss,
-            evaluate=evaluate,
-            mode=lesson.model,
-            settings=settings,
-            run=place,
-            fingerprint=lesson.fingerprint(self, "matching"),
-        )
-        return history.seconds
-
-    def _answer(self, lesson: _Lesson, student: Encoded, soft: Tensor | None, minutes: float | None) -> None:
-        """Train the student to answer as the teacher does, and as the labels say.
-
-        Args:
-            soft: the teacher's log probabilities ``(texts, classes)``; None without a teacher.
-        """
-        run, model, rows_labelled = lesson.run, lesson.model, len(lesson.train)
-        targets = np.full(lesson.texts, -100)
-        targets[:rows_labelled] = lesson.task.numbers(lesson.train)
-        numbers = torch.from_numpy(targets).to(run.device)
-        held_out = torch.from_numpy(lesson.task.numbers(lesson.validation))
-        start = student.boundaries[lesson.texts]
-        validation = Encoded(student.tokens[start:], student.boundaries[lesson.texts :] - start)
-        share = 1.0 if soft is None else self.label_weight
-
-        def loss(rows: np.ndarray) -> Tensor:
-            batch: Batch = pack(student.tokens, student.boundaries, rows).to(run.device)
-            with _neural.precision(run.device):
-                logits = model(batch).float()
-            order = torch.from_numpy(rows).to(run.device)[batch.order]
-            true = F.cross_entropy(logits, numbers[order], ignore_index=-100, reduction="sum") / len(rows)
-            if soft is None:
-                return true
-            return share * true + (1 - share) * _matching.soft_loss(logits, soft[order], self.temperature)
-
-        def evaluate() -> tuple[float, float]:
-            logits = _neural.scores(model, validation, run.device)
-            score = lesson.task.score(lesson.task.decode(logits), lesson.validation)[run.metric]
-            return score, float(model.head.loss(logits, held_out).nan_to_num(posinf=1e9))
-
-        train(
-            rows=lesson.texts,
-            groups=lesson.groups(self.learning_rate),
-            loss=loss,
-            evaluate=evaluate,
-            mode=model,
-            settings=Settings(epochs=self.epochs, least_steps=LEAST_STEPS, batch_rows=BATCH_ROWS),
-            run=replace(run, folder=run.folder / "answers", minutes=minutes),
-            fingerprint=lesson.fingerprint(self, "answers"),
-        )
-
-
-@dataclass(frozen=True)
-class _Lesson:
-    """What both phases train and by what they judge it; `texts` of them are learnt from, then come validation's."""
-
-    model: Model
-    task: Any
-    train: Rows
-    validation: Rows
-    run: Run
-    texts: int
-
-    def groups(self, learning_rate: float) -> list[Group]:
-        return Full(learning_rate, layer_decay=1.0).prepare(self.model)
-
-    def held_out(self, lengths: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield batches of the numbers of validation's texts."""
-        for rows in by_length(lengths[self.texts :], _neural.STATE_BUDGET[self.run.device] // self.model.encoder.width):
-            yield rows + self.texts
-
-    def fingerprint(self, contender: Distilled, phase: str) -> str:
-        parts = (contender, phase, self.train, self.validation, self.run.unlabelled, self.run.seed)
-        return _neural._fingerprint(*parts)
-
 
 def shape(student: str) -> tuple[int, int, int]:
     """Read a student's layers, width and feed-forward width.
@@ -393,29 +254,13 @@ def _keep(model: Model, stages: Sequence[int], encoded: Encoded, run: Run) -> tu
     Returns:
         states of all these stages side by side, None where they would be too many; and the seconds saved.
     """
-    budget = _neural.STATE_BUDGET[run.device] // model.encoder.width
+    key = f"{_neural.weights_key(model.encoder.stages, run.device)}-{'-'.join(map(str, stages))}"
 
-    def compute(missing: np.ndarray) -> Iterator[tuple[np.ndarray, Tensor]]:
-        done = 0
-        for places in by_length(encoded.lengths[missing], budget):
-            texts = missing[places]
-            batch = pack(encoded.tokens, encoded.boundaries, texts)
-            with _neural.precision(run.device):
-                states = _matching.outputs(model.encoder, batch.to(run.device), stages)
-            yield texts[batch.order.numpy()], states
-            done += len(texts)
-            run.progress(Progress("listening to the teacher", done / len(missing)))
+    def compute(batch: Batch) -> Tensor:
+        return _matching.outputs(model.encoder, batch, stages)
 
-    return _kept.keep(
-        run.shared or run.folder,
-        f"{_neural.weights_key(model.encoder.stages, run.device)}-{'-'.join(map(str, stages))}",
-        _kept.name_texts(encoded.tokens, encoded.boundaries),
-        encoded.lengths,
-        model.encoder.width * len(stages),
-        len(stages),
-        True,
-        compute,
-    )
+    count = len(stages)
+    return _neural.keep_states(model, encoded, run, "listening to the teacher", key, compute, count, side_by_side=count)
 
 
 def _answers(teacher: Any, texts: Sequence[str], task: Any, kept: Kept | None, device: str) -> Tensor:

@@ -1,0 +1,172 @@
+"""The two phases in which a student learns from its teacher: what it computes inside, then what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from headstart.contenders import _matching, _neural
+from headstart.core.records import Rows, Run
+from headstart.nn.encoder import Encoder
+from headstart.nn.groups import Group
+from headstart.nn.heads import Model
+from headstart.nn.packed import Batch, Kept, pack
+from headstart.strategies.full import Full
+from headstart.text.tokenizer import Encoded
+from headstart.training.batches import by_length
+from headstart.training.loop import Settings, train
+
+if TYPE_CHECKING:
+    from headstart.contenders.distilled import Distilled
+
+BATCH_ROWS = 32
+LEAST_STEPS = 1500  # of either phase, as far as the loop's most epochs allow
+MOST_SCORES = 2**25  # of attention, in one layer and step
+NEVER = 1_000_000  # evaluations without improvement after which matching stops: states are worth every step
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What both phases train and by what they judge it; `texts` of them are learnt from, then come validation's.
+
+    contender: the one that trains, with its options.
+    """
+
+    contender: Distilled
+    model: Model
+    task: Any
+    train: Rows
+    validation: Rows
+    run: Run
+    texts: int
+
+    def groups(self) -> list[Group]:
+        """Let all of the student's weights learn, at one rate."""
+        return Full(self.contender.learning_rate, layer_decay=1.0).prepare(self.model)
+
+    def held_out(self, lengths: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield batches of the numbers of validation's texts."""
+        for rows in by_length(lengths[self.texts :], _neural.STATE_BUDGET[self.run.device] // self.model.encoder.width):
+            yield rows + self.texts
+
+    def fingerprint(self, phase: str) -> str:
+        """Name all that a phase depends on."""
+        parts = (self.contender, phase, self.train, self.validation, self.run.unlabelled, self.run.seed)
+        return _neural._fingerprint(*parts)
+
+
+def match(
+    lesson: Lesson,
+    matching: _matching.TinyBert | _matching.MiniLm,
+    teacher: Encoder,
+    encoded: Encoded,
+    student: Encoded,
+    kept: Kept | None,
+) -> float:
+    """Train the student's inside to resemble the teacher's; return the seconds that took.
+
+    Args:
+        encoded, student: the same texts in the teacher's numbers of tokens and in the student's.
+        kept: what the teacher gave for them; None to compute it in every step.
+    """
+    run, encoder = lesson.run, lesson.model.encoder
+
+    def loss(rows: np.ndarray) -> Tensor:
+        batch = pack(student.tokens, student.boundaries, rows, kept).to(run.device)
+        with _neural.precision(run.device):
+            states = batch.hidden
+            if states is None:
+                given = pack(encoded.tokens, encoded.boundaries, rows).to(run.device)
+                states = _matching.outputs(teacher, given, matching.stages)
+            theirs = dict(zip(matching.stages, states.split(teacher.width, dim=1), strict=True))
+            found: Tensor = matching(_matching.trace(encoder, batch), theirs, batch.groups)
+        return found.float()
+
+    def evaluate() -> tuple[float, float]:
+        with torch.inference_mode():
+            parts = [(float(loss(rows)), len(rows)) for rows in lesson.held_out(encoded.lengths)]
+        mean = sum(value * count for value, count in parts) / sum(count for _, count in parts)
+        return -mean, mean
+
+    # Every score of every head is held at once, so long texts are taken in parts.
+    scores = BATCH_ROWS * matching.heads * int(encoded.lengths.max()) ** 2
+    settings = Settings(
+        epochs=lesson.contender.matching_epochs,
+        least_steps=LEAST_STEPS,
+        batch_rows=BATCH_ROWS,
+        accumulate=min(BATCH_ROWS, -(-scores // MOST_SCORES)),
+        patience=NEVER,
+    )
+    groups = lesson.groups()
+    groups.append(Group({f"matching.{name}": weight for name, weight in matching.named_parameters()}, 1e-3))
+    place = replace(
+        run,
+        folder=run.folder / "matching",
+        minutes=run.minutes and run.minutes / 2,
+        progress=lambda news: run.progress(replace(news, stage="matching the teacher")),
+    )
+    history = train(
+        rows=lesson.texts,
+        groups=groups,
+        loss=loss,
+        evaluate=evaluate,
+        mode=lesson.model,
+        settings=settings,
+        run=place,
+        fingerprint=lesson.fingerprint("matching"),
+    )
+    return history.seconds
+
+
+def answer(
+    lesson: Lesson,
+    student: Encoded,
+    soft: Tensor | None,
+    minutes: float | None,
+) -> None:
+    """Train the student to answer as the teacher does, and as the labels say.
+
+    Args:
+        soft: the teacher's log probabilities ``(texts, classes)``; None without a teacher.
+        minutes: most time that is left.
+    """
+    run, model, contender, rows_labelled = lesson.run, lesson.model, lesson.contender, len(lesson.train)
+    targets = np.full(lesson.texts, -100)
+    targets[:rows_labelled] = lesson.task.numbers(lesson.train)
+    numbers = torch.from_numpy(targets).to(run.device)
+    held_out = torch.from_numpy(lesson.task.numbers(lesson.validation))
+    start = student.boundaries[lesson.texts]
+    validation = Encoded(student.tokens[start:], student.boundaries[lesson.texts :] - start)
+    share = 1.0 if soft is None else contender.label_weight
+
+    def loss(rows: np.ndarray) -> Tensor:
+        batch: Batch = pack(student.tokens, student.boundaries, rows).to(run.device)
+        with _neural.precision(run.device):
+            logits = model(batch).float()
+        order = torch.from_numpy(rows).to(run.device)[batch.order]
+        true = F.cross_entropy(logits, numbers[order], ignore_index=-100, reduction="sum") / len(rows)
+        if soft is None:
+            return true
+        return share * true + (1 - share) * _matching.soft_loss(logits, soft[order], contender.temperature)
+
+    def evaluate() -> tuple[float, float]:
+        logits = _neural.scores(model, validation, run.device)
+        score = lesson.task.score(lesson.task.decode(logits), lesson.validation)[run.metric]
+        return score, float(model.head.loss(logits, held_out).nan_to_num(posinf=1e9))
+
+    train(
+        rows=lesson.texts,
+        groups=lesson.groups(),
+        loss=loss,
+        evaluate=evaluate,
+        mode=model,
+        settings=Settings(epochs=contender.epochs, least_steps=LEAST_STEPS, batch_rows=BATCH_ROWS),
+        run=replace(run, folder=run.folder / "answers", minutes=minutes),
+        fingerprint=lesson.fingerprint("answers"),
+    )
