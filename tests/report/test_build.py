@@ -427,6 +427,12 @@ def test_entities_are_escaped_once(source: str) -> None:
     assert entities.escape("</style>") in source
 
 
+def test_a_single_number_of_rows_is_no_learning_curve(result):
+    most = max(point.size for point in result.curve)
+    single = dataclasses.replace(result, curve=tuple(p for p in result.curve if p.size == most), equivalents=())
+    assert "No learning curve was run" in build.html(single)
+
+
 def test_the_page_says_what_each_rung_adds(result):
     page = build.html(result)
     section = page[page.index('id="ladder"') : page.index('id="head-start"')]

@@ -111,3 +111,19 @@ def test_more_contenders_than_colours_still_draw(result: Result) -> None:
     many = tuple(dataclasses.replace(result.standings[0], contender=f"c{i}") for i in range(12))
     svg = plots.against(many, "latency", "time", lambda s: s.cost.latency_p50, "accuracy")
     assert {f"c{i}" for i in range(12)} <= set(texts(svg))
+
+
+def test_names_of_lines_that_end_close_together_stay_above_the_axis(result: Result) -> None:
+    many = [
+        dataclasses.replace(point, contender=f"c{number}", score=0.5, low=0.5, high=0.5)
+        for number in range(13)
+        for point in result.curve
+        if point.contender == "scratch"
+    ]
+    many.append(dataclasses.replace(many[0], contender="top", score=0.6, low=0.6, high=0.6))
+    order = [*(f"c{number}" for number in range(13)), "top"]
+    root = ElementTree.fromstring(plots.learning_curves(many, order, "accuracy"))
+    heights = {"".join(node.itertext()): float(node.attrib["y"]) for node in root.iter("text") if "y" in node.attrib}
+    named = sorted(heights[name] for name in order[:13])
+    assert named[-1] < heights["training rows"] - 12
+    assert all(below - above > 11 for above, below in itertools.pairwise(named))

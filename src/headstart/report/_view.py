@@ -221,13 +221,12 @@ def _rung(rung: Rung, smallest: int) -> dict[str, str]:
         "needs": needs,
         "trained": write.parameters(rung.cost.trained_parameters),
         "training": write.duration(rung.cost.train_seconds),
-        "memory": write.size(rung.cost.peak_bytes),
     }
 
 
 def _curves(result: Result, order: Sequence[str], told: Equivalent | None) -> list[Markup]:
     """Draw the learning curves twice, for a wide and for a narrow screen; the page shows one of them."""
-    if not result.curve:
+    if len({point.size for point in result.curve}) < 2:
         return []
     draw = plots.learning_curves
     return [_markup(draw(result.curve, order, result.metric, told, narrow=narrow)) for narrow in (False, True)]

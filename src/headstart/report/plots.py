@@ -212,7 +212,10 @@ def _overlap(one: Box, two: Box) -> float:
 def _apart(
     axes: Axes, spots: list[tuple[float, float, str]], gap: float
 ) -> tuple[list[tuple[float, float, str]], list[float]]:
-    """Return the spots from low to high with heights in points, at least `gap` apart and centred on where they were."""
+    """Return the spots from low to high with heights in points, at least `gap` apart and centred on where they were.
+
+    None lies below the axis, where its ticks and name stand.
+    """
     _settle(axes)
     spots = sorted(spots, key=lambda spot: spot[1])
     low, high = axes.get_ylim()
@@ -223,6 +226,10 @@ def _apart(
             close = gap - (heights[i + 1] - heights[i])
             if close > 0.01:
                 heights[i], heights[i + 1] = heights[i] - close / 2, heights[i + 1] + close / 2
+    least = 0.0
+    for i, found in enumerate(heights):
+        heights[i] = max(found, least)
+        least = heights[i] + gap
     return spots, heights
 
 
