@@ -28,6 +28,13 @@ def data(name: str) -> tuple[list[str], list[str]]:
     return columns["text"], columns.get("label", [])
 
 
+def spread(name: str, rows: int) -> tuple[list[str], list[str]]:
+    """Read so many rows spread over a set, which may be sorted by label; all where it has no more."""
+    texts, labels = data(name)
+    step = max(1, len(texts) // rows)
+    return texts[::step][:rows], labels[::step][:rows]
+
+
 def record(name: str, result: dict[str, Any]) -> None:
     """Write a benchmark's one JSON record, with the machine and the time beside the figures."""
     RECORDS.mkdir(exist_ok=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from benchmarks._common import ROOT, data, record, show, table
+from benchmarks._common import ROOT, data, record, show, spread, table
 
 SEEDS = 1
 # Of the training and of the test rows, and twice as many unlabelled ones: a few hundred for a dry run.
@@ -22,8 +22,8 @@ def main() -> None:
     from headstart import compare
 
     found = compare(
-        some("imdb_train"),
-        test=some("imdb_test"),
+        spread("imdb_train", ROWS),
+        test=spread("imdb_test", ROWS),
         unlabelled=data("imdb_unlabelled")[0][: 2 * ROWS],
         contenders=("linear", "scratch", "selfpretrained"),
         options={f"selfpretrained.{name}": value for name, value in OPTIONS.items()},
@@ -48,10 +48,3 @@ def main() -> None:
         return
     record("imdb", {"seeds": SEEDS, "options": OPTIONS, "unlabelled": unlabelled, "results": board})
     show("imdb", text)
-
-
-def some(name: str) -> tuple[list[str], list[str]]:
-    """Take rows spread over a set, which is sorted by label; all of them outside a dry run."""
-    texts, labels = data(name)
-    step = max(1, len(texts) // ROWS)
-    return texts[::step][:ROWS], labels[::step][:ROWS]

@@ -36,7 +36,7 @@ def main() -> None:
         strategies=STRATEGIES,
         seeds=SEEDS,
         sizes=("all",),
-        # The folder of the benchmark `accuracy`: what one has trained, the other does not train again.
+        # The folder of `accuracy` and `ladder`: what one has trained, the others do not train again.
         out=ROOT / "runs" / f"benchmark-sst2{rows or ''}",
     )
     result = found.result

@@ -16,7 +16,7 @@ class BitFit:
     learning_rate: of all that learns.
     """
 
-    learning_rate: float = 2e-3
+    learning_rate: float = 5e-3
     epochs: int = 4
 
     rung: ClassVar[str] = "light tuning"

@@ -16,14 +16,16 @@ class Lora:
     """Fine-tune the head and low-rank updates, which end inside the blocks' matrices (Hu et al. 2021).
 
     rank, alpha: an update is a product of two matrices of that rank, times ``alpha / rank``. dropout: rate on what the
-        updates see, 0 to 1. targets: which matrices: query, key, value, output, up, down, joined by '+'.
+        updates see, 0 to 1.
+    targets: which matrices: query, key, value, output, up, down, joined by '+'. All of them by default, since fewer
+        stay behind full fine-tuning (Dettmers et al. 2023, section 4).
     learning_rate: of all that learns.
     """
 
     rank: int = 8
     alpha: float = 16.0
     dropout: float = 0.0
-    targets: tuple[str, ...] = ("query", "value")
+    targets: tuple[str, ...] = tuple(lora.TARGETS)
     learning_rate: float = 1e-3
     epochs: int = 4
 
