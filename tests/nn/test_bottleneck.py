@@ -1,43 +1,23 @@
 """Bottlenecks: nearly nothing at first, in their places, and in copies made for prediction."""
 
-import numpy as np
 import pytest
 import torch
 
 from headstart.nn import bottleneck
-from headstart.nn.encoder import Encoder
-from headstart.nn.heads import ClassificationHead, Model
 from headstart.nn.int8 import quantised
-from headstart.nn.packed import pack
 from headstart.nn.prepacked import prepacked
 
 KINDS = sorted(bottleneck.PLACES)
 
 
-def model():
-    torch.manual_seed(0)
-    encoder = Encoder(vocabulary=30, width=8, layers=2, heads=2, feed_forward=16, window=12, dropout=0.0)
-    found = Model(encoder, ClassificationHead(8, 3, dropout=0.0))
+def grown(model, kind):
+    """Put bottlenecks in that do something."""
+    bottleneck.insert(model, kind, 3)
     with torch.no_grad():
-        for weight in found.parameters():
-            if weight.dim() > 1:
-                weight.mul_(10)  # at the size of trained weights, so that layers do more than pass states on
-    return found.eval()
-
-
-def grown(kind):
-    """A model whose bottlenecks do something."""
-    whole = model()
-    bottleneck.insert(whole, kind, 3)
-    with torch.no_grad():
-        for name, weight in whole.named_parameters():
+        for name, weight in model.named_parameters():
             if "_adapter." in name:
                 weight.normal_(std=0.5)
-    return whole.eval()
-
-
-def batch():
-    return pack(np.arange(9), np.array([0, 3, 4, 9]), np.arange(3))
+    return model.eval()
 
 
 def test_a_bottleneck_is_the_sum_in_the_paper():
@@ -48,19 +28,18 @@ def test_a_bottleneck_is_the_sum_in_the_paper():
 
 
 @pytest.mark.parametrize(("kind", "count"), [("houlsby", 4), ("pfeiffer", 2)])
-def test_fresh_bottlenecks_change_nearly_nothing(kind, count):
-    whole = model()
-    before = whole(batch())
-    bottleneck.insert(whole, kind, 3)
-    assert sum(isinstance(part, bottleneck.Bottleneck) for part in whole.modules()) == count
-    assert not torch.equal(whole(batch()), before)
-    torch.testing.assert_close(whole(batch()), before, atol=0.01, rtol=0)
+def test_fresh_bottlenecks_change_nearly_nothing(model, batch, kind, count):
+    before = model(batch)
+    bottleneck.insert(model, kind, 3)
+    assert sum(isinstance(part, bottleneck.Bottleneck) for part in model.modules()) == count
+    assert not torch.equal(model(batch), before)
+    torch.testing.assert_close(model(batch), before, atol=0.01, rtol=0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_they_stand_between_a_layer_and_the_sum_with_its_input(kind):
-    whole = grown(kind)
-    block, hidden, packed = whole.encoder.blocks[0], torch.randn(9, 8), batch()
+def test_they_stand_between_a_layer_and_the_sum_with_its_input(model, batch, kind):
+    whole = grown(model, kind)
+    block, hidden, packed = whole.encoder.blocks[0], torch.randn(9, 8), batch
     same = torch.nn.Identity() if block.attention_adapter is None else block.attention_adapter
     middle = block.attention_norm(same(block.attention(hidden, packed)) + hidden)
     expanded = block.down(block.activation(block.up(middle)))
@@ -68,21 +47,22 @@ def test_they_stand_between_a_layer_and_the_sum_with_its_input(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_splitting_and_joining_are_inverse(kind):
-    whole = grown(kind)
+def test_splitting_and_joining_are_inverse(model, batch, kind):
+    names = {name for name, _ in model.named_parameters()}
+    assert bottleneck.split(model)[1] == {}
+    whole = grown(model, kind)
     plain, weights = bottleneck.split(whole)
-    assert {name for name, _ in plain.named_parameters()} == {name for name, _ in model().named_parameters()}
+    assert {name for name, _ in plain.named_parameters()} == names
     assert plain.encoder.blocks[0].up.weight is whole.encoder.blocks[0].up.weight
     bottleneck.join(plain, weights)
-    assert torch.equal(plain(batch()), whole(batch()))
-    assert bottleneck.split(model())[1] == {}
+    assert torch.equal(plain(batch), whole(batch))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("make", "error"), [(prepacked, 1e-5), (quantised, 0.05)])
 @torch.inference_mode()
-def test_copies_for_prediction_have_them_too(kind, make, error):
-    whole = grown(kind)
-    expected = whole(batch())
-    torch.testing.assert_close(make(whole)(batch()), expected, atol=error, rtol=0)
-    assert (bottleneck.split(whole)[0](batch()) - expected).abs().max() > 2 * error
+def test_copies_for_prediction_have_them_too(model, batch, kind, make, error):
+    whole = grown(model, kind)
+    expected = whole(batch)
+    torch.testing.assert_close(make(whole)(batch), expected, atol=error, rtol=0)
+    assert (bottleneck.split(whole)[0](batch) - expected).abs().max() > 2 * error

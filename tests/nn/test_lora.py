@@ -2,7 +2,6 @@
 
 import copy
 
-import numpy as np
 import peft
 import pytest
 import torch
@@ -11,10 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from headstart.nn import lora
-from headstart.nn.encoder import Encoder
-from headstart.nn.heads import ClassificationHead, Model
 from headstart.nn.linear import Linear
-from headstart.nn.packed import pack
 
 
 def draw(part):
@@ -24,22 +20,6 @@ def draw(part):
             if ".updates." in f".{name}":
                 weight.normal_(std=0.3)
     return part
-
-
-def model():
-    torch.manual_seed(0)
-    encoder = Encoder(vocabulary=30, width=8, layers=2, heads=2, feed_forward=16, window=12, dropout=0.0)
-    found = Model(encoder, ClassificationHead(8, 3, dropout=0.0))
-    with torch.no_grad():
-        for weight in found.parameters():
-            if weight.dim() > 1:
-                weight.mul_(10)  # at the size of trained weights, so that layers do more than pass states on
-    return found.eval()
-
-
-def batch():
-    boundaries = np.array([0, 3, 4, 9])
-    return pack(np.arange(9), boundaries, np.arange(3))
 
 
 @settings(max_examples=25, deadline=None)
@@ -78,17 +58,16 @@ def test_one_layer_computes_what_pefts_does():
 
 
 @pytest.mark.parametrize("targets", [["query"], ["query", "value"], ["key", "up"], list(lora.TARGETS)])
-def test_updates_begin_at_nothing_and_end_inside_the_matrices(targets):
-    whole = model()
-    before = whole(batch())
-    plain = [type(part) for part in whole.modules()]
-    lora.insert(whole, targets, rank=2, alpha=4.0, dropout=0.5)
-    assert torch.equal(whole.eval()(batch()), before)
-    learnt = draw(whole)(batch())
+def test_updates_begin_at_nothing_and_end_inside_the_matrices(model, batch, targets):
+    before = model(batch)
+    plain = [type(part) for part in model.modules()]
+    lora.insert(model, targets, rank=2, alpha=4.0, dropout=0.5)
+    assert torch.equal(model.eval()(batch), before)
+    learnt = draw(model)(batch)
     assert not torch.allclose(learnt, before, atol=1e-3)
-    pairs = lora.merge(whole)
-    torch.testing.assert_close(whole(batch()), learnt, atol=1e-5, rtol=0)
-    assert [type(part) for part in whole.modules()] == plain
+    pairs = lora.merge(model)
+    torch.testing.assert_close(model(batch), learnt, atol=1e-5, rtol=0)
+    assert [type(part) for part in model.modules()] == plain
     assert len(pairs) == 2 * len(targets)
 
 
