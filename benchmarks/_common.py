@@ -28,13 +28,6 @@ def data(name: str) -> tuple[list[str], list[str]]:
     return columns["text"], columns.get("label", [])
 
 
-def spread(name: str, rows: int) -> tuple[list[str], list[str]]:
-    """Read so many rows spread over a set, which may be sorted by label; all where it has no more."""
-    texts, labels = data(name)
-    step = max(1, len(texts) // rows)
-    return texts[::step][:rows], labels[::step][:rows]
-
-
 def record(name: str, result: dict[str, Any]) -> None:
     """Write a benchmark's one JSON record, with the machine and the time beside the figures."""
     RECORDS.mkdir(exist_ok=True)
@@ -65,6 +58,24 @@ def transformers() -> Any:
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     return transformers
+
+
+def answers(result: Any) -> dict[str, list[tuple[str, ...]]]:
+    """List what each contender of a `Result` answered to the test rows, one answer to all of them a seed."""
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for entry in sorted(result.records, key=lambda entry: entry.trial.seed):
+        found.setdefault(entry.trial.contender, []).append(entry.predictions.values)
+    return found
+
+
+def percent(value: float, low: float, high: float, sign: str = "") -> str:
+    """Write an estimate with its interval; `sign` is '+' for a difference.
+
+    >>> percent(0.021, -0.004, 0.046, "+")
+    '+2.1 (-0.4 to +4.6)'
+    """
+    first, *ends = (f"{100 * number:{sign}.1f}" for number in (value, low, high))
+    return f"{first} ({' to '.join(ends)})"
 
 
 def table(header: list[str], lines: list[list[str]]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks._common import ROOT, data, record, show, table
+from benchmarks._common import ROOT, data, percent, record, show, table
 
 SETS: dict[str, dict[str, str]] = {
     "sst2": {"train": "sst2_train", "validation": "sst2_dev", "test": "sst2_test"},
@@ -36,7 +36,7 @@ def main() -> None:
         [
             line["contender"],
             *(
-                f"{100 * entry['score']:.1f} ({100 * entry['low']:.1f} to {100 * entry['high']:.1f})"
+                percent(entry["score"], entry["low"], entry["high"])
                 for entry in (next(e for e in results[name] if e["contender"] == line["contender"]) for name in SETS)
             ),
         ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from benchmarks._common import ROOT, data, record, show, table
+from benchmarks._common import ROOT, answers, data, percent, record, show, table
 
 STRATEGIES = ("full", "partial", "frozen", "gradual", "lora", "adapter", "bitfit")
 SEEDS = 3
@@ -40,11 +40,9 @@ def main() -> None:
         out=ROOT / "runs" / f"benchmark-sst2{rows or ''}",
     )
     result = found.result
-    answers: dict[str, list[tuple[str, ...]]] = {}
-    for entry in sorted(result.records, key=lambda entry: entry.trial.seed):
-        answers.setdefault(entry.trial.contender, []).append(entry.predictions.values)
-    full = answers.pop("finetuned:full")
-    duels = {name: stats.compare(result.splits.test.targets, own, full, result.metric) for name, own in answers.items()}
+    given = answers(result)
+    full = given.pop("finetuned:full")
+    duels = {name: stats.compare(result.splits.test.targets, own, full, result.metric) for name, own in given.items()}
     corrected = dict(zip(duels, stats.holm([duel.p_value for duel in duels.values()]), strict=True))
     lines = [dict(line) for line in found.leaderboard]
     for line in lines:
@@ -56,7 +54,7 @@ def main() -> None:
     shown = [
         [
             line["contender"].removeprefix("finetuned:"),
-            f"{100 * line['score']:.1f} ({100 * line['low']:.1f} to {100 * line['high']:.1f})",
+            percent(line["score"], line["low"], line["high"]),
             _difference(line),
             f"{line['trained_parameters']:,}",
             f"{line['train_seconds'] / 60:.1f}",
@@ -75,6 +73,4 @@ def main() -> None:
 def _difference(line: dict[str, Any]) -> str:
     if "from_full" not in line:
         return "–"
-    difference = line["from_full"]
-    ends = f"{100 * difference['low']:+.1f} to {100 * difference['high']:+.1f}"
-    return f"{100 * difference['value']:+.1f} ({ends}){', ties' if line['ties_with_full'] else ''}"
+    return f"{percent(*line['from_full'].values(), sign='+')}{', ties' if line['ties_with_full'] else ''}"
