@@ -29,10 +29,15 @@ def data(name: str) -> tuple[list[str], list[str]]:
 
 
 def record(name: str, result: dict[str, Any]) -> None:
-    """Write a benchmark's one JSON record, with the machine and the time beside the figures."""
+    """Write a benchmark's one JSON record, with the time, the machine and its pace at the end beside the figures.
+
+    The pace is the rate of float32 matrix products with all threads, in GFLOP/s: the machines are shared, and one day's
+    minutes are another's half.
+    """
     RECORDS.mkdir(exist_ok=True)
     made = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    text = json.dumps({"benchmark": name, "made": made, "machine": device.describe(), **result}, indent=1)
+    machine = {**device.describe(), "matrix_gflops": round(device.matrix_rate(), 1)}
+    text = json.dumps({"benchmark": name, "made": made, "machine": machine, **result}, indent=1)
     (RECORDS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 

@@ -113,17 +113,21 @@ def test_more_contenders_than_colours_still_draw(result: Result) -> None:
     assert {f"c{i}" for i in range(12)} <= set(texts(svg))
 
 
-def test_names_of_lines_that_end_close_together_stay_above_the_axis(result: Result) -> None:
+@pytest.mark.parametrize("apart", [0.6, 0.1])
+def test_names_of_lines_that_end_close_together_stay_inside_the_axes(result: Result, apart: float) -> None:
     many = [
-        dataclasses.replace(point, contender=f"c{number}", score=0.5, low=0.5, high=0.5)
-        for number in range(13)
+        dataclasses.replace(point, contender=f"c{number}", score=score, low=score, high=score)
+        for number, score in enumerate([apart, *[0.5] * 13])
         for point in result.curve
         if point.contender == "scratch"
     ]
-    many.append(dataclasses.replace(many[0], contender="top", score=0.6, low=0.6, high=0.6))
-    order = [*(f"c{number}" for number in range(13)), "top"]
+    order = [f"c{number}" for number in range(14)]
     root = ElementTree.fromstring(plots.learning_curves(many, order, "accuracy"))
     heights = {"".join(node.itertext()): float(node.attrib["y"]) for node in root.iter("text") if "y" in node.attrib}
-    named = sorted(heights[name] for name in order[:13])
+    named, ticks = (
+        sorted(height for text, height in heights.items() if text in order),
+        sorted(height for text, height in heights.items() if text.endswith("%")),
+    )
     assert named[-1] < heights["training rows"] - 12
+    assert named[0] > ticks[0] - 24
     assert all(below - above > 11 for above, below in itertools.pairwise(named))

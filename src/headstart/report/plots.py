@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from headstart.core.records import CurvePoint, Equivalent, Standing
 from headstart.report._format import about, count
 from headstart.report._svg import FAINT, GREY, INK, PAPER, PLACEHOLDERS, svg
@@ -212,25 +214,20 @@ def _overlap(one: Box, two: Box) -> float:
 def _apart(
     axes: Axes, spots: list[tuple[float, float, str]], gap: float
 ) -> tuple[list[tuple[float, float, str]], list[float]]:
-    """Return the spots from low to high with heights in points, at least `gap` apart and centred on where they were.
+    """Return the spots from low to high with heights in points, at least `gap` apart and as near to where they were.
 
-    None lies below the axis, where its ticks and name stand.
+    None lies outside the axes, where ticks and a heading stand, as long as there is room for all.
     """
+    from scipy.optimize import isotonic_regression
+
     _settle(axes)
     spots = sorted(spots, key=lambda spot: spot[1])
     low, high = axes.get_ylim()
     height = axes.get_window_extent().height
-    heights = [(score - low) / (high - low) * height for _, score, _ in spots]
-    for _ in range(100):
-        for i in range(len(heights) - 1):
-            close = gap - (heights[i + 1] - heights[i])
-            if close > 0.01:
-                heights[i], heights[i + 1] = heights[i] - close / 2, heights[i + 1] + close / 2
-    least = 0.0
-    for i, found in enumerate(heights):
-        heights[i] = max(found, least)
-        least = heights[i] + gap
-    return spots, heights
+    # Heights that keep their distance are, without it, any that do not fall: the nearest such are a known regression.
+    apart = gap * np.arange(len(spots))
+    nearest = isotonic_regression(np.array([(score - low) / (high - low) * height for _, score, _ in spots]) - apart).x
+    return spots, (nearest.clip(0, max(0, height - apart[-1])) + apart).tolist()
 
 
 def _settle(axes: Axes) -> None:
