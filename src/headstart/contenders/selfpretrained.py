@@ -46,7 +46,7 @@ class SelfPretrained:
     pretraining_minutes: float = 10.0
     pretraining_rate: float = 0.0
     batch_tokens: int = 2048
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-3
     epochs: int = 3
     batch_rows: int = 32
     class_weights: str = "none"
