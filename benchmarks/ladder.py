@@ -18,7 +18,7 @@ SIZES = (690, "all")
 
 
 def main() -> None:
-    """Run the comparison (an hour at most on 2 cores; an interrupted one goes on) and write the record."""
+    """Run the comparison (one to two hours on 2 cores; an interrupted one goes on) and write the record."""
     from headstart import compare
     from headstart.report import build
     from headstart.report._format import duration, milliseconds, parameters, plus_minus, signed, size
