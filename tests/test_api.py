@@ -11,6 +11,7 @@ from headstart import api
 from headstart.contest import int8 as eight_bits
 from headstart.core.errors import CheckpointError, TrainingError, UsageError
 from headstart.core.records import Rows, Table
+from headstart.data import split
 
 SCRIPT = "<script>alert(1)</script>"
 LABELS = ["bad", SCRIPT]
@@ -129,11 +130,6 @@ def test_nobody_is_left(tmp_path):
         quick(make(60), tmp_path, contenders=["finetuned:full"], backbone=str(tmp_path), sizes=[])
 
 
-def test_its_own_sizes_leave_room_for_a_curve():
-    assert api.learning_sizes(2100) == (210, 700)
-    assert api.learning_sizes(50) == (20, 20)
-
-
 def test_check_divides_as_compare_does(finished):
     audit = headstart.check(make(150), backbone="none")
     result = finished[0].result
@@ -178,7 +174,7 @@ def test_a_winning_transformer_is_tried_with_int8_once(transformer):
     best = transformer / "best" / eight_bits.FILE
     found = json.loads(best.read_text())
     assert found.keys() == {"rows", "agreement", "metric", "score", "int8_score"}
-    assert found["rows"] == len(api._splits(make(100), None, None, None, None, 0)[1].validation)
+    assert found["rows"] == len(split.read_and_split(make(100))[1].validation)
     assert json.loads(kept.read_text()) == found
     assert eight_bits.FILE not in json.loads((transformer / "best" / "headstart.json").read_text())["files"]
 

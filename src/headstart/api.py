@@ -12,28 +12,26 @@ from typing import Any
 
 from headstart.checkpoints import hub
 from headstart.contenders import _pretraining, _saved
-from headstart.contest import curve, ladder, models, plan, precheck, rank
 from headstart.contest import int8 as eight_bits
+from headstart.contest import models, plan, precheck
 from headstart.contest import run as contest
 from headstart.contest.trials import Terms
 from headstart.core import device as devices
 from headstart.core import rooms
-from headstart.core.errors import TrainingError, UsageError
-from headstart.core.records import Audit, Predictions, Record, Rejected, Result, Run, Splits, Table, Trial
+from headstart.core.errors import UsageError
+from headstart.core.records import Audit, Predictions, Rejected, Result, Run, Splits
 from headstart.data import audit as auditing
 from headstart.data import corpus as corpora
 from headstart.data import demo as demos
-from headstart.data import read as reading
 from headstart.data import split as splitting
 from headstart.data import write as writing
 from headstart.metrics import labels
-from headstart.report import build, live, wording
+from headstart.report import build, judged, live, wording
 from headstart.report import pretraining as telling
 
 TASK = "classification"
 ROOMS = ("contenders", "strategies", "tasks")
 LISTED = 20  # rejected rows named before a comparison begins
-LEAST_ROWS = 20  # of a point on the learning curve
 # What a demonstration runs, so that it ends within six minutes on two cores.
 DEMOS: Mapping[str, Mapping[str, Any]] = {
     "tweets": {"seeds": 1, "sizes": (150,)},
@@ -118,7 +116,8 @@ def compare(
         backbone: what is fine-tuned: a folder, a packaged model, or ``hf://owner/name[@revision]``.
         options: 'contender.option' or 'strategy.option' -> value, such as ``{"scratch.layers": 4, "lora.rank": 4}``.
         seeds: trainings of each contender.
-        sizes: training rows of the learning curve, to which all rows are always added; None for :func:`learning_sizes`.
+        sizes: training rows of the learning curve, to which all rows are always added; None for those of
+            `contest.plan.learning_sizes`.
         budget: minutes a training may take.
         metric: the score that decides; None for accuracy.
         out: a folder; None for ``runs/`` and the name of the data.
@@ -129,7 +128,7 @@ def compare(
         DataError: data that cannot be read or divided.
         TrainingError: no contender could be trained.
     """
-    table, splits = _splits(data, test, validation, text, label, seed)
+    table, splits = splitting.read_and_split(data, test, validation, text=text, label=label, seed=seed)
     audit = auditing.audit(splits)
     task = rooms.load("tasks", TASK)
     planned = plan.plan(
@@ -139,7 +138,7 @@ def compare(
         strategies=strategies or plan.STRATEGIES,
         backbone=backbone,
         options=options,
-        sizes=(*(learning_sizes(len(splits.train)) if sizes is None else sizes), "all"),
+        sizes=(*(plan.learning_sizes(len(splits.train)) if sizes is None else sizes), "all"),
         seeds=range(seed, seed + seeds),
     )
     backbones = {trial.options["backbone"] for trial in planned.trials if "backbone" in trial.options}
@@ -148,7 +147,7 @@ def compare(
         hub.find(model)  # a model that is not there should end a comparison now, not after an hour
     texts: tuple[str, ...] = ()
     if unlabelled is not None:
-        _check_reads_unlabelled(planned.trials)
+        plan.check_reads_unlabelled(planned.trials)
         texts, finding = corpora.unlabelled(unlabelled, task.features(splits.test.inputs))
         audit = replace(audit, findings=(*audit.findings, finding))
     folder = Path(out) if out is not None else Path("runs") / Path(table.name).stem
@@ -159,7 +158,7 @@ def compare(
     with live.Watch(terms.metric, planned.trials) if listener is None else nullcontext(listener) as listen:
         outcome = contest.run(splits, task, planned.trials, terms, listen)
     skipped = {**planned.skipped, **outcome.failed}
-    result = _result(table, splits, audit, outcome.records, terms, skipped)
+    result = judged.result(TASK, table, splits, audit, outcome.records, terms, skipped)
     winner = models.kept_model(splits, outcome.records, terms, wording.best(result.standings).contender)
     told = _judge_int8(winner, splits, terms.metric)
     models.keep_best(winner, terms)
@@ -245,7 +244,7 @@ def check(
 
     The rows are divided as :func:`compare` divides them. Args and Raises: as there.
     """
-    table, splits = _splits(data, test, validation, text, label, seed)
+    table, splits = splitting.read_and_split(data, test, validation, text=text, label=label, seed=seed)
     audit = auditing.audit(splits)
     return replace(
         audit, findings=(*precheck.reading(table), *audit.findings, *precheck.windows(splits.train, backbone))
@@ -339,77 +338,6 @@ def catalogue() -> dict[str, dict[str, str]]:
     return {**found, "models": {name: model.description for name, model in hub.PACKAGED.items()}}
 
 
-def learning_sizes(train_rows: int) -> tuple[int, ...]:
-    """Choose the smaller points of a learning curve: a tenth and a third of the training rows, in round numbers.
-
-    >>> learning_sizes(14_237)
-    (1400, 4700)
-    """
-    return tuple(max(LEAST_ROWS, int(float(f"{train_rows / part:.2g}"))) for part in (10, 3))
-
-
-def _result(
-    table: Table,
-    splits: Splits,
-    audit: Audit,
-    records: tuple[Record, ...],
-    terms: Terms,
-    skipped: Mapping[str, str],
-) -> Result:
-    """Judge the trials of a comparison.
-
-    Raises:
-        TrainingError: there are none on all rows.
-    """
-    standings = rank.rank(records, splits, terms.metric)
-    if not standings:
-        reasons = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in skipped.items())
-        raise TrainingError(f"no contender could be trained: {reasons}.")
-    cut_off = precheck.truncation({standing.contender: standing.cost.cut_off for standing in standings})
-    audit = replace(audit, findings=(*audit.findings, cut_off))
-    learning = curve.curve(records, terms.metric)
-    worth = curve.equivalents(records, terms.metric)
-    receipts = rank.receipts(records, splits, terms.metric)
-    return Result(
-        name=terms.folder.name,
-        metric=terms.metric,
-        task=TASK,
-        table=table,
-        splits=splits,
-        audit=audit,
-        records=records,
-        standings=standings,
-        curve=learning,
-        equivalents=worth,
-        ladder=ladder.ladder(records, standings, splits, terms.metric),
-        reliability=rank.reliability(records, splits.test),
-        verdict=wording.verdict(
-            standings,
-            learning,
-            worth,
-            audit,
-            metric=terms.metric,
-            train_rows=len(splits.train),
-            test_rows=len(splits.test),
-            skipped=skipped,
-            receipts=receipts,
-        ),
-        skipped=skipped,
-        folder=terms.folder,
-        receipts=receipts,
-    )
-
-
-def _check_reads_unlabelled(trials: Sequence[Trial]) -> None:
-    kinds = {trial.contender.partition(":")[0] for trial in trials}
-    plugins = {name: rooms.plugin("contenders", name) for name in rooms.names("contenders")}
-    readers = [name for name, plugin in plugins.items() if getattr(plugin, "reads_unlabelled", False)]
-    if kinds.isdisjoint(readers):
-        raise UsageError(
-            f"unlabelled texts were given, but no contender reads them; add {' or '.join(readers)} to the contenders."
-        )
-
-
 def _judge_int8(model: Path, splits: Splits, metric: str) -> str:
     """Try the winner's 8-bit version on the validation texts; return what is to be said, '' where it has none."""
     try:
@@ -417,18 +345,3 @@ def _judge_int8(model: Path, splits: Splits, metric: str) -> str:
     except UsageError as error:
         return str(error)
     return found.sentence if found else ""
-
-
-def _splits(
-    data: Any, test: Any, validation: Any, text: str | None, label: str | None, seed: int
-) -> tuple[Table, Splits]:
-    """Read all that is given and divide it; the table tells of the bad rows of all files."""
-    table = data if isinstance(data, Table) else reading.read(data, text=text, label=label)
-    own = [None if part is None else reading.read(part, text=text, label=label) for part in (test, validation)]
-    rows = [None if part is None else part.rows for part in own]
-    splits = splitting.split(table.rows, test=rows[0], validation=rows[1], seed=seed)
-    for part in filter(None, own):
-        bad = tuple(Rejected(row.line, f"of {part.name} {row.reason}") for row in part.rejected)
-        told = tuple(f"{part.name}: {warning}" for warning in part.warnings)
-        table = replace(table, rejected=(*table.rejected, *bad), warnings=(*table.warnings, *told))
-    return table, splits

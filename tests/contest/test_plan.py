@@ -1,6 +1,6 @@
 import pytest
 
-from headstart.contest.plan import plan
+from headstart.contest.plan import learning_sizes, plan
 from headstart.core.errors import UsageError
 from headstart.tasks.classification import Classification
 
@@ -138,3 +138,8 @@ def test_a_task_that_a_contender_cannot_learn_is_skipped_with_the_reason():
 def test_mistakes_are_named(arguments, said):
     with pytest.raises(UsageError, match=said):
         planned(**arguments)
+
+
+def test_its_own_sizes_leave_room_for_a_curve():
+    assert learning_sizes(2100) == (210, 700)
+    assert learning_sizes(50) == (20, 20)

@@ -52,8 +52,7 @@ def keep(splits: Splits, trial: Trial, terms: Terms, saved: Path, note: dict[str
         return
     folder.parent.mkdir(exist_ok=True)
     # A kill from here on leaves no note, so that the trial, run again, writes the model.
-    folder.with_suffix(".json").unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    delete(folder)
     shutil.copytree(saved, folder, copy_function=_link)
     write_whole(folder.with_suffix(".json"), json.dumps(note))
 

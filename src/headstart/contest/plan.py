@@ -16,6 +16,7 @@ from headstart.core.records import Trial
 
 CONTENDERS = ("majority", "linear", "scratch", "finetuned")
 STRATEGIES = ("frozen", "partial", "full")
+LEAST_ROWS = 20  # of a point on the learning curve
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,30 @@ class _Entry:
         own = first if self.runs_once(size) else seed
         members = tuple(member.trial(size, seed, first) for member in self.members)
         return Trial(self.contestant.name, dataclasses.asdict(self.contestant), size, own, members)
+
+
+def learning_sizes(train_rows: int) -> tuple[int, ...]:
+    """Choose the smaller points of a learning curve: a tenth and a third of the training rows, in round numbers.
+
+    >>> learning_sizes(14_237)
+    (1400, 4700)
+    """
+    return tuple(max(LEAST_ROWS, int(float(f"{train_rows / part:.2g}"))) for part in (10, 3))
+
+
+def check_reads_unlabelled(trials: Sequence[Trial]) -> None:
+    """Make sure that unlabelled texts are not given in vain.
+
+    Raises:
+        UsageError: no contender of the trials reads them.
+    """
+    kinds = {trial.contender.partition(":")[0] for trial in trials}
+    plugins = {name: rooms.plugin("contenders", name) for name in rooms.names("contenders")}
+    readers = [name for name, plugin in plugins.items() if getattr(plugin, "reads_unlabelled", False)]
+    if kinds.isdisjoint(readers):
+        raise UsageError(
+            f"unlabelled texts were given, but no contender reads them; add {' or '.join(readers)} to the contenders."
+        )
 
 
 def _entry(

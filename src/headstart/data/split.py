@@ -10,13 +10,16 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from headstart.core.errors import DataError, UsageError
-from headstart.core.records import Rows, Splits
+from headstart.core.records import Rejected, Rows, Splits, Table
 from headstart.core.seed import generator
 from headstart.data._near import copies
+from headstart.data.read import read
 
 TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.1
@@ -62,6 +65,34 @@ def split(rows: Rows, *, test: Rows | None = None, validation: Rows | None = Non
     seen = {found.near[text] for part in (train, validation) for text in part.inputs}
     leaked = frozenset(name for name, text in zip(test.ids, test.inputs, strict=True) if found.near[text] in seen)
     return Splits(train, validation, test, leaked, _hash(train, validation, test))
+
+
+def read_and_split(
+    data: Any,
+    test: Any = None,
+    validation: Any = None,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    seed: int = 0,
+) -> tuple[Table, Splits]:
+    """Read all that is given and divide it; the table tells of the bad rows of all files.
+
+    Args:
+        data, test, validation, text, label: see `data.read.read`; `data` may be a table that was read already.
+
+    Raises:
+        DataError, UsageError: as `data.read.read` and :func:`split`.
+    """
+    table = data if isinstance(data, Table) else read(data, text=text, label=label)
+    own = [None if part is None else read(part, text=text, label=label) for part in (test, validation)]
+    rows = [None if part is None else part.rows for part in own]
+    splits = split(table.rows, test=rows[0], validation=rows[1], seed=seed)
+    for part in filter(None, own):
+        bad = tuple(Rejected(row.line, f"of {part.name} {row.reason}") for row in part.rejected)
+        told = tuple(f"{part.name}: {warning}" for warning in part.warnings)
+        table = replace(table, rejected=(*table.rejected, *bad), warnings=(*table.warnings, *told))
+    return table, splits
 
 
 def nested(train: Rows, sizes: Iterable[int], seed: int = 0) -> dict[int, Rows]:

@@ -1,0 +1,65 @@
+"""From the trials of a comparison to its result: everything that the report shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from headstart.contest import curve, ladder, precheck, rank
+from headstart.contest.trials import Terms
+from headstart.core.errors import TrainingError
+from headstart.core.records import Audit, Record, Result, Splits, Table
+from headstart.report import wording
+
+
+def result(
+    task: str,
+    table: Table,
+    splits: Splits,
+    audit: Audit,
+    records: tuple[Record, ...],
+    terms: Terms,
+    skipped: Mapping[str, str],
+) -> Result:
+    """Judge the trials of a comparison.
+
+    Raises:
+        TrainingError: there are none on all rows.
+    """
+    standings = rank.rank(records, splits, terms.metric)
+    if not standings:
+        reasons = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in skipped.items())
+        raise TrainingError(f"no contender could be trained: {reasons}.")
+    cut_off = precheck.truncation({standing.contender: standing.cost.cut_off for standing in standings})
+    audit = replace(audit, findings=(*audit.findings, cut_off))
+    learning = curve.curve(records, terms.metric)
+    worth = curve.equivalents(records, terms.metric)
+    receipts = rank.receipts(records, splits, terms.metric)
+    return Result(
+        name=terms.folder.name,
+        metric=terms.metric,
+        task=task,
+        table=table,
+        splits=splits,
+        audit=audit,
+        records=records,
+        standings=standings,
+        curve=learning,
+        equivalents=worth,
+        ladder=ladder.ladder(records, standings, splits, terms.metric),
+        reliability=rank.reliability(records, splits.test),
+        verdict=wording.verdict(
+            standings,
+            learning,
+            worth,
+            audit,
+            metric=terms.metric,
+            train_rows=len(splits.train),
+            test_rows=len(splits.test),
+            skipped=skipped,
+            receipts=receipts,
+        ),
+        skipped=skipped,
+        folder=terms.folder,
+        receipts=receipts,
+    )
