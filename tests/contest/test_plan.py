@@ -1,6 +1,9 @@
+import dataclasses
+
 import pytest
 
 from headstart.contest.plan import learning_sizes, plan
+from headstart.core import rooms
 from headstart.core.errors import UsageError
 from headstart.tasks.classification import Classification
 
@@ -54,6 +57,14 @@ def test_options_of_a_strategy_reach_the_contender_that_follows_it():
         "rank=4",
         "targets=query+key",
     )
+
+
+def test_a_trial_tells_all_options_of_its_strategy_those_left_as_they_are_too():
+    given = {"lora.rank": 4, "finetuned.learning_rate": 0.5}
+    (tuned,) = planned(contenders=("finetuned:lora",), options=given, seeds=(0,)).trials
+    usual = dataclasses.asdict(rooms.load("strategies", "lora"))
+    assert tuned.tuning == {**usual, "rank": 4, "learning_rate": 0.5}
+    assert planned(contenders=("linear",), seeds=(0,)).trials[0].tuning == {}
 
 
 def test_all_means_every_file_in_the_room():

@@ -6,7 +6,9 @@ from headstart.contest import trials as naming
 from headstart.core.records import Trial
 
 
-@pytest.mark.parametrize("change", ["data", "metric", "minutes", "seed", "options", "size", "device", "packages"])
+@pytest.mark.parametrize(
+    "change", ["data", "metric", "minutes", "seed", "options", "tuning", "size", "device", "packages"]
+)
 def test_anything_that_changes_a_result_changes_its_key(splits, terms, trials, change, monkeypatch):
     trial, before = trials[0], naming.key(splits, trials[0], terms)
     if change == "data":
@@ -16,7 +18,7 @@ def test_anything_that_changes_a_result_changes_its_key(splits, terms, trials, c
     elif change in ("metric", "minutes", "device"):
         terms = replace(terms, **{change: {"metric": "MCC", "minutes": 1.0, "device": "cuda"}[change]})
     else:
-        trial = replace(trial, **{change: {"seed": 9, "options": {"x": 1}, "size": 7}[change]})
+        trial = replace(trial, **{change: {"seed": 9, "options": {"x": 1}, "tuning": {"rank": 9}, "size": 7}[change]})
     assert naming.key(splits, trial, terms) != before
 
 

@@ -45,6 +45,21 @@ class Finetuned:
         """The leaderboard's name, such as 'finetuned:full'."""
         return f"finetuned:{self.strategy}"
 
+    @property
+    def tuning(self) -> Any:
+        """The strategy with all its options, of which the contender's own hold where the strategy is given none.
+
+        Raises:
+            UsageError: an unknown strategy, or an option that it does not have.
+        """
+        return rooms.load("strategies", self.strategy, self._said)
+
+    @property
+    def _said(self) -> dict[str, Any]:
+        own = {"learning_rate": self.learning_rate, "epochs": self.epochs}
+        said = {name: value for name, _, value in (option.partition("=") for option in self.options)}
+        return {**{name: value for name, value in own.items() if value}, **said}
+
     def supports(self, task: Any) -> str:
         """Return '' when the task can be learnt, else the reason."""
         return "" if hasattr(task, "encode") else "the task has no encoding into tokens"
@@ -61,17 +76,14 @@ class Finetuned:
                 f"the backbone '{self.backbone}' was tuned by adapters, which a new training would leave out; "
                 "take the model it was tuned from, or one tuned by lora."
             )
-        given = {"learning_rate": self.learning_rate, "epochs": self.epochs}
-        options: dict[str, Any] = {key: value for key, value in given.items() if value}
-        options |= {name: value for name, _, value in (option.partition("=") for option in self.options)}
-        strategy = rooms.load("strategies", self.strategy, options)
+        strategy = self.tuning
         torch.manual_seed(seed.derive(run.seed, "weights"))
         checkpoint = checkpoints.load(self.backbone, classes=len(task.classes))
         assert isinstance(checkpoint.model, Model)  # classes were asked for, so there is a head
         checkpoint.model.encoder.recompute = self.recompute
         settings = Settings(
             epochs=strategy.epochs,
-            least_steps=0 if "epochs" in options else 200,
+            least_steps=0 if "epochs" in self._said else 200,
             most_epochs=10,
             batch_rows=self.batch_rows,
             warmup=self.warmup,

@@ -109,7 +109,9 @@ class _Entry:
     def trial(self, size: int | None, seed: int, first: int) -> Trial:
         own = first if self.runs_once(size) else seed
         members = tuple(member.trial(size, seed, first) for member in self.members)
-        return Trial(self.contestant.name, dataclasses.asdict(self.contestant), size, own, members)
+        strategy = getattr(self.contestant, "tuning", None)
+        tuning = dataclasses.asdict(strategy) if strategy else {}
+        return Trial(self.contestant.name, dataclasses.asdict(self.contestant), size, own, members, tuning)
 
 
 def learning_sizes(train_rows: int) -> tuple[int, ...]:

@@ -66,6 +66,8 @@ def _parts(trial: Trial, terms: Terms, with_seed: bool) -> dict[str, Any]:
         parts["unlabelled"] = _sha256(texts)
     if with_seed:
         parts["seed"] = trial.seed
+    if trial.tuning:
+        parts["tuning"] = dict(trial.tuning)
     if trial.members:
         parts["members"] = [_parts(member, terms, with_seed) for member in trial.members]
     return parts

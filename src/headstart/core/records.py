@@ -164,6 +164,7 @@ class Trial:
     contender: the leaderboard name, such as 'linear' or 'finetuned:full'.
     size: training rows, None for all.
     members: the trainings whose models it builds on, of the same rows.
+    tuning: all options of the strategy that the contender follows, those left as they are too; empty without one.
     """
 
     contender: str
@@ -171,6 +172,7 @@ class Trial:
     size: int | None
     seed: int
     members: tuple[Trial, ...] = ()
+    tuning: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
