@@ -103,6 +103,21 @@ def test_tinybert_is_the_sum_of_plain_differences(batch, heads):
     torch.testing.assert_close(matching(ours, given, batch.groups), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("heads", [2, 3])
+def test_slopes_of_scores_are_those_of_automatic_differentiation(batch, heads):
+    student, teacher = torch.randn(sum(LENGTHS), 3 * 12), torch.randn(sum(LENGTHS), 2 * 24)
+    found, expected = (student.clone().requires_grad_() for _ in range(2))
+    (3 * _matching.scores_loss(found, heads, teacher, 2, batch.groups)).backward()
+    texts = []
+    for one, other in zip(one_by_one(batch, expected), one_by_one(batch, teacher), strict=True):
+        pair = plain_scores(*one.chunk(3, dim=1)[:2], heads), plain_scores(*other.chunk(2, dim=1), 2)
+        mine, its = pair if heads == 2 else (side.mean(0) for side in pair)
+        texts.append((mine - its).square().mean())
+    (3 * torch.stack(texts).mean()).backward()
+    torch.testing.assert_close(found.grad, expected.grad)
+    assert not found.grad[:, 24:].any()
+
+
 def test_tinybert_of_equal_widths_projects_nothing(batch):
     student, teacher = encoder(layers=2), encoder()
     assert not list(_matching.TinyBert(student, teacher, (1, 3)).parameters())

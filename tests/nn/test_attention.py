@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headstart.nn.attention import SelfAttention, _Attend, attend_at_once, attend_by_group
+from headstart.nn.attention import SelfAttention, _Attend, attend_at_once, attend_by_group, threads_that_pay
 from headstart.nn.packed import pack
 
 LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=6)
@@ -107,3 +107,23 @@ def test_the_fast_path_gives_the_gradients_of_the_public_function(lengths, first
         results.append([out, *torch.autograd.grad(out, leaves, given_gradient)])
     for fast, public in zip(*results, strict=True):
         torch.testing.assert_close(fast, public, atol=1e-5, rtol=0)
+
+
+def test_a_small_group_gets_one_thread_and_all_are_back_whatever_happens():
+    before = torch.get_num_threads()
+    seen = []
+
+    def work_and_fail():
+        with threads_that_pay(width=384) as choose:
+            for group in ((1, 30), (2, 512), (4, 30)):
+                choose(group)
+                seen.append(torch.get_num_threads())
+            raise RuntimeError("in the middle")
+
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(RuntimeError, match="in the middle"):
+            work_and_fail()
+        assert (seen, torch.get_num_threads()) == ([1, 2, 1], 2)
+    finally:
+        torch.set_num_threads(before)

@@ -25,7 +25,17 @@ class Killed(Exception):
 
 
 def regression(
-    folder, *, settings=None, seed=3, die_at=None, score=None, minutes=None, fingerprint="same", loss=None, told=None
+    folder,
+    *,
+    settings=None,
+    seed=3,
+    die_at=None,
+    score=None,
+    minutes=None,
+    fingerprint="same",
+    loss=None,
+    told=None,
+    held_out=0,
 ):
     """Train a small network with dropout; return its weights and history."""
     torch.manual_seed(0)
@@ -51,6 +61,7 @@ def regression(
         groups=[Group(dict(model.named_parameters()), 1e-2)],
         loss=loss or step_loss,
         evaluate=evaluate,
+        held_out=held_out,
         mode=model,
         settings=settings or Settings(epochs=8, batch_rows=8),
         run=Run(seed, Path(folder), minutes=minutes),
@@ -178,6 +189,12 @@ def test_few_rows_get_more_epochs_up_to_a_limit():
     assert settings.steps(1000) == 300
     assert settings.steps(100) == 100
     assert settings.steps(20) == 40
+
+
+@pytest.mark.parametrize(("held_out", "steps"), [(0, [5, 10, 15, 20]), (28, [7, 14, 20]), (1000, [20])])
+def test_many_held_out_rows_are_read_the_more_rarely(tmp_path, held_out, steps):
+    history = regression(tmp_path, settings=Settings(epochs=4, batch_rows=8), held_out=held_out)[1]
+    assert [evaluation["step"] for evaluation in history.evaluations] == steps
 
 
 def test_a_loss_that_is_no_number_is_refused(tmp_path):

@@ -14,10 +14,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from headstart.core.errors import UsageError, did_you_mean
-from headstart.nn.attention import Groups, SelfAttention, relations
+from headstart.nn.attention import Groups, SelfAttention, by_group, relations, threads_that_pay
 from headstart.nn.encoder import Embeddings, Encoder
 from headstart.nn.packed import Batch
 
@@ -126,8 +127,7 @@ class TinyBert(nn.Module):
             width = teacher[layer].shape[1]
             with torch.no_grad():
                 theirs = attention.qkv.part(teacher[layer - 1], 0, 2 * width)
-            ours = student.attention[number][:, : 2 * student.states[0].shape[1]]
-            loss = loss + scores_loss(ours, self.heads, theirs, attention.heads, groups)
+            loss = loss + scores_loss(student.attention[number], self.heads, theirs, attention.heads, groups)
         return loss
 
 
@@ -159,21 +159,58 @@ def scores_loss(student: Tensor, heads: int, teacher: Tensor, teacher_heads: int
     """Compare attention scores before the softmax: the mean over texts of the squared difference of their entries.
 
     Args:
-        student, teacher: queries and keys side by side, ``(tokens, 2 * width)``.
-        heads, teacher_heads: where they differ, the means over heads are compared.
+        student: queries, keys and values side by side, ``(tokens, 3 * width)``.
+        teacher: queries and keys side by side, ``(tokens, 2 * width)``.
+        heads, teacher_heads: where they differ, the means over heads are compared, which are one product of the whole
+            width.
     """
-    pair = [_scores(student, heads, groups, heads != teacher_heads)]
-    pair.append(_scores(teacher, teacher_heads, groups, heads != teacher_heads))
-    sums = [(ours - theirs).square().mean(dim=(1, 2, 3)).sum() for ours, theirs in zip(*pair, strict=True)]
-    return torch.stack(sums).sum() / sum(count for count, _ in groups)
+    shared = heads if heads == teacher_heads else 1
+    widths = (student.shape[1] // 3, heads), (teacher.shape[1] // 2, teacher_heads)
+    ours, theirs = (shared / (width * own) ** 0.5 for width, own in widths)
+    found: Tensor = _ScoresLoss.apply(student, teacher, groups, shared, ours, theirs)
+    return found
 
 
-def _scores(states: Tensor, heads: int, groups: Groups, mean: bool) -> list[Tensor]:
-    """Give the scores of each group, or their means over heads, which are one product of the whole width."""
-    query, key = states.chunk(2, dim=1)
-    if mean:
-        return [found / heads**0.5 for found in relations(query, key, groups, 1)]
-    return list(relations(query, key, groups, heads))
+class _ScoresLoss(torch.autograd.Function):
+    """Loss and gradient of a group's scores while these are at hand: five products, and nothing kept for later.
+
+    By automatic differentiation the scores take a third of a student's step.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, student: Tensor, teacher: Tensor, groups: Groups, heads: int, ours: float, theirs: float
+    ) -> Tensor:
+        """Compare products of queries and keys, scaled by `ours` and `theirs`."""
+        gradient = torch.zeros_like(student)  # values have no part in it
+        texts = sum(count for count, _ in groups)
+        losses = []
+        with threads_that_pay(teacher.shape[1] // 2) as choose:
+            for sides, other, places, group in zip(
+                by_group(student, groups, heads, 3),
+                by_group(teacher, groups, heads, 2),
+                by_group(gradient, groups, heads, 3),
+                groups,
+                strict=True,
+            ):
+                choose(group)
+                query, key, _ = (part.flatten(0, 1) for part in sides)
+                asked, answered = (part.flatten(0, 1) for part in other)
+                difference = torch.baddbmm(asked @ answered.mT, query, key.mT, beta=-theirs, alpha=ours)
+                share = 1 / (texts * heads * group[1] ** 2)
+                losses.append(share * difference.float().square().sum())
+                slope = difference * (2 * share * ours)
+                for place, value in zip(places, (slope @ key, slope.mT @ query), strict=False):
+                    place.copy_(value.view_as(place))
+        ctx.save_for_backward(gradient)
+        return torch.stack(losses).sum()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        """Give the gradient of the student's side."""
+        (gradient,) = ctx.saved_tensors
+        return gradient * slope, None, None, None, None, None
 
 
 def relation_loss(student: Tensor, teacher: Tensor, groups: Groups, heads: int) -> Tensor:

@@ -207,6 +207,7 @@ def fit(
             groups=groups,
             loss=loss,
             evaluate=evaluate,
+            held_out=len(validation),
             mode=model,
             settings=settings,
             run=run,

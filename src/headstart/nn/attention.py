@@ -7,7 +7,8 @@ gradients into one gradient: nothing is copied apart or joined again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -19,6 +20,8 @@ from headstart.nn.linear import Linear
 from headstart.nn.packed import Batch
 
 Groups = tuple[tuple[int, int], ...]
+
+SMALL = 2**22  # products in a group's scores: about a text of 100 tokens at a width of 384
 
 _forward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 _backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default
@@ -129,12 +132,17 @@ class _Attend(torch.autograd.Function):
         width = states.shape[-1] // (3 if query is None else 2)
         out = states.new_empty(len(states if query is None else query), width)
         sums = []
-        for qkv, (place,) in zip(
-            _inputs(query, states, groups, heads), _split(out, _asking(query, groups), heads, 1), strict=True
-        ):
-            answer, logsumexp = _forward(*qkv)
-            place.copy_(answer)
-            sums.append(logsumexp)
+        with threads_that_pay(width) as choose:
+            for qkv, (place,), group in zip(
+                _inputs(query, states, groups, heads),
+                by_group(out, _asking(query, groups), heads, 1),
+                groups,
+                strict=True,
+            ):
+                choose(group)
+                answer, logsumexp = _forward(*qkv)
+                place.copy_(answer)
+                sums.append(logsumexp)
         ctx.save_for_backward(query, states, out, *sums)
         ctx.groups, ctx.heads = groups, heads
         return out
@@ -147,26 +155,47 @@ class _Attend(torch.autograd.Function):
         groups, heads = ctx.groups, ctx.heads
         query_gradient = None if query is None else torch.empty_like(query)
         states_gradient = torch.empty_like(states)
-        for qkv, places, (answer,), (given,), logsumexp in zip(
-            _inputs(query, states, groups, heads),
-            _inputs(query_gradient, states_gradient, groups, heads),
-            _split(out, _asking(query, groups), heads, 1),
-            _split(gradient.contiguous(), _asking(query, groups), heads, 1),
-            sums,
-            strict=True,
-        ):
-            for place, value in zip(places, _backward(given, *qkv, answer, logsumexp, 0.0, False), strict=True):
-                place.copy_(value)
+        with threads_that_pay(out.shape[-1]) as choose:
+            for qkv, places, (answer,), (given,), logsumexp, group in zip(
+                _inputs(query, states, groups, heads),
+                _inputs(query_gradient, states_gradient, groups, heads),
+                by_group(out, _asking(query, groups), heads, 1),
+                by_group(gradient.contiguous(), _asking(query, groups), heads, 1),
+                sums,
+                groups,
+                strict=True,
+            ):
+                choose(group)
+                for place, value in zip(places, _backward(given, *qkv, answer, logsumexp, 0.0, False), strict=True):
+                    place.copy_(value)
         return query_gradient, states_gradient, None, None
+
+
+@contextmanager
+def threads_that_pay(width: int) -> Iterator[Callable[[tuple[int, int]], None]]:
+    """Give a function that sets how many threads work on a group: one where it is small, else as many as before.
+
+    A thread that sleeps takes about a tenth of a millisecond to wake, in which a short text is done by one alone.
+    """
+    threads = torch.get_num_threads()
+
+    def choose(group: tuple[int, int]) -> None:
+        count, length = group
+        torch.set_num_threads(1 if count * length**2 * width < SMALL else threads)
+
+    try:
+        yield choose
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _inputs(query: Tensor | None, states: Tensor, groups: Groups, heads: int) -> Iterator[list[Tensor]]:
     """Yield each group's query, key and value."""
     if query is None:
-        yield from _split(states, groups, heads, 3)
+        yield from by_group(states, groups, heads, 3)
     else:
-        asking = _split(query, _asking(query, groups), heads, 1)
-        yield from ([*q, *kv] for q, kv in zip(asking, _split(states, groups, heads, 2), strict=True))
+        asking = by_group(query, _asking(query, groups), heads, 1)
+        yield from ([*q, *kv] for q, kv in zip(asking, by_group(states, groups, heads, 2), strict=True))
 
 
 def _asking(query: Tensor | None, groups: Groups) -> Groups:
@@ -174,7 +203,7 @@ def _asking(query: Tensor | None, groups: Groups) -> Groups:
     return groups if query is None else tuple((count, 1) for count, _ in groups)
 
 
-def _split(states: Tensor, groups: Groups, heads: int, parts: int) -> Iterator[list[Tensor]]:
+def by_group(states: Tensor, groups: Groups, heads: int, parts: int) -> Iterator[list[Tensor]]:
     """Yield each group's `parts` side by side as views ``(texts, heads, length, width / heads)``.
 
     One call a view: slicing, viewing and transposing would cost as much as the attention of a short text.
