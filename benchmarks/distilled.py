@@ -70,7 +70,14 @@ def main() -> None:
         standing.contender: {"disk_bytes": standing.cost.disk_bytes, "train_seconds": standing.cost.train_seconds}
         for standing in result.standings
     }
-    if rows is None:
+    lines = [
+        [name, f"{100 * scores[name]:.1f}" if name in scores else "", f"{ms:.2f}", f"{times[TEACHER] / ms:.1f}"]
+        for name, ms in times.items()
+    ]
+    text = table(["", "test accuracy, %", "ms a text, one thread", "times the teacher's speed"], lines)
+    if rows:
+        print(text)
+    else:
         record(
             "distilled",
             {
@@ -85,11 +92,7 @@ def main() -> None:
                 "peers": versions("transformers"),
             },
         )
-    lines = [
-        [name, f"{100 * scores[name]:.1f}" if name in scores else "", f"{ms:.2f}", f"{times[TEACHER] / ms:.1f}"]
-        for name, ms in times.items()
-    ]
-    show("distilled", table(["", "test accuracy, %", "ms a text, one thread", "times the teacher's speed"], lines))
+        show("distilled", text)
     print(json.dumps({"reached": reached, "goals": GOALS, "receipts": receipts}, indent=1))
 
 
