@@ -144,6 +144,15 @@ def test_lora_leaves_an_ordinary_checkpoint_with_the_updates_beside_it(backbone,
     assert config["base_model_name_or_path"] == backbone
 
 
+def test_lora_over_an_adapter_leaves_no_updates_alone_since_their_base_is_no_folder(backbone, rows, task, tmp_path):
+    fit(backbone, rows, task, tmp_path / "run", "lora", learning_rate=1e-2).save(tmp_path / "model")
+    again = fit(str(tmp_path / "model/adapter"), rows, task, tmp_path / "again", "lora", learning_rate=1e-2)
+    again.save(tmp_path / "tuned twice")
+    assert not (tmp_path / "tuned twice/adapter").exists()
+    kept = _saved.open_model(tmp_path / "tuned twice")
+    assert kept.predict(rows.inputs).values == again.predict(rows.inputs).values
+
+
 def test_bottlenecks_are_saved_beside_an_ordinary_classifier(backbone, rows, task, tmp_path):
     from transformers import AutoModelForSequenceClassification
 

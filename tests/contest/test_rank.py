@@ -121,6 +121,15 @@ def test_who_builds_on_others_is_compared_with_them_and_with_the_linear_model(ma
     assert found["distilled", "alone"].difference.value > 0 > found["distilled", "teacher"].difference.value
 
 
+def test_the_member_to_measure_by_is_picked_on_validation(make, contest_splits):
+    linear, full = make("linear", 0.7), make("finetuned:full", 0.9)
+    linear = replace(linear, validation={"accuracy": 0.95})
+    whole = make("ensemble", 0.91)
+    whole = replace(whole, trial=replace(whole.trial, members=(linear.trial, full.trial)))
+    (receipt,) = rank.receipts([linear, full, whole], contest_splits, "accuracy")
+    assert (receipt.other, receipt.role) == ("linear", "member")
+
+
 def test_what_did_not_run_gives_no_receipt(make, contest_splits):
     record = make("ensemble", 0.9)
     built = replace(record, trial=replace(record.trial, members=(make("linear", 0.7).trial,)))

@@ -264,7 +264,16 @@ def test_without_learning_curves_the_page_says_how_to_get_them(quick: Result) ->
     text = Page(build.html(quick)).text
     assert "No learning curve was run" in text
     assert "1 seed, the same splits" in text
+
+
+def test_seeds_have_a_column_where_somebody_has_several(result: Result, quick: Result) -> None:
+    text = Page(build.html(quick)).text
+    assert "Every contender was trained once" in text
+    assert "one run" not in text
+    last = dataclasses.replace(result.standings[-1], seeds=1)
+    text = Page(build.html(dataclasses.replace(result, standings=(*result.standings[:-1], last)))).text
     assert "one run" in text
+    assert "trained once" not in text
 
 
 # --- mistakes ------------------------------------------------------------------------------------------------

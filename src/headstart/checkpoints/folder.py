@@ -33,7 +33,7 @@ class Checkpoint:
         logits; empty where the head's output is fresh.
     fresh: our names of weights that were not in the file and begin at random.
     ignored: the file's names of weights that nothing here uses. source: where the model was found, as `hub.find` takes
-        it; empty for one that was made here.
+        it; empty for one that was made here or that an adapter was merged into.
     """
 
     model: Model | Pretraining | Encoder
@@ -110,7 +110,7 @@ def load(
         labels,
         tuple(sorted(fresh)),
         tuple(weights.unused()),
-        str(source),
+        "" if adapter else str(source),
     )
 
 

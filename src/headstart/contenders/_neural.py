@@ -105,7 +105,7 @@ class Neural:
     def save(self, folder: Path) -> None:
         """Write a Hugging Face folder with Headstart's manifest beside it.
 
-        Low-rank updates are also written alone, to ``adapter/``, as PEFT has them.
+        Low-rank updates are also written alone, to ``adapter/``, as PEFT has them, where what they change has a name.
         """
         part = self.checkpoint
         plain, bottlenecks = bottleneck.split(self.model)
@@ -113,7 +113,7 @@ class Neural:
             save_checkpoint(fresh, plain, part.tokenizer, part.family, part.arguments, self.task.classes)
             if bottlenecks:
                 save_file({name: weight.cpu() for name, weight in bottlenecks.items()}, fresh / BOTTLENECKS)
-            if self.updates is not None:
+            if self.updates is not None and part.source:
                 family = find_family(part.family, part.source)
                 peft.write(fresh / "adapter", self.updates, plain.head, family, part.source)
             _saved.write_manifest(fresh, self.contender, self.task, {"trained_parameters": self.trained_parameters})

@@ -6,11 +6,10 @@ beside the ladder.
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 
 from headstart.contest import curve
-from headstart.contest.rank import LEVEL, full_size
+from headstart.contest.rank import LEVEL, full_size, validation_mean
 from headstart.core import rooms
 from headstart.core.records import Record, Rung, Splits, Standing
 from headstart.metrics import stats
@@ -40,12 +39,12 @@ def ladder(records: Sequence[Record], standings: Sequence[Standing], splits: Spl
         standings: the leaderboard of the same records.
     """
     teams = full_size(records)
-    validated = {name: statistics.fmean(r.validation[metric] for r in team) for name, team in teams.items()}
+    means = {name: validation_mean(team, metric) for name, team in teams.items()}
     holders: dict[str, str] = {}
-    for name in sorted(validated, key=lambda name: -validated[name]):
+    for name in sorted(means, key=lambda name: -means[name]):
         holders.setdefault(rung_of(name), name)
     climbed = [(rung, holders[rung]) for rung in RUNGS if rung in holders]
-    below = [max((name for _, name in climbed[:place]), key=validated.__getitem__) for place in range(1, len(climbed))]
+    below = [max((name for _, name in climbed[:place]), key=means.__getitem__) for place in range(1, len(climbed))]
     answers = {name: [record.predictions.values for record in team] for name, team in teams.items()}
     duels = [
         stats.compare(splits.test.targets, answers[name], answers[over], metric)

@@ -51,7 +51,8 @@ def full_size(records: Sequence[Record]) -> dict[str, list[Record]]:
 def receipts(records: Sequence[Record], splits: Splits, metric: str) -> tuple[Receipt, ...]:
     """Compare each contender that builds on others with what it should be measured by, as far as that has run.
 
-    That is its teacher, or the best of its members; the same student without a teacher; and the linear model.
+    That is its teacher, or the best of its members on validation (picked on test, it would be the better for that); the
+    same student without a teacher; and the linear model.
     """
     teams = full_size(records)
     found = []
@@ -65,9 +66,8 @@ def receipts(records: Sequence[Record], splits: Splits, metric: str) -> tuple[Re
             if first.trial.options == {**trial.options, "teacher": "none"}:
                 others[other] = "alone"
         if members:
-            others[max(members, key=lambda other: _mean(teams[other], metric))] = (
-                "teacher" if "teacher" in trial.options else "member"
-            )
+            best = max(members, key=lambda other: validation_mean(teams[other], metric))
+            others[best] = "teacher" if "teacher" in trial.options else "member"
         for other, role in others.items():
             own, theirs = ([record.predictions.values for record in side] for side in (team, teams[other]))
             duel = stats.compare(splits.test.targets, own, theirs, metric)
@@ -106,6 +106,11 @@ def _standing(
         calibration_error=statistics.fmean(record.calibration.get("ece", 0.0) for record in team),
         cost=_typical([record.cost for record in team]),
     )
+
+
+def validation_mean(team: Sequence[Record], metric: str) -> float:
+    """Give the mean score on validation, by which anything is picked that is judged on test afterwards."""
+    return statistics.fmean(record.validation[metric] for record in team)
 
 
 def _mean(team: Sequence[Record], metric: str) -> float:
