@@ -54,8 +54,12 @@ def main() -> None:
         out=ROOT / "runs" / f"benchmark-{'distilled' if rows else 'sst2'}{rows or ''}",
     ).result
     torch.set_num_threads(1)
-    times = measure(predictors(result), given["test"][0])
+    texts, labels = given["test"]
+    models = predictors(result)
+    times = measure(models, texts)
     scores = {standing.contender: standing.score.value for standing in result.standings}
+    said = models[INT8][0](texts).values
+    scores[INT8] = sum(one == other for one, other in zip(said, labels, strict=True)) / len(labels)
     reached = {
         "kept": scores[STUDENT] / scores[TEACHER],
         "time": times[STUDENT] / times[TEACHER],
