@@ -70,6 +70,17 @@ def test_a_winner_without_cheap_rival_names_the_price_of_the_next() -> None:
     assert "answers 12 times faster" in sentence
 
 
+def test_who_ties_and_answers_much_faster_is_named_though_the_winner_is_cheaper_to_train() -> None:
+    student = Cost(470.0, 1, 1, 1, 45_000_000, 3.0, 4.0, 400.0, 0.0)
+    sentence = told([FULL, standing("distilled", 0.9, ties=True, cost=student)])[1]
+    assert sentence == (
+        "distilled (90.0 %) is within noise of it: compared with finetuned:full it answers 2.0 times faster, "
+        "is 2.0 times smaller and takes 4.7 times longer to train."
+    )
+    hardly = dataclasses.replace(student, latency_p50=5.0)
+    assert "nothing speaks for another" in told([FULL, standing("distilled", 0.9, ties=True, cost=hardly)])[1]
+
+
 def test_a_winner_that_is_the_cheapest_says_so() -> None:
     cheap = standing("linear", 0.95, cost=CHEAP)
     assert told([cheap, FULL])[1] == "linear is also the cheapest of all that ran, so nothing speaks for another."
