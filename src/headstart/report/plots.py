@@ -214,7 +214,7 @@ def _overlap(one: Box, two: Box) -> float:
 def _apart(
     axes: Axes, spots: list[tuple[float, float, str]], gap: float
 ) -> tuple[list[tuple[float, float, str]], list[float]]:
-    """Return the spots from low to high with heights in points, at least `gap` apart and as near to where they were.
+    """Return the spots from low to high with heights in points, at least `gap` apart and nearest to where they were.
 
     None lies outside the axes, where ticks and a heading stand, as long as there is room for all.
     """

@@ -60,9 +60,7 @@ def cheapest(standings: Sequence[Standing]) -> Standing:
 
     Cheap is the product of latency, size on disk and training time: each counts by its ratio, none by its unit.
     """
-    leader = best(standings)
-    within_noise = [leader, *(s for s in standings if s.ties and s is not leader)]
-    return min(within_noise, key=lambda standing: _cheapness(standing.cost))
+    return min(_within_noise(standings), key=lambda standing: _cheapness(standing.cost))
 
 
 def behind(standing: Standing) -> Interval | None:
@@ -77,6 +75,11 @@ def no_better_than_majority(standings: Sequence[Standing]) -> bool:
     """Say whether nothing is shown to beat always answering the commonest label."""
     leader = best(standings)
     return any(s.contender == "majority" and (s is leader or s.ties) for s in standings)
+
+
+def _within_noise(standings: Sequence[Standing]) -> list[Standing]:
+    leader = best(standings)
+    return [leader, *(s for s in standings if s.ties and s is not leader)]
 
 
 def _cheapness(cost: Cost) -> float:
@@ -124,8 +127,7 @@ def _price(standings: Sequence[Standing]) -> str:
             f"The cheapest within noise of it is {cheap.contender} ({percent(cheap.score.value)}): "
             f"compared with {leader.contender} it {savings(cheap.cost, leader.cost)}."
         )
-    ties = [s for s in standings if s.ties and s is not leader]
-    swiftest = min(ties, key=lambda standing: standing.cost.latency_p50, default=leader)
+    swiftest = min(_within_noise(standings), key=lambda standing: standing.cost.latency_p50)
     if leader.cost.latency_p50 > SWIFTER * swiftest.cost.latency_p50:
         return (
             f"{swiftest.contender} ({percent(swiftest.score.value)}) is within noise of it: compared with "
