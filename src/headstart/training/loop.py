@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from headstart.core import seed
+from headstart.core import memory, seed
 from headstart.core.errors import TrainingError
 from headstart.core.records import Progress, Run
 from headstart.nn.groups import Group
@@ -25,6 +25,9 @@ from headstart.training.batches import step_rows
 from headstart.training.optimizer import adamw, clipped_step
 
 CHECKPOINT_SECONDS = 60.0
+# Batches are of different lengths, so freed activations fit the next ones badly and a process grows with its steps
+# (docs/lab.md): it gives them back this often, which costs less than a hundredth of the time.
+GIVE_BACK_SECONDS = 10.0
 APART = 2  # rows trained between two evaluations for each that an evaluation reads: it then takes a seventh of the time
 
 
@@ -111,7 +114,7 @@ def train(
         -(-APART * held_out // settings.batch_rows),
     )
     began = time.monotonic() - state.seconds
-    saved = time.monotonic()
+    saved = given_back = time.monotonic()
     mode.train()
     while not state.finished:
         before_step(state.step, total)
@@ -153,6 +156,9 @@ def train(
             tracker.flush()
             resume.save(run.folder, state, fingerprint, weights, optimizer, best_weights)
             saved = time.monotonic()
+        if time.monotonic() - given_back >= GIVE_BACK_SECONDS:
+            memory.give_back()
+            given_back = time.monotonic()
     tracker.finish()
     with torch.no_grad():
         for name, weight in best_weights.items():
