@@ -3,6 +3,7 @@
 import copy
 import itertools
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -66,6 +67,27 @@ def test_scores_come_back_in_the_order_of_the_texts(backbone, rows, task, tmp_pa
     alone = np.concatenate([fitted.predict([text]).probabilities for text in rows.inputs])
     assert np.allclose(together, alone, atol=1e-6)
     assert np.allclose(fitted.predict(rows.inputs[::-1]).probabilities[::-1], together, atol=1e-6)
+
+
+def test_two_threads_answer_as_one_does(backbone, rows, task, tmp_path, monkeypatch):
+    monkeypatch.setattr(_neural, "STATE_BUDGET", {"cpu": 100 * 16})  # many batches
+    used = []
+    monkeypatch.setattr(_neural.parallel, "ThreadPoolExecutor", lambda *a: used.append(a) or ThreadPoolExecutor(*a))
+    full = fit(backbone, rows, task, tmp_path / "full")
+    before = torch.get_num_threads()
+    found = {}
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            used.clear()
+            answers = [model.predict(rows.inputs * 3).probabilities.tobytes() for model in (full, full.with_int8())]
+            fit(backbone, rows, task, tmp_path / f"frozen{threads}", "frozen")
+            (states,) = (tmp_path / f"frozen{threads}").glob("*.rows")
+            found[threads] = *answers, states.read_bytes()
+            assert len(used) >= 3 if threads == 2 else not used
+    finally:
+        torch.set_num_threads(before)
+    assert found[1] == found[2]
 
 
 @pytest.mark.parametrize("strategy", ["frozen", "partial"])
