@@ -7,11 +7,8 @@ from headstart.nn import parallel
 
 
 @pytest.fixture
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
+def two_threads(set_threads):
+    set_threads(2)
 
 
 def test_results_come_in_order_from_threads_that_compute_alone(two_threads):

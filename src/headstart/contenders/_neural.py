@@ -209,6 +209,8 @@ def fit(
             loss=loss,
             evaluate=evaluate,
             held_out=len(validation),
+            # What is computed again has to draw what it drew, which is seen to for torch's generator alone.
+            lengths=None if model.encoder.recompute else encoded.lengths,
             mode=model,
             settings=settings,
             run=run,

@@ -1,4 +1,4 @@
-"""Many batches at once on a CPU: each by a thread of its own, where nothing is learnt.
+"""Many batches at once on a CPU, each by a thread of its own.
 
 Threads that share a product wait for the slowest of them at its end, hundreds of times a batch. Threads with batches of
 their own never wait for each other, and one that a busy neighbour holds up takes the fewer batches.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -34,10 +35,10 @@ def each(work: Callable[[Given], Found], batches: Sequence[Given], device: str) 
         yield from map(work, batches)
         return
     waiting: deque[Future[Found]] = deque()
-    with ThreadPoolExecutor(threads, "headstart", torch.set_num_threads, (1,)) as pool:
+    with pool(threads) as workers:
         try:
             for batch in batches:
-                waiting.append(pool.submit(work, batch))
+                waiting.append(workers.submit(work, batch))
                 if len(waiting) > AHEAD * threads:
                     yield waiting.popleft().result()
             while waiting:
@@ -45,4 +46,14 @@ def each(work: Callable[[Given], Found], batches: Sequence[Given], device: str) 
         finally:
             for future in waiting:
                 future.cancel()
+
+
+@contextmanager
+def pool(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """Give workers that divide torch's threads among themselves."""
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(workers, "headstart", torch.set_num_threads, (max(1, threads // workers),)) as found:
+        try:
+            yield found
+        finally:
             torch.set_num_threads(threads)  # what threads to come begin with
