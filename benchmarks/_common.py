@@ -6,6 +6,7 @@ import datetime
 import importlib.metadata
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,16 @@ def answers(result: Any) -> dict[str, list[tuple[str, ...]]]:
     found: dict[str, list[tuple[str, ...]]] = {}
     for entry in sorted(result.records, key=lambda entry: entry.trial.seed):
         found.setdefault(entry.trial.contender, []).append(entry.predictions.values)
+    return found
+
+
+def apart(name: str, *arguments: str) -> dict[str, Any]:
+    """Call a benchmark's ``alone(*arguments)`` in a process of its own; return what it printed last, which is JSON."""
+    code = f"import sys; from benchmarks import {name}; {name}.alone(*sys.argv[1:])"
+    done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(f"{name} failed at {' '.join(arguments)}.")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 

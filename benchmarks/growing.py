@@ -15,7 +15,6 @@ import json
 import os
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._common import ROOT, record, show, table
+from benchmarks._common import apart, record, show, table
 
 MOST_ROWS = int(os.environ.get("HEADSTART_ROWS", "1000000"))
 LEAST_ROWS = 1000
@@ -50,7 +49,7 @@ def main() -> None:
         write_files(Path(place), sizes)
         for stage in STAGES:
             for rows in sizes:
-                results.append({"stage": stage, "rows": rows, **apart(stage, rows, Path(place))})
+                results.append({"stage": stage, "rows": rows, **apart("growing", stage, str(rows), place)})
                 print(json.dumps(results[-1]), file=sys.stderr)
     rates = [result["tokens_per_second"] for result in results if result["stage"] == "train"]
     record("growing", {"rates_differ_by": round(max(rates) / min(rates) - 1, 3), "results": results})
@@ -65,18 +64,6 @@ def main() -> None:
     ]
     header = ["stage", "rows", "seconds", "us a row", "1,000 tokens/s", "peak MB", "of them in the stage"]
     show("growing", table(header, lines))
-
-
-def apart(stage: str, rows: int, folder: Path) -> dict[str, float]:
-    """Run one stage at one size in a new process."""
-    code = "import sys; from benchmarks import growing; growing.alone(*sys.argv[1:])"
-    done = subprocess.run(
-        [sys.executable, "-c", code, stage, str(rows), str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    if done.returncode:
-        sys.exit(f"stage '{stage}' failed at {rows:,} rows.")
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def alone(stage: str, rows: str, folder: str) -> None:

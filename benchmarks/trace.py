@@ -37,7 +37,9 @@ def main() -> None:
             step = training.ours(load, 0.1)
             for place in range(training.WARM):
                 step(place)
-            with torch.profiler.profile() as traced:
+            # The halves of a step are threads that the profiler did not start.
+            everywhere = torch._C._profiler._ExperimentalConfig(profile_all_threads=True)
+            with torch.profiler.profile(experimental_config=everywhere) as traced:
                 for place in range(training.STEPS):
                     step(place)
             shares[f"{load.name}, {threads}t"] = _by_kind(traced)

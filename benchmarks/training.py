@@ -155,24 +155,43 @@ def ours(load: Load, dropout: float) -> Callable[[int], int]:
     """
     import torch
 
-    from headstart.nn.packed import pack
+    from headstart.training import gradients
     from headstart.training.optimizer import adamw, clipped_step
 
-    model, groups, renumber = _model(load, dropout)
+    texts = [text for batch in load.batches for text in batch]
+    ends = np.cumsum([0, *map(len, load.batches)])
+    groups, loss, lengths = _lesson(load, texts, torch.arange(len(texts)) % 2, dropout)
     optimizer = adamw(groups, 0.01)
     weights = [weight for group in groups for weight in group.weights.values()]
-    model.train()
+    halves = gradients.backward(lengths, "cpu")
+    backward = halves.__enter__()
 
-    def step(place: int) -> int:
-        texts = load.batches[place % len(load.batches)]
-        boundaries = np.cumsum([0, *map(len, texts)])
-        batch = pack(renumber(np.concatenate(texts)), boundaries, np.arange(len(texts)))
-        targets = torch.arange(len(texts)) % 2
-        model.head.loss(model(batch), targets[batch.order]).backward()
+    def step(place: int, opened: Any = halves) -> int:  # which ends when the step is let go
+        number = place % len(load.batches)
+        rows = np.arange(ends[number], ends[number + 1])
+        backward(loss, rows, weights, 1, place)
         clipped_step(optimizer, weights, 1.0)
-        return int(boundaries[-1])
+        return int(lengths[rows].sum())
 
     return step
+
+
+def _lesson(load: Load, texts: Sequence[list[int]], targets: Any, dropout: float) -> tuple[Any, Any, np.ndarray]:
+    """Give the groups that learn, the loss of some of the texts, and the tokens of each."""
+    import torch
+
+    from headstart.nn.packed import pack
+
+    model, groups, renumber = _model(load, dropout)
+    model.train()
+    tokens, lengths = renumber(np.concatenate(texts)), np.array([len(text) for text in texts])
+    boundaries = np.cumsum([0, *lengths])
+
+    def loss(rows: np.ndarray) -> Any:
+        batch = pack(tokens, boundaries, rows)
+        return model.head.loss(model(batch), targets[torch.from_numpy(rows)][batch.order])
+
+    return groups, loss, lengths
 
 
 def saved_bytes(load: Load) -> float:
@@ -203,33 +222,33 @@ def parity(load: Load) -> float:
     """Train both for a hundred steps on the same rows without dropout; the largest difference of their losses."""
     import torch
 
-    from headstart.nn.packed import pack
+    from headstart.training import gradients
     from headstart.training.optimizer import adamw, clipped_step
 
-    model, groups, renumber = _model(load, 0.0)
+    texts = [text for batch in load.batches for text in batch]
+    targets = torch.tensor([len(text) % 2 for text in texts])
+    groups, loss, lengths = _lesson(load, texts, targets, 0.0)
     optimizer = adamw(groups, 0.0)
     weights = [weight for group in groups for weight in group.weights.values()]
     peer = _peer(0.0)
+    head = {name.rpartition(".")[2]: weight for name, weight in groups[0].weights.items() if "output" in name}
     with torch.no_grad():
-        peer.classifier.weight.copy_(model.head.output.weight)
-        peer.classifier.bias.copy_(model.head.output.bias)
+        peer.classifier.weight.copy_(head["weight"])
+        peer.classifier.bias.copy_(head["bias"])
     their_optimizer = torch.optim.AdamW(peer.parameters(), lr=5e-5, weight_decay=0.0)
-    texts = [text for batch in load.batches for text in batch]
     worst = 0.0
-    for step in range(PARITY_STEPS):
-        some = [texts[(step * PARITY_ROWS + place) % len(texts)] for place in range(PARITY_ROWS)]
-        targets = torch.tensor([len(text) % 2 for text in some])
-        batch = pack(renumber(np.concatenate(some)), np.cumsum([0, *map(len, some)]), np.arange(len(some)))
-        loss = model.head.loss(model(batch), targets[batch.order])
-        loss.backward()
-        clipped_step(optimizer, weights, 1.0)
-        ids, mask = _pad(some, None)
-        their_loss = peer(input_ids=ids, attention_mask=mask, labels=targets).loss
-        their_loss.backward()
-        torch.nn.utils.clip_grad_norm_(peer.parameters(), 1.0)
-        their_optimizer.step()
-        their_optimizer.zero_grad()
-        worst = max(worst, abs(loss.item() - their_loss.item()))
+    with gradients.backward(lengths, "cpu") as backward:
+        for step in range(PARITY_STEPS):
+            rows = np.arange(step * PARITY_ROWS, (step + 1) * PARITY_ROWS) % len(texts)
+            value = backward(loss, rows, weights, 1, step)
+            clipped_step(optimizer, weights, 1.0)
+            ids, mask = _pad([texts[row] for row in rows], None)
+            their_loss = peer(input_ids=ids, attention_mask=mask, labels=targets[rows]).loss
+            their_loss.backward()
+            torch.nn.utils.clip_grad_norm_(peer.parameters(), 1.0)
+            their_optimizer.step()
+            their_optimizer.zero_grad()
+            worst = max(worst, abs(value.item() - their_loss.item()))
     return worst
 
 

@@ -13,5 +13,12 @@ torch.set_num_threads(1)
 
 
 @pytest.fixture
+def set_threads():
+    """Let torch have more threads in one test."""
+    yield torch.set_num_threads
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
 def rng():
     return np.random.default_rng(0)

@@ -9,6 +9,7 @@ import pytest
 import headstart
 from headstart import api
 from headstart.contest import int8 as eight_bits
+from headstart.core.alone import alone
 from headstart.core.errors import CheckpointError, TrainingError, UsageError
 from headstart.core.records import Rows, Table
 from headstart.data import split
@@ -217,6 +218,17 @@ def test_a_backbone_that_is_not_there_ends_a_comparison_before_it_begins(tmp_pat
     with pytest.raises(UsageError, match="no model folder 'minilmm'; did you mean 'minilm'"):
         quick(make(60), tmp_path / "run", backbone="minilmm", contenders=["majority", "finetuned:full"])
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_in_which_another_process_works(tmp_path):
+    texts = tmp_path / "texts.txt"
+    texts.write_text("one\ntwo\n")
+    with alone(tmp_path):
+        with pytest.raises(UsageError, match="another headstart is at work in"):
+            quick(make(60), tmp_path, contenders=["majority"], sizes=[])
+        with pytest.raises(UsageError, match="another headstart is at work in"):
+            headstart.pretrain([texts], tmp_path / "model", work=tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.name != ".lock"] == ["texts.txt"]
 
 
 def test_a_teacher_that_is_not_there_ends_a_comparison_before_it_begins(tmp_path):

@@ -18,6 +18,7 @@ from headstart.contest import run as contest
 from headstart.contest.trials import Terms
 from headstart.core import device as devices
 from headstart.core import rooms
+from headstart.core.alone import alone
 from headstart.core.errors import UsageError
 from headstart.core.records import Audit, Predictions, Rejected, Result, Run, Splits
 from headstart.data import audit as auditing
@@ -124,7 +125,7 @@ def compare(
         listener: is told of every trial and its progress; None to show them on standard error.
 
     Raises:
-        UsageError: an unknown name, column, option or device.
+        UsageError: an unknown name, column, option or device; another process works in `out`.
         DataError: data that cannot be read or divided.
         TrainingError: no contender could be trained.
     """
@@ -155,15 +156,16 @@ def compare(
         doubts = [found for found in (*precheck.reading(table), *audit.findings) if found.severity == "warning"]
         print(*precheck.told(doubts, LISTED), sep="\n", end="\n" if doubts else "", file=sys.stderr)
     terms = Terms(folder, labels.check(metric or task.metric), budget, devices.choose(device), texts)
-    with live.Watch(terms.metric, planned.trials) if listener is None else nullcontext(listener) as listen:
-        outcome = contest.run(splits, task, planned.trials, terms, listen)
-    skipped = {**planned.skipped, **outcome.failed}
-    result = judged.result(TASK, table, splits, audit, outcome.records, terms, skipped)
-    winner = models.kept_model(splits, outcome.records, terms, wording.best(result.standings).contender)
-    told = _judge_int8(winner, splits, terms.metric)
-    models.keep_best(winner, terms)
-    build.write(result, folder / "report.html")
-    writing.whole(folder / "result.json", json.dumps(build.as_json(result), indent=1))
+    with alone(folder):
+        with live.Watch(terms.metric, planned.trials) if listener is None else nullcontext(listener) as listen:
+            outcome = contest.run(splits, task, planned.trials, terms, listen)
+        skipped = {**planned.skipped, **outcome.failed}
+        result = judged.result(TASK, table, splits, audit, outcome.records, terms, skipped)
+        winner = models.kept_model(splits, outcome.records, terms, wording.best(result.standings).contender)
+        told = _judge_int8(winner, splits, terms.metric)
+        models.keep_best(winner, terms)
+        build.write(result, folder / "report.html")
+        writing.whole(folder / "result.json", json.dumps(build.as_json(result), indent=1))
     if told and listener is None:
         print(told, file=sys.stderr)
     return Comparison(result)
@@ -205,7 +207,7 @@ def pretrain(
         costs and scores on documents set apart, as in the folder's ``pretraining.json``.
 
     Raises:
-        UsageError: an unknown size, column, model or device, or a missing package.
+        UsageError: an unknown size, column, model or device, a missing package, or another process works in `work`.
         DataError: text that cannot be read, or fewer than two documents.
     """
     out = Path(out)
@@ -224,7 +226,7 @@ def pretrain(
         batch_tokens=batch_tokens,
         learning_rate=learning_rate,
     )
-    with telling.Watch() as watch:
+    with alone(work), telling.Watch() as watch:
         corpus = corpora.of_files(files, text, watch.say)
         run = Run(seed, work, device=devices.choose(device), progress=watch)
         return _pretraining.pretrain(corpus, recipe, run, out, work, lambda p: watch.say(*telling.planned(p, size)))

@@ -1,5 +1,6 @@
 """A student and its teacher: who may teach, what is kept, resuming, and a folder that others can open."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -213,10 +214,13 @@ def test_a_smaller_vocabulary_is_learnt_from_the_texts(rows, task, teacher, tmp_
 
 
 @pytest.mark.parametrize("method", ["tinybert", "minilm"])
-@pytest.mark.parametrize("moment", ["matching the teacher", "training"])
-def test_a_broken_fit_goes_on_bit_for_bit(rows, task, teacher, tmp_path, method, moment, monkeypatch):
+@pytest.mark.parametrize(("moment", "threads"), [("matching the teacher", 2), ("training", 1)])
+def test_a_broken_fit_goes_on_bit_for_bit(
+    rows, task, teacher, tmp_path, method, moment, threads, monkeypatch, set_threads
+):
     from headstart.training import loop
 
+    set_threads(threads)
     whole = fit(rows, task, tmp_path / "whole", teacher, method=method)
     monkeypatch.setitem(loop.train.__kwdefaults__, "checkpoint_seconds", 0.0)
     steps = 0
@@ -237,6 +241,22 @@ def test_a_broken_fit_goes_on_bit_for_bit(rows, task, teacher, tmp_path, method,
     resumed = fit(rows, task, tmp_path / "broken", again, method=method)
     ours, theirs = resumed.model.state_dict(), whole.model.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+@pytest.mark.parametrize("method", ["tinybert", "minilm"])
+def test_halves_of_a_step_side_by_side_teach_what_the_whole_does(
+    rows, task, teacher, tmp_path, method, monkeypatch, set_threads
+):
+    found = {}
+    for threads in (1, 2):
+        set_threads(threads)
+        run = Run(0, tmp_path / str(threads))
+        fit(rows, task, None, _saved.open_model(tmp_path / "teacher"), run, method=method, epochs=1, matching_epochs=1)
+        lines = (run.folder / "matching" / "metrics.jsonl").read_text().splitlines()
+        found[threads] = [json.loads(line)["loss"] for line in lines]
+    # What is dropped differs, and a half's mean over tokens counts by its texts.
+    assert found[1][0] == pytest.approx(found[2][0], rel=0.05)
+    assert found[1] == pytest.approx(found[2], rel=0.2)
 
 
 def test_long_texts_are_matched_in_parts(rows, task, teacher, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import copy
 import itertools
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from headstart.contenders.finetuned import Finetuned
 from headstart.core import rooms
 from headstart.core.errors import HeadstartError, UsageError
 from headstart.core.records import Rows, Run
+from headstart.nn import parallel
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import Model
 from headstart.text import vocabulary
@@ -66,6 +68,23 @@ def test_scores_come_back_in_the_order_of_the_texts(backbone, rows, task, tmp_pa
     alone = np.concatenate([fitted.predict([text]).probabilities for text in rows.inputs])
     assert np.allclose(together, alone, atol=1e-6)
     assert np.allclose(fitted.predict(rows.inputs[::-1]).probabilities[::-1], together, atol=1e-6)
+
+
+def test_two_threads_answer_as_one_does(backbone, rows, task, tmp_path, monkeypatch, set_threads):
+    monkeypatch.setattr(_neural, "STATE_BUDGET", {"cpu": 100 * 16})  # many batches
+    used = []
+    monkeypatch.setattr(parallel, "ThreadPoolExecutor", lambda *a: used.append(a) or ThreadPoolExecutor(*a))
+    full = fit(backbone, rows, task, tmp_path / "full")
+    found = {}
+    for threads in (1, 2):
+        set_threads(threads)
+        used.clear()
+        answers = [model.predict(rows.inputs * 3).probabilities.tobytes() for model in (full, full.with_int8())]
+        fit(backbone, rows, task, tmp_path / f"frozen{threads}", "frozen", recompute=True)  # whose steps are not halved
+        (states,) = (tmp_path / f"frozen{threads}").glob("*.rows")
+        found[threads] = *answers, states.read_bytes()
+        assert len(used) >= 3 if threads == 2 else not used
+    assert found[1] == found[2]
 
 
 @pytest.mark.parametrize("strategy", ["frozen", "partial"])
@@ -214,8 +233,11 @@ def test_int8_saves_the_weights_as_they_were(backbone, rows, task, tmp_path):
     assert np.allclose(again, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("strategy", ["full", "partial", "frozen"])
-def test_a_broken_fit_goes_on_bit_for_bit(backbone, rows, task, tmp_path, strategy, monkeypatch):
+@pytest.mark.parametrize(
+    ("strategy", "threads"), [("full", 1), ("full", 2), ("gradual", 2), ("lora", 2), ("partial", 2), ("frozen", 1)]
+)
+def test_a_broken_fit_goes_on_bit_for_bit(backbone, rows, task, tmp_path, strategy, threads, monkeypatch, set_threads):
+    set_threads(threads)
     whole = fit(backbone, rows, task, tmp_path / "whole", strategy)
     from headstart.training import loop
 

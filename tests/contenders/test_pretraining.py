@@ -59,7 +59,9 @@ def test_it_learns_and_says_how_well(tmp_path, monkeypatch):
     assert set(plans[0].alternatives) == {"tiny", "mini", "small", "base"}
 
 
-def test_a_kill_changes_nothing(tmp_path, monkeypatch):
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_kill_changes_nothing(threads, tmp_path, monkeypatch, set_threads):
+    set_threads(threads)
     texts = corpus.of_texts(TEXTS)
     pretrain(texts, TINY, Run(3, tmp_path / "whole"), tmp_path / "out", tmp_path / "work")
     monkeypatch.setitem(loop.train.__kwdefaults__, "checkpoint_seconds", 0.0)

@@ -195,4 +195,4 @@ def test_the_loss_weighs_classes():
     losses = [-math.log(math.exp(2) / (math.exp(2) + 1)), -math.log(1 / (math.exp(2) + 1))]
     assert ClassificationHead.loss(logits, targets).item() == pytest.approx(sum(losses) / 2)
     weighed = ClassificationHead.loss(logits, targets, torch.tensor([1.0, 3.0])).item()
-    assert weighed == pytest.approx((losses[0] + 3 * losses[1]) / 4)
+    assert weighed == pytest.approx((losses[0] + 3 * losses[1]) / 2)

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from headstart.core.errors import TrainingError
 from headstart.core.records import Run
 from headstart.nn.groups import Group
+from headstart.training import loop
 from headstart.training.loop import Settings, train
 
 
@@ -97,6 +98,16 @@ def test_a_seed_gives_one_result_and_another_seed_another(tmp_path):
     other, _ = regression(tmp_path / "c", seed=2)
     assert same(one, again)
     assert not same(one, other)
+
+
+def test_freed_memory_goes_back_now_and_then(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(loop.memory, "give_back", lambda: calls.append(1))
+    regression(tmp_path / "short")
+    assert not calls
+    monkeypatch.setattr(loop, "GIVE_BACK_SECONDS", 0.0)
+    regression(tmp_path / "long")
+    assert len(calls) == 40
 
 
 @pytest.mark.parametrize("die_at", [1, 7, 20, 39])

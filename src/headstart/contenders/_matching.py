@@ -8,6 +8,7 @@ Shapes: tokens = all tokens of a batch, width = hidden size of one of the two, t
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -76,9 +77,13 @@ class Trace:
 def trace(encoder: Encoder, batch: Batch) -> Trace:
     """Run all stages for all tokens and take down what each gives; gradients flow through it."""
     seen: list[Tensor] = []
-    watched = [
-        part.qkv.register_forward_hook(lambda module, given, out: seen.append(out)) for part in _attentions(encoder)
-    ]
+    here = threading.get_ident()  # another thread may run over other texts
+
+    def watch(module: nn.Module, given: Any, out: Tensor) -> None:
+        if threading.get_ident() == here:
+            seen.append(out)
+
+    watched = [part.qkv.register_forward_hook(watch) for part in _attentions(encoder)]
     try:
         states = [encoder.embeddings(batch)]
         for block in encoder.blocks:

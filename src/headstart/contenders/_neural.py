@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from headstart.checkpoints.folder import save as save_checkpoint
 from headstart.contenders import _kept, _saved
 from headstart.core.errors import UsageError, did_you_mean
 from headstart.core.records import Predictions, Progress, Rows, Run
-from headstart.nn import bottleneck, prepacked
+from headstart.nn import bottleneck, parallel, prepacked
 from headstart.nn.groups import Group
 from headstart.nn.heads import Model
 from headstart.nn.int8 import quantised
@@ -208,6 +209,8 @@ def fit(
             loss=loss,
             evaluate=evaluate,
             held_out=len(validation),
+            # What is computed again has to draw what it drew, which is seen to for torch's generator alone.
+            lengths=None if model.encoder.recompute else encoded.lengths,
             mode=model,
             settings=settings,
             run=run,
@@ -222,7 +225,6 @@ def fit(
     return Neural(contender, task, checkpoint, trained, run.device, seconds, updates=updates)
 
 
-@torch.inference_mode()
 def scores(model: Model, encoded: Encoded, device: str, kept: Kept | None = None) -> Tensor:
     """Compute the logits of all texts, in their order: float32 ``(texts, classes)`` on the CPU.
 
@@ -232,12 +234,20 @@ def scores(model: Model, encoded: Encoded, device: str, kept: Kept | None = None
     if model.training:  # asked first: telling every module costs as much as tokenising a short text
         model.eval()
     out = torch.zeros(len(encoded), model.head.output.out_features)
-    for rows in by_length(encoded.lengths, STATE_BUDGET[device] // model.encoder.width):
+
+    @torch.inference_mode()
+    def answer(rows: np.ndarray) -> None:
         batch = pack(encoded.tokens, encoded.boundaries, rows, kept).to(device)
         with precision(device):
             logits = model(batch)
         out[torch.from_numpy(rows)[batch.order.cpu()]] = logits.float().cpu()
+
+    deque(parallel.each(answer, _batches(model, encoded.lengths, device), device), maxlen=0)
     return out
+
+
+def _batches(model: Model, lengths: np.ndarray, device: str) -> list[np.ndarray]:
+    return list(by_length(lengths, STATE_BUDGET[device] // model.encoder.width))
 
 
 def frozen_states(model: Model, parts: Sequence[Encoded], run: Run) -> tuple[list[Kept | None], float]:
@@ -279,16 +289,18 @@ def keep_states(
 
     Returns: as of `_kept.keep`.
     """
-    width = model.encoder.width
 
     def batches(missing: np.ndarray) -> Iterator[tuple[np.ndarray, Tensor]]:
-        done = 0
-        for places in by_length(encoded.lengths[missing], STATE_BUDGET[run.device] // width):
+        def run_over(places: np.ndarray) -> tuple[np.ndarray, Tensor]:
             texts = missing[places]
             batch = pack(encoded.tokens, encoded.boundaries, texts)
             with precision(run.device):
-                states = compute(batch.to(run.device))
-            yield texts[batch.order.numpy()], states
+                return texts[batch.order.numpy()], compute(batch.to(run.device))
+
+        parts = _batches(model, encoded.lengths[missing], run.device)
+        done = 0
+        for texts, states in parallel.each(run_over, parts, run.device):
+            yield texts, states
             done += len(texts)
             run.progress(Progress(doing, done / len(missing)))
 
@@ -297,7 +309,7 @@ def keep_states(
         key,
         _kept.name_texts(encoded.tokens, encoded.boundaries),
         encoded.lengths,
-        side_by_side * width,
+        side_by_side * model.encoder.width,
         stages,
         by_token,
         batches,

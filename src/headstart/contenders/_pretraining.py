@@ -31,6 +31,7 @@ from headstart.core import seed
 from headstart.core.errors import UsageError, did_you_mean
 from headstart.core.records import Progress, Run
 from headstart.data.corpus import Corpus
+from headstart.nn import chance
 from headstart.nn.encoder import Encoder
 from headstart.nn.groups import by_stage
 from headstart.nn.pretraining import Pretraining, PretrainingHead, operations, word_loss
@@ -39,6 +40,7 @@ from headstart.tasks.pretraining import Pretraining as Task
 from headstart.text import shards, vocabulary
 from headstart.text.tokenizer import Tokenizer
 from headstart.text.tokenizer import load as load_tokenizer
+from headstart.training import gradients
 from headstart.training.loop import Settings, train
 
 # Layers and width; a head for 64 of width, and four times the width inside the feed-forward (Turc et al. 2019).
@@ -142,18 +144,19 @@ def pretrain(
     apart = max(1, int(HELD_OUT * len(shard)))
     windows = shards.windows(shard, room, np.sort(order[apart:]))
     judged = shards.windows(shard, room, np.sort(order[:apart]))
-    mean = float((windows.ends - windows.starts).mean()) + window - room
+    lengths = windows.ends - windows.starts + window - room
+    mean = float(lengths.mean())
     batch_rows = max(1, round(recipe.batch_tokens / mean))
 
     def loss(rows: np.ndarray) -> Tensor:
-        # From torch's generator, which the loop seeds for each step: a resumed training asks the same questions.
-        chance = np.random.default_rng(int(torch.randint(2**62, ())))
-        return loss_of(model, task.ask(shard, windows, rows, words, chance), run.device)
+        # From the generator that the loop seeds for each step: a resumed training asks the same questions.
+        questions = np.random.default_rng(int(torch.randint(2**62, (), generator=chance.generator())))
+        return loss_of(model, task.ask(shard, windows, rows, words, questions), run.device)
 
-    chance = seed.generator(run.seed, "judging")
-    chosen = np.sort(chance.permutation(len(judged))[:MOST_WINDOWS])
+    judging = seed.generator(run.seed, "judging")
+    chosen = np.sort(judging.permutation(len(judged))[:MOST_WINDOWS])
     parts = np.array_split(chosen, -(-len(chosen) // batch_rows))
-    questions = [task.ask(shard, judged, rows, words, chance) for rows in parts]
+    questions = [task.ask(shard, judged, rows, words, judging) for rows in parts]
     settings = Settings(epochs=recipe.epochs, batch_rows=batch_rows, patience=EVALUATIONS, evaluations=EVALUATIONS)
     start = weights_key(model.encoder.stages, run.device)
     key = _key(corpus.sha256, asdict(recipe), checkpoint.arguments, start, run.seed)
@@ -167,7 +170,7 @@ def pretrain(
         settings,
         len(windows),
         mean,
-        lambda rows: _time(model, loss, rows, run.device),
+        lambda rows: _time(model, loss, rows, lengths, run.device),
     )
     planned(plan)
     history = train(
@@ -175,6 +178,7 @@ def pretrain(
         groups=groups,
         loss=loss,
         evaluate=lambda: (-(value := _judge(model, questions, run.device).word_mean), value),
+        lengths=lengths,
         mode=model,
         settings=replace(settings, most_steps=plan.steps),
         run=run,
@@ -350,17 +354,18 @@ def _plan(
     return plan
 
 
-def _time(model: Pretraining, loss: Callable[[np.ndarray], Tensor], rows: np.ndarray, device: str) -> float:
+def _time(model: Pretraining, loss: gradients.Loss, rows: np.ndarray, lengths: np.ndarray, device: str) -> float:
     """Time a step on these windows, in seconds, without learning from it."""
     model.train()
     times = []
-    for _ in range(TIMED):
-        began = time.perf_counter()
-        loss(rows).backward()
-        if device == "cuda":
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - began)
-        model.zero_grad()
+    with gradients.backward(lengths, device) as backward:
+        for _ in range(TIMED):
+            began = time.perf_counter()
+            backward(loss, rows, [*model.parameters()], 1, 0)
+            if device == "cuda":
+                torch.cuda.synchronize()
+            times.append(time.perf_counter() - began)
+            model.zero_grad()
     return statistics.median(times[1:])
 
 

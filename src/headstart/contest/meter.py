@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -14,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
+
+from headstart.core import memory
 
 SAMPLE_SECONDS = 0.05
 LATENCY_CALLS = 100
@@ -23,7 +22,7 @@ LATENCY_SECONDS = 3.0
 
 @dataclass
 class Reading:
-    """Wall-clock seconds, and the most resident bytes above those at the start; filled when the block ends."""
+    """Wall-clock seconds, and the most bytes of `core.memory.resident` above the first ones; filled at the end."""
 
     seconds: float = 0.0
     peak_bytes: int = 0
@@ -38,15 +37,15 @@ def measured() -> Iterator[Reading]:
     >>> reading.seconds > 0
     True
     """
-    _release()
-    process = psutil.Process()
-    start = process.memory_info().rss
+    gc.collect()
+    memory.give_back()  # or a block that takes it again would seem to need none
+    start = memory.resident()
     reading = Reading()
     over = threading.Event()
 
     def sample() -> None:
         while True:
-            reading.peak_bytes = max(reading.peak_bytes, process.memory_info().rss - start)
+            reading.peak_bytes = max(reading.peak_bytes, memory.resident() - start)
             if over.wait(SAMPLE_SECONDS):
                 return
 
@@ -59,16 +58,7 @@ def measured() -> Iterator[Reading]:
         reading.seconds = time.perf_counter() - began
         over.set()
         thread.join()
-        reading.peak_bytes = max(reading.peak_bytes, process.memory_info().rss - start)
-
-
-def _release() -> None:
-    """Give the system back what was freed; a trial that takes it again would seem to need none."""
-    gc.collect()
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # which glibc alone has
-        if trim is not None:
-            trim(0)
+        reading.peak_bytes = max(reading.peak_bytes, memory.resident() - start)
 
 
 def latency(fitted: Any, inputs: Sequence[Any]) -> tuple[float, float]:

@@ -181,7 +181,7 @@ class Cost:
 
     train_seconds: wall clock of `fit`, and what it would have taken longer alone (`reused_seconds`: other trials had
         already computed the states of frozen layers, or trained the models it builds on).
-    peak_bytes: the most resident memory above that before the trial.
+    peak_bytes: the most memory (see `core.memory.resident`) above that before the trial.
     parameters, trained_parameters: counts. disk_bytes: the saved folder.
     latency_p50, latency_p95: milliseconds for one text, batch of one. throughput: texts a second in bulk.
     cut_off: share of test tokens (0 to 1) beyond the model's window.

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from headstart.nn import chance
+
 # Of a random 16-bit number: what a rate can be told apart by.
 STEPS = 2**16
 
@@ -31,11 +33,11 @@ class Dropout(nn.Module):
         """Return ``dropout(values) + residual``, of the shape of both; nothing is drawn where nothing is dropped."""
         if not self.training or self.p == 0:
             return values if residual is None else values + residual
-        chance = round(self.p * STEPS)
-        if values.device.type != "cpu" or chance == STEPS:
+        share = round(self.p * STEPS)
+        if values.device.type != "cpu" or share == STEPS:
             dropped = F.dropout(values, self.p)
             return dropped if residual is None else dropped + residual
-        out: Tensor = _Drop.apply(values, residual, chance)
+        out: Tensor = _Drop.apply(values, residual, share)
         return out
 
 
@@ -46,7 +48,8 @@ class _Drop(torch.autograd.Function):
     def forward(ctx: Any, values: Tensor, residual: Tensor | None, dropped: int) -> Tensor:
         """Drop with a chance of `dropped` in 65,536."""
         count = values.numel()
-        bits = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
+        drawn = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None, generator=chance.generator())
+        bits = drawn.view(torch.int16)
         # Compared by numpy, whose loop over 16-bit integers is ten times as fast as torch's.
         mask = torch.from_numpy(bits[:count].numpy() >= dropped - STEPS // 2).view(torch.uint8).view(values.shape)
         scale = STEPS / (STEPS - dropped)

@@ -49,9 +49,12 @@ class ClassificationHead(nn.Module):
         """Mean cross-entropy of logits ``(sequences, classes)`` against class numbers ``(sequences,)``.
 
         Args:
-            weights: one per class ``(classes,)``; None for all alike.
+            weights: factors of the classes ``(classes,)``; None for ones. They do not change what the sum is divided
+                by, so that a sequence counts the same whichever others it stands beside.
         """
-        return F.cross_entropy(logits.float(), targets, weights)
+        if weights is None:
+            return F.cross_entropy(logits.float(), targets)
+        return F.cross_entropy(logits.float(), targets, weights, reduction="sum") / len(targets)
 
 
 class Model(nn.Module):

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from headstart.nn import chance
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -128,11 +130,11 @@ def pack(
 def drop_words(batch: Batch, rate: float, unknown: int, spared: Sequence[int]) -> Batch:
     """Replace a random share of the tokens by the unknown one, so that no single word is relied on.
 
-    Word dropout (Iyyer et al. 2015, "Deep Unordered Composition", section 3.3). Drawn from torch's generator.
+    Word dropout (Iyyer et al. 2015, "Deep Unordered Composition", section 3.3). Drawn as `nn.chance` says.
 
     Args:
         rate: share of tokens, 0 to 1. spared: ids of special tokens, which stay.
     """
-    dropped = torch.rand(batch.ids.shape, device=batch.ids.device) < rate
+    dropped = torch.rand(batch.ids.shape, device=batch.ids.device, generator=chance.generator()) < rate
     special = torch.isin(batch.ids, torch.tensor(spared, device=batch.ids.device))
     return replace(batch, ids=batch.ids.masked_fill(dropped & ~special, unknown))

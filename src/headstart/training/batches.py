@@ -33,6 +33,22 @@ def step_rows(rows: int, batch_rows: int, run_seed: int, step: int) -> np.ndarra
     return epoch_order(rows, run_seed, epoch)[place * batch_rows : (place + 1) * batch_rows]
 
 
+def halves(rows: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Divide rows so that both halves have about as many tokens: the longest first, each to the lighter half.
+
+    >>> [half.tolist() for half in halves(np.array([4, 0, 2]), lengths=np.array([3, 9, 2, 9, 4]))]
+    [[4], [0, 2]]
+    """
+    found: tuple[list[int], list[int]] = [], []
+    tokens = [0, 0]
+    for row in rows[np.argsort(-lengths[rows], kind="stable")].tolist():
+        lighter = int(tokens[1] < tokens[0])
+        found[lighter].append(row)
+        tokens[lighter] += int(lengths[row])
+    one, other = (np.array(half, dtype=rows.dtype) for half in found)
+    return one, other
+
+
 def by_length(lengths: np.ndarray, token_budget: int) -> Iterator[np.ndarray]:
     """Yield batches of rows of similar length whose tokens stay within a budget (one row may exceed it alone).
 

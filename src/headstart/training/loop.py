@@ -15,16 +15,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from headstart.core import seed
+from headstart.core import memory, seed
 from headstart.core.errors import TrainingError
 from headstart.core.records import Progress, Run
 from headstart.nn.groups import Group
 from headstart.trackers.jsonl import Jsonl
-from headstart.training import resume, schedule
+from headstart.training import gradients, resume, schedule
 from headstart.training.batches import step_rows
 from headstart.training.optimizer import adamw, clipped_step
 
 CHECKPOINT_SECONDS = 60.0
+# Batches are of different lengths, so freed activations fit the next ones badly and a process grows with its steps
+# (docs/lab.md): it gives them back this often, which costs less than a hundredth of the time.
+GIVE_BACK_SECONDS = 10.0
 APART = 2  # rows trained between two evaluations for each that an evaluation reads: it then takes a seventh of the time
 
 
@@ -72,9 +75,10 @@ def train(
     *,
     rows: int,
     groups: Sequence[Group],
-    loss: Callable[[np.ndarray], Tensor],
+    loss: gradients.Loss,
     evaluate: Callable[[], tuple[float, float]],
     held_out: int = 0,
+    lengths: np.ndarray | None = None,
     mode: nn.Module,
     settings: Settings,
     run: Run,
@@ -89,6 +93,7 @@ def train(
         loss: mean loss of the rows given, int64 ``(batch,)``, as a scalar with a graph.
         evaluate: validation score (higher is better) and loss.
         held_out: rows that an evaluation reads; with few training rows there are the fewer evaluations for it.
+        lengths: see `gradients.backward`.
         mode: the module that is switched between training and evaluation mode.
         fingerprint: of settings, data and starting weights; a checkpoint with another one is refused.
         before_step: is told of each step, from 0, and of their number before the step is taken; what it changes must
@@ -111,48 +116,53 @@ def train(
         -(-APART * held_out // settings.batch_rows),
     )
     began = time.monotonic() - state.seconds
-    saved = time.monotonic()
+    saved = given_back = time.monotonic()
     mode.train()
-    while not state.finished:
-        before_step(state.step, total)
-        rate = schedule.factor(state.step, total, warmup=settings.warmup, decay=settings.decay)
-        for part in optimizer.param_groups:
-            part["lr"] = part["peak"] * rate
-        _seed(seed.derive(run.seed, "step", state.step), run.device)
-        chosen = step_rows(rows, settings.batch_rows, run.seed, state.step)
-        value = _backward(loss, chosen, settings.accumulate)
-        norm = clipped_step(optimizer, weights.values(), settings.clip)
-        step = state.step + 1
-        seconds = time.monotonic() - began
-        out_of_time = run.minutes is not None and seconds > 60 * run.minutes
-        state = replace(state, step=step, seconds=seconds)
-        waiting.append(_Reading(step, *_fetch(torch.stack((value, norm))), {"rate": rate}, seconds))
-        if step % every == 0 or step == total or out_of_time:
-            _settle(waiting, everything=True)
-            mode.eval()
-            score, validation_loss = evaluate()
-            mode.train()
-            best = state.best.after(score, validation_loss, step)
-            if best.step == step:
-                best_weights = {name: weight.detach().clone() for name, weight in weights.items()}
-            waiting[-1].values |= {"validation_score": score, "validation_loss": validation_loss}
-            state = replace(
-                state,
-                best=best,
-                finished=step == total or out_of_time or best.since >= settings.patience,
-                evaluations=[*state.evaluations, {"step": step, "score": score, "loss": validation_loss}],
-            )
-        keeping = state.finished or time.monotonic() - saved >= checkpoint_seconds
-        _settle(waiting, everything=keeping)
-        while waiting and waiting[0].settled:
-            seen = waiting.popleft()
-            tracker.log(seen.step, {**seen.values, "seconds": round(seen.seconds, 3)})
-            left = seen.seconds / seen.step * (total - seen.step)
-            run.progress(Progress("training", seen.step / total, left, seen.values))
-        if keeping:
-            tracker.flush()
-            resume.save(run.folder, state, fingerprint, weights, optimizer, best_weights)
-            saved = time.monotonic()
+    with gradients.backward(lengths, run.device) as backward:
+        while not state.finished:
+            before_step(state.step, total)
+            rate = schedule.factor(state.step, total, warmup=settings.warmup, decay=settings.decay)
+            for part in optimizer.param_groups:
+                part["lr"] = part["peak"] * rate
+            number = seed.derive(run.seed, "step", state.step)
+            _seed(number, run.device)
+            chosen = step_rows(rows, settings.batch_rows, run.seed, state.step)
+            value = backward(loss, chosen, [*weights.values()], settings.accumulate, number)
+            norm = clipped_step(optimizer, weights.values(), settings.clip)
+            step = state.step + 1
+            seconds = time.monotonic() - began
+            out_of_time = run.minutes is not None and seconds > 60 * run.minutes
+            state = replace(state, step=step, seconds=seconds)
+            waiting.append(_Reading(step, *_fetch(torch.stack((value, norm))), {"rate": rate}, seconds))
+            if step % every == 0 or step == total or out_of_time:
+                _settle(waiting, everything=True)
+                mode.eval()
+                score, validation_loss = evaluate()
+                mode.train()
+                best = state.best.after(score, validation_loss, step)
+                if best.step == step:
+                    best_weights = {name: weight.detach().clone() for name, weight in weights.items()}
+                waiting[-1].values |= {"validation_score": score, "validation_loss": validation_loss}
+                state = replace(
+                    state,
+                    best=best,
+                    finished=step == total or out_of_time or best.since >= settings.patience,
+                    evaluations=[*state.evaluations, {"step": step, "score": score, "loss": validation_loss}],
+                )
+            keeping = state.finished or time.monotonic() - saved >= checkpoint_seconds
+            _settle(waiting, everything=keeping)
+            while waiting and waiting[0].settled:
+                seen = waiting.popleft()
+                tracker.log(seen.step, {**seen.values, "seconds": round(seen.seconds, 3)})
+                left = seen.seconds / seen.step * (total - seen.step)
+                run.progress(Progress("training", seen.step / total, left, seen.values))
+            if keeping:
+                tracker.flush()
+                resume.save(run.folder, state, fingerprint, weights, optimizer, best_weights)
+                saved = time.monotonic()
+            if time.monotonic() - given_back >= GIVE_BACK_SECONDS:
+                memory.give_back()
+                given_back = time.monotonic()
     tracker.finish()
     with torch.no_grad():
         for name, weight in best_weights.items():
@@ -166,16 +176,6 @@ def _seed(number: int, device: str) -> None:
     torch.default_generator.manual_seed(number)
     if device == "cuda":
         torch.cuda.manual_seed(number)
-
-
-def _backward(loss: Callable[[np.ndarray], Tensor], chosen: np.ndarray, parts: int) -> Tensor:
-    """Add up the gradients of a step, part by part, as if it were one batch; return the loss, on its device."""
-    values = []
-    for part in np.array_split(chosen, min(parts, len(chosen))):
-        piece = loss(part) * (len(part) / len(chosen))
-        piece.backward()
-        values.append(piece.detach())
-    return torch.stack(values).sum()
 
 
 @dataclass
