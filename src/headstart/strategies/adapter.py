@@ -21,7 +21,7 @@ class Adapter:
 
     kind: str = "houlsby"
     width: int = 64
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     epochs: int = 4
 
     rung: ClassVar[str] = "light tuning"
