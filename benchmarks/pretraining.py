@@ -23,6 +23,7 @@ from benchmarks._common import data, record, show, table, transformers
 from headstart.core.device import matrix_rate
 
 ROUNDS, STEPS = 3, 3
+NOTHING = -100  # the label of a token that is not asked for
 WINDOW, ROWS = 128, 16
 SHAPE: dict[str, Any] = {"width": 512, "layers": 4, "heads": 8, "feed_forward": 2048, "window": WINDOW}
 OURS, OURS_WITHOUT = "packed, dropout 0.1", "packed, dropout 0"
@@ -31,11 +32,20 @@ THEIRS, THEIRS_WITHOUT = "HF", "HF, dropout 0"
 
 @dataclass(frozen=True)
 class Load:
-    """Batches of questions, and the same as Hugging Face takes them: padded, with -100 where nothing is asked."""
+    """Questions about texts, and batches of the same as Hugging Face takes them: padded, with -100 where none is asked.
+
+    ask: packs the questions about some of the texts. lengths: tokens of each text.
+    """
 
     name: str
-    batches: tuple[Any, ...]
+    ask: Callable[[np.ndarray], Any]
+    lengths: np.ndarray
     padded: tuple[dict[str, Any], ...]
+
+    @property
+    def batches(self) -> list[np.ndarray]:
+        """The numbers of each batch's texts."""
+        return [np.arange(start, start + ROWS) for start in range(0, len(self.lengths), ROWS)]
 
 
 def main() -> None:
@@ -125,7 +135,7 @@ def measure(load: Load, place: str) -> tuple[dict[str, float], float]:
             began = time.perf_counter()
             for number in range(turn * STEPS, (turn + 1) * STEPS):
                 step(number)
-            tokens = sum(len(load.batches[number].batch.ids) for number in range(turn * STEPS, (turn + 1) * STEPS))
+            tokens = sum(int(load.lengths[rows].sum()) for rows in load.batches[turn * STEPS : (turn + 1) * STEPS])
             taken[name].append(1e6 * (time.perf_counter() - began) / tokens)
         rates.append(matrix_rate())
     return {name: round(statistics.median(values), 1) for name, values in taken.items()}, round(
@@ -138,18 +148,23 @@ def ours(load: Load, place: str, dropout: float) -> Callable[[int], float]:
     from headstart.checkpoints import folder
     from headstart.contenders._pretraining import loss_of
     from headstart.nn.groups import by_stage
+    from headstart.training import gradients
     from headstart.training.optimizer import adamw, clipped_step
 
     model: Any = folder.load(place, pretraining=True, dropout=dropout).model.train()
     groups = by_stage(model, 1 + SHAPE["layers"], 1e-4)
     optimizer = adamw(groups, 0.01)
     weights = [weight for group in groups for weight in group.weights.values()]
+    halves = gradients.backward(load.lengths, "cpu")
+    backward = halves.__enter__()
 
-    def step(number: int) -> float:
-        loss = loss_of(model, load.batches[number % len(load.batches)], "cpu")
-        loss.backward()
+    def loss(rows: np.ndarray) -> Any:
+        return loss_of(model, load.ask(rows), "cpu")
+
+    def step(number: int, opened: Any = halves) -> float:  # which ends when the step is let go
+        value = backward(loss, load.batches[number], weights, 1, number)
         clipped_step(optimizer, weights, 1.0)
-        return loss.item()
+        return value.item()
 
     return step
 
@@ -165,7 +180,7 @@ def theirs(load: Load, place: str, dropout: float) -> Callable[[int], float]:
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
 
     def step(number: int) -> float:
-        loss = model(**load.padded[number % len(load.padded)]).loss
+        loss = model(**load.padded[number]).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -181,12 +196,16 @@ def parity(load: Load, place: str) -> float:
 
     from headstart.checkpoints import folder
     from headstart.contenders._pretraining import loss_of
+    from headstart.training import gradients
 
     model: Any = folder.load(place, pretraining=True).model.eval()
     peer = transformers().BertForPreTraining.from_pretrained(place).eval()
     with torch.no_grad():
         pairs = zip(load.batches, load.padded, strict=True)
-        return max(abs(float(loss_of(model, asked, "cpu") - peer(**padded).loss)) for asked, padded in pairs)
+        return max(
+            abs(float(gradients.mean(loss_of(model, load.ask(rows), "cpu")) - peer(**padded).loss))
+            for rows, padded in pairs
+        )
 
 
 def _whole(place: Path) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -207,31 +226,37 @@ def _load(name: str, place: Path, pairs: list[tuple[np.ndarray, np.ndarray]]) ->
     from headstart.tasks.pretraining import Pretraining, Questions, vocabulary_of
 
     words = vocabulary_of(folder.load(place, pretraining=True).tokenizer)
-    chance = np.random.default_rng(0)
-    batches, padded = [], []
+    texts = [np.concatenate([words.opening, a, words.closing, b, words.closing]) for a, b in pairs]
+    lengths = np.array([len(ids) for ids in texts])
+    boundaries = np.cumsum([0, *lengths])
+    second = np.concatenate([np.arange(len(a) + len(b) + 3) >= len(a) + 2 for a, b in pairs])
+    ids = np.concatenate(texts)
+    places, replaced = Pretraining().hide(ids, words, np.random.default_rng(0))
+    labels = np.full(len(ids), NOTHING)
+    labels[places] = ids[places]
+    ids[places] = replaced
+
+    def ask(rows: np.ndarray) -> Any:
+        batch = pack(ids, boundaries, rows, segments=second)
+        wanted = pack(labels, boundaries, rows).ids
+        asked = (wanted != NOTHING).nonzero()[:, 0]
+        return Questions(batch, asked, wanted[asked], torch.from_numpy(rows % 2)[batch.order])
+
+    padded = []
     for start in range(0, len(pairs), ROWS):
-        rows = pairs[start : start + ROWS]
-        tokens = [np.concatenate([words.opening, a, words.closing, b, words.closing]) for a, b in rows]
-        kinds = [np.arange(len(ids)) >= len(a) + 2 for ids, (a, _) in zip(tokens, rows, strict=True)]
-        boundaries = np.cumsum([0, *map(len, tokens)])
-        batch = pack(np.concatenate(tokens), boundaries, np.arange(len(rows)), segments=np.concatenate(kinds))
-        places, ids = Pretraining().hide(batch.ids.numpy(), words, chance)
-        hidden = batch.ids[places]
-        batch.ids[places] = torch.from_numpy(ids)
-        asked = Questions(batch, torch.from_numpy(places), hidden, torch.arange(len(rows)) % 2)
-        at = (torch.arange(len(rows)).repeat_interleave(batch.boundaries.diff()), batch.positions)
-        shape = (len(rows), WINDOW)
-        inputs, types, mask, labels = (torch.full(shape, fill) for fill in (0, 0, 0, -100))
+        rows = np.arange(start, min(start + ROWS, len(pairs)))
+        batch = pack(ids, boundaries, rows, segments=second)
+        at = (batch.order.repeat_interleave(batch.boundaries.diff()), batch.positions)
+        inputs, types, mask, wanted = (torch.full((len(rows), WINDOW), fill) for fill in (0, 0, 0, NOTHING))
         inputs[at], types[at], mask[at] = batch.ids, batch.segments, 1
-        labels[at[0][places], at[1][places]] = hidden
-        batches.append(asked)
+        wanted[at] = pack(labels, boundaries, rows).ids
         padded.append(
             {
                 "input_ids": inputs,
                 "token_type_ids": types,
                 "attention_mask": mask,
-                "labels": labels,
-                "next_sentence_label": asked.pairs,
+                "labels": wanted,
+                "next_sentence_label": torch.from_numpy(rows % 2),
             }
         )
-    return Load(name, tuple(batches), tuple(padded))
+    return Load(name, ask, lengths, tuple(padded))

@@ -61,6 +61,29 @@ def test_halves_give_the_gradient_of_the_whole(problem, set_threads, rng, parts)
     assert len(problem[3]) == {1: 2, 3: 6, 100: 17}[parts]  # a row alone has no halves
 
 
+@pytest.mark.parametrize("most", [1, 9])
+def test_means_over_other_things_than_rows_are_those_of_the_whole(problem, set_threads, rng, most):
+    model, loss, lengths, seen = problem
+    words = rng.integers(0, most, size=ROWS)  # with `most` 1 there is none at all
+
+    def sums(rows):
+        return (sum(int(words[row]) * loss(np.array([row])) for row in rows), int(words[rows].sum())), (
+            loss(rows) * len(rows),
+            len(rows),
+        )
+
+    rows = np.arange(ROWS)
+    found = {}
+    for threads in (1, 2):
+        set_threads(threads)
+        found[threads] = work_out((model, sums, lengths, seen), True, rows)
+    each = [loss(np.array([row])).item() for row in rows]
+    expected = np.dot(words, each) / max(1, words.sum()) + np.mean(each)
+    for value, gradients_ in found.values():
+        assert value == pytest.approx(expected, rel=1e-5)
+        torch.testing.assert_close(gradients_[0], found[1][1][0])
+
+
 def test_a_step_is_halved_only_where_lengths_are_given(problem, set_threads):
     set_threads(2)
     work_out(problem, False, np.arange(8), parts=2)

@@ -148,7 +148,7 @@ def pretrain(
     mean = float(lengths.mean())
     batch_rows = max(1, round(recipe.batch_tokens / mean))
 
-    def loss(rows: np.ndarray) -> Tensor:
+    def loss(rows: np.ndarray) -> gradients.Found:
         # From the generator that the loop seeds for each step: a resumed training asks the same questions.
         questions = np.random.default_rng(int(torch.randint(2**62, (), generator=chance.generator())))
         return loss_of(model, task.ask(shard, windows, rows, words, questions), run.device)
@@ -213,10 +213,10 @@ def pretrain(
     return record
 
 
-def loss_of(model: Pretraining, asked: Questions, device: str) -> Tensor:
-    """Compute the mean loss of hidden words plus that of passages, as a scalar with a graph."""
+def loss_of(model: Pretraining, asked: Questions, device: str) -> gradients.Found:
+    """Compute the loss of hidden words and that of passages: sums with a graph, and of how many."""
     found = _Answers().after(model, asked, device)
-    return found.word_loss / max(1, found.words) + found.pair_loss / max(1, found.pairs)
+    return (found.word_loss, found.words), (found.pair_loss, found.pairs)
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,10 @@ from headstart.core import seed
 from headstart.nn import chance, parallel
 from headstart.training.batches import halves
 
-# Loss of rows int64 ``(rows,)``, a scalar with a graph.
-Loss = Callable[[np.ndarray], Tensor]
+# A mean over rows as a scalar; or a sum of other means, each as a sum and the number of what it is over.
+Found = Tensor | Sequence[tuple[Tensor, int]]
+# Gives the loss of rows int64 ``(rows,)``, with a graph.
+Loss = Callable[[np.ndarray], Found]
 # Adds the gradient of a loss over rows to the weights, cut into so many parts; the last argument seeds what is drawn.
 Backward = Callable[[Loss, np.ndarray, Sequence[nn.Parameter], int, int], Tensor]
 
@@ -29,7 +31,8 @@ Backward = Callable[[Loss, np.ndarray, Sequence[nn.Parameter], int, int], Tensor
 def backward(lengths: np.ndarray | None, device: str) -> Iterator[Backward]:
     """Give the function that works out gradients; it returns the loss, on its device.
 
-    A part counts by its share of the rows, so that nothing changes where the loss is a mean over rows.
+    Halves change nothing but rounding and what is drawn. A part counts by its share of the rows, which changes nothing
+    where the loss is a mean over rows.
 
     Args:
         lengths: tokens of each row, int64 ``(rows,)``: halves get about as many. None where a step is not halved.
@@ -41,12 +44,17 @@ def backward(lengths: np.ndarray | None, device: str) -> Iterator[Backward]:
             yield partial(_side_by_side, pool, lengths)
 
 
+def mean(found: Found) -> Tensor:
+    """Make a scalar of a loss."""
+    return found if isinstance(found, Tensor) else _over([count for _, count in found], found)
+
+
 def _one_after_the_other(
     loss: Loss, rows: np.ndarray, weights: Sequence[nn.Parameter], parts: int, number: int
 ) -> Tensor:
     values = []
     for part in np.array_split(rows, min(parts, len(rows))):
-        value = loss(part) * (len(part) / len(rows))
+        value = mean(loss(part)) * (len(part) / len(rows))
         value.backward()
         values.append(value.detach())
     return torch.stack(values).sum()
@@ -63,19 +71,29 @@ def _side_by_side(
 ) -> Tensor:
     learning = [weight for weight in weights if weight.requires_grad]
 
-    def work(part: np.ndarray, own: int) -> tuple[Tensor, tuple[Tensor | None, ...]]:
+    def forward(half: np.ndarray, own: int) -> Sequence[tuple[Tensor, int]]:
         with chance.drawn_from(own):
-            value = loss(part) * (len(part) / len(rows))
-        return value.detach(), torch.autograd.grad(value, learning, allow_unused=True)
+            found = loss(half)
+        return [(found * len(half), len(half))] if isinstance(found, Tensor) else found
+
+    def back(value: Tensor) -> Sequence[Tensor | None]:
+        return torch.autograd.grad(value, learning, allow_unused=True)
 
     values = []
     for place, part in enumerate(np.array_split(rows, min(parts, len(rows)))):
         both = [half for half in halves(part, lengths) if len(half)]
-        own = [seed.derive(number, place, half) for half in range(len(both))]
-        for value, gradients in pool.map(work, both, own):
-            values.append(value)
+        found = list(pool.map(forward, both, [seed.derive(number, place, half) for half in range(len(both))]))
+        totals = [sum(counts) for counts in zip(*([count for _, count in half] for half in found), strict=True)]
+        shares = [_over(totals, half) * (len(part) / len(rows)) for half in found]
+        for gradients in pool.map(back, shares):
             _add(learning, gradients)
+        values += [value.detach() for value in shares]
     return torch.stack(values).sum()
+
+
+def _over(totals: Sequence[int], found: Sequence[tuple[Tensor, int]]) -> Tensor:
+    """Divide sums by numbers, which may be those of more than one half, and add them up."""
+    return torch.stack([value / max(1, total) for total, (value, _) in zip(totals, found, strict=True)]).sum()
 
 
 def _add(weights: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> None:
