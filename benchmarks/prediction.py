@@ -57,13 +57,12 @@ def main() -> None:
         for threads in (1, 2):
             torch.set_num_threads(threads)
             variants = build(model, Path(place), threads)
-            rate = matrix_rate()
             for name, given in texts.items():
                 if threads not in TEXTS[name][2]:
                     continue
-                times = measure(variants, given, threads)
+                times, rate = measure(variants, given, threads)
                 shares = {side: round(share(given, times[side], rate), 3) for side in (FLOAT, ONNX)}
-                entry = {"threads": threads, "texts": name, "gflops": rate, "load": load(), "ms": times}
+                entry = {"threads": threads, "texts": name, "gflops": round(rate, 1), "load": load(), "ms": times}
                 results.append({**entry, "of_peak": shares})
                 lines += compared(name, threads, times)
             times = latency(variants, texts["sentences"], threads)
@@ -174,16 +173,20 @@ def onnx(model: Path, file: Path, threads: int) -> Answer:
     return answer
 
 
-def measure(variants: dict[str, Answer], texts: Sequence[str], threads: int) -> dict[str, float]:
-    """Time every variant in turns; milliseconds a text, the median over rounds."""
+def measure(variants: dict[str, Answer], texts: Sequence[str], threads: int) -> tuple[dict[str, float], float]:
+    """Time every variant in turns; milliseconds a text and the machine's matrix rate meanwhile, medians over rounds."""
     given = {name: texts[::EVERY] if name == SINGLE else texts for name in variants}
     taken: dict[str, list[float]] = {name: [] for name in variants}
     for name, answer in variants.items():
         answer(given[name][: 2 * BATCH])
+    rates = []
     for _ in range(ROUNDS):
         for name, answer in variants.items():
+            if name in (FLOAT, ONNX):
+                rates.append(matrix_rate())
             taken[name].append(1000 * timed(answer, given[name], threads) / len(given[name]))
-    return {name: round(statistics.median(values), 3) for name, values in taken.items()}
+    medians = {name: round(statistics.median(values), 3) for name, values in taken.items()}
+    return medians, statistics.median(rates)
 
 
 def share(texts: Sequence[str], milliseconds: float, gflops: float) -> float:
