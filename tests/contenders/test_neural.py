@@ -213,6 +213,25 @@ def test_few_tokens_take_weights_that_are_laid_out_for_them(backbone, rows, task
     assert "_for_few" not in vars(fitted)
 
 
+def test_one_thread_answers_what_is_too_little_for_two(backbone, rows, task, tmp_path, monkeypatch, set_threads):
+    fitted = fit(backbone, rows, task, tmp_path / "run")
+    small = fitted.with_int8()
+    threads = []
+    real = _neural.scores
+    monkeypatch.setattr(_neural, "scores", lambda *a: threads.append(torch.get_num_threads()) or real(*a))
+    monkeypatch.setattr(_neural, "ALONE", 10 * 16)
+    monkeypatch.setattr(_neural, "ALONE_INT8", 100 * 16)
+    set_threads(2)
+    for some in (rows.inputs[:1], [" ".join(WORDS[0].split() * 5)], rows.inputs):
+        for model in (fitted, small):
+            model.predict(some)
+    tokens = [len(task.encode(some, fitted.checkpoint.tokenizer).tokens) for some in (rows.inputs[:1], rows.inputs)]
+    assert tokens[0] <= 10
+    assert tokens[1] > 100
+    assert threads == [1, 1, 2, 1, 2, 2]
+    assert torch.get_num_threads() == 2
+
+
 def test_a_saved_model_remembers_no_texts(backbone, rows, task, tmp_path):
     fitted = fit(backbone, rows, task, tmp_path / "run")
     fitted.save(tmp_path / "model")

@@ -37,6 +37,9 @@ from headstart.training.loop import Settings, train
 # Values of states (tokens times width) in a batch where nothing is learnt. What a layer makes of so few stays in a
 # processor's cache, which is worth a tenth of the time; a GPU wants many, since every call of a kernel has its price.
 STATE_BUDGET = {"cpu": 1024 * 384, "cuda": 32_768 * 384}
+# Values of states up to which one thread answers sooner than two, which wake each other in every layer: a sentence, or
+# with 8-bit weights a paragraph (docs/lab.md).
+ALONE, ALONE_INT8 = 32 * 384, 224 * 384
 CLASS_WEIGHTS = ("none", "balanced")
 # Fewest frozen stages worth keeping the states of: to read them from a disk takes as long as to look embeddings up.
 LEAST_KEPT = 2
@@ -77,10 +80,13 @@ class Neural:
     def predict(self, inputs: Sequence[Any]) -> Predictions:
         """Answer any number of inputs, in their order."""
         encoded = self.task.encode(inputs, self.checkpoint.tokenizer)
+        states = len(encoded.tokens) * self.model.encoder.width
         if self.int8 is not None:
-            return self.task.decode(scores(self.int8, encoded, "cpu"))
+            with parallel.one_thread(states <= ALONE_INT8):
+                return self.task.decode(scores(self.int8, encoded, "cpu"))
         few = self.device == "cpu" and len(encoded.tokens) <= prepacked.FEW and prepacked.available()
-        return self.task.decode(scores(self._for_few if few else self.model, encoded, self.device))
+        with parallel.one_thread(self.device == "cpu" and states <= ALONE):
+            return self.task.decode(scores(self._for_few if few else self.model, encoded, self.device))
 
     @cached_property
     def _for_few(self) -> Model:
