@@ -50,7 +50,7 @@ def main() -> None:
 
 def _by_kind(traced: object) -> dict[str, float]:
     """Add up the time that operators took themselves, as shares of all."""
-    taken = {event.key: event.self_cpu_time_total for event in traced.key_averages()}  # type: ignore[attr-defined]
+    taken = {event.key: event.self_cpu_time_total for event in traced.key_averages()}  # type: ignore[attr-defined]  # a profile given as an object
     total = sum(taken.values())
     found = {kind: sum(taken.get(name, 0) for name in names) / total for kind, names in KINDS.items()}
     return {**found, "everything else": 1.0 - sum(found.values())}

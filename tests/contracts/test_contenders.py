@@ -73,6 +73,7 @@ def fit(contender, tmp_path_factory):
     def fitted(train: Rows, validation: Rows, seed: int = 0):
         task = Classification().fitted(train)
         if reason := contender.supports(task):
+            # A contender may be made for other tasks alone; it then has a contract of its own.
             pytest.skip(f"does not support classification: {reason}")
         return contender.fit(train, validation, task, Run(seed, tmp_path_factory.mktemp("run") / "work"))
 

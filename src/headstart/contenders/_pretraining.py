@@ -361,7 +361,7 @@ def _time(model: Pretraining, loss: gradients.Loss, rows: np.ndarray, lengths: n
     with gradients.backward(lengths, device) as backward:
         for _ in range(TIMED):
             began = time.perf_counter()
-            backward(loss, rows, [*model.parameters()], 1, 0)
+            backward(loss, rows, model.parameters(), 1, 0)
             if device == "cuda":
                 torch.cuda.synchronize()
             times.append(time.perf_counter() - began)

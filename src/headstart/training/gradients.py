@@ -6,7 +6,7 @@ each worked on by one thread, wait for each other once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -24,7 +24,7 @@ Found = Tensor | Sequence[tuple[Tensor, int]]
 # Gives the loss of rows int64 ``(rows,)``, with a graph.
 Loss = Callable[[np.ndarray], Found]
 # Adds the gradient of a loss over rows to the weights, cut into so many parts; the last argument seeds what is drawn.
-Backward = Callable[[Loss, np.ndarray, Sequence[nn.Parameter], int, int], Tensor]
+Backward = Callable[[Loss, np.ndarray, Iterable[nn.Parameter], int, int], Tensor]
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def mean(found: Found) -> Tensor:
 
 
 def _one_after_the_other(
-    loss: Loss, rows: np.ndarray, weights: Sequence[nn.Parameter], parts: int, number: int
+    loss: Loss, rows: np.ndarray, weights: Iterable[nn.Parameter], parts: int, number: int
 ) -> Tensor:
     values = []
     for part in np.array_split(rows, min(parts, len(rows))):
@@ -65,7 +65,7 @@ def _side_by_side(
     lengths: np.ndarray,
     loss: Loss,
     rows: np.ndarray,
-    weights: Sequence[nn.Parameter],
+    weights: Iterable[nn.Parameter],
     parts: int,
     number: int,
 ) -> Tensor:

@@ -90,7 +90,7 @@ def train(
 
     Args:
         rows: number of training rows; batches are drawn from ``range(rows)``.
-        loss: mean loss of the rows given, int64 ``(batch,)``, as a scalar with a graph.
+        loss: of the rows given, see `gradients.Loss`.
         evaluate: validation score (higher is better) and loss.
         held_out: rows that an evaluation reads; with few training rows there are the fewer evaluations for it.
         lengths: see `gradients.backward`.
@@ -127,7 +127,7 @@ def train(
             number = seed.derive(run.seed, "step", state.step)
             _seed(number, run.device)
             chosen = step_rows(rows, settings.batch_rows, run.seed, state.step)
-            value = backward(loss, chosen, [*weights.values()], settings.accumulate, number)
+            value = backward(loss, chosen, weights.values(), settings.accumulate, number)
             norm = clipped_step(optimizer, weights.values(), settings.clip)
             step = state.step + 1
             seconds = time.monotonic() - began
