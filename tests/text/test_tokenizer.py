@@ -111,9 +111,18 @@ def test_a_window_wider_than_the_model_s_is_not_taken(tokenizer):
 
 def test_padding_and_truncation_in_the_file_are_ignored(tokenizer, tmp_path):
     tokenizer.save(tmp_path)
-    edit(tmp_path, padding={"strategy": {"Fixed": 50_000_000}, "direction": "Right", "pad_to_multiple_of": None,
-                            "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"},
-         truncation={"max_length": 4, "strategy": "LongestFirst", "stride": 0, "direction": "Right"})  # fmt: skip
+    edit(
+        tmp_path,
+        padding={
+            "strategy": {"Fixed": 50_000_000},
+            "direction": "Right",
+            "pad_to_multiple_of": None,
+            "pad_id": 0,
+            "pad_type_id": 0,
+            "pad_token": "[PAD]",
+        },
+        truncation={"max_length": 4, "strategy": "LongestFirst", "stride": 0, "direction": "Right"},
+    )
     again = ours.load(tmp_path, 512)
     assert rows(again.encode(["the quick brown fox"])) == rows(tokenizer.encode(["the quick brown fox"]))
 
@@ -160,9 +169,18 @@ def test_a_crafted_file_is_refused(tokenizer, tmp_path, changes, message):
 
 def test_a_vocabulary_without_its_unknown_token_is_refused(tmp_path, tokenizer):
     tokenizer.save(tmp_path)
-    edit(tmp_path, added_tokens=[], post_processor=None,
-         model={"type": "WordPiece", "vocab": {"b": 0}, "unk_token": "[UNK]", "continuing_subword_prefix": "##",
-                "max_input_chars_per_word": 100})  # fmt: skip
+    edit(
+        tmp_path,
+        added_tokens=[],
+        post_processor=None,
+        model={
+            "type": "WordPiece",
+            "vocab": {"b": 0},
+            "unk_token": "[UNK]",
+            "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100,
+        },
+    )
     with pytest.raises(CheckpointError, match="is no readable tokenizer"):
         ours.load(tmp_path, 512)
 
