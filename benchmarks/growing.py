@@ -3,8 +3,10 @@
 The texts are made up: six to ten words of BERT's vocabulary, drawn by rank as words are in running text (Mandelbrot
 1953), some of them run together so that new words keep coming. Near copies are rare. The class is a matter of which
 words stand in a text. Every size of every stage runs in a process of its own, which tells its seconds and its peak of
-resident memory; libraries are loaded, and what a stage works on is in memory, before its clock starts. Where time
-grows in step with the rows, microseconds a row and tokens a second stay the same. HEADSTART_ROWS sets the most rows.
+resident memory; libraries are loaded, and what a stage works on is in memory, before its clock starts. The trainings
+take turns, a stretch of each and then the next stretch of each, so that a change of the machine's pace meets them all.
+Where time grows in step with the rows, microseconds a row and tokens a second stay the same. HEADSTART_ROWS sets the
+most rows.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import json
 import os
 import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -24,7 +27,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._common import apart, record, show, table
+from benchmarks._common import ROOT, apart, record, show, table
+from headstart.core.records import Progress
 
 MOST_ROWS = int(os.environ.get("HEADSTART_ROWS", "1000000"))
 LEAST_ROWS = 1000
@@ -35,7 +39,7 @@ COMPOUNDS = 0.03
 BATCH, WIDTH, LAYERS, WINDOW, VOCABULARY = 128, 128, 2, 64, 5000
 # Small sizes take so many steps, in several epochs, that the first of them do not decide; all sizes are looked at in
 # so many stretches, of which the median counts, lest one disturbance decide.
-LEAST_STEPS, STRETCHES = 400, 10
+LEAST_STEPS, STRETCHES = 1000, 20
 
 # Prepares a stage for so many rows in a folder, and returns what is timed; that returns what else is to be told.
 Stage = Callable[[Path, int], Callable[[], dict[str, float]]]
@@ -48,8 +52,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         write_files(Path(place), sizes)
         for stage in STAGES:
-            for rows in sizes:
-                results.append({"stage": stage, "rows": rows, **apart("growing", stage, str(rows), place)})
+            found = in_turns(sizes, place) if stage == "train" else one_by_one(stage, sizes, place)
+            for rows, measured in zip(sizes, found, strict=True):
+                results.append({"stage": stage, "rows": rows, **measured})
                 print(json.dumps(results[-1]), file=sys.stderr)
     rates = [result["tokens_per_second"] for result in results if result["stage"] == "train"]
     record("growing", {"rates_differ_by": round(max(rates) / min(rates) - 1, 3), "results": results})
@@ -64,6 +69,59 @@ def main() -> None:
     ]
     header = ["stage", "rows", "seconds", "us a row", "1,000 tokens/s", "peak MB", "of them in the stage"]
     show("growing", table(header, lines))
+
+
+def one_by_one(stage: str, sizes: list[int], folder: str) -> Iterator[dict[str, float]]:
+    """Measure a stage at every size, one after another."""
+    return (apart("growing", stage, str(rows), folder) for rows in sizes)
+
+
+def in_turns(sizes: list[int], folder: str) -> list[dict[str, float]]:
+    """Measure the trainings at all sizes, each in a process that waits while another has its turn (see `Turns`)."""
+    code = "import sys; from benchmarks import growing; growing.alone('train', *sys.argv[1:])"
+    processes = []
+    for rows in sizes:
+        command = [sys.executable, "-c", code, str(rows), folder]
+        processes.append(subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        _turn(processes[-1], begin="")
+    for _ in range(STRETCHES):
+        for process in processes:
+            _turn(process)
+    return [json.loads(_turn(process)) for process in processes]
+
+
+def _turn(process: subprocess.Popen[str], begin: str = "\n") -> str:
+    """Let a process go on until it says its next line."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(begin)
+    process.stdin.flush()
+    return process.stdout.readline() or sys.exit(f"growing failed: {process.args}.")
+
+
+class Turns:
+    """Told of a training's steps: keeps the seconds of each of its stretches, and waits for a line between two of them.
+
+    The first step, which begins much, and the last one, which an evaluation follows, are in no stretch.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.ends = [round(end) for end in np.linspace(1, steps - 1, STRETCHES + 1)]
+        self.passed = 0
+        self.began = 0.0
+        self.seconds_a_step: list[float] = []
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.stage != "training" or round(progress.done * self.steps) != self.ends[self.passed]:
+            return
+        if self.passed:
+            steps = self.ends[self.passed] - self.ends[self.passed - 1]
+            self.seconds_a_step.append((time.perf_counter() - self.began) / steps)
+        self.passed = min(self.passed + 1, STRETCHES)
+        print(flush=True)
+        sys.stdin.readline()
+        self.began = time.perf_counter()
 
 
 def alone(stage: str, rows: str, folder: str) -> None:
@@ -111,7 +169,7 @@ def tokenising(folder: Path, rows: int) -> Callable[[], dict[str, float]]:
 def training(folder: Path, rows: int) -> Callable[[], dict[str, float]]:
     """Train the encoder of the `scratch` contender for an epoch; leave the model in the folder.
 
-    The seconds are those of an epoch; those of all, with tokenising and the end of the training, stand beside them.
+    The seconds are those of an epoch's steps.
     """
     import torch
 
@@ -143,10 +201,10 @@ def training(folder: Path, rows: int) -> Callable[[], dict[str, float]]:
     checkpoint = Checkpoint(model, tokenizer, "bert", arguments, task.classes)
     epochs = -(-LEAST_STEPS * BATCH // rows)
     settings = Settings(epochs=epochs, batch_rows=BATCH, evaluations=1)
-    out = Run(seed=0, folder=folder / f"training-{rows}")
+    turns = Turns(settings.steps(rows))
+    out = Run(seed=0, folder=folder / f"training-{rows}", progress=turns)
 
     def run() -> dict[str, float]:
-        began = time.perf_counter()
         fitted = _neural.fit(
             "scratch",
             checkpoint,
@@ -157,15 +215,11 @@ def training(folder: Path, rows: int) -> Callable[[], dict[str, float]]:
             strategy=Full(learning_rate=1e-3, layer_decay=1.0, epochs=epochs),
             settings=settings,
         )
-        whole = time.perf_counter() - began
         fitted.save(_model(folder, rows))
-        seconds = [json.loads(line)["seconds"] for line in (out.folder / "metrics.jsonl").open(encoding="utf-8")]
-        edges = [round(place) for place in np.linspace(0, len(seconds) - 1, STRETCHES + 1)]
-        a_step = statistics.median((seconds[b] - seconds[a]) / (b - a) for a, b in itertools.pairwise(edges))
+        a_step = statistics.median(turns.seconds_a_step)
         tokens = len(tokenizer.encode(given.inputs).tokens)
         return {
             "seconds": round(a_step * settings.steps(rows) / epochs, 3),
-            "whole_seconds": round(whole, 3),
             "epochs": epochs,
             "tokens_per_second": round(tokens * epochs / settings.steps(rows) / a_step),
         }

@@ -16,7 +16,9 @@ import pytest
 
 from headstart import api, cli
 from headstart.contest import plan
+from headstart.core import memory
 from headstart.core.errors import CheckpointError
+from headstart.data import write
 
 SCRIPT = "<script>alert(1)</script>"
 TINY = [
@@ -342,6 +344,18 @@ def test_predict_writes_to_standard_output_and_names_bad_rows(compared, tmp_path
     assert [(row["n"], row["label"]) for row in rows] == [("1", "bad"), ("2", ""), ("5", SCRIPT)]
     assert "line 3 has no text: it gets no label" in err
     assert "line 4 is too long: 3 cells where the header has 2" in err
+
+
+def test_predict_gives_memory_back_now_and_then(compared, reviews, capsys, tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(memory, "give_back", lambda: calls.append(1))
+    monkeypatch.setattr(write, "CHUNK", 50)
+    command = ["predict", compared[0] / "best", reviews, "--out", tmp_path / "labelled.csv"]
+    assert run(capsys, *command)[0] == 0
+    assert not calls
+    monkeypatch.setattr(memory, "GIVE_BACK_SECONDS", 0.0)
+    assert run(capsys, *command)[0] == 0
+    assert len(calls) == 3
 
 
 def test_predict_answers_as_the_model_does(compared, reviews, capsys, tmp_path):

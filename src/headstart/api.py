@@ -17,7 +17,7 @@ from headstart.contest import models, plan, precheck
 from headstart.contest import run as contest
 from headstart.contest.trials import Terms
 from headstart.core import device as devices
-from headstart.core import rooms
+from headstart.core import memory, rooms
 from headstart.core.alone import alone
 from headstart.core.errors import UsageError
 from headstart.core.records import Audit, Predictions, Rejected, Result, Run, Splits
@@ -311,7 +311,10 @@ def predict_file(
     else:
         fitted = open_model(model)
 
+    give_back_now_and_then = memory.giving_back()
+
     def answer(texts: list[str]) -> list[list[str | float]]:
+        give_back_now_and_then()
         predictions = fitted.predict(texts)
         rows = predictions.probabilities.astype(float).round(6).tolist()
         return [[label, *row] for label, row in zip(predictions.values, rows, strict=True)]

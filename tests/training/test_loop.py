@@ -105,7 +105,7 @@ def test_freed_memory_goes_back_now_and_then(tmp_path, monkeypatch):
     monkeypatch.setattr(loop.memory, "give_back", lambda: calls.append(1))
     regression(tmp_path / "short")
     assert not calls
-    monkeypatch.setattr(loop, "GIVE_BACK_SECONDS", 0.0)
+    monkeypatch.setattr(loop.memory, "GIVE_BACK_SECONDS", 0.0)
     regression(tmp_path / "long")
     assert len(calls) == 40
 

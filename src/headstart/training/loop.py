@@ -25,9 +25,6 @@ from headstart.training.batches import step_rows
 from headstart.training.optimizer import adamw, clipped_step
 
 CHECKPOINT_SECONDS = 60.0
-# Batches are of different lengths, so freed activations fit the next ones badly and a process grows with its steps
-# (docs/lab.md): it gives them back this often, which costs less than a hundredth of the time.
-GIVE_BACK_SECONDS = 10.0
 APART = 2  # rows trained between two evaluations for each that an evaluation reads: it then takes a seventh of the time
 
 
@@ -116,7 +113,8 @@ def train(
         -(-APART * held_out // settings.batch_rows),
     )
     began = time.monotonic() - state.seconds
-    saved = given_back = time.monotonic()
+    saved = time.monotonic()
+    give_back_now_and_then = memory.giving_back()
     mode.train()
     with gradients.backward(lengths, run.device) as backward:
         while not state.finished:
@@ -160,9 +158,7 @@ def train(
                 tracker.flush()
                 resume.save(run.folder, state, fingerprint, weights, optimizer, best_weights)
                 saved = time.monotonic()
-            if time.monotonic() - given_back >= GIVE_BACK_SECONDS:
-                memory.give_back()
-                given_back = time.monotonic()
+            give_back_now_and_then()
     tracker.finish()
     with torch.no_grad():
         for name, weight in best_weights.items():
