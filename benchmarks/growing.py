@@ -52,8 +52,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         write_files(Path(place), sizes)
         for stage in STAGES:
-            found = in_turns(sizes, place) if stage == "train" else one_by_one(stage, sizes, place)
-            for rows, measured in zip(sizes, found, strict=True):
+            one_by_one = (apart("growing", stage, str(rows), place) for rows in sizes)
+            for rows, measured in zip(sizes, in_turns(sizes, place) if stage == "train" else one_by_one, strict=True):
                 results.append({"stage": stage, "rows": rows, **measured})
                 print(json.dumps(results[-1]), file=sys.stderr)
     rates = [result["tokens_per_second"] for result in results if result["stage"] == "train"]
@@ -69,11 +69,6 @@ def main() -> None:
     ]
     header = ["stage", "rows", "seconds", "us a row", "1,000 tokens/s", "peak MB", "of them in the stage"]
     show("growing", table(header, lines))
-
-
-def one_by_one(stage: str, sizes: list[int], folder: str) -> Iterator[dict[str, float]]:
-    """Measure a stage at every size, one after another."""
-    return (apart("growing", stage, str(rows), folder) for rows in sizes)
 
 
 def in_turns(sizes: list[int], folder: str) -> list[dict[str, float]]:
@@ -108,17 +103,15 @@ class Turns:
     def __init__(self, steps: int) -> None:
         self.steps = steps
         self.ends = [round(end) for end in np.linspace(1, steps - 1, STRETCHES + 1)]
-        self.passed = 0
         self.began = 0.0
         self.seconds_a_step: list[float] = []
 
     def __call__(self, progress: Progress) -> None:
-        if progress.stage != "training" or round(progress.done * self.steps) != self.ends[self.passed]:
+        step = round(progress.done * self.steps)
+        if progress.stage != "training" or step not in self.ends:
             return
-        if self.passed:
-            steps = self.ends[self.passed] - self.ends[self.passed - 1]
-            self.seconds_a_step.append((time.perf_counter() - self.began) / steps)
-        self.passed = min(self.passed + 1, STRETCHES)
+        if passed := self.ends.index(step):
+            self.seconds_a_step.append((time.perf_counter() - self.began) / (step - self.ends[passed - 1]))
         print(flush=True)
         sys.stdin.readline()
         self.began = time.perf_counter()
