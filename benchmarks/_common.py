@@ -66,10 +66,14 @@ def transformers() -> Any:
     return transformers
 
 
-def answers(result: Any) -> dict[str, list[tuple[str, ...]]]:
-    """List what each contender of a `Result` answered to the test rows, one answer to all of them a seed."""
+def answers(result: Any, size: int | None = None) -> dict[str, list[tuple[str, ...]]]:
+    """List what each contender of a `Result` answered to the test rows, one answer to all of them a seed.
+
+    size: after how many training rows, None for all.
+    """
     found: dict[str, list[tuple[str, ...]]] = {}
-    for entry in sorted(result.records, key=lambda entry: entry.trial.seed):
+    trained = [entry for entry in result.records if entry.trial.size == size]
+    for entry in sorted(trained, key=lambda entry: entry.trial.seed):
         found.setdefault(entry.trial.contender, []).append(entry.predictions.values)
     return found
 

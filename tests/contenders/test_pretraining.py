@@ -54,7 +54,8 @@ def test_it_learns_and_says_how_well(tmp_path, monkeypatch):
     assert held["perplexity"] == pytest.approx(np.exp(best))
     assert record["steps"] == plans[0].steps
     assert record == json.loads((tmp_path / "out" / "pretraining.json").read_text())
-    assert {news.stage for news in seen} == {"learning a vocabulary", "tokenising", "timing a few steps", "training"}
+    stages = {"learning a vocabulary", "tokenising", "counting words", "timing a few steps", "training"}
+    assert {news.stage for news in seen} == stages
     assert 0 < record["share_of_matrix_rate"] < 1.5
     assert set(plans[0].alternatives) == {"tiny", "mini", "small", "base"}
 
@@ -79,18 +80,20 @@ def test_a_kill_changes_nothing(threads, tmp_path, monkeypatch, set_threads):
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_vocabulary_and_tokens_are_made_once(tmp_path, monkeypatch):
+def test_vocabulary_tokens_and_words_are_made_once(tmp_path, monkeypatch):
     texts = corpus.of_texts(TEXTS)
     pretrain(texts, TINY, Run(0, tmp_path / "a"), tmp_path / "out", tmp_path / "work")
     made = sorted(path.name.partition("-")[0] for path in (tmp_path / "work").iterdir())
-    assert made == ["shards", "vocabulary"]
+    assert made == ["shards", "vocabulary", "words"]
     with monkeypatch.context() as patch:
         patch.setattr(vocabulary, "train", None)
         patch.setattr(_pretraining.shards, "write", None)
         pretrain(texts, TINY, Run(1, tmp_path / "b"), tmp_path / "other", tmp_path / "work")
     assert not torch.equal(*(weights(tmp_path / name)["cls.predictions.bias"] for name in ("out", "other")))
     pretrain(corpus.of_texts(TEXTS[1:]), TINY, Run(0, tmp_path / "c"), tmp_path / "third", tmp_path / "work")
-    assert len(list((tmp_path / "work").iterdir())) == 4
+    # Documents that judge depend on the seed, and no word is counted in them.
+    assert sum(path.name.startswith("words-") for path in (tmp_path / "work").iterdir()) == 3
+    assert len(list((tmp_path / "work").iterdir())) == 7
 
 
 def test_minutes_cut_the_plan_and_its_schedule(tmp_path, monkeypatch):
@@ -172,8 +175,13 @@ def test_a_pretraining_is_shared_by_what_reads_the_same_texts(rows, tmp_path):
     assert {path.name for path in shared.glob("pretrained-*")} == made
     assert torch.equal(first.model.head.output.weight, again.model.head.output.weight)
     fit(rows, dataclasses.replace(run, folder=tmp_path / "c", seed=1))
-    fit(rows.take(range(6)), dataclasses.replace(run, folder=tmp_path / "d"))
-    assert len(list(shared.glob("pretrained-*"))) == 3
+    # Fewer rows make no other corpus of texts that hold them all, but one of texts that do not.
+    assert fit(rows.take(range(6)), dataclasses.replace(run, folder=tmp_path / "d")).reused_seconds > 0
+    assert len(list(shared.glob("pretrained-*"))) == 2
+    fit(rows, dataclasses.replace(run, folder=tmp_path / "e", unlabelled=tuple(TEXTS[8:])))
+    run = dataclasses.replace(run, unlabelled=tuple(TEXTS[8:]))
+    assert fit(rows.take(range(6)), dataclasses.replace(run, folder=tmp_path / "f")).reused_seconds == 0
+    assert len(list(shared.glob("pretrained-*"))) == 4
 
 
 def test_it_reads_unlabelled_text_and_the_rows_it_trains_on_and_no_others(rows, tmp_path, monkeypatch):

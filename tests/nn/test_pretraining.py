@@ -16,7 +16,7 @@ from headstart.core.errors import CheckpointError
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
 from headstart.nn.packed import pack
-from headstart.nn.pretraining import Pretraining, PretrainingHead, operations, word_loss
+from headstart.nn.pretraining import LENGTH, MEAN, Pretraining, PretrainingHead, begin_with, operations, word_loss
 from headstart.text import vocabulary
 
 TEXTS = ["the cat sat on the mat", "a longer text about the cat and the hat"] * 9
@@ -179,3 +179,23 @@ def test_the_loss_of_words_is_cross_entropy(rng):
     (expected / 7).backward()
     torch.testing.assert_close(logits.grad, same.grad)
     assert word_loss(torch.zeros(0, 50), torch.zeros(0, dtype=torch.long)) == 0
+
+
+def test_a_model_begins_with_known_words_and_hands_on_their_mean():
+    torch.manual_seed(0)
+    encoder = Encoder(vocabulary=20, width=16, layers=2, heads=4, feed_forward=32, window=WINDOW, dropout=0.0)
+    vectors = F.normalize(torch.randn(20, 16))
+    vectors[:3] = 0
+    before = encoder.embeddings.word.weight.clone()
+    begin_with(encoder, vectors)
+    words = encoder.embeddings.word.weight
+    assert torch.equal(words[:3], before[:3])
+    torch.testing.assert_close(words[3:], vectors[3:] * LENGTH * 0.02 * 4)
+    # Where queries are nothing every token counts alike, and the mean is exact.
+    attention = encoder.blocks[0].attention
+    with torch.no_grad():
+        attention.qkv.weight[:16] = 0
+    batch = pack(np.arange(12), np.array([0, 5, 12]), np.arange(2))
+    hidden = encoder.embeddings(batch)
+    means = torch.cat([part.mean(0).expand_as(part) for part in hidden.split([5, 7])])
+    torch.testing.assert_close(attention(hidden, batch), MEAN * means, atol=1e-5, rtol=0)

@@ -2,6 +2,7 @@
 
 WORK/vocabulary-KEY/    a tokenizer learnt from a sample of the documents
 WORK/shards-KEY/        all documents as token ids, see `text.shards`
+WORK/words-KEY/         word vectors that a fresh model begins with, see `text.counts`
 
 Each is written whole or not at all, and KEY names all that it depends on, so that a second run finds them.
 """
@@ -34,10 +35,10 @@ from headstart.data.corpus import Corpus
 from headstart.nn import chance
 from headstart.nn.encoder import Encoder
 from headstart.nn.groups import by_stage
-from headstart.nn.pretraining import Pretraining, PretrainingHead, operations, word_loss
+from headstart.nn.pretraining import Pretraining, PretrainingHead, begin_with, operations, word_loss
 from headstart.tasks.pretraining import UNASKED, Questions, vocabulary_of
 from headstart.tasks.pretraining import Pretraining as Task
-from headstart.text import shards, vocabulary
+from headstart.text import counts, shards, vocabulary
 from headstart.text.tokenizer import Tokenizer
 from headstart.text.tokenizer import load as load_tokenizer
 from headstart.training import gradients
@@ -142,7 +143,8 @@ def pretrain(
         raise UsageError(f"a window of {window} tokens has no room for text; ask for at least 8.")
     order = seed.generator(run.seed, "held-out").permutation(len(shard))
     apart = max(1, int(HELD_OUT * len(shard)))
-    windows = shards.windows(shard, room, np.sort(order[apart:]))
+    learnt = np.sort(order[apart:])
+    windows = shards.windows(shard, room, learnt)
     judged = shards.windows(shard, room, np.sort(order[:apart]))
     lengths = windows.ends - windows.starts + window - room
     mean = float(lengths.mean())
@@ -157,6 +159,8 @@ def pretrain(
     chosen = np.sort(judging.permutation(len(judged))[:MOST_WINDOWS])
     parts = np.array_split(chosen, -(-len(chosen) // batch_rows))
     questions = [task.ask(shard, judged, rows, words, judging) for rows in parts]
+    if not recipe.backbone:
+        begin_with(model.encoder, _words(corpus, tokenizer, shard, learnt, model.encoder.width, run, work))
     settings = Settings(epochs=recipe.epochs, batch_rows=batch_rows, patience=EVALUATIONS, evaluations=EVALUATIONS)
     start = weights_key(model.encoder.stages, run.device)
     key = _key(corpus.sha256, asdict(recipe), checkpoint.arguments, start, run.seed)
@@ -305,6 +309,18 @@ def _shard(corpus: Corpus, tokenizer: Tokenizer, work: Path) -> shards.Shard:
         with _saved.saving(place) as fresh:
             shards.write(fresh, corpus.walk(), tokenizer)
     return shards.read(place)
+
+
+def _words(
+    corpus: Corpus, tokenizer: Tokenizer, shard: shards.Shard, learnt: np.ndarray, width: int, run: Run, work: Path
+) -> Tensor:
+    """Find the word vectors that these documents gave, or count them; a training that goes on finds its own."""
+    place = work / f"words-{_key(corpus.sha256, tokenizer.backend.to_str(), width, run.seed)}"
+    if not place.is_dir():
+        run.progress(Progress("counting words", 0.0))
+        with _saved.saving(place) as fresh:
+            np.save(fresh / "vectors.npy", counts.word_vectors(shard, learnt, tokenizer.size, width))
+    return torch.from_numpy(np.load(place / "vectors.npy"))
 
 
 def _plan(

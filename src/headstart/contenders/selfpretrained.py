@@ -29,25 +29,26 @@ class SelfPretrained:
     It reads the training texts and, where some were given, the unlabelled ones; never those of validation or test.
 
     size: 'tiny', 'mini', 'small' or 'base'. vocabulary: most word pieces. window: most tokens of a text.
-    masked, next_sentence: what pretraining asks; see `tasks.pretraining`.
+    masked, next_sentence: what pretraining asks; see `tasks.pretraining` and, why not passages, docs/lab.md.
     pretraining_epochs: passes over the text. pretraining_minutes: most time for them, into which the passes are made to
         fit; 0 for no limit. Only without that limit, or where the passes take less, do two machines do the same.
     batch_tokens: tokens of a step of pretraining. pretraining_rate: its peak of AdamW, 0 for the size's own.
-    learning_rate: peak of AdamW in fine-tuning.
+    learning_rate: peak of AdamW in fine-tuning. word_dropout: share of words left out there, 0 to 1.
     epochs, batch_rows: of fine-tuning; see `training.loop.Settings`. class_weights: 'none' or 'balanced'.
     """
 
     size: str = "tiny"
     vocabulary: int = 8000
-    window: int = 256
+    window: int = 512
     masked: float = 0.15
-    next_sentence: bool | None = None
+    next_sentence: bool | None = False
     pretraining_epochs: int = 40
     pretraining_minutes: float = 10.0
     pretraining_rate: float = 0.0
     batch_tokens: int = 2048
-    learning_rate: float = 1e-3
-    epochs: int = 3
+    learning_rate: float = 3e-4
+    word_dropout: float = 0.2
+    epochs: int = 4
     batch_rows: int = 32
     class_weights: str = "none"
 
@@ -74,6 +75,7 @@ class SelfPretrained:
             strategy=Full(learning_rate=self.learning_rate, epochs=self.epochs),
             settings=Settings(epochs=self.epochs, least_steps=200, most_epochs=10, batch_rows=self.batch_rows),
             class_weights=self.class_weights,
+            word_dropout=self.word_dropout,
         )
         return replace(fitted, reused_seconds=reused)
 
@@ -91,7 +93,8 @@ class SelfPretrained:
             batch_tokens=self.batch_tokens,
             learning_rate=self.pretraining_rate,
         )
-        corpus = corpora.of_texts(texts)
+        # Each text once, so that rows which unlabelled text holds anyway make no other corpus of it.
+        corpus = corpora.of_texts(tuple(dict.fromkeys(texts)))
         name = hashlib.sha256(repr((corpus.sha256, asdict(recipe), run.seed, run.device)).encode()).hexdigest()[:16]
         work = run.shared or run.folder
         place = work / f"pretrained-{name}"

@@ -12,9 +12,13 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from headstart.nn.block import ACTIVATIONS
-from headstart.nn.encoder import Encoder, initialise
+from headstart.nn.block import ACTIVATIONS, Block
+from headstart.nn.encoder import DEVIATION, Encoder, initialise
 from headstart.nn.packed import Batch
+
+# Known words begin so many times as long as fresh ones, for they are to outweigh positions and to change less; and to
+# each token the first block adds the mean of its text so many times (docs/lab.md).
+LENGTH, MEAN = 3.0, 2.0
 
 
 class WordHead(nn.Module):
@@ -68,6 +72,27 @@ class Pretraining(nn.Module):
         first, hidden = hidden[: len(read) - len(places)], hidden[len(read) - len(places) :]
         words = self.head.words(hidden, self.encoder.embeddings.word.weight)
         return words, self.head.next(self.head.dense(first).tanh()) if pairs else None
+
+
+@torch.no_grad()
+def begin_with(encoder: Encoder, vectors: Tensor) -> None:
+    """Let a fresh encoder begin with word vectors that are known, and with a first block that hands on their mean.
+
+    So the first token knows at once what a text is about. A fresh block would hand on next to nothing, and to find out
+    that a mean is worth having takes a small model longer than minutes.
+
+    Args:
+        vectors: float32 ``(vocabulary, width)``, rows of length 1, or of zeros for words that stay as they are.
+    """
+    known = vectors.any(dim=1)
+    width = encoder.width
+    encoder.embeddings.word.weight[known] = vectors[known] * (LENGTH * DEVIATION * width**0.5)
+    block = encoder.blocks[0]
+    assert isinstance(block, Block)
+    # Queries and keys are small, so each token reads all alike; what values turn, the output turns back.
+    turn = nn.init.orthogonal_(torch.empty(width, width))
+    block.attention.qkv.weight[2 * width :] = turn
+    block.attention.output.weight.copy_(MEAN * turn.T)
 
 
 def word_loss(logits: Tensor, words: Tensor) -> Tensor:
