@@ -30,6 +30,7 @@ def sentence(noun):
 # In a document every sentence is about one thing, so that hidden words and next passages can be guessed.
 TEXTS = [" ".join(sentence(noun) for _ in range(4)) for noun in NOUNS * 15]
 TINY = Recipe(size="tiny", vocabulary=80, window=24, epochs=2, batch_tokens=200)
+COUNTED = dataclasses.replace(TINY, counted=True)
 
 
 class Killed(Exception):
@@ -40,10 +41,11 @@ def weights(place):
     return load_file(place / "model.safetensors")
 
 
-def test_it_learns_and_says_how_well(tmp_path, monkeypatch):
+@pytest.mark.parametrize("counted", [False, True])
+def test_it_learns_and_says_how_well(counted, tmp_path, monkeypatch):
     monkeypatch.setattr(_pretraining, "HELD_OUT", 0.25)
     seen, plans = [], []
-    recipe = dataclasses.replace(TINY, epochs=20, learning_rate=3e-3, batch_tokens=600)
+    recipe = dataclasses.replace(TINY, counted=counted, epochs=20, learning_rate=3e-3, batch_tokens=600)
     run = Run(0, tmp_path / "run", progress=seen.append)
     record = pretrain(corpus.of_texts(TEXTS), recipe, run, tmp_path / "out", tmp_path, plans.append)
     held = record["held_out"]
@@ -54,8 +56,8 @@ def test_it_learns_and_says_how_well(tmp_path, monkeypatch):
     assert held["perplexity"] == pytest.approx(np.exp(best))
     assert record["steps"] == plans[0].steps
     assert record == json.loads((tmp_path / "out" / "pretraining.json").read_text())
-    stages = {"learning a vocabulary", "tokenising", "counting words", "timing a few steps", "training"}
-    assert {news.stage for news in seen} == stages
+    stages = {"learning a vocabulary", "tokenising", "timing a few steps", "training"}
+    assert {news.stage for news in seen} == stages | ({"counting words"} if counted else set())
     assert 0 < record["share_of_matrix_rate"] < 1.5
     assert set(plans[0].alternatives) == {"tiny", "mini", "small", "base"}
 
@@ -64,7 +66,7 @@ def test_it_learns_and_says_how_well(tmp_path, monkeypatch):
 def test_a_kill_changes_nothing(threads, tmp_path, monkeypatch, set_threads):
     set_threads(threads)
     texts = corpus.of_texts(TEXTS)
-    pretrain(texts, TINY, Run(3, tmp_path / "whole"), tmp_path / "out", tmp_path / "work")
+    pretrain(texts, COUNTED, Run(3, tmp_path / "whole"), tmp_path / "out", tmp_path / "work")
     monkeypatch.setitem(loop.train.__kwdefaults__, "checkpoint_seconds", 0.0)
 
     def die(news):
@@ -72,9 +74,9 @@ def test_a_kill_changes_nothing(threads, tmp_path, monkeypatch, set_threads):
             raise Killed
 
     with pytest.raises(Killed):
-        pretrain(texts, TINY, Run(3, tmp_path / "cut", progress=die), tmp_path / "again", tmp_path / "work")
+        pretrain(texts, COUNTED, Run(3, tmp_path / "cut", progress=die), tmp_path / "again", tmp_path / "work")
     planned = json.loads(next((tmp_path / "cut").glob("training-*/plan.json")).read_text())
-    record = pretrain(texts, TINY, Run(3, tmp_path / "cut"), tmp_path / "again", tmp_path / "work")
+    record = pretrain(texts, COUNTED, Run(3, tmp_path / "cut"), tmp_path / "again", tmp_path / "work")
     assert record["planned"] == planned
     one, other = weights(tmp_path / "out"), weights(tmp_path / "again")
     assert all(torch.equal(one[name], other[name]) for name in one)
@@ -82,15 +84,15 @@ def test_a_kill_changes_nothing(threads, tmp_path, monkeypatch, set_threads):
 
 def test_vocabulary_tokens_and_words_are_made_once(tmp_path, monkeypatch):
     texts = corpus.of_texts(TEXTS)
-    pretrain(texts, TINY, Run(0, tmp_path / "a"), tmp_path / "out", tmp_path / "work")
+    pretrain(texts, COUNTED, Run(0, tmp_path / "a"), tmp_path / "out", tmp_path / "work")
     made = sorted(path.name.partition("-")[0] for path in (tmp_path / "work").iterdir())
     assert made == ["shards", "vocabulary", "words"]
     with monkeypatch.context() as patch:
         patch.setattr(vocabulary, "train", None)
         patch.setattr(_pretraining.shards, "write", None)
-        pretrain(texts, TINY, Run(1, tmp_path / "b"), tmp_path / "other", tmp_path / "work")
+        pretrain(texts, COUNTED, Run(1, tmp_path / "b"), tmp_path / "other", tmp_path / "work")
     assert not torch.equal(*(weights(tmp_path / name)["cls.predictions.bias"] for name in ("out", "other")))
-    pretrain(corpus.of_texts(TEXTS[1:]), TINY, Run(0, tmp_path / "c"), tmp_path / "third", tmp_path / "work")
+    pretrain(corpus.of_texts(TEXTS[1:]), COUNTED, Run(0, tmp_path / "c"), tmp_path / "third", tmp_path / "work")
     # Documents that judge depend on the seed, and no word is counted in them.
     assert sum(path.name.startswith("words-") for path in (tmp_path / "work").iterdir()) == 3
     assert len(list((tmp_path / "work").iterdir())) == 7

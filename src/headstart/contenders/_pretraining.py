@@ -2,7 +2,7 @@
 
 WORK/vocabulary-KEY/    a tokenizer learnt from a sample of the documents
 WORK/shards-KEY/        all documents as token ids, see `text.shards`
-WORK/words-KEY/         word vectors that a fresh model begins with, see `text.counts`
+WORK/words-KEY/         word vectors that a model may begin with, see `text.counts`
 
 Each is written whole or not at all, and KEY names all that it depends on, so that a second run finds them.
 """
@@ -69,6 +69,7 @@ class Recipe:
     epochs: passes over the text. minutes: most time; the passes are cut down to it and the learning rate still comes
         to its end. 0 for no limit.
     next_sentence: see `tasks.pretraining`; None for yes where documents hold two sentences and more.
+    counted: begin a fresh model with what counts tell, see `text.counts`; for a small one that has minutes.
     batch_tokens: tokens a step. learning_rate: peak of AdamW; 0 for the size's own. dropout: 0 to 1.
     """
 
@@ -82,6 +83,7 @@ class Recipe:
     masked: float = 0.15
     whole_words: bool = False
     next_sentence: bool | None = None
+    counted: bool = False
     batch_tokens: int = 4096
     learning_rate: float = 0.0
     dropout: float = 0.1
@@ -159,7 +161,7 @@ def pretrain(
     chosen = np.sort(judging.permutation(len(judged))[:MOST_WINDOWS])
     parts = np.array_split(chosen, -(-len(chosen) // batch_rows))
     questions = [task.ask(shard, judged, rows, words, judging) for rows in parts]
-    if not recipe.backbone:
+    if recipe.counted:
         begin_with(model.encoder, _words(corpus, tokenizer, shard, learnt, model.encoder.width, run, work))
     settings = Settings(epochs=recipe.epochs, batch_rows=batch_rows, patience=EVALUATIONS, evaluations=EVALUATIONS)
     start = weights_key(model.encoder.stages, run.device)

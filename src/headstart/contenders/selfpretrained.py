@@ -26,6 +26,7 @@ PRETRAINING_SHARE = 2 / 3
 class SelfPretrained:
     """A small BERT pretrained on your own text, labelled or not, then fine-tuned.
 
+    Its words begin with what counting them tells (`text.counts`), and its first block with handing on their mean.
     It reads the training texts and, where some were given, the unlabelled ones; never those of validation or test.
 
     size: 'tiny', 'mini', 'small' or 'base'. vocabulary: most word pieces. window: most tokens of a text.
@@ -90,6 +91,7 @@ class SelfPretrained:
             minutes=min(filter(None, limits), default=0.0),
             masked=self.masked,
             next_sentence=self.next_sentence,
+            counted=True,
             batch_tokens=self.batch_tokens,
             learning_rate=self.pretraining_rate,
         )

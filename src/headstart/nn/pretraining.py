@@ -84,9 +84,9 @@ def begin_with(encoder: Encoder, vectors: Tensor) -> None:
     Args:
         vectors: float32 ``(vocabulary, width)``, rows of length 1, or of zeros for words that stay as they are.
     """
+    words, width = encoder.embeddings.word.weight, encoder.width
     known = vectors.any(dim=1)
-    width = encoder.width
-    encoder.embeddings.word.weight[known] = vectors[known] * (LENGTH * DEVIATION * width**0.5)
+    words[known] = (vectors[known] * (LENGTH * DEVIATION * width**0.5)).to(words.device)
     block = encoder.blocks[0]
     assert isinstance(block, Block)
     # Queries and keys are small, so each token reads all alike; what values turn, the output turns back.
