@@ -34,6 +34,7 @@ def word_vectors(shard: Shard, documents: np.ndarray, words: int, width: int) ->
     """
     from scipy.sparse import csr_matrix
     from sklearn.feature_extraction.text import TfidfTransformer
+    from sklearn.preprocessing import normalize
     from sklearn.utils.extmath import randomized_svd
 
     lengths = np.diff(shard.documents)[documents]
@@ -49,5 +50,5 @@ def word_vectors(shard: Shard, documents: np.ndarray, words: int, width: int) ->
     vectors = np.zeros((words, width), np.float32)
     vectors[:, : len(strengths)] = directions.T * strengths
     vectors[~known] = 0.0
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, lengths, out=vectors, where=lengths > 0)
+    unit: np.ndarray = normalize(vectors, copy=False)
+    return unit
