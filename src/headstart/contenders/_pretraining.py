@@ -131,6 +131,7 @@ def pretrain(
         raise UsageError(f"no size '{recipe.size}'; {did_you_mean(recipe.size, SIZES)}")
     if out.exists() and not (out / RECORD).is_file() and not (out.is_dir() and not any(out.iterdir())):
         raise UsageError(f"'{out}' exists and is no pretrained model, so it is not replaced; name another folder.")
+    began = time.perf_counter()
     checkpoint = _start(corpus, recipe, run, work)
     model, tokenizer = checkpoint.model.to(run.device), checkpoint.tokenizer
     assert isinstance(model, Pretraining)
@@ -179,6 +180,7 @@ def pretrain(
         lambda rows: _time(model, loss, rows, lengths, run.device),
     )
     planned(plan)
+    preparation = time.perf_counter() - began
     history = train(
         rows=len(windows),
         groups=groups,
@@ -200,6 +202,7 @@ def pretrain(
         "seed": run.seed,
         "planned": asdict(plan),
         "steps": history.steps,
+        "preparation_seconds": preparation,
         "seconds": history.seconds,
         "tokens_per_second": speed,
         "share_of_matrix_rate": 1e-9 * operations(checkpoint.arguments, mean, recipe.masked) * speed / plan.rate,

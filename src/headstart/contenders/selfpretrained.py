@@ -101,7 +101,8 @@ class SelfPretrained:
         work = run.shared or run.folder
         place = work / f"pretrained-{name}"
         if place.is_dir():
-            return place, float(json.loads((place / _pretraining.RECORD).read_text(encoding="utf-8"))["seconds"])
+            record = json.loads((place / _pretraining.RECORD).read_text(encoding="utf-8"))
+            return place, float(record["preparation_seconds"] + record["seconds"])
         told = replace(
             run,
             folder=run.folder / "pretraining",
