@@ -1,7 +1,7 @@
 """What is pretraining on one's own text worth where no outside weights are at hand? IMDB reviews, its own test rows.
 
 A fifth of the training rows, or 500 of these, are labelled for everybody. `selfpretrained` reads the texts of all
-training rows and 50,000 more, all without labels, for a quarter of an hour, and is fine-tuned; `scratch` and `linear`
+training rows and 50,000 more, all without labels, for five minutes, and is fine-tuned; `scratch` and `linear`
 see the labelled rows alone. Nothing of the test rows is read by anybody before the judgement.
 """
 
@@ -17,11 +17,11 @@ PART = 5  # every fifth of the training rows is labelled
 FEW = 500
 # For a dry run: only every so many rows.
 EVERY = int(os.environ.get("HEADSTART_EVERY", "1"))
-OPTIONS: dict[str, Any] = {"pretraining_minutes": 15.0}
+OPTIONS: dict[str, Any] = {"pretraining_minutes": 5.0}
 
 
 def main() -> None:
-    """Run the comparison (half an hour on 2 cores; an interrupted one goes on) and write the record."""
+    """Run the comparison (20 minutes on 2 cores; an interrupted one goes on) and write the record."""
     from headstart import compare
     from headstart.data._near import normalise
     from headstart.metrics import stats
