@@ -20,6 +20,7 @@ DISTIL = {"dim": 16, "n_layers": 2, "n_heads": 4, "hidden_dim": 32}
 VARIANTS = {
     "bert with one segment": ("Bert", SIZES | {"type_vocab_size": 1, "hidden_act": "relu"}),
     "roberta with two segments and another padding id": ("Roberta", SIZES | {"type_vocab_size": 2, "pad_token_id": 3}),
+    "xlm-roberta with one segment": ("XLMRoberta", SIZES | {"type_vocab_size": 1, "layer_norm_eps": 1e-5}),
     "distilbert with sinusoidal positions": ("DistilBert", DISTIL | {"sinusoidal_pos_embds": True}),
     "electra with embeddings of full width": ("Electra", SIZES | {"embedding_size": 16}),
     "electra with narrow embeddings": ("Electra", SIZES | {"embedding_size": 4}),
@@ -78,6 +79,7 @@ def test_the_window_is_what_positions_allow(kind, options, window, tmp_path):
         ("Bert", "ForTokenClassification", ["head.dense", "head.output"], ["classifier"]),
         ("Bert", "ForSequenceClassification", ["head.output"], ["classifier"]),
         ("Roberta", "ForMaskedLM", ["head.dense", "head.output"], ["lm_head"]),
+        ("XLMRoberta", "Model", ["head.dense", "head.output"], ["pooler"]),
         ("DistilBert", "ForMaskedLM", ["head.dense", "head.output"], ["vocab_"]),
         ("Electra", "ForPreTraining", ["head.dense", "head.output"], ["discriminator_predictions"]),
     ],

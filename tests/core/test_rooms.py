@@ -19,6 +19,13 @@ def test_modules_without_a_plugin_are_not_listed():
     assert "bert" in rooms.names("checkpoints")
 
 
+def test_an_underscore_in_a_file_s_name_is_a_hyphen_in_the_plugin_s():
+    assert "xlm-roberta" in rooms.names("checkpoints")
+    assert rooms.plugin("checkpoints", "xlm-roberta").__module__ == "headstart.checkpoints.xlm_roberta"
+    with pytest.raises(UsageError, match="no checkpoint 'xlm_roberta'; did you mean 'xlm-roberta'"):
+        rooms.plugin("checkpoints", "xlm_roberta")
+
+
 def test_an_unknown_plugin_is_named_with_the_nearest():
     with pytest.raises(UsageError, match="no strategy 'fulll'; did you mean 'full'"):
         rooms.load("strategies", "fulll")

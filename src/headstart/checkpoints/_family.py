@@ -19,7 +19,7 @@ LARGEST = {"layers": 1_000, "vocabulary": 10_000_000}
 class Family:
     """One kind of checkpoint: how its weights and settings are called here and in Hugging Face's files.
 
-    model_type: what config.json says, and the name of the family's file. architecture: class name of the bare model.
+    model_type: what config.json says, and the name of the family's plugin. architecture: class name of the bare model.
     modules: our module -> the file's modules, as they stand in a sequence classifier; where there are several,
         ours is their concatenation. ``*`` stands for the number of a block. Weights and biases keep their last name.
     keys: our encoder's argument -> the key of config.json. fixed: keys that are always the same (the encoder never
@@ -36,6 +36,11 @@ class Family:
     head_activation: ClassVar[str] = "tanh"
     head_dropout_key: ClassVar[str] = "classifier_dropout"
     dropout_first: ClassVar[bool] = False
+
+    @property
+    def prefix(self) -> str:
+        """Say what a classifier's file puts before the names of its encoder; files of bare encoders leave it out."""
+        return self.modules["encoder.embeddings.word"][0].partition(".")[0] + "."
 
     def names(self, parameters: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """Give the file's names of each of our parameters; loading and saving both read this table.

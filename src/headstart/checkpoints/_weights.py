@@ -84,7 +84,7 @@ class Weights:
     def _stored(self, name: str) -> str | None:
         """Find how the file spells a name: with or without the family's prefix, with old or new endings."""
         stem, _, ending = name.rpartition(".")
-        for spelt in (stem, stem.removeprefix(f"{self.family.model_type}.")):
+        for spelt in (stem, stem.removeprefix(self.family.prefix)):
             for last in (ending, OLD_ENDINGS[ending]):
                 if f"{spelt}.{last}" in self.present:
                     return f"{spelt}.{last}"

@@ -132,7 +132,7 @@ class _Merged:
 
     def __init__(self, base: Weights, own: Weights, scale: float):
         self.base, self.own, self.scale = base.file, own.file, scale
-        prefix = f"{base.family.model_type}."
+        prefix = base.family.prefix
         self.sources = {name.removeprefix(prefix): (self.base, name) for name in base.present}
         self.updates: dict[str, str] = {}
         for stored in sorted(own.present):

@@ -50,7 +50,9 @@ class Roberta(Family):
         """
         offset = arguments.get("position_offset", 0)
         if not offset:
-            raise CheckpointError("the roberta family counts positions from 1 or more; save as another family.")
+            raise CheckpointError(
+                f"the {self.model_type} family counts positions from 1 or more; save as another family."
+            )
         rows = {**arguments, "window": arguments["window"] + offset}
         return super().config(rows, labels, head_dropout, offset - 1)
 

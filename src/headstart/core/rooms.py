@@ -1,7 +1,8 @@
 """Find a plugin by its file name: the folder is the registry.
 
 A plugin is a module that holds one frozen dataclass named ``PLUGIN``; its fields are its options. Modules without
-that name are shared; where theirs begins with an underscore, inside their room only.
+that name are shared; where theirs begins with an underscore, inside their room only. A module's name cannot hold a
+hyphen, so an underscore in it is a hyphen in the plugin's name: ``xlm_roberta.py`` is 'xlm-roberta'.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ def names(room: str) -> list[str]:
     True
     """
     package = importlib.import_module(f"headstart.{room}")
-    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if _is_plugin(package, module.name))
+    modules = (module.name for module in pkgutil.iter_modules(package.__path__))
+    return sorted(name.replace("_", "-") for name in modules if _is_plugin(package, name))
 
 
 def _is_plugin(package: types.ModuleType, name: str) -> bool:
@@ -42,7 +44,7 @@ def plugin(room: str, name: str) -> type:
     """
     if name not in names(room):
         raise UsageError(f"no {_singular(room)} '{name}'; {did_you_mean(name, names(room))}")
-    found: type = importlib.import_module(f"headstart.{room}.{name}").PLUGIN
+    found: type = importlib.import_module(f"headstart.{room}.{name.replace('-', '_')}").PLUGIN
     return found
 
 
