@@ -228,7 +228,7 @@ def predicting(folder: Path, rows: int) -> Callable[[], dict[str, float]]:
 
     def run() -> dict[str, float]:
         out = folder / "labelled.csv"
-        written = api.predict_file(_model(folder, LEAST_ROWS), _file(folder, rows), out, reject=lambda _: None)
+        written = api.predict_file(_model(folder, LEAST_ROWS), _file(folder, rows), out, report=lambda _: None)
         assert written == rows
         return {}
 

@@ -24,7 +24,7 @@ COMMAND = """
 import json, resource, sys, time
 from headstart import api
 began = time.perf_counter()
-rows = api.predict_file(*sys.argv[1:], reject=print)
+rows = api.predict_file(*sys.argv[1:], report=print)
 most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps({"rows": rows, "seconds": time.perf_counter() - began, "gigabytes": 1024 * most / 1e9}))
 """

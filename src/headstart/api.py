@@ -20,7 +20,7 @@ from headstart.core import device as devices
 from headstart.core import memory, rooms
 from headstart.core.alone import alone
 from headstart.core.errors import UsageError
-from headstart.core.records import Audit, Predictions, Rejected, Result, Run, Splits
+from headstart.core.records import Audit, Predictions, ReadWarning, Rejected, Result, Run, Splits
 from headstart.data import audit as auditing
 from headstart.data import corpus as corpora
 from headstart.data import demo as demos
@@ -288,7 +288,7 @@ def predict_file(
     *,
     text: str | None = None,
     int8: bool = False,
-    reject: Callable[[Rejected], None],
+    report: Callable[[Rejected | ReadWarning], None],
 ) -> int:
     """Copy a file with a label and each class's probability added; return the number of rows written.
 
@@ -298,7 +298,8 @@ def predict_file(
         out: a CSV, TSV, JSON Lines or Parquet file; None for standard output in the file's own format.
         text: the column with the texts; None to find it.
         int8: see :func:`open_model`; what speaks for it is said on standard error.
-        reject: is told of each row that has no text, which is kept, and of each that cannot be read, which is not.
+        report: gets each row that has no text, which is kept, each that cannot be read, which is not, and each doubt
+            about how the file was read.
 
     Raises:
         CheckpointError: as :func:`open_model`.
@@ -320,7 +321,7 @@ def predict_file(
         return [[label, *row] for label, row in zip(predictions.values, rows, strict=True)]
 
     names = ["label", *(f"p({name})" for name in fitted.task.classes)]
-    return writing.extend(Path(file), Path(out) if out else None, names, answer, text=text, reject=reject)
+    return writing.extend(Path(file), Path(out) if out else None, names, answer, text=text, report=report)
 
 
 def open_model(folder: str | Path, *, int8: bool = False) -> Any:

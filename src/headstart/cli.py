@@ -9,6 +9,7 @@ import re
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +19,7 @@ from headstart.core.errors import HeadstartError, UsageError
 
 if TYPE_CHECKING:
     from headstart.api import Comparison
-    from headstart.core.records import Rejected
+    from headstart.core.records import ReadWarning, Rejected
 
 # What a command needs is imported inside it: torch and scikit-learn take seconds, and --help should not wait.
 
@@ -247,10 +248,7 @@ def predict(
     _use(threads)
     from headstart import api
 
-    def reject(row: Rejected) -> None:
-        typer.echo(f"{file}: line {row.line} {row.reason}", err=True)
-
-    api.predict_file(model, file, out, text=text, int8=int8, reject=reject)
+    api.predict_file(model, file, out, text=text, int8=int8, report=_report(file))
 
 
 @app.command("list")
@@ -339,6 +337,18 @@ def _options(assignments: list[str]) -> dict[str, str]:
             raise UsageError(f"cannot read --set {assignment}; write it as in --set scratch.layers=3.")
         options[name] = value
     return options
+
+
+def _report(file: Path) -> Callable[[Rejected | ReadWarning], None]:
+    """Name on standard error each row of a file that could not be used, and each doubt about how it was read."""
+
+    def report(item: Rejected | ReadWarning) -> None:
+        from headstart.core.records import Rejected
+
+        where = f"line {item.line} {item.reason}" if isinstance(item, Rejected) else f"warning: {item.sentence}"
+        typer.echo(f"{file}: {where}", err=True)
+
+    return report
 
 
 def _tell(comparison: Comparison, as_json: bool) -> None:

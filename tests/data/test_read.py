@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headstart.core.errors import DataError, UsageError
-from headstart.data.read import read, records
+from headstart.data._files import records
+from headstart.data.read import read
 
 Write = Callable[..., Path]
 GOOD = "text,label\nI liked it,pos\nI did not,neg\nNot bad,pos\nAwful,neg\n"
@@ -118,7 +119,7 @@ def test_whatever_is_written_as_csv_is_read_back(tmp_path: Path, texts: list[str
 def test_json_lines(write: Write) -> None:
     rows = [{"review": "fine, thanks", "stars": 5, "tags": ["a"]}, {"stars": 1, "review": "no\nway"}]
     path = write("\n".join(map(json.dumps, rows)) + "\n", "a.jsonl")
-    assert [cells for _, cells in records(path).rows] == [
+    assert [item.cells for item in records(path).items] == [
         {"review": "fine, thanks", "stars": "5", "tags": '["a"]'},
         {"review": "no\nway", "stars": "1", "tags": ""},
     ]
@@ -179,7 +180,7 @@ def test_records_take_constant_memory(write: Write) -> None:
     path = write("text,label\n" + f"{'word ' * 40},pos\n" * 20000)
     tracemalloc.start()
     opened = records(path)
-    assert sum(1 for _ in opened.rows) == 20000
+    assert sum(1 for _ in opened.items) == 20000
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < path.stat().st_size  # 4 MB: the first thousand rows, one chunk of a megabyte, and no more

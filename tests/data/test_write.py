@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headstart.core.errors import DataError, UsageError
+from headstart.core.records import ReadWarning
 from headstart.data import write
 from headstart.data.write import CHUNK, extend, suffix_for, table, unused, whole
 
@@ -19,7 +20,7 @@ def lengths(texts):
 
 def run(source, out=None, names=("label", "length"), **options):
     bad = []
-    written = extend(source, out, names, lengths, reject=bad.append, **options)
+    written = extend(source, out, names, lengths, report=bad.append, **options)
     return written, [(row.line, row.reason) for row in bad]
 
 
@@ -58,7 +59,7 @@ def test_more_rows_than_are_held_at_once(tmp_path):
         return [(text.upper(), 0.5) for text in texts]
 
     bad = []
-    assert extend(source, out, ("label", "p"), answer, reject=bad.append) == rows
+    assert extend(source, out, ("label", "p"), answer, report=bad.append) == rows
     assert seen == [CHUNK, CHUNK, 7]
     assert [row.line for row in bad] == [rows + 2]
     written = out.read_text(encoding="utf-8").splitlines()[1:]
@@ -70,26 +71,29 @@ def test_long_texts_are_held_a_few_at_a_time(tmp_path, monkeypatch):
     source.write_text("text\n" + "".join(f"{'word ' * 20}{n}\n" for n in range(10)), encoding="utf-8")
     monkeypatch.setattr(write, "CHARACTERS", 250)
     seen = []
-    extend(source, out, ("label",), lambda texts: seen.append(len(texts)) or [("x",)] * len(texts), reject=print)
+    extend(source, out, ("label",), lambda texts: seen.append(len(texts)) or [("x",)] * len(texts), report=print)
     assert seen == [3, 3, 3, 1]
     assert len(out.read_text(encoding="utf-8").splitlines()) == 11
 
 
-def test_bad_rows_are_told_once_and_not_kept(tmp_path, monkeypatch):
+def test_bad_rows_are_reported_as_they_come_and_not_kept(tmp_path, monkeypatch):
     source, out = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_text("text,n\n" + "one,1\nbad,1,1\n" * 5, encoding="utf-8")
     monkeypatch.setattr(write, "CHUNK", 2)
-    opened, kept = write.records(source), []
-    monkeypatch.setattr(write, "records", lambda path: opened)
-    bad = []
+    seen = []
+    extend(
+        source, out, ("label",), lambda texts: seen.append(texts) or [("x",)], report=lambda row: seen.append(row.line)
+    )
+    assert seen == [["one"], 3, ["one"], 5, ["one"], 7, ["one"], 9, ["one"], 11]
 
-    def reject(row):
-        bad.append(row.line)
-        kept.append(len(opened.rejected))
 
-    extend(source, out, ("label",), lambda texts: [("x",)] * len(texts), reject=reject)
-    assert bad == [3, 5, 7, 9, 11]
-    assert max(kept) <= 1
+def test_doubts_about_the_reading_are_reported(tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_bytes("text,n\nun été très agréable,1\n".encode("cp1252"))
+    found = []
+    extend(source, tmp_path / "out.csv", ("label",), lambda texts: [("x",)] * len(texts), report=found.append)
+    assert [type(item) for item in found] == [ReadWarning]
+    assert "it was read as cp1252" in found[0].sentence
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])

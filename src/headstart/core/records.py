@@ -49,6 +49,13 @@ class Rejected:
 
 
 @dataclass(frozen=True)
+class ReadWarning:
+    """A doubt about how a file was read, as one sentence for a person."""
+
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Table:
     """A file (or frame) that was read: its usable rows and all that was not usable."""
 

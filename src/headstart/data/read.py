@@ -6,7 +6,6 @@ Nothing is dropped silently: every row that cannot be used is listed with its li
 from __future__ import annotations
 
 import hashlib
-import itertools
 import os
 import re
 from collections import Counter
@@ -15,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from headstart.core.errors import DataError, UsageError
-from headstart.core.records import Rejected, Rows, Table
+from headstart.core.records import ReadWarning, Rejected, Rows, Table
 from headstart.data import _columns, _hub
-from headstart.data._csv import PEEK
-from headstart.data._files import Records, cell, records, sound
-
-__all__ = ["Records", "read", "records"]
+from headstart.data._files import records
+from headstart.data._stream import Records, Row, peek, sound
+from headstart.data._values import cell
 
 
 def read(source: Any, *, text: str | None = None, label: str | None = None, labelled: bool = True) -> Table:
@@ -45,30 +43,32 @@ def read(source: Any, *, text: str | None = None, label: str | None = None, labe
     (('1', '0'), (Rejected(line=2, reason='has no text'),))
     """
     opened, prefix = _open(source)
-    sample = list(itertools.islice(opened.rows, PEEK))
-    text_column, label_column = _columns.find(
-        opened.name, opened.columns, [cells for _, cells in sample], text, label, labelled
-    )
+    sample, items = peek(opened.items)
+    text_column, label_column = _columns.find(opened.name, opened.columns, sample, text, label, labelled)
     ids, texts, labels = [], [], []
-    for line, cells in itertools.chain(sample, opened.rows):
-        value = cells[label_column].strip() if label_column else ""
-        if not cells[text_column].strip():
-            opened.rejected.append(Rejected(line, "has no text"))
-        elif label_column and not value:
-            opened.rejected.append(Rejected(line, "has no label"))
+    rejected: list[Rejected] = []
+    warnings: list[str] = []
+    for item in items:
+        if isinstance(item, ReadWarning):
+            warnings.append(item.sentence)
+        elif isinstance(item, Rejected):
+            rejected.append(item)
+        elif not item.cells[text_column].strip():
+            rejected.append(Rejected(item.line, "has no text"))
+        elif label_column and not item.cells[label_column].strip():
+            rejected.append(Rejected(item.line, "has no label"))
         else:
-            ids.append(f"{prefix}:{line}")
-            texts.append(cells[text_column])
-            labels.append(value)
-    rejected = tuple(sorted(opened.rejected, key=lambda row: row.line))
+            ids.append(f"{prefix}:{item.line}")
+            texts.append(item.cells[text_column])
+            labels.append(item.cells[label_column].strip() if label_column else "")
+    rejected.sort(key=lambda row: row.line)
     if not ids:
         raise DataError(f"{opened.name} has no usable row{_first(rejected)}.")
-    warnings = list(opened.warnings)
     if label_column:
         labels = _whole_numbers(labels, label_column, warnings)
         _check_labels(opened.name, label_column, labels, warnings)
     rows = Rows(tuple(ids), tuple(texts), tuple(labels) if label_column else ())
-    return Table(opened.name, rows, text_column, label_column, opened.sha256, rejected, tuple(warnings))
+    return Table(opened.name, rows, text_column, label_column, opened.sha256, tuple(rejected), tuple(warnings))
 
 
 def _open(source: Any) -> tuple[Records, str]:
@@ -112,9 +112,8 @@ def _in_memory(columns: Sequence[str], values: Iterator[Sequence[Any]]) -> Recor
     digest = hashlib.sha256(repr(names).encode())
     for row in rows:
         digest.update(repr(row).encode())
-    rejected: list[Rejected] = []
-    numbered = ((number, dict(zip(names, row, strict=True))) for number, row in enumerate(rows, start=1))
-    return Records("table", names, sound(numbered, rejected), digest.hexdigest(), rejected)
+    items = (Row(number, dict(zip(names, row, strict=True))) for number, row in enumerate(rows, start=1))
+    return Records("table", names, sound(items), digest.hexdigest())
 
 
 def _first(rejected: Sequence[Rejected]) -> str:

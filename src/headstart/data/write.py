@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from headstart.core.errors import DataError, UsageError
-from headstart.core.records import Rejected
+from headstart.core.records import ReadWarning, Rejected
 from headstart.data import _columns
 from headstart.data._files import records
+from headstart.data._stream import Item, Row, peek
 
 Rows = Iterable[Sequence[str | float | None]]
 Write = Callable[[Rows], None]
@@ -32,12 +33,12 @@ def extend(
     answer: Callable[[list[str]], Iterable[Sequence[str | float]]],
     *,
     text: str | None = None,
-    reject: Callable[[Rejected], None],
+    report: Callable[[Rejected | ReadWarning], None],
 ) -> int:
     """Copy a file of any size with columns added that depend on its texts; return how many rows were written.
 
     Rows keep their order. A row without text is copied with nothing in the new columns; a row that cannot be read
-    cannot be copied. `reject` is told of both kinds.
+    cannot be copied. `report` gets both kinds, and every doubt about how the file was read.
 
     Args:
         source, out: as in :func:`suffix_for`, where the format comes from.
@@ -47,38 +48,36 @@ def extend(
         text: the column with the texts; None to find it.
 
     Raises:
-        DataError, UsageError: as :func:`headstart.data.read.records`, :func:`suffix_for` and :func:`table`.
+        DataError, UsageError: as :func:`headstart.data._files.records`, :func:`suffix_for` and :func:`table`.
     """
     opened = records(source)
     suffix = suffix_for(source, out)
-    chunks = _chunks(opened.rows)
-    first = next(chunks, [])
-    column, _ = _columns.find(opened.name, opened.columns, [cells for _, cells in first], text, None, labelled=False)
+    sample, items = peek(opened.items)
+    column, _ = _columns.find(opened.name, opened.columns, sample, text, None, labelled=False)
     nothing = (None,) * len(names)
     written = 0
     with table(out, suffix, [*opened.columns, *unused(names, opened.columns)], numbers=len(names) - 1) as write:
-        for chunk in itertools.chain([first], chunks):
-            texts = [cells[column] for _, cells in chunk if cells[column].strip()]
+        for chunk in _chunks(items):
+            rows = [item for item in chunk if isinstance(item, Row)]
+            texts = [row.cells[column] for row in rows if row.cells[column].strip()]
             answers = iter(answer(texts) if texts else ())
-            write((*cells.values(), *(next(answers) if cells[column].strip() else nothing)) for _, cells in chunk)
-            written += len(chunk)
-            empty = [line for line, cells in chunk if not cells[column].strip()]
-            bad = [*opened.rejected, *(Rejected(line, "has no text: it gets no label") for line in empty)]
-            opened.rejected.clear()  # told once, so that a file of nothing but faults fits into memory too
-            for row in sorted(bad, key=lambda row: row.line):
-                reject(row)
-    for row in opened.rejected:
-        reject(row)
+            write((*row.cells.values(), *(next(answers) if row.cells[column].strip() else nothing)) for row in rows)
+            written += len(rows)
+            for item in chunk:
+                if not isinstance(item, Row):
+                    report(item)
+                elif not item.cells[column].strip():
+                    report(Rejected(item.line, "has no text: it gets no label"))
     return written
 
 
-def _chunks(rows: Iterable[tuple[int, dict[str, str]]]) -> Iterator[list[tuple[int, dict[str, str]]]]:
-    """Cut rows into lists of at most `CHUNK`, and of not much more than `CHARACTERS` characters."""
-    chunk: list[tuple[int, dict[str, str]]] = []
+def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Cut items into lists of at most `CHUNK`, and of not much more than `CHARACTERS` characters."""
+    chunk: list[Item] = []
     size = 0
-    for line, cells in rows:
-        chunk.append((line, cells))
-        size += sum(map(len, cells.values()))
+    for item in items:
+        chunk.append(item)
+        size += sum(map(len, item.cells.values())) if isinstance(item, Row) else 0
         if len(chunk) == CHUNK or size > CHARACTERS:
             yield chunk
             chunk, size = [], 0

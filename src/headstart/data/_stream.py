@@ -1,0 +1,80 @@
+"""One stream of rows and findings, so that no finding is lost between the reader of a file and its caller."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from headstart.core.records import ReadWarning, Rejected
+
+PEEK = 1000  # items by which a table is judged before the rest is read
+CELL = 10 * 2**20  # characters a cell may hold
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row that was read.
+
+    line: where it starts, counted from 1; in Parquet and in memory the number of the row, from 1.
+    cells: by column.
+    """
+
+    line: int
+    cells: dict[str, str]
+
+
+Item = Row | Rejected | ReadWarning
+
+
+@dataclass(frozen=True)
+class Records:
+    """A table that is being read.
+
+    items: rows in their order, and between them what is wrong with others. May be walked once.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    items: Iterator[Item]
+    sha256: str
+
+
+def peek(items: Iterator[Item]) -> tuple[list[dict[str, str]], Iterator[Item]]:
+    """Return the cells of the first rows, by which columns are found, and all items again.
+
+    >>> rows, items = peek(iter([Row(2, {"text": "a"}), Rejected(3, "has no text")]))
+    >>> rows, len(list(items))
+    ([{'text': 'a'}], 2)
+    """
+    first = list(itertools.islice(items, PEEK))
+    return [item.cells for item in first if isinstance(item, Row)], itertools.chain(first, items)
+
+
+def sound(items: Iterable[Item]) -> Iterator[Item]:
+    """Pass on the rows whose every cell is proper text of a bearable size, and reject the others."""
+    for item in items:
+        if isinstance(item, Row):
+            # One look at the whole row is enough for nearly all rows; only a suspicious one is looked at by cell.
+            values = item.cells.values()
+            reason = fault("".join(values)) and next(filter(None, map(fault, values)), "")
+            if reason:
+                yield Rejected(item.line, reason)
+                continue
+        yield item
+
+
+def fault(text: str) -> str:
+    """Say what is wrong with a cell or a column's name; '' for nothing."""
+    if "\0" in text:
+        return "holds a NUL byte"
+    if len(text) > CELL:
+        return "has a cell over 10 MB"
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        code = ord(text[error.start])
+        if 0xDC80 <= code <= 0xDCFF:  # how `open_text` marks a byte that did not fit
+            return f"holds a byte that is not valid in the file's encoding (0x{code - 0xDC00:02x})"
+        return "holds half of a surrogate pair, which is no character"
+    return ""
