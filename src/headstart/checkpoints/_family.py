@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from headstart.core.errors import CheckpointError
+from headstart.nn.encoder import Encoder, Stack
 
 ACTIVATIONS = ("gelu", "gelu_new", "relu", "tanh")
 # The value at which an argument of the encoder changes nothing, for families whose files have no key for it.
@@ -57,7 +58,7 @@ class Family:
         return table
 
     def arguments(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """Turn the contents of config.json into the arguments of ``nn.encoder.Encoder``.
+        """Turn the contents of config.json into the arguments of :meth:`encoder`.
 
         Raises:
             CheckpointError: a key is missing, has a value of the wrong kind or size, or asks for something that the
@@ -70,6 +71,10 @@ class Family:
                 f"config.json: {arguments['heads']} attention heads do not divide a width of {arguments['width']}."
             )
         return arguments
+
+    def encoder(self, arguments: Mapping[str, Any]) -> Stack:
+        """Build the encoder that the arguments describe, with random weights."""
+        return Encoder(**arguments)
 
     def config(self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int) -> dict:
         """Write the arguments as a complete config.json; the inverse of :meth:`arguments`.

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from headstart.checkpoints._family import Family
 from headstart.core.errors import CheckpointError
-from headstart.nn.encoder import Encoder
+from headstart.nn.encoder import Stack
 from headstart.nn.heads import Model
 from headstart.nn.pretraining import Pretraining
 
@@ -57,13 +57,13 @@ class Weights:
             )
         return tensor
 
-    def fill(self, model: Model | Pretraining | Encoder, fresh: set[str]) -> None:
+    def fill(self, model: Model | Pretraining | Stack, fresh: set[str]) -> None:
         """Put the file's weights into a model, in place, leaving out those that are `fresh`.
 
         Raises:
             CheckpointError: a weight is missing, has another shape than config.json says, or is not finite.
         """
-        prefix = "encoder." if isinstance(model, Encoder) else ""
+        prefix = "encoder." if isinstance(model, Stack) else ""
         wanted = {name: weight for name, weight in model.named_parameters() if prefix + name not in fresh}
         for name, weight in wanted.items():
             found = self.shape(prefix + name)
@@ -116,9 +116,9 @@ def open_weights(path: Path, family: Family) -> Iterator[Weights]:
         yield Weights(file, path, family)
 
 
-def write(path: Path, model: Model | Pretraining | Encoder, family: Family) -> None:
+def write(path: Path, model: Model | Pretraining | Stack, family: Family) -> None:
     """Write a model's weights under the names its family has in Hugging Face's files."""
-    prefix = "encoder." if isinstance(model, Encoder) else ""
+    prefix = "encoder." if isinstance(model, Stack) else ""
     weights = {prefix + name: weight.detach().cpu() for name, weight in model.named_parameters()}
     tensors = {}
     for name, theirs in family.names(weights).items():

@@ -16,7 +16,7 @@ from headstart.checkpoints._family import Family
 from headstart.checkpoints._weights import Weights, open_weights, write
 from headstart.core import rooms
 from headstart.core.errors import CheckpointError
-from headstart.nn.encoder import Encoder
+from headstart.nn.encoder import Encoder, Stack
 from headstart.nn.heads import ClassificationHead, Model
 from headstart.nn.pretraining import Pretraining, PretrainingHead
 from headstart.text.tokenizer import Tokenizer
@@ -36,7 +36,7 @@ class Checkpoint:
         it; empty for one that was made here or that an adapter was merged into.
     """
 
-    model: Model | Pretraining | Encoder
+    model: Model | Pretraining | Stack
     tokenizer: Tokenizer
     family: str
     arguments: dict[str, Any]
@@ -76,8 +76,8 @@ def load(
     with open_weights(path, family) if adapter is None else peft.merged(adapter, path, family) as weights:
         labels = () if classes or pretraining else _labels(config, weights)
         with torch.device("meta"), _Undrawn():
-            encoder = Encoder(**arguments)
-        model: Model | Pretraining | Encoder = encoder
+            encoder = family.encoder(arguments)
+        model: Model | Pretraining | Stack = encoder
         fresh: set[str] = set()
         if classes or labels:
             head = ClassificationHead(
@@ -93,6 +93,7 @@ def load(
         elif pretraining:
             _check_pretrains(family, str(folder))
             heads = PretrainingHead(*(arguments[name] for name in ("width", "vocabulary", "activation", "epsilon")))
+            assert isinstance(encoder, Encoder)  # as of every family whose heads of pretraining are known
             model = Pretraining(encoder, heads)
             fresh = {f"head.{name}" for name, _ in heads.named_parameters() if not weights.has(f"head.{name}")}
         weights.fill(model, fresh)
@@ -116,7 +117,7 @@ def load(
 
 def save(
     folder: Path,
-    model: Model | Pretraining | Encoder,
+    model: Model | Pretraining | Stack,
     tokenizer: Tokenizer,
     family: str,
     arguments: Mapping[str, Any],

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from headstart.contenders import _matching, _neural
 from headstart.core.records import Rows, Run
-from headstart.nn.encoder import Encoder
+from headstart.nn.encoder import Stack
 from headstart.nn.groups import Group
 from headstart.nn.heads import Model
 from headstart.nn.packed import Batch, Kept, pack
@@ -64,7 +64,7 @@ class Lesson:
 def match(
     lesson: Lesson,
     matching: _matching.TinyBert | _matching.MiniLm,
-    teacher: Encoder,
+    teacher: Stack,
     encoded: Encoded,
     student: Encoded,
     kept: Kept | None,

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from headstart.core.errors import UsageError, did_you_mean
 from headstart.nn.attention import Groups, SelfAttention, by_group, relations, threads_that_pay
-from headstart.nn.encoder import Embeddings, Encoder
+from headstart.nn.encoder import Embeddings, Encoder, FirstStage, Stack
 from headstart.nn.packed import Batch
 
 MAPS = ("uniform", "last")
@@ -74,7 +74,7 @@ class Trace:
     attention: tuple[Tensor, ...]
 
 
-def trace(encoder: Encoder, batch: Batch) -> Trace:
+def trace(encoder: Stack, batch: Batch) -> Trace:
     """Run all stages for all tokens and take down what each gives; gradients flow through it."""
     seen: list[Tensor] = []
     here = threading.get_ident()  # another thread may run over other texts
@@ -95,7 +95,7 @@ def trace(encoder: Encoder, batch: Batch) -> Trace:
 
 
 @torch.no_grad()
-def outputs(encoder: Encoder, batch: Batch, stages: Sequence[int]) -> Tensor:
+def outputs(encoder: Stack, batch: Batch, stages: Sequence[int]) -> Tensor:
     """Compute the outputs of some stages side by side, ``(tokens, stages * width)``."""
     states, hidden = [], encoder.embeddings(batch)
     for number in range(max(stages) + 1):
@@ -243,7 +243,7 @@ def soft_loss(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
 
 
 @torch.no_grad()
-def inherit(student: Embeddings, teacher: Embeddings) -> None:
+def inherit(student: Embeddings, teacher: FirstStage) -> None:
     """Begin a narrower student's embeddings, in place, as the teacher's along their principal axes.
 
     Words that are close to the teacher then are so to the student from the first step on, also those that no training
@@ -252,15 +252,15 @@ def inherit(student: Embeddings, teacher: Embeddings) -> None:
     words = teacher.word.weight.double()
     width = student.word.weight.shape[1]
     axes = torch.linalg.eigh(words.T @ words)[1][:, -width:]
-    for ours, theirs in (
-        (student.word, teacher.word.weight),
-        (student.position, teacher.position.weight[teacher.position_offset :]),
-        (student.segment, teacher.segment.weight if teacher.segment is not None else None),
-    ):
+    pairs: list[tuple[nn.Embedding | None, Tensor | None]] = [(student.word, teacher.word.weight)]
+    if isinstance(teacher, Embeddings):
+        pairs.append((student.position, teacher.position.weight[teacher.position_offset :]))
+        pairs.append((student.segment, teacher.segment.weight if teacher.segment is not None else None))
+    for ours, theirs in pairs:
         if ours is not None and theirs is not None:
             ours.weight[: len(theirs)] = (theirs.double() @ axes).float()
 
 
-def _attentions(encoder: Encoder) -> list[SelfAttention]:
+def _attentions(encoder: Stack) -> list[SelfAttention]:
     blocks: Iterable[Any] = encoder.blocks
     return [block.attention for block in blocks]

@@ -21,7 +21,7 @@ from headstart.contenders import _lessons, _matching, _members, _neural, _saved
 from headstart.core import rooms, seed
 from headstart.core.errors import UsageError, did_you_mean
 from headstart.core.records import Progress, Rows, Run
-from headstart.nn.encoder import Encoder
+from headstart.nn.encoder import Encoder, Stack
 from headstart.nn.heads import ClassificationHead, Model
 from headstart.nn.narrow import narrowed
 from headstart.nn.packed import Batch, Kept
@@ -210,11 +210,21 @@ class Distilled:
         most = len(guide.model.encoder.blocks)
         if not wanted or not all(1 <= number <= most for number in wanted):
             raise UsageError(f"the student '{self.student}' must name layers of the teacher, from 1 to {most}.")
+        if not isinstance(guide.model.encoder, Encoder):
+            raise UsageError(
+                f"the layers of a {guide.checkpoint.family} model depend on where they stand, so the student "
+                f"'{self.student}' cannot be made of some of them; choose a shape such as {USUAL}."
+            )
         model = copy.deepcopy(guide.model).requires_grad_(True)
         model.encoder.blocks = nn.ModuleList(model.encoder.blocks[number - 1] for number in wanted)
         return replace(guide.checkpoint, model=model, arguments={**guide.checkpoint.arguments, "layers": len(wanted)})
 
-    def _inside(self, student: Encoder, teacher: Encoder) -> _matching.TinyBert | _matching.MiniLm:
+    def _inside(self, student: Stack, teacher: Stack) -> _matching.TinyBert | _matching.MiniLm:
+        if not isinstance(student, Encoder) or not isinstance(teacher, Encoder):
+            raise UsageError(
+                f"the method '{self.method}' compares attention as BERT's family computes it, which the teacher is not "
+                "of; set distilled.method=logits."
+            )
         if self.method == "minilm":
             return _matching.MiniLm(student, teacher)
         own = self.student.startswith("layers:")

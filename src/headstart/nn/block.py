@@ -34,8 +34,19 @@ class Block(nn.Module):
         self.attention_adapter: nn.Module | None = None  # see `nn.bottleneck`
         self.output_adapter: nn.Module | None = None
 
-    def forward(self, hidden: Tensor, batch: Batch, first_only: bool = False, places: Tensor | None = None) -> Tensor:
-        """Map states ``(tokens, width)`` to states of the same shape, or of first tokens or some `places` alone."""
+    def forward(
+        self,
+        hidden: Tensor,
+        batch: Batch,
+        first_only: bool = False,
+        places: Tensor | None = None,
+        shared: Tensor | None = None,
+    ) -> Tensor:
+        """Map states ``(tokens, width)`` to states of the same shape, or of first tokens or some `places` alone.
+
+        Args:
+            shared: what all blocks of an encoder take besides; this kind needs nothing.
+        """
         attended = self.attention(hidden, batch, first_only, places)
         if self.attention_adapter is not None:
             attended = self.attention_adapter(attended)

@@ -5,6 +5,8 @@ Shapes: tokens = all tokens of the batch, sequences = its texts, width = hidden 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -18,7 +20,13 @@ from headstart.nn.positions import sinusoids
 DEVIATION = 0.02
 
 
-class Embeddings(nn.Module):
+class FirstStage(nn.Module):
+    """What a stack begins with. Called with a batch, it gives states ``(tokens, width)``."""
+
+    word: nn.Embedding
+
+
+class Embeddings(FirstStage):
     """Sum of word, position and (where the family has them) segment embeddings, normalised."""
 
     def __init__(
@@ -53,35 +61,15 @@ class Embeddings(nn.Module):
         return hidden if self.project is None else self.project(hidden)
 
 
-class Encoder(nn.Module):
+class Stack(nn.Module):
     """Embeddings and a stack of blocks. Its stages, for freezing, are the embeddings and then each block."""
 
-    def __init__(
-        self,
-        *,
-        vocabulary: int,
-        width: int,
-        layers: int,
-        heads: int,
-        feed_forward: int,
-        window: int,
-        types: int = 2,
-        dropout: float = 0.1,
-        activation: str = "gelu",
-        epsilon: float = 1e-12,
-        embedding_width: int | None = None,
-        position_offset: int = 0,
-        sinusoidal: bool = False,
-    ):
-        """Build an encoder with random weights (normal, standard deviation 0.02; biases 0; norms 1).
+    def __init__(self, embeddings: FirstStage, blocks: Iterable[nn.Module], width: int, window: int):
+        """Put the stages together.
 
         Args:
-            vocabulary: number of token ids. window: most tokens of one text.
-            types: segments, 0 for a family without them. dropout: rate on hidden states, 0 to 1; attention
-                weights are never dropped.
-            embedding_width: width of the embeddings where it differs from that of the blocks (ELECTRA).
-            position_offset: number of the first position (2 in RoBERTa).
-            sinusoidal: fixed sinusoidal positions instead of learned ones.
+            blocks: (states, batch, first_only, places, shared) -> states; see `Block` and :meth:`shared`.
+            window: most tokens of one text.
         """
         super().__init__()
         self.width = width
@@ -89,26 +77,15 @@ class Encoder(nn.Module):
         # Keep each block's input alone while training and compute the rest of it again on the way back (Chen et al.
         # 2016): a third more time for a fraction of the memory.
         self.recompute = False
-        self.embeddings = Embeddings(
-            vocabulary,
-            width,
-            window,
-            types,
-            dropout,
-            epsilon,
-            embedding_width or width,
-            position_offset,
-            sinusoidal,
-        )
-        self.blocks = nn.ModuleList(
-            Block(width, heads, feed_forward, dropout, activation, epsilon) for _ in range(layers)
-        )
-        initialise(self)
-        if sinusoidal:
-            # Sines have a root mean square of 0.7; at that size they would drown words drawn at 0.02.
-            with torch.no_grad():
-                table = sinusoids(*self.embeddings.position.weight.shape)
-                self.embeddings.position.weight.copy_(table * (DEVIATION * 2**0.5))
+        self.embeddings = embeddings
+        self.blocks = nn.ModuleList(blocks)
+
+    def shared(self, batch: Batch) -> Tensor | None:
+        """Compute what every block takes besides the states, such as relative positions; None where there is nothing.
+
+        Its weights belong to the embeddings, which are the first stage.
+        """
+        return None
 
     @property
     def stages(self) -> list[nn.Module]:
@@ -137,6 +114,7 @@ class Encoder(nn.Module):
         hidden = batch.hidden if start else None
         if start == len(self.stages) and hidden is not None:
             return hidden
+        shared = self.shared(batch)
         for number in range(start, stop):
             if number == 0:
                 hidden = self.embeddings(batch)
@@ -145,11 +123,67 @@ class Encoder(nn.Module):
                 wanted = (first_only and last, places if last else None)
                 block = self.blocks[number - 1]
                 if self.recompute and self.training:
-                    hidden = checkpoint(block, hidden, batch, *wanted, use_reentrant=False)
+                    hidden = checkpoint(block, hidden, batch, *wanted, shared, use_reentrant=False)
                 else:
-                    hidden = block(hidden, batch, *wanted)
+                    hidden = block(hidden, batch, *wanted, shared)
         assert hidden is not None
         return hidden
+
+
+class Encoder(Stack):
+    """The encoder of the BERT family."""
+
+    embeddings: Embeddings
+
+    def __init__(
+        self,
+        *,
+        vocabulary: int,
+        width: int,
+        layers: int,
+        heads: int,
+        feed_forward: int,
+        window: int,
+        types: int = 2,
+        dropout: float = 0.1,
+        activation: str = "gelu",
+        epsilon: float = 1e-12,
+        embedding_width: int | None = None,
+        position_offset: int = 0,
+        sinusoidal: bool = False,
+    ):
+        """Build an encoder with random weights (normal, standard deviation 0.02; biases 0; norms 1).
+
+        Args:
+            vocabulary: number of token ids. window: most tokens of one text.
+            types: segments, 0 for a family without them. dropout: rate on hidden states, 0 to 1; attention
+                weights are never dropped.
+            embedding_width: width of the embeddings where it differs from that of the blocks (ELECTRA).
+            position_offset: number of the first position (2 in RoBERTa).
+            sinusoidal: fixed sinusoidal positions instead of learned ones.
+        """
+        super().__init__(
+            Embeddings(
+                vocabulary,
+                width,
+                window,
+                types,
+                dropout,
+                epsilon,
+                embedding_width or width,
+                position_offset,
+                sinusoidal,
+            ),
+            (Block(width, heads, feed_forward, dropout, activation, epsilon) for _ in range(layers)),
+            width,
+            window,
+        )
+        initialise(self)
+        if sinusoidal:
+            # Sines have a root mean square of 0.7; at that size they would drown words drawn at 0.02.
+            with torch.no_grad():
+                table = sinusoids(*self.embeddings.position.weight.shape)
+                self.embeddings.position.weight.copy_(table * (DEVIATION * 2**0.5))
 
 
 def initialise(module: nn.Module, deviation: float = DEVIATION) -> None:
@@ -161,4 +195,5 @@ def initialise(module: nn.Module, deviation: float = DEVIATION) -> None:
             nn.init.zeros_(part.bias)
         if isinstance(part, nn.LayerNorm):
             nn.init.ones_(part.weight)
-            nn.init.zeros_(part.bias)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from headstart.nn.block import ACTIVATIONS
 from headstart.nn.dropout import Dropout
-from headstart.nn.encoder import Encoder, initialise
+from headstart.nn.encoder import Stack, initialise
 from headstart.nn.packed import Batch
 
 
@@ -60,7 +60,7 @@ class ClassificationHead(nn.Module):
 class Model(nn.Module):
     """An encoder with a head. Stages that learn nothing are skipped where the batch brings their output along."""
 
-    def __init__(self, encoder: Encoder, head: ClassificationHead):
+    def __init__(self, encoder: Stack, head: ClassificationHead):
         super().__init__()
         self.encoder = encoder
         self.head = head
