@@ -22,3 +22,27 @@ def set_threads():
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def backbone(tmp_path_factory) -> str:
+    """The folder of a random encoder of BERT's kind, 16 wide."""
+    from headstart.checkpoints import folder
+    from headstart.nn.encoder import Encoder
+    from headstart.tasks.classification import Classification
+    from headstart.text import vocabulary
+
+    place = tmp_path_factory.mktemp("backbone")
+    tokenizer = vocabulary.train([text for text, _ in Classification.SAMPLE], 120, window=16)
+    arguments = {
+        "vocabulary": tokenizer.size,
+        "width": 16,
+        "layers": 1,
+        "heads": 2,
+        "feed_forward": 16,
+        "window": 16,
+        "dropout": 0.0,
+    }
+    torch.manual_seed(0)
+    folder.save(place, Encoder(**arguments), tokenizer, "bert", arguments, ())
+    return str(place)

@@ -1,11 +1,15 @@
 """scikit-learn's rules, held by its own checks where they make sense for text, and by ours where they do not."""
 
+import datetime
+import decimal
 import pickle
 
 import numpy as np
 import pandas
 import polars
+import pyarrow
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -104,6 +108,79 @@ def test_labels_come_back_as_they_were(labels):
     assert [columns[place] for place in best] == np.array(labels).tolist()
 
 
+class LikeJax:
+    """An array of a library that only promises to become one of numpy's."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.value)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "kind"),
+    [
+        ([np.int8(1), np.int8(0)] * 15, [0, 1], np.int8),
+        ([np.bool_(True), np.bool_(False)] * 15, [False, True], np.bool_),
+        ([np.str_("b"), np.str_("a")] * 15, ["a", "b"], np.str_),
+        (torch.tensor([1, 0] * 15), [0, 1], np.int64),
+        (torch.tensor([1.0, 0.0] * 15, requires_grad=True), [0.0, 1.0], np.float64),
+        ([torch.tensor(True), torch.tensor(False)] * 15, [False, True], np.bool_),
+        (LikeJax([1, 0] * 15), [0, 1], np.int64),
+        ([LikeJax(1), LikeJax(0)] * 15, [0, 1], np.int64),
+        (pandas.Series([1, 0] * 15, dtype="Int64"), [0, 1], np.int64),
+        (pandas.Series([True, False] * 15, dtype="boolean"), [False, True], np.bool_),
+        (pandas.Categorical([1, 0] * 15), [0, 1], np.int64),
+        (polars.Series([True, False] * 15), [False, True], np.bool_),
+        (pyarrow.array(["b", "a"] * 15).dictionary_encode(), ["a", "b"], np.str_),
+        ([datetime.date(2026, 1, 2), datetime.date(2026, 1, 1)] * 15, None, datetime.date),
+        ([decimal.Decimal(1), decimal.Decimal(0)] * 15, None, decimal.Decimal),
+    ],
+    ids=lambda value: type(value).__name__ if not isinstance(value, type) else value.__name__,
+)
+def test_labels_are_taken_by_value_whatever_holds_them(labels, classes, kind):
+    model = TextClassifier("linear").fit(TEXTS, labels)
+    assert model.classes_.tolist() == (classes or sorted(set(labels)))
+    best, worst = model.predict(["good", "bad"])
+    assert (best, worst) == (model.classes_[1], model.classes_[0])
+    assert type(best) is kind
+
+
+@pytest.mark.parametrize("kind", [pyarrow.array, lambda texts: pyarrow.chunked_array([texts]), LikeJax])
+def test_texts_of_other_libraries(kind):
+    assert read_texts(kind(["one", "two"])) == ["one", "two"]
+
+
+TINY = {"vocabulary": 60, "layers": 1, "width": 8, "heads": 2, "feed_forward": 8, "epochs": 1}
+
+
+@pytest.mark.parametrize(
+    ("contender", "options"),
+    [
+        ("majority", None),
+        ("scratch", TINY),
+        ("selfpretrained", {"size": "tiny", "vocabulary": 60, "epochs": 1, "pretraining_epochs": 1}),
+        ("ensemble", {"members": "linear+majority"}),
+        ("ensemble:vote", {"members": ("linear", "majority")}),
+        ("distilled", {"teacher": "linear", "student": "1x16", "epochs": 1}),
+        ("distilled:1x16-alone", {"epochs": 1}),
+        ("finetuned:lora", {"epochs": 1}),
+        ("finetuned:frozen", {"epochs": 1}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_every_name_of_the_leaderboard(contender, options, backbone):
+    plain = clone(TextClassifier(contender, options=options))
+    if "finetuned" in contender or "distilled" in contender:
+        plain.set_params(options={**options, "backbone": backbone})
+    model = plain.fit(TEXTS, [True, False] * 15)
+    assert model.get_params()["contender"] == contender
+    assert model.predict(["good"]).dtype == bool
+    again = pickle.loads(pickle.dumps(model))
+    assert np.array_equal(again.predict_proba(TEXTS), model.predict_proba(TEXTS))
+
+
 @pytest.mark.parametrize(
     "kind",
     [list, tuple, np.array, pandas.Series, polars.Series, lambda values: np.array(values, dtype=object)],
@@ -134,18 +211,15 @@ def test_it_works_in_pipelines_searches_and_cross_validation():
 
 
 def test_parameters_reach_the_contender():
-    options = {"vocabulary": 60, "layers": 1, "width": 8, "heads": 2, "feed_forward": 8, "epochs": 1}
-    model = clone(TextClassifier("scratch", options=options)).fit(TEXTS, [1, 0] * 15)
-    assert model.options == options
+    model = clone(TextClassifier("scratch", options=TINY)).fit(TEXTS, [1, 0] * 15)
+    assert model.options == TINY
     assert model.model_.checkpoint.arguments["width"] == 8
     assert model.predict_proba(["good"]).sum() == pytest.approx(1, abs=1e-12)
 
 
 def test_a_seed_decides_and_none_does_not():
-    options = {"vocabulary": 60, "layers": 1, "width": 8, "heads": 2, "feed_forward": 8, "epochs": 1}
-
     def probability(seed):
-        model = TextClassifier("scratch", options=options, random_state=seed).fit(TEXTS, [1, 0] * 15)
+        model = TextClassifier("scratch", options=TINY, random_state=seed).fit(TEXTS, [1, 0] * 15)
         return model.predict_proba(["good"])[0, 0]
 
     assert probability(3) == probability(np.random.RandomState(3)) == probability(3)
@@ -197,9 +271,11 @@ def test_nothing_is_answered_before_fit(method):
         ([], r"X is empty, with 0 sample\(s\)"),
         (["fine", None], r"X\[1\] is None, of type NoneType, where a text is expected"),
         ([3.5], r"X\[0\] is 3.5, of type float"),
-        (np.array([["a"], ["b"]]), r"X has shape \(2, 1\) where one column of texts is expected"),
-        (pandas.DataFrame({"text": ["a"]}), r"X has shape \(1, 1\).*such as frame\['text'\]"),
-        (polars.DataFrame({"text": ["a"]}), r"X has shape \(1, 1\)"),
+        (np.array([["a"], ["b"]]), r"ndarray of shape \(2, 1\), where one dimension is expected.* as texts\[:, 0\]"),
+        (pandas.DataFrame({"text": ["a"]}), r"DataFrame of shape \(1, 1\).*such as frame\['text'\]"),
+        (polars.DataFrame({"text": ["a"]}), r"DataFrame of shape \(1, 1\).*such as frame\['text'\]"),
+        ({"one text"}, "X is no sequence of texts: the texts are given as set, where a list with one for each row"),
+        (None, "the texts are given as NoneType, where a list with one for each row is expected"),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -214,16 +290,18 @@ def test_what_is_no_sequence_of_texts(texts, message):
         (None, "requires y to be passed, but the target y is None"),
         (["a"] * 30, "all labels are 'a': a classifier needs two classes, not 1 class"),
         (["a", 1] * 15, "labels of the types int, str cannot be sorted; use one type"),
-        (["a", None] * 15, "labels of the types NoneType, str cannot be sorted"),
+        (["a", None] * 15, r"y\[1\] is None: leave rows without a label out"),
+        (pandas.Series([1, None] * 15, dtype="Int64"), r"y\[1\] is <NA>: leave rows without a label out"),
+        (np.eye(2)[[0, 1] * 15], r"y should be a 1d array, got an array of shape \(30, 2\) instead"),
         ([0.1, 0.7] * 15, "Unknown label type"),
         ([1.0, float("nan")] * 15, "contains NaN"),
         (["a", "b"], "inconsistent numbers of samples"),
     ],
-    ids=["none", "one class", "mixed", "missing", "numbers", "nan", "too few"],
+    ids=["none", "one class", "mixed", "missing", "NA", "table", "numbers", "nan", "too few"],
 )
 def test_what_is_no_class_label(labels, message):
     with pytest.raises(ValueError, match=message):
-        TextClassifier().fit(TEXTS, np.array(labels, dtype=object) if labels and None in labels else labels)
+        TextClassifier().fit(TEXTS, labels)
 
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.5, 10])
@@ -236,11 +314,14 @@ def test_a_fraction_that_is_none(fraction):
     ("parameters", "message"),
     [
         ({"contender": "linaer"}, "did you mean 'linear'"),
+        ({"contender": "linear:full"}, "contender 'linear' has no strategies; write 'linear' instead"),
+        ({"contender": "finetuned:lroa"}, "no strategy 'lroa'; did you mean 'lora'"),
+        ({"contender": "ensemble:vot"}, "no ensemble by 'vot'; did you mean 'vote'"),
         ({"contender": "linear", "options": {"no": 1}}, "has no option 'no'"),
         ({"metric": "acuracy"}, "no metric 'acuracy'; did you mean 'accuracy'"),
         ({"device": "abacus"}, "device 'abacus' is not on this machine"),
     ],
-    ids=["contender", "option", "metric", "device"],
+    ids=["contender", "no strategies", "strategy", "way", "option", "metric", "device"],
 )
 def test_wrong_parameters_are_found_by_fit(parameters, message):
     with pytest.raises(UsageError, match=message):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from headstart.contenders import _members
 from headstart.core import device as devices
 from headstart.core import rooms
+from headstart.core.errors import UsageError
 from headstart.core.records import Predictions, Rows, Run
+from headstart.data import _values
 from headstart.data.split import nested
 from headstart.metrics.labels import check
 
@@ -27,7 +31,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     a Series of pandas or polars. It has no features to count, so `n_features_in_` is not set.
 
     Args:
-        contender: a leaderboard name: 'majority', 'linear', 'scratch', 'finetuned:full', 'finetuned:frozen', ...
+        contender: a leaderboard name: 'majority', 'linear', 'finetuned:lora', 'ensemble:vote', 'distilled:2x128', ...
         options: the contender's own options, such as ``{"epochs": 2}``; see ``headstart list``.
         validation_fraction: share of the training texts (0 to 1, exclusive) by which the contender chooses its best
             setting or epoch; with too few texts to spare any, it chooses by all of them.
@@ -88,9 +92,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         rows = Rows(tuple(map(str, range(len(texts)))), tuple(texts), tuple(names[code] for code in codes))
         train, validation = hold_out(rows, self.validation_fraction, seed)
         task = rooms.load("tasks", "classification").fitted(train)
-        kind, _, strategy = self.contender.partition(":")
-        options = {**({"strategy": strategy} if strategy else {}), **(self.options or {})}
-        plugin = rooms.load("contenders", kind, options)
+        plugin = _members.build(self.contender, more=self.options)
         with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
             run = Run(
                 seed=seed,
@@ -161,10 +163,10 @@ def read_texts(X: Any) -> list[str]:
     """
     if isinstance(X, str | bytes):
         raise ValueError("a single text was given where a sequence of texts is expected; put it in a list.")
-    shape = getattr(X, "shape", None)
-    if shape is not None and len(shape) != 1:
-        raise ValueError(f"X has shape {tuple(shape)} where one column of texts is expected, such as frame['text'].")
-    values = list(X)
+    try:
+        values = _values.values(X, "texts")
+    except UsageError as error:
+        raise ValueError(f"X is no sequence of texts: {error}") from None
     if not values:
         raise ValueError("X is empty, with 0 sample(s) where a minimum of 1 is required.")
     for number, value in enumerate(values):
@@ -195,10 +197,17 @@ def _labels(y: Any) -> np.ndarray:
     """Check that labels are classes: one dimension, one kind, nothing missing."""
     if y is None:
         raise ValueError("TextClassifier requires y to be passed, but the target y is None.")
-    if isinstance(y, list | tuple) and len({isinstance(label, str) for label in y}) > 1:
-        y = np.array(y, dtype=object)  # else numpy makes text of the numbers among them
+    if not isinstance(y, np.ndarray):
+        # Else numpy makes floats of pandas' nullable integers, and text of the numbers among texts.
+        with suppress(UsageError):  # of more than one dimension, which is judged below
+            y = _values.values(y, "labels")
+            mixed = len({isinstance(label, str) for label in y}) > 1
+            y = np.array(y, dtype=object if mixed else None)
     labels: np.ndarray = column_or_1d(y, warn=True)
     if labels.dtype == object:
+        place = next((place for place, label in enumerate(labels) if _values.missing(label)), None)
+        if place is not None:
+            raise ValueError(f"y[{place}] is {labels[place]!r}: leave rows without a label out.")
         try:
             np.unique(labels)
         except TypeError:

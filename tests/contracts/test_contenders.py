@@ -28,31 +28,6 @@ def tiny_options(name: str, backbone: str) -> dict[str, object]:
     return {**small.get(name, {}), **({"backbone": backbone} if "backbone" in fields else {})}
 
 
-@pytest.fixture(scope="module")
-def backbone(tmp_path_factory) -> str:
-    """The folder of a random encoder of BERT's kind, 16 wide."""
-    import torch
-
-    from headstart.checkpoints import folder
-    from headstart.nn.encoder import Encoder
-    from headstart.text import vocabulary
-
-    place = tmp_path_factory.mktemp("backbone")
-    tokenizer = vocabulary.train([text for text, _ in Classification.SAMPLE], 120, window=16)
-    arguments = {
-        "vocabulary": tokenizer.size,
-        "width": 16,
-        "layers": 1,
-        "heads": 2,
-        "feed_forward": 16,
-        "window": 16,
-        "dropout": 0.0,
-    }
-    torch.manual_seed(0)
-    folder.save(place, Encoder(**arguments), tokenizer, "bert", arguments, ())
-    return str(place)
-
-
 def rows(pairs) -> Rows:
     texts, labels = zip(*pairs, strict=True)
     return Rows(tuple(f"s:{i + 2}" for i in range(len(texts))), tuple(texts), tuple(labels))

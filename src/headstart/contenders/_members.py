@@ -7,6 +7,7 @@ plan that builds on none.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from headstart.core import rooms
@@ -40,13 +41,20 @@ def options(name: str) -> dict[str, Any]:
     raise UsageError(f"contender '{kind}' has no strategies; write '{kind}' instead of '{name}'.")
 
 
-def build(name: str, backbone: str | None = None) -> Any:
-    """Build the contender of a leaderboard name, on a backbone where it has one and one is given."""
+def build(name: str, backbone: str | None = None, more: Mapping[str, Any] | None = None) -> Any:
+    """Build the contender of a leaderboard name, on a backbone where it has one and one is given.
+
+    Args:
+        more: further options of the contender, field -> value.
+
+    Raises:
+        UsageError: as :func:`options`; an unknown option, or a value of the wrong type.
+    """
     kind = name.partition(":")[0]
     values = options(name)
     if backbone and any(field.name == "backbone" for field in dataclasses.fields(rooms.plugin("contenders", kind))):
         values["backbone"] = backbone
-    return rooms.load("contenders", kind, values)
+    return rooms.load("contenders", kind, {**values, **(more or {})})
 
 
 def fitted(

@@ -1,9 +1,89 @@
-"""Values of typed tables as cells of text."""
+"""Values of typed tables and arrays: plain Python values, which of them are missing, and what they are as text."""
 
 from __future__ import annotations
 
+import decimal
 import json
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence, Set
+from types import NoneType
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from headstart.core.errors import UsageError
+
+
+@runtime_checkable
+class _Listed(Protocol):
+    """A scalar or an array of numpy, torch or jax."""
+
+    def tolist(self) -> Any: ...
+
+
+@runtime_checkable
+class _Array(Protocol):
+    """What numpy can take over: numpy's own, torch, jax, tensorflow."""
+
+    def __array__(self) -> np.ndarray: ...
+
+
+@runtime_checkable
+class _Shaped(Protocol):
+    @property
+    def shape(self) -> Sequence[int]: ...
+
+
+@runtime_checkable
+class _Series(Protocol):
+    """A Series of pandas or polars."""
+
+    def to_list(self) -> list[Any]: ...
+
+
+@runtime_checkable
+class _ArrowArray(Protocol):
+    def to_pylist(self) -> list[Any]: ...
+
+
+@runtime_checkable
+class _ArrowScalar(Protocol):
+    def as_py(self) -> Any: ...
+
+
+def plain(value: Any) -> Any:
+    """Turn a scalar of an array library into the Python value it stands for; other values stay.
+
+    Floats keep their shortest form: a float32 of 0.1 is 0.1, not 0.10000000149011612.
+
+    >>> plain(np.str_("a")), plain(np.array(3)), plain(np.float32(0.1)), plain("b")
+    ('a', 3, 0.1, 'b')
+    """
+    if type(value) in (str, int, float, bool, NoneType):
+        return value
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return None if np.isnat(value) else str(value)
+    if isinstance(value, np.floating):
+        return float(str(value))
+    if isinstance(value, _ArrowScalar):
+        return value.as_py()
+    if isinstance(value, _Listed):
+        return value.tolist()
+    if isinstance(value, _Array):
+        return np.asarray(value).tolist()
+    return value
+
+
+def missing(value: Any) -> bool:
+    """Tell whether a plain value stands for nothing: None, not-a-number of any type, pandas' NA and NaT.
+
+    >>> [missing(value) for value in (None, float("nan"), decimal.Decimal("sNaN"), "nan", "", 0)]
+    [True, True, True, False, False, False]
+    """
+    if isinstance(value, float):
+        return value != value
+    if isinstance(value, decimal.Decimal):
+        return value.is_nan()
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
 def cell(value: Any) -> str:
@@ -14,10 +94,53 @@ def cell(value: Any) -> str:
     """
     if isinstance(value, str):
         return value
-    if value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value):
+    value = plain(value)
+    if missing(value):
         return ""
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
-    if isinstance(value, list | dict):
+    if isinstance(value, list | tuple | dict):
         return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)
+
+
+def values(sequence: Any, what: str) -> list[Any]:
+    """Give the values of a list, an array, a tensor or a Series of one dimension; numpy's scalars as they are.
+
+    Args:
+        what: they are, for messages: 'texts' or 'labels'.
+
+    Raises:
+        UsageError: no sequence, or one of more or fewer dimensions than one.
+
+    >>> values(np.array([1, 2]), "labels"), values(("yes", None), "labels")
+    ([np.int64(1), np.int64(2)], ['yes', None])
+    """
+    kind = type(sequence).__name__
+    found = None if isinstance(sequence, str | bytes | Mapping | Set) else _elements(sequence)
+    if found is None:
+        raise UsageError(f"the {what} are given as {kind}, where a list with one for each row is expected.")
+    if isinstance(found, _Shaped) and len(found.shape) != 1:
+        raise UsageError(
+            f"the {what} are given as {kind} of shape {tuple(found.shape)}, where one dimension is expected; "
+            f"give one column, such as {_column_of(kind, what)}."
+        )
+    return [value if isinstance(value, np.generic) else plain(value) for value in found]
+
+
+def _elements(sequence: Any) -> Iterable[Any] | None:
+    """Find what can be walked through; an array or a frame stays one, since it knows its shape. None for the rest."""
+    if isinstance(sequence, _Series):
+        return sequence.to_list()
+    if isinstance(sequence, _ArrowArray) and not isinstance(sequence, _Shaped):
+        return sequence.to_pylist()
+    if isinstance(sequence, _Array):
+        try:
+            return np.asarray(sequence)
+        except (TypeError, RuntimeError):  # a tensor on another device, with a gradient, or of bfloat16
+            return list(sequence.tolist()) if isinstance(sequence, _Listed) else None
+    return sequence if isinstance(sequence, Iterable) else None
+
+
+def _column_of(kind: str, what: str) -> str:
+    return f"frame['{what.removesuffix('s')}']" if kind == "DataFrame" else f"{what}[:, 0]"

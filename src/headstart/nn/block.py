@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -13,9 +15,9 @@ from headstart.nn.packed import Batch
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
-    "gelu_new": lambda x: F.gelu(x, approximate="tanh"),
+    "gelu_new": partial(F.gelu, approximate="tanh"),  # no lambda, which could not be pickled
     "relu": F.relu,
-    "tanh": lambda x: x.tanh(),
+    "tanh": torch.tanh,
 }
 
 
