@@ -462,3 +462,20 @@ def test_pretrain_replaces_no_folder_with_something_else(reviews, tmp_path, monk
         "headstart: '.' exists and is no pretrained model, so it is not replaced; name another folder."
     )
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_an_encoding_that_lacks_letters_costs_no_result(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\n" + "très bien,été\nnon merci,hiver\nça va,été\npas mal,hiver\n" * 5, encoding="utf-8")
+    for options in ([], ["--json"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "headstart.cli", "check", str(path), *options],
+            env={**os.environ, "PYTHONIOENCODING": "cp1251"},
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        if options:
+            assert json.loads(done.stdout)["labels"]["train"].keys() == {"été", "hiver"}
+        else:
+            assert b"'?t?'" in done.stdout

@@ -86,6 +86,7 @@ def compare(
     *,
     text: str | None = None,
     label: str | None = None,
+    encoding: str | None = None,
     test: Any = None,
     validation: Any = None,
     unlabelled: str | Path | Sequence[str] | None = None,
@@ -110,6 +111,7 @@ def compare(
     Args:
         data: a file, an ``hf://datasets/`` address, a DataFrame, or a pair of texts and labels.
         text, label: column names; None to find them.
+        encoding: of files that hold text, such as 'cp1252'; None to find out.
         test, validation: rows of one's own, as `data`; None to set 20 % and 10 % of `data` apart.
         unlabelled: texts without labels, a file or a sequence, for contenders that learn from such; those that stand in
             the test rows too are left out.
@@ -129,7 +131,9 @@ def compare(
         DataError: data that cannot be read or divided.
         TrainingError: no contender could be trained.
     """
-    table, splits = splitting.read_and_split(data, test, validation, text=text, label=label, seed=seed)
+    table, splits = splitting.read_and_split(
+        data, test, validation, text=text, label=label, encoding=encoding, seed=seed
+    )
     audit = auditing.audit(splits)
     task = rooms.load("tasks", TASK)
     planned = plan.plan(
@@ -149,7 +153,7 @@ def compare(
     texts: tuple[str, ...] = ()
     if unlabelled is not None:
         plan.check_reads_unlabelled(planned.trials)
-        texts, finding = corpora.unlabelled(unlabelled, task.features(splits.test.inputs))
+        texts, finding = corpora.unlabelled(unlabelled, task.features(splits.test.inputs), encoding)
         audit = replace(audit, findings=(*audit.findings, finding))
     folder = Path(out) if out is not None else Path("runs") / Path(table.name).stem
     if listener is None:
@@ -176,6 +180,7 @@ def pretrain(
     out: str | Path,
     *,
     text: str | None = None,
+    encoding: str | None = None,
     size: str = "mini",
     start: str = "",
     vocabulary: int = 10_000,
@@ -196,7 +201,7 @@ def pretrain(
     What it costs is told on standard error before it starts. Killed at any moment, the same call goes on.
 
     Args:
-        files, text: see `data.corpus.of_files`.
+        files, text, encoding: see `data.corpus.of_files`.
         out: the model's folder, for ``compare(..., backbone=out)``; what was there is replaced.
         size: 'tiny', 'mini', 'small' or 'base'. start: a model to go on from, with its own size and vocabulary.
         vocabulary, byte_level, window, epochs, minutes, next_sentence, whole_words, batch_tokens, learning_rate: see
@@ -227,7 +232,7 @@ def pretrain(
         learning_rate=learning_rate,
     )
     with alone(work), telling.Watch() as watch:
-        corpus = corpora.of_files(files, text, watch.say)
+        corpus = corpora.of_files(files, text, watch.say, encoding=encoding)
         run = Run(seed, work, device=devices.choose(device), progress=watch)
         return _pretraining.pretrain(corpus, recipe, run, out, work, lambda p: watch.say(*telling.planned(p, size)))
 
@@ -239,6 +244,7 @@ def check(
     validation: Any = None,
     text: str | None = None,
     label: str | None = None,
+    encoding: str | None = None,
     backbone: str = "minilm",
     seed: int = 0,
 ) -> Audit:
@@ -246,7 +252,9 @@ def check(
 
     The rows are divided as :func:`compare` divides them. Args and Raises: as there.
     """
-    table, splits = splitting.read_and_split(data, test, validation, text=text, label=label, seed=seed)
+    table, splits = splitting.read_and_split(
+        data, test, validation, text=text, label=label, encoding=encoding, seed=seed
+    )
     audit = auditing.audit(splits)
     return replace(
         audit, findings=(*precheck.reading(table), *audit.findings, *precheck.windows(splits.train, backbone))
@@ -287,6 +295,7 @@ def predict_file(
     out: str | Path | None = None,
     *,
     text: str | None = None,
+    encoding: str | None = None,
     int8: bool = False,
     report: Callable[[Rejected | ReadWarning], None],
 ) -> int:
@@ -297,6 +306,7 @@ def predict_file(
     Args:
         out: a CSV, TSV, JSON Lines or Parquet file; None for standard output in the file's own format.
         text: the column with the texts; None to find it.
+        encoding: of a file that holds text; None to find out.
         int8: see :func:`open_model`; what speaks for it is said on standard error.
         report: gets each row that has no text, which is kept, each that cannot be read, which is not, and each doubt
             about how the file was read.
@@ -321,7 +331,9 @@ def predict_file(
         return [[label, *row] for label, row in zip(predictions.values, rows, strict=True)]
 
     names = ["label", *(f"p({name})" for name in fitted.task.classes)]
-    return writing.extend(Path(file), Path(out) if out else None, names, answer, text=text, report=report)
+    return writing.extend(
+        Path(file), Path(out) if out else None, names, answer, text=text, encoding=encoding, report=report
+    )
 
 
 def open_model(folder: str | Path, *, int8: bool = False) -> Any:

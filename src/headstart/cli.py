@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
+import io
 import json
 import os
 import re
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from headstart.core.errors import HeadstartError, UsageError
+from headstart.core.errors import HeadstartError, UsageError, visible
 
 if TYPE_CHECKING:
     from headstart.api import Comparison
@@ -35,6 +37,9 @@ app = typer.Typer(
 
 Text = Annotated[str | None, typer.Option(metavar="COL", help="Column with the text. Found by itself where plain.")]
 Label = Annotated[str | None, typer.Option(metavar="COL", help="Column with the label. Found by itself where plain.")]
+Encoding = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Of the text files, such as cp1252 or gb18030. Else found out.")
+]
 Test = Annotated[str | None, typer.Option(metavar="FILE", help="Your own test rows. Else 20 % of DATA.")]
 Validation = Annotated[str | None, typer.Option(metavar="FILE", help="Your own validation rows. Else 10 % of DATA.")]
 Backbone = Annotated[
@@ -56,6 +61,7 @@ def compare(
     validation: Validation = None,
     text: Text = None,
     label: Label = None,
+    encoding: Encoding = None,
     unlabelled: Annotated[
         str | None, typer.Option(metavar="FILE", help="More texts, without labels, for contenders that read such.")
     ] = None,
@@ -101,6 +107,7 @@ def compare(
         data,
         text=text,
         label=label,
+        encoding=encoding,
         test=test,
         validation=validation,
         unlabelled=unlabelled,
@@ -140,6 +147,7 @@ def pretrain(
     ],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the model goes.")],
     text: Text = None,
+    encoding: Encoding = None,
     size: Annotated[
         str, typer.Option(help="tiny (2 x 128), mini (4 x 256), small (4 x 512), base (12 x 768).")
     ] = "mini",
@@ -181,6 +189,7 @@ def pretrain(
         corpus,
         out,
         text=text,
+        encoding=encoding,
         size=size,
         start=start,
         vocabulary=vocabulary,
@@ -210,6 +219,7 @@ def check(
     validation: Validation = None,
     text: Text = None,
     label: Label = None,
+    encoding: Encoding = None,
     backbone: Backbone = "minilm",
     seed: Seed = 0,
     as_json: Json = False,
@@ -218,7 +228,9 @@ def check(
     from headstart import api
     from headstart.contest import precheck
 
-    audit = api.check(data, test=test, validation=validation, text=text, label=label, backbone=backbone, seed=seed)
+    audit = api.check(
+        data, test=test, validation=validation, text=text, label=label, encoding=encoding, backbone=backbone, seed=seed
+    )
     if as_json:
         _print_json(dataclasses.asdict(audit))
         return
@@ -235,6 +247,7 @@ def predict(
         Path | None, typer.Option(metavar="FILE", help="A .csv, .tsv, .jsonl or .parquet. Default: standard output.")
     ] = None,
     text: Text = None,
+    encoding: Encoding = None,
     int8: Annotated[
         bool, typer.Option("--int8", help="Answer with 8-bit weights, faster, where compare found that labels stay.")
     ] = False,
@@ -248,7 +261,7 @@ def predict(
     _use(threads)
     from headstart import api
 
-    api.predict_file(model, file, out, text=text, int8=int8, report=_report(file))
+    api.predict_file(model, file, out, text=text, encoding=encoding, int8=int8, report=_report(file))
 
 
 @app.command("list")
@@ -271,6 +284,9 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; whatever goes wrong becomes one sentence on standard error."""
     # Threads that spin while they wait hold each other up where cores are shared. Must be set before torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a letter shows '?'
     command = typer.main.get_command(app)
     try:
         with command.make_context("headstart", arguments or ["--help"]) as context:
@@ -297,7 +313,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(sentence: str, code: int) -> int:
-    typer.echo(f"headstart: {sentence}", err=True)
+    typer.echo(f"headstart: {visible(sentence)}", err=True)
     return code
 
 
@@ -346,7 +362,7 @@ def _report(file: Path) -> Callable[[Rejected | ReadWarning], None]:
         from headstart.core.records import Rejected
 
         where = f"line {item.line} {item.reason}" if isinstance(item, Rejected) else f"warning: {item.sentence}"
-        typer.echo(f"{file}: {where}", err=True)
+        typer.echo(f"{file}: {visible(where)}", err=True)
 
     return report
 
@@ -364,7 +380,9 @@ def _tell(comparison: Comparison, as_json: bool) -> None:
 
 
 def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    # What a reader of JSON gets must be whole, so letters that the output's encoding lacks are written as escapes.
+    encoding = codecs.lookup(sys.stdout.encoding or "utf-8").name
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=not encoding.startswith("utf")))
 
 
 if __name__ == "__main__":

@@ -73,10 +73,10 @@ def test_rows_that_cannot_be_used_are_told_once(tmp_path):
 
 def test_a_doubtful_encoding_is_told(tmp_path):
     path = tmp_path / "a.txt"
-    path.write_bytes("ein Märchen über Löwen\n\nund Bären".encode("utf-16"))
+    path.write_bytes("ein Märchen über Löwen\n\nund Bären".encode("utf-16-le"))
     told = []
     assert list(corpus.of_files([path], tell=told.append).walk()) == ["ein Märchen über Löwen", "und Bären"]
-    assert told == ["a.txt is not UTF-8; it was read as utf-16. Check its accents."]
+    assert told == ["a.txt is not UTF-8; it was read as utf-16-le. Check its accents, or say --encoding NAME."]
 
 
 def test_a_packed_table_can_be_compared_on_too(tmp_path):

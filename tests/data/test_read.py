@@ -59,7 +59,7 @@ def test_line_ends_and_unicode_encodings_change_nothing(write: Write, end: str, 
     table = read(write((GOOD + "déjà vu 🙂,pos\n").replace("\n", end), encoding=encoding))
     assert table.rows.inputs[-1] == "déjà vu 🙂"
     assert table.rows.ids[-1] == "reviews.csv:6"
-    assert bool(table.warnings) is not encoding.startswith("utf-8")
+    assert bool(table.warnings) is (encoding == "utf-16-le")  # which has no mark that names it
 
 
 @pytest.mark.parametrize(
@@ -390,3 +390,21 @@ def test_an_encoding_that_cannot_be_told(write: Write, monkeypatch: pytest.Monke
     monkeypatch.setattr("charset_normalizer.from_bytes", lambda *_, **__: [])
     with pytest.raises(DataError, match=r"the encoding of reviews.csv is not known; save the file as UTF-8"):
         read(write(b"text,label\ncaf\xe9,pos\n"))
+
+
+def test_an_encoding_the_caller_names_is_believed(write: Write) -> None:
+    path = write("text,label\nПривет,а\nМир,б\n", encoding="cp866")
+    table = read(path, encoding="cp866")
+    assert (table.rows.inputs, table.rows.targets) == (("Привет", "Мир"), ("а", "б"))
+    assert not any("UTF-8" in warning for warning in table.warnings)
+    assert read(write("\ufeff" + GOOD), encoding="utf8").text_column == "text"
+    with pytest.raises(UsageError, match=r"no encoding 'latin-99'; give a name such as utf-8"):
+        read(path, encoding="latin-99")
+    with pytest.raises(UsageError, match=r"no encoding 'hex'"):
+        read(path, encoding="hex")
+
+
+def test_messages_show_the_beginning_of_long_values_and_no_control_characters(write: Write) -> None:
+    name = "\x1b[31m" + "n" * 1000
+    with pytest.raises(DataError, match=r"has a single column, '\\x1b\[31mn{55}\.\.\.', where"):
+        read(write(f"{name}\na\nb\n"))

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from headstart.core.errors import CheckpointError, UsageError, did_you_mean
+from headstart.core.errors import CheckpointError, UsageError, did_you_mean, shown
 
 ADDRESS = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>.+))?")
 # Nothing else is ever fetched, pickles least of all.
@@ -68,8 +68,8 @@ def find(source: str) -> Path:
     if folder.is_dir():
         return folder
     if re.fullmatch(r"[\w.-]+/[\w.-]+", source):
-        raise UsageError(f"no model folder '{source}'; for the model of that name on the hub say hf://{source}.")
-    raise UsageError(f"no model folder '{source}'; {did_you_mean(source, PACKAGED)}")
+        raise UsageError(f"no model folder {shown(source)}; for the model of that name on the hub say hf://{source}.")
+    raise UsageError(f"no model folder {shown(source)}; {did_you_mean(source, PACKAGED)}")
 
 
 def _packaged(model: Packaged) -> Path:
@@ -112,7 +112,7 @@ def _fetch(address: str) -> Path:
     except errors.RepositoryNotFoundError as error:
         raise CheckpointError(f"no model {repo} on {api.endpoint}, or it is private: check the name.") from error
     except errors.RevisionNotFoundError as error:
-        raise CheckpointError(f"model {repo} has no revision '{revision}': check it, or leave it out.") from error
+        raise CheckpointError(f"model {repo} has no revision {shown(revision)}: check it, or leave it out.") from error
     except Exception as error:  # the class of a failed request depends on the version of huggingface_hub
         try:
             return Path(api.snapshot_download(repo, revision=revision, allow_patterns=FILES, local_files_only=True))

@@ -11,7 +11,7 @@ from typing import Any
 
 from headstart.contenders import _members
 from headstart.core import rooms
-from headstart.core.errors import UsageError, did_you_mean
+from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.core.records import Trial
 
 CONTENDERS = ("majority", "linear", "scratch", "finetuned")
@@ -154,7 +154,7 @@ def _entry(
     if _members.ALL in members:
         if not alone:
             raise UsageError(
-                f"contender '{name}' finds no others to build on; add some, "
+                f"contender {shown(name)} finds no others to build on; add some, "
                 f"or name them, as in {name.partition(':')[0]}.members=linear+scratch."
             )
         contestant = dataclasses.replace(contestant, members=alone)
@@ -216,7 +216,7 @@ def _sizes(sizes: Sequence[int | str], train_rows: int) -> list[int | None]:
         try:
             number = train_rows if size == "all" else int(size)
         except ValueError:
-            raise UsageError(f"size '{size}' is no number of training rows; give numbers and 'all'.") from None
+            raise UsageError(f"size {shown(size)} is no number of training rows; give numbers and 'all'.") from None
         if number < 1:
             raise UsageError(f"a size of {number} training rows makes no sense; give numbers from 1 and 'all'.")
         numbers.add(min(number, train_rows))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from headstart.core import rooms
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, visible
 from headstart.core.records import Finding, Rows, Table
 
 MUCH = 0.05  # of all tokens cut off
@@ -38,15 +38,11 @@ def told(findings: Iterable[Finding], most: int | None = None) -> Iterator[str]:
     ["note     The label 'a\\\\x1b[31m' is rare."]
     """
     for finding in findings:
-        yield f"{finding.severity:<8} {_visible(finding.sentence)}"
+        yield f"{finding.severity:<8} {visible(finding.sentence)}"
         if finding.kind == "rejected":
-            yield from (f"         {_visible(' '.join(row))}" for row in finding.examples[:most])
+            yield from (f"         {visible(' '.join(row))}" for row in finding.examples[:most])
             if most is not None and len(finding.examples) > most:
                 yield f"         and {len(finding.examples) - most:,} more; headstart check lists all"
-
-
-def _visible(text: str) -> str:
-    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
 
 
 def truncation(shares: Mapping[str, float]) -> Finding:

@@ -9,7 +9,7 @@ import statistics
 import time
 from typing import Any
 
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, shown
 
 PACKAGES = ("headstart", "torch", "numpy", "scikit-learn", "scipy", "tokenizers", "safetensors")
 
@@ -26,7 +26,7 @@ def choose(device: str = "auto") -> str:
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cpu" or (device == "cuda" and torch.cuda.is_available()):
         return device
-    raise UsageError(f"device '{device}' is not on this machine; use 'auto' or 'cpu'.")
+    raise UsageError(f"device {shown(device)} is not on this machine; use 'auto' or 'cpu'.")
 
 
 def describe(device: str = "cpu") -> dict[str, Any]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+NAMED = 40  # known names a message lists
+
 
 class HeadstartError(Exception):
     """Any failure that Headstart can explain to a person."""
@@ -35,6 +37,25 @@ class TrainingError(HeadstartError):
     """A training went wrong: the loss is not a number, or a checkpoint belongs to another run."""
 
 
+def visible(text: str) -> str:
+    """Show control characters and other letters without a shape of their own instead of obeying them.
+
+    >>> visible("a\\x1b[31m\\u200b")
+    'a\\\\x1b[31m\\\\u200b'
+    """
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def shown(value: object, most: int = 60) -> str:
+    """Quote a value in a message: in full up to `most` characters, else its beginning, control characters shown.
+
+    >>> shown("pos"), shown("a\\nb"), shown("word " * 100, most=9)
+    ("'pos'", "'a\\\\nb'", "'word word...'")
+    """
+    text = str(value)
+    return f"'{visible(text[:most])}{'...' if len(text) > most else ''}'"
+
+
 def at_least(least: float, **options: float) -> None:
     """Refuse options whose value makes no sense.
 
@@ -57,5 +78,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     if close:
-        return f"did you mean '{close[0]}'?"
-    return f"known: {', '.join(names) or 'none'}."
+        return f"did you mean {shown(close[0])}?"
+    listed = [shown(name)[1:-1] for name in names[:NAMED]]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"known: {', '.join(listed) or 'none'}{more}."

@@ -15,7 +15,7 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from headstart.core.errors import UsageError, did_you_mean
+from headstart.core.errors import UsageError, did_you_mean, shown
 
 
 def names(room: str) -> list[str]:
@@ -43,7 +43,7 @@ def plugin(room: str, name: str) -> type:
         UsageError: no such file in the room.
     """
     if name not in names(room):
-        raise UsageError(f"no {_singular(room)} '{name}'; {did_you_mean(name, names(room))}")
+        raise UsageError(f"no {_singular(room)} {shown(name)}; {did_you_mean(name, names(room))}")
     found: type = importlib.import_module(f"headstart.{room}.{name.replace('-', '_')}").PLUGIN
     return found
 
@@ -58,7 +58,7 @@ def load(room: str, name: str, options: dict[str, Any] | None = None) -> Any:
         UsageError: an unknown plugin or option, or a value of the wrong type.
     """
     kind = plugin(room, name)
-    where = f"{_singular(room)} '{name}'"
+    where = f"{_singular(room)} {shown(name)}"
     hints = typing.get_type_hints(kind)
     fields = {f.name for f in dataclasses.fields(kind)}
     values = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from headstart.core.errors import DataError, UsageError, did_you_mean
+from headstart.core.errors import DataError, UsageError, did_you_mean, shown
 
 TEXT_NAMES = {
     *("text", "texts", "review", "reviewtext", "reviewbody", "sentence", "sentences", "content", "message", "tweet"),
@@ -44,10 +44,10 @@ def find(
     """
     for wanted, option in ((text, "--text"), (label, "--label")):
         if wanted is not None and wanted not in columns:
-            raise UsageError(f"{name} has no column '{wanted}' ({option}); {did_you_mean(wanted, columns)}")
+            raise UsageError(f"{name} has no column {shown(wanted)} ({option}); {did_you_mean(wanted, columns)}")
     if labelled and len(columns) < 2:
         raise DataError(
-            f"{name} has a single column, '{columns[0]}', where a text and a label are needed; "
+            f"{name} has a single column, {shown(columns[0])}, where a text and a label are needed; "
             "is it split by commas, semicolons, tabs or bars?"
         )
     free = [column for column in columns if column not in (text, label)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
-from headstart.core.errors import DataError, UsageError
+from headstart.core.errors import DataError, UsageError, shown
 
 CHUNK = 1 << 20
 SAMPLE = 1 << 18
@@ -51,13 +51,17 @@ class Survey:
     warning: str = ""
 
 
-def survey(path: Path) -> Survey:
+def survey(path: Path, encoding: str | None = None) -> Survey:
     """Find the encoding and the SHA-256 of a text file, in constant memory.
 
     UTF-8 is taken when most of what is not ASCII is valid UTF-8, so that a few damaged rows do not turn a whole
     file into nonsense; those rows are then rejected one by one. Anything else is guessed, with a warning.
 
+    Args:
+        encoding: what the caller says it is, which is believed; None to find out.
+
     Raises:
+        UsageError: no encoding of that name.
         DataError: the file is empty, a workbook, an archive, a web page or other binary data, or in no known
             encoding.
     """
@@ -69,13 +73,29 @@ def survey(path: Path) -> Survey:
         utf8, sha256 = _read_through(path)
     except damage as error:
         raise DataError(f"{path.name} is a damaged archive ({error}); fetch or pack it again.") from error
-    encoding = next((name for mark, name in MARKS.items() if head.startswith(mark)), "") or _unmarked(head)
+    marked = next((name for mark, name in MARKS.items() if head.startswith(mark)), "")
+    if encoding:
+        return Survey(_said(encoding, marked), sha256)
+    encoding = marked or _unmarked(head)
     if not encoding and not utf8 and _controls(head) > 0.05:
         raise DataError(f"{path.name} is no table but binary data; give CSV, TSV, JSON Lines or Parquet.")
     encoding = encoding or ("utf-8" if utf8 else _guess(path))
-    if encoding.startswith("utf-8"):
+    if marked or encoding == "utf-8":
         return Survey(encoding, sha256)
-    return Survey(encoding, sha256, f"{path.name} is not UTF-8; it was read as {encoding}. Check its accents.")
+    doubt = f"{path.name} is not UTF-8; it was read as {encoding}. Check its accents, or say --encoding NAME."
+    return Survey(encoding, sha256, doubt)
+
+
+def _said(encoding: str, marked: str) -> str:
+    """Check an encoding the caller names; UTF-8 includes its byte order mark where the file has one."""
+    try:
+        name = codecs.lookup(encoding).name
+        b"text".decode(name, "replace")  # refuses codecs that are no text encodings, such as 'hex'
+    except LookupError:
+        raise UsageError(
+            f"no encoding {shown(encoding)}; give a name such as utf-8, utf-16, cp1252, cp1251, gb18030 or shift_jis."
+        ) from None
+    return "utf-8-sig" if (name, marked) == ("utf-8", "utf-8-sig") else name
 
 
 def open_text(path: Path, encoding: str) -> TextIO:

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from headstart.core.errors import DataError, did_you_mean
+from headstart.core.errors import DataError, did_you_mean, shown
 from headstart.core.records import ReadWarning
 from headstart.data._csv import open_separated
 from headstart.data._encoding import open_text, survey, unpacked
@@ -18,14 +18,17 @@ from headstart.data._stream import Item, Records, fault, sound
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
-def records(path: str | Path) -> Records:
+def records(path: str | Path, encoding: str | None = None) -> Records:
     """Open a CSV, TSV, JSON Lines or Parquet file of any size; rows are read as they are asked for.
 
     Cells are text: missing values are '', nested ones JSON. Rows that cannot be read come as `Rejected`.
 
+    Args:
+        encoding: of text files; None to find out.
+
     Raises:
         DataError: no such file, an empty one, or one that is no table.
-        UsageError: a Parquet file, and pyarrow is not installed.
+        UsageError: an unknown encoding; a Parquet file, and pyarrow is not installed.
     """
     path = Path(path)
     check_exists(path)
@@ -35,7 +38,7 @@ def records(path: str | Path) -> Records:
         columns, items = open_parquet(path)
         with path.open("rb") as file:
             return _checked(path.name, columns, items, hashlib.file_digest(file, "sha256").hexdigest())
-    seen = survey(path)
+    seen = survey(path, encoding)
     lines = _decoded(path, seen.encoding)
     if unpacked(path).suffix.lower() in (".jsonl", ".ndjson", ".json"):
         columns, items = open_json_lines(path.name, lines)
@@ -51,7 +54,7 @@ def _checked(name: str, columns: Sequence[str], items: Iterator[Item], sha256: s
         raise DataError(f"{name} does not begin with column names: a name {reason}.")
     twice = [column for column in columns if list(columns).count(column) > 1]
     if twice:
-        raise DataError(f"{name} has two columns named '{twice[0]}'; rename one.")
+        raise DataError(f"{name} has two columns named {shown(twice[0])}; rename one.")
     return Records(name, tuple(columns), sound(items), sha256)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from headstart.core.errors import DataError
+from headstart.core.errors import DataError, shown
 from headstart.core.records import ReadWarning, Rejected
 from headstart.data._stream import PEEK, Item, Row
 from headstart.data._values import cell
@@ -57,6 +57,6 @@ def _filled(objects: Iterable[_Object | Rejected], columns: list[str]) -> Iterat
         for key in item.values.keys() - known:
             known.add(key)
             yield ReadWarning(
-                f"key '{key}' is left out: it first appears on line {item.line}, after {PEEK} rows without it."
+                f"key {shown(key)} is left out: it first appears on line {item.line}, after {PEEK} rows without it."
             )
         yield Row(item.line, {column: cell(item.values.get(column)) for column in columns})

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from headstart.core.errors import shown
 from headstart.core.records import Audit, Finding, Rows, Splits
 from headstart.data._near import copies
 
@@ -118,12 +119,12 @@ def _imbalance(labels: Mapping[str, int]) -> Finding:
     least, *_, most = sorted(labels, key=lambda name: (labels[name], name))
     ratio = labels[most] / labels[least]
     count, total = labels[most], sum(labels.values())
-    said = f"the largest, '{most}', has {ratio:.1f} times the training rows of the smallest, '{least}'"
+    said = f"the largest, {shown(most)}, has {ratio:.1f} times the training rows of the smallest, {shown(least)}"
     if ratio <= UNEVEN:
         return Finding("imbalance", "fine", count, count / total, f"The classes are of like size: {said}.")
     sentence = (
-        f"The classes are uneven: {said} ({count:,} and {labels[least]:,}). Always answering '{most}' would be right "
-        f"in {count / total:.0%} of cases, so read macro-F1 beside accuracy."
+        f"The classes are uneven: {said} ({count:,} and {labels[least]:,}). Always answering {shown(most)} would "
+        f"be right in {count / total:.0%} of cases, so read macro-F1 beside accuracy."
     )
     return Finding("imbalance", "warning" if ratio > VERY_UNEVEN else "note", count, count / total, sentence)
 
@@ -137,7 +138,7 @@ def _unseen(labels: Mapping[str, Mapping[str, int]]) -> Finding:
     if not unseen:
         return _fine("unseen-labels", "Every label of validation and test also stands in train.")
     count, total = sum(unseen.values()), sum(labels["validation"].values()) + sum(labels["test"].values())
-    names = ", ".join(f"'{label}'" for label in list(unseen)[:EXAMPLES]) + (", ..." if len(unseen) > EXAMPLES else "")
+    names = ", ".join(map(shown, list(unseen)[:EXAMPLES])) + (", ..." if len(unseen) > EXAMPLES else "")
     sentence = (
         f"{_of(count, total)} of validation and test have a label that train does not have ({names}): every model is "
         "wrong on all of them. Are the labels spelt alike in all files?"
@@ -149,7 +150,7 @@ def _small_classes(labels: Mapping[str, int]) -> Finding:
     small = {label: count for label, count in sorted(labels.items(), key=lambda item: item[1]) if count < FEW}
     if not small:
         return _fine("small-classes", f"Every class has at least {FEW} training rows.")
-    named = ", ".join(f"'{label}' {count}" for label, count in list(small.items())[:EXAMPLES])
+    named = ", ".join(f"{shown(label)} {count}" for label, count in list(small.items())[:EXAMPLES])
     sentence = (
         f"{_counted(len(small), 'class has', 'classes have')} fewer than {FEW} training rows ({named}"
         f"{', ...' if len(small) > EXAMPLES else ''}): what is said about them is chance."

@@ -44,7 +44,11 @@ def of_texts(texts: Sequence[str]) -> Corpus:
 
 
 def of_files(
-    paths: Sequence[str | Path], text: str | None = None, tell: Callable[[str], None] = lambda _: None
+    paths: Sequence[str | Path],
+    text: str | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+    *,
+    encoding: str | None = None,
 ) -> Corpus:
     """Take the documents of files, read as they are asked for: memory holds one document, whatever the files' size.
 
@@ -53,16 +57,17 @@ def of_files(
 
     Args:
         text: the column with the texts; None to find it.
+        encoding: of files that hold text; None to find out.
         tell: is told, at the first walk, of rows that cannot be used and of doubtful encodings.
 
     Raises:
         DataError: no such file, or one that cannot be read.
         UsageError: no such column or none that stands out, or a package that is not installed.
     """
-    digest = hashlib.sha256(repr(text).encode())
+    digest = hashlib.sha256(repr((text, encoding) if encoding else text).encode())
     for path in map(Path, paths):
         check_exists(path)
-        digest.update((_text_sha256(path) if _is_plain(path) else records(path).sha256).encode())
+        digest.update((_text_sha256(path, encoding) if _is_plain(path) else records(path, encoding).sha256).encode())
 
     told: set[str] = set()
 
@@ -73,12 +78,14 @@ def of_files(
 
     def walk() -> Iterator[str]:
         for path in map(Path, paths):
-            yield from _plain(path, once) if _is_plain(path) else _table(path, text, once)
+            yield from _plain(path, encoding, once) if _is_plain(path) else _table(path, text, encoding, once)
 
     return Corpus(digest.hexdigest(), walk)
 
 
-def unlabelled(source: str | os.PathLike | Sequence[str], test: Sequence[str]) -> tuple[tuple[str, ...], Finding]:
+def unlabelled(
+    source: str | os.PathLike | Sequence[str], test: Sequence[str], encoding: str | None = None
+) -> tuple[tuple[str, ...], Finding]:
     """Read texts without labels, leaving out those that stand in the test rows too.
 
     A text counts as the same whatever its letter case and white space.
@@ -86,6 +93,7 @@ def unlabelled(source: str | os.PathLike | Sequence[str], test: Sequence[str]) -
     Args:
         source: a file as in :func:`of_files`, or texts.
         test: the texts of the test rows.
+        encoding: of a file; None to find out.
 
     Returns:
         the texts, and what the audit is to say of those left out.
@@ -95,7 +103,7 @@ def unlabelled(source: str | os.PathLike | Sequence[str], test: Sequence[str]) -
     """
     told: list[str] = []
     if isinstance(source, str | os.PathLike):
-        documents = of_files([Path(source)], tell=told.append).walk()
+        documents = of_files([Path(source)], tell=told.append, encoding=encoding).walk()
     else:
         documents = iter(source)
     hidden = set(map(normalise, test))
@@ -117,14 +125,14 @@ def _is_plain(path: Path) -> bool:
     return unpacked(path).suffix.lower() == ".txt"
 
 
-def _text_sha256(path: Path) -> str:
+def _text_sha256(path: Path, encoding: str | None) -> str:
     if not path.stat().st_size:
         raise DataError(f"{path.name} is empty; give a file with at least two documents.")
-    return survey(path).sha256
+    return survey(path, encoding).sha256
 
 
-def _plain(path: Path, tell: Callable[[str], None]) -> Iterator[str]:
-    seen = survey(path)
+def _plain(path: Path, encoding: str | None, tell: Callable[[str], None]) -> Iterator[str]:
+    seen = survey(path, encoding)
     if seen.warning:
         tell(seen.warning)
     with open_text(path, seen.encoding) as file:
@@ -149,8 +157,8 @@ def _paragraphs(lines: Iterator[str]) -> Iterator[str]:
         yield "\n".join(held)
 
 
-def _table(path: Path, text: str | None, tell: Callable[[str], None]) -> Iterator[str]:
-    opened = records(path)
+def _table(path: Path, text: str | None, encoding: str | None, tell: Callable[[str], None]) -> Iterator[str]:
+    opened = records(path, encoding)
     sample, items = peek(opened.items)
     column, _ = _columns.find(opened.name, opened.columns, sample, text, None, labelled=False)
     rejected = 0

@@ -11,7 +11,7 @@ import importlib.util
 import io
 from pathlib import Path
 
-from headstart.core.errors import DataError, UsageError, did_you_mean
+from headstart.core.errors import DataError, UsageError, did_you_mean, shown
 from headstart.core.records import Rows, Table
 from headstart.data._csv import open_separated
 from headstart.data._stream import Row
@@ -62,7 +62,7 @@ def demo(name: str, rows: int | None = None, seed: int = 0) -> Table:
     elif name == "news":
         found, warnings = _news(), []
     else:
-        raise UsageError(f"no demonstration '{name}'; {did_you_mean(name, ['news', 'tweets'])}")
+        raise UsageError(f"no demonstration {shown(name)}; {did_you_mean(name, ['news', 'tweets'])}")
     if rows is not None and rows < len(found):
         warnings.append(f"{rows:,} of {len(found):,} rows were drawn at random, in proportion to the classes.")
         found = nested(found, [rows], seed)[rows]

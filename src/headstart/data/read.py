@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from headstart.core.errors import DataError, UsageError
+from headstart.core.errors import DataError, UsageError, shown
 from headstart.core.records import ReadWarning, Rejected, Rows, Table
 from headstart.data import _columns, _hub
 from headstart.data._files import records
@@ -21,7 +21,14 @@ from headstart.data._stream import Records, Row, peek, sound
 from headstart.data._values import cell
 
 
-def read(source: Any, *, text: str | None = None, label: str | None = None, labelled: bool = True) -> Table:
+def read(
+    source: Any,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    labelled: bool = True,
+    encoding: str | None = None,
+) -> Table:
     """Read a table of texts, and of labels where `labelled`, with every unusable row listed and explained.
 
     Args:
@@ -30,19 +37,20 @@ def read(source: Any, *, text: str | None = None, label: str | None = None, labe
             sequences, texts and labels.
         text, label: names of the columns; by default found by name, then by what the values look like.
         labelled: whether labels are wanted; without them `targets` is empty.
+        encoding: of a text file, such as 'utf-8' or 'cp1252'; None to find out.
 
     Returns:
         Rows with ids ``file:line`` (``row:1``, ... where the source is no file) and labels as text.
 
     Raises:
-        UsageError: an unknown column or kind of source, no column that stands out, or a missing extra.
+        UsageError: an unknown column, encoding or kind of source, no column that stands out, or a missing extra.
         DataError: no such file, no table, no usable row, or fewer than two classes.
 
     >>> table = read((["good", "", "bad"], [1.0, 1.0, 0.0]))
     >>> table.rows.targets, table.rejected
     (('1', '0'), (Rejected(line=2, reason='has no text'),))
     """
-    opened, prefix = _open(source)
+    opened, prefix = _open(source, encoding)
     sample, items = peek(opened.items)
     text_column, label_column = _columns.find(opened.name, opened.columns, sample, text, label, labelled)
     ids, texts, labels = [], [], []
@@ -71,12 +79,12 @@ def read(source: Any, *, text: str | None = None, label: str | None = None, labe
     return Table(opened.name, rows, text_column, label_column, opened.sha256, tuple(rejected), tuple(warnings))
 
 
-def _open(source: Any) -> tuple[Records, str]:
+def _open(source: Any, encoding: str | None) -> tuple[Records, str]:
     """Open any source as records, with what its row ids begin with."""
     if isinstance(source, str) and source.startswith(_hub.PREFIX):
         source = _hub.fetch(source)
     if isinstance(source, str | os.PathLike):
-        opened = records(Path(source))
+        opened = records(Path(source), encoding)
         return opened, opened.name
     if isinstance(source, tuple | list) and len(source) == 2 and all(map(_is_sequence, source)):
         texts, labels = list(source[0]), list(source[1])
@@ -129,8 +137,8 @@ def _whole_numbers(labels: list[str], column: str, warnings: list[str]) -> list[
     if not all(re.fullmatch(r"-?\d+\.0", label) for label in set(labels)):
         return labels
     written = sorted(set(labels))
-    shown = ", ".join(written[:5]) + (", ..." if len(written) > 5 else "")
-    warnings.append(f"the labels of column '{column}' are written {shown}: they are read without the '.0'.")
+    listed = ", ".join(written[:5]) + (", ..." if len(written) > 5 else "")
+    warnings.append(f"the labels of column {shown(column)} are written {listed}: they are read without the '.0'.")
     return [label.removesuffix(".0") for label in labels]
 
 
@@ -138,23 +146,27 @@ def _check_labels(name: str, column: str, labels: list[str], warnings: list[str]
     counts = Counter(labels)
     if len(counts) == 1:
         raise DataError(
-            f"all {len(labels)} rows of {name} have the label '{labels[0]}'; at least two classes are needed."
+            f"all {len(labels)} rows of {name} have the label {shown(labels[0])}; at least two classes are needed."
         )
     if column in counts:
         raise DataError(
-            f"{name} seems to have no line of column names: '{column}' stands there and is also a label. "
+            f"{name} seems to have no line of column names: {shown(column)} stands there and is also a label. "
             "Add a first line such as text,label."
         )
     if len(labels) >= 20 and len(counts) > len(labels) / 2:
         raise DataError(
-            f"column '{column}' of {name} has {len(counts)} different values in {len(labels)} rows: "
+            f"column {shown(column)} of {name} has {len(counts)} different values in {len(labels)} rows: "
             "that is no class label. Say --label NAME."
         )
     for label, count in sorted(counts.items()):
         if count == 1:
-            warnings.append(f"class '{label}' has one example: it goes to training, and no score can tell about it.")
+            warnings.append(
+                f"class {shown(label)} has one example: it goes to training, and no score can tell about it."
+            )
     folded: dict[str, str] = {}
     for label in sorted(counts):
         other = folded.setdefault(label.casefold(), label)
         if other != label:
-            warnings.append(f"labels '{other}' and '{label}' differ only in capitals: they count as two classes.")
+            warnings.append(
+                f"labels {shown(other)} and {shown(label)} differ only in capitals: they count as two classes."
+            )

@@ -11,11 +11,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from headstart.core.errors import DataError, UsageError
+from headstart.core.errors import DataError, UsageError, shown
 from headstart.core.records import Rejected, Rows, Splits, Table
 from headstart.core.seed import generator
 from headstart.data._near import copies
@@ -49,7 +50,7 @@ def split(rows: Rows, *, test: Rows | None = None, validation: Rows | None = Non
         if part is not None and not (len(part) and part.targets):
             raise DataError(f"the {name} has no labelled rows; each row needs a text and a label.")
     if len(set(rows.targets)) < 2:
-        raise DataError(f"all {len(rows)} rows have the label '{rows.targets[0]}'; two classes are the least.")
+        raise DataError(f"all {len(rows)} rows have the label {shown(rows.targets[0])}; two classes are the least.")
     brought = [part for part in (test, validation) if part is not None]
     found = copies(text for part in (rows, *brought) for text in part.inputs)
     wanted = {}
@@ -74,18 +75,20 @@ def read_and_split(
     *,
     text: str | None = None,
     label: str | None = None,
+    encoding: str | None = None,
     seed: int = 0,
 ) -> tuple[Table, Splits]:
     """Read all that is given and divide it; the table tells of the bad rows of all files.
 
     Args:
-        data, test, validation, text, label: see `data.read.read`; `data` may be a table that was read already.
+        data, test, validation, text, label, encoding: see `data.read.read`; `data` may be a table read before.
 
     Raises:
         DataError, UsageError: as `data.read.read` and :func:`split`.
     """
-    table = data if isinstance(data, Table) else read(data, text=text, label=label)
-    own = [None if part is None else read(part, text=text, label=label) for part in (test, validation)]
+    reading = partial(read, text=text, label=label, encoding=encoding)
+    table = data if isinstance(data, Table) else reading(data)
+    own = [None if part is None else reading(part) for part in (test, validation)]
     rows = [None if part is None else part.rows for part in own]
     splits = split(table.rows, test=rows[0], validation=rows[1], seed=seed)
     for part in filter(None, own):

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from headstart.core.errors import DataError, UsageError
+from headstart.core.errors import DataError, UsageError, shown
 from headstart.core.records import ReadWarning, Rejected
 from headstart.data import _columns
 from headstart.data._files import records
@@ -33,6 +33,7 @@ def extend(
     answer: Callable[[list[str]], Iterable[Sequence[str | float]]],
     *,
     text: str | None = None,
+    encoding: str | None = None,
     report: Callable[[Rejected | ReadWarning], None],
 ) -> int:
     """Copy a file of any size with columns added that depend on its texts; return how many rows were written.
@@ -46,11 +47,12 @@ def extend(
             another name.
         answer: texts -> the new cells of each.
         text: the column with the texts; None to find it.
+        encoding: of a source that is text; None to find out.
 
     Raises:
         DataError, UsageError: as :func:`headstart.data._files.records`, :func:`suffix_for` and :func:`table`.
     """
-    opened = records(source)
+    opened = records(source, encoding)
     suffix = suffix_for(source, out)
     sample, items = peek(opened.items)
     column, _ = _columns.find(opened.name, opened.columns, sample, text, None, labelled=False)
@@ -111,7 +113,7 @@ def suffix_for(source: Path, out: Path | None) -> str:
     ('.jsonl', '.csv')
     """
     if out is not None and out.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"cannot tell the format of '{out}'; let its name end in {', '.join(SUFFIXES)}.")
+        raise UsageError(f"cannot tell the format of {shown(out)}; let its name end in {', '.join(SUFFIXES)}.")
     known = {".ndjson": ".jsonl", ".json": ".jsonl", ".tab": ".tsv"}
     given = (out or source).suffix.lower()
     suffix = known.get(given, given)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from headstart.core.errors import DataError, UsageError, did_you_mean
+from headstart.core.errors import DataError, UsageError, did_you_mean, shown
 
 
 def check(name: str) -> str:
@@ -21,7 +21,7 @@ def check(name: str) -> str:
         UsageError: no such metric.
     """
     if name not in METRICS:
-        raise UsageError(f"no metric '{name}'; {did_you_mean(name, METRICS)}")
+        raise UsageError(f"no metric {shown(name)}; {did_you_mean(name, METRICS)}")
     return name
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from headstart.core.errors import UsageError, did_you_mean
+from headstart.core.errors import UsageError, did_you_mean, shown
 
 DECAYS = ("linear", "cosine", "step", "constant")
 
@@ -25,7 +25,7 @@ def factor(step: int, total: int, *, warmup: float = 0.1, decay: str = "linear")
     [0.5, 1.0, 1.0, 0.12]
     """
     if decay not in DECAYS:
-        raise UsageError(f"no decay '{decay}'; {did_you_mean(decay, DECAYS)}")
+        raise UsageError(f"no decay {shown(decay)}; {did_you_mean(decay, DECAYS)}")
     rising = int(total * warmup)
     if step < rising:
         return (step + 1) / rising
