@@ -97,7 +97,7 @@ def load(
             model = Pretraining(encoder, heads)
             fresh = {f"head.{name}" for name, _ in heads.named_parameters() if not weights.has(f"head.{name}")}
         weights.fill(model, fresh)
-    tokenizer = load_tokenizer(folder, arguments["window"])
+    tokenizer = load_tokenizer(folder, arguments["window"], family.model_type)
     if tokenizer.size > arguments["vocabulary"]:
         raise CheckpointError(
             f"{folder}: the tokenizer has {tokenizer.size} tokens but the model only {arguments['vocabulary']}; "

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from hashlib import sha256
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tokenizers
 
 from headstart.core.errors import CheckpointError
+from headstart.text._open_tokenizer import build
+from headstart.text._tokenizer_files import read as read_files
+from headstart.text._tokenizer_safety import inside
+from headstart.text.scripts import starts_unspaced
 
 # Longest text handed to a tokenizer, in characters per token of the window: a 10 MB text costs seconds and gigabytes
 # even when all but its beginning is cut off afterwards. No word in running text comes near it.
@@ -26,15 +31,6 @@ MOST_WORDS = 500_000
 MOST_REMEMBERED = 100_000_000
 BYTES_BESIDE = 250
 BYTES = array("i").itemsize
-
-# Parts of a tokenizer.json that are known to be safe; others take patterns or tables that can hang or crash.
-SAFE = {
-    "model": {"WordPiece", "BPE"},
-    "normalizer": {"BertNormalizer", "Lowercase", "StripAccents", "NFC", "NFD", "NFKC", "NFKD", "Sequence"},
-    "pre_tokenizer": {"BertPreTokenizer", "ByteLevel", "Whitespace", "WhitespaceSplit", "Sequence"},
-    "post_processor": {"TemplateProcessing", "BertProcessing", "RobertaProcessing", "ByteLevel", "Sequence"},
-}
-PARTS_OF_SEQUENCE = ("normalizers", "pretokenizers", "processors")
 
 
 @dataclass(frozen=True)
@@ -88,7 +84,7 @@ class Tokenizer:
         self,
         backend: tokenizers.Tokenizer,
         window: int,
-        settings: dict[str, Any] | None = None,
+        settings: Mapping[str, object] | None = None,
         memory: Memory | None = None,
     ):
         """Take over a backend; its own padding and truncation are switched off.
@@ -104,11 +100,7 @@ class Tokenizer:
         self.backend.no_truncation()
         self.window = window
         self.settings = dict(settings or {})
-        probe = backend.encode("a")
-        inside = probe.special_tokens_mask.index(0)
-        closing = probe.special_tokens_mask[::-1].index(0)
-        self.opening: list[int] = probe.ids[:inside]
-        self.closing: list[int] = probe.ids[len(probe.ids) - closing :]
+        self.opening, self.closing = _around(backend)
 
     def forget(self) -> None:
         """Remember no texts from now on, for a stream of them that seldom come twice."""
@@ -123,17 +115,17 @@ class Tokenizer:
     @property
     def padding(self) -> int:
         """Id of the padding token, for models opened elsewhere; 0 where there is none."""
-        return self._special("pad_token", "[PAD]") or 0
+        return self._special("pad_token", "[PAD]", "<pad>") or 0
 
     @property
     def unknown(self) -> int | None:
         """Id of the token that stands for unknown words; None where there is none."""
-        return self._special("unk_token", "[UNK]")
+        return self._special("unk_token", "[UNK]", "<unk>")
 
     @property
     def mask(self) -> int | None:
         """Id of the token that hides a word in pretraining; None where there is none."""
-        return self._special("mask_token", "[MASK]")
+        return self._special("mask_token", "[MASK]", "<mask>")
 
     @property
     def special(self) -> list[int]:
@@ -141,10 +133,34 @@ class Tokenizer:
         added = self.backend.get_added_tokens_decoder()
         return sorted(number for number, token in added.items() if token.special)
 
-    def _special(self, role: str, usual: str) -> int | None:
-        token = self.settings.get(role) or usual
-        found: int | None = self.backend.token_to_id(token["content"] if isinstance(token, dict) else str(token))
-        return found
+    def inside_words(self) -> np.ndarray:
+        """Say which tokens go on with the word of the token before them, bool ``(size,)``.
+
+        WordPiece marks these; byte-level BPE and Metaspace mark the tokens that begin a word. Characters of scripts
+        without spaces begin one of their own, but byte-level BPE does not show them.
+        """
+        marked = np.zeros(self.size, dtype=bool)
+        model = self.backend.model
+        kinds = {str(part["type"]) for part in (*_parts(self.backend.pre_tokenizer), *_parts(self.backend.normalizer))}
+        known = self.backend.get_vocab(with_added_tokens=True).items()
+        if isinstance(model, tokenizers.models.WordPiece):
+            prefix = model.continuing_subword_prefix
+            for token, number in known:
+                marked[number] = token.startswith(prefix)
+        elif "ByteLevel" in kinds:
+            for token, number in known:
+                marked[number] = not token.startswith("Ġ")
+        elif kinds & {"Metaspace", "Replace"}:
+            for token, number in known:
+                marked[number] = not token.startswith("▁") and not starts_unspaced(token)
+        return marked
+
+    def _special(self, role: str, *usual: str) -> int | None:
+        token = self.settings.get(role)
+        if isinstance(token, dict):
+            token = token["content"]
+        ids = (self.backend.token_to_id(str(name)) for name in ((token,) if token else usual))
+        return next((number for number in ids if number is not None), None)
 
     def encode(self, texts: Sequence[str], window: int | None = None) -> Encoded:
         """Turn texts into token ids, cutting each to the window and counting what was cut.
@@ -214,8 +230,14 @@ class Tokenizer:
         return (
             isinstance(self.backend.pre_tokenizer, tokenizers.pre_tokenizers.BertPreTokenizer)
             and isinstance(self.backend.normalizer, tokenizers.normalizers.BertNormalizer)
-            and not any(" " in token.content for token in self.backend.get_added_tokens_decoder().values())
+            and not any(map(self._holds_space, self.backend.get_added_tokens_decoder().values()))
         )
+
+    def _holds_space(self, token: tokenizers.AddedToken) -> bool:
+        """Say whether an added token may reach across a space of the text, once that is normalized."""
+        content = str(token.content)
+        normal = self.backend.normalizer.normalize_str(content) if token.normalized else content
+        return any(map(str.isspace, content + normal))
 
     def save(self, folder: Path) -> None:
         """Write ``tokenizer.json`` and ``tokenizer_config.json`` as Hugging Face reads them."""
@@ -228,40 +250,58 @@ class Tokenizer:
         (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2), encoding="utf-8")
 
 
-def load(folder: Path, window: int) -> Tokenizer:
-    """Read the tokenizer of a model folder.
+def load(folder: Path, window: int, model_type: str = "") -> Tokenizer:
+    """Read the tokenizer of a model folder; its ids are those of transformers' `AutoTokenizer`.
+
+    The vocabulary comes from ``tokenizer.json``, or else from ``vocab.txt``, or ``vocab.json`` with ``merges.txt``.
 
     Args:
         window: most tokens that the model takes, special tokens included; the folder may ask for fewer.
+        model_type: the family of the weights, such as 'bert', whose defaults fill in what no file says; empty for what
+            ``config.json`` in the folder says.
 
     Raises:
-        CheckpointError: there is no ``tokenizer.json``, or it cannot be read or trusted.
+        CheckpointError: there is no vocabulary, or it cannot be read or trusted.
     """
-    path = folder / "tokenizer.json"
-    if not path.is_file():
-        raise CheckpointError(f"no tokenizer.json in {folder}: a fast tokenizer is needed beside the weights.")
-    stored = _read_json(path)
-    for part, allowed in SAFE.items():
-        for kind in _kinds(stored.get(part)):
-            if kind not in allowed:
-                known = ", ".join(sorted(allowed))
-                raise CheckpointError(f"{path}: {part} of type {kind!r} is not supported; known: {known}.")
-    config = folder / "tokenizer_config.json"
-    settings = _read_json(config) if config.is_file() else {}
-    most = settings.get("model_max_length")
-    window = min(window, int(most)) if isinstance(most, int | float) and most >= 1 else window
-    try:
-        # Padding to a length that the file chooses could take all memory.
-        content = json.dumps({**stored, "padding": None, "truncation": None})
-        return Tokenizer(tokenizers.Tokenizer.from_str(content), window, settings, _memory(content))
-    except BaseException as error:  # a damaged file makes the library panic, which is no Exception
-        if isinstance(error, KeyboardInterrupt | SystemExit):
-            raise
-        raise CheckpointError(f"{path} is no readable tokenizer ({error}); fetch the model again.") from None
+    opened = build(read_files(folder, model_type))
+    most = opened.settings.get("model_max_length", opened.settings.get("max_len"))
+    # Some files say 1e30 for "no limit", or even Infinity.
+    if isinstance(most, int | float) and not isinstance(most, bool) and 1 <= most < window:
+        window = int(most)
+    content = opened.backend.to_str() + str(opened.backend.encode_special_tokens)
+    tokenizer = Tokenizer(opened.backend, window, opened.settings, _memory(sha256(content.encode()).hexdigest()))
+    if window <= len(tokenizer.opening) + len(tokenizer.closing):
+        raise CheckpointError(f"{folder}: a window of {window} tokens has no room for text beside the special tokens.")
+    return tokenizer
+
+
+def _around(backend: tokenizers.Tokenizer) -> tuple[list[int], list[int]]:
+    """Find the special tokens before and after a text.
+
+    Raises:
+        CheckpointError: they stand elsewhere, or no text has tokens.
+    """
+    for text in ("a", *islice(backend.get_vocab(with_added_tokens=False), 100)):
+        plain = backend.encode(text, add_special_tokens=False).ids
+        if not plain:
+            continue
+        found = backend.encode(text)
+        places = [place for place, owner in enumerate(found.sequence_ids) if owner is not None]
+        start, end = places[0], places[-1] + 1
+        if found.ids[start:end] != plain:
+            raise CheckpointError("the tokenizer puts special tokens inside a text, which is not supported.")
+        return found.ids[:start], found.ids[end:]
+    raise CheckpointError("the tokenizer finds no tokens in any text; fetch the model again.")
+
+
+def _parts(part: object) -> Iterator[dict[str, object]]:
+    """List a normalizer or pre-tokenizer and the parts inside it, as tokenizer.json holds them."""
+    if isinstance(part, tokenizers.normalizers.Normalizer | tokenizers.pre_tokenizers.PreTokenizer):
+        yield from inside(json.loads(part.__getstate__()))
 
 
 @lru_cache(maxsize=4)
-def _memory(content: str) -> Memory:
+def _memory(digest: str) -> Memory:
     """Share one memory among all tokenizers of the same content: a comparison opens a backbone many times."""
     return Memory()
 
@@ -271,22 +311,3 @@ def clean(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _kinds(part: Any) -> Iterator[str]:
-    """List the types of a part of tokenizer.json and of the parts inside it."""
-    if isinstance(part, dict):
-        yield str(part.get("type"))
-        for name in PARTS_OF_SEQUENCE:
-            for inner in part.get(name) or ():
-                yield from _kinds(inner)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is no readable JSON ({error}); fetch the model again.") from None
-    if not isinstance(stored, dict):
-        raise CheckpointError(f"{path} holds no JSON object; fetch the model again.")
-    return stored

@@ -1,0 +1,257 @@
+"""Build the tokenizer of a model folder with the same ids as transformers' `AutoTokenizer`, and safely."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import tokenizers
+from tokenizers import AddedToken, models
+
+from headstart.core.errors import CheckpointError
+from headstart.text import _tokenizer_files as files_of
+from headstart.text._tokenizer_classes import (
+    CLASSES,
+    GENERIC,
+    OF_FAMILY,
+    UNKNOWN_RULES,
+    Scored,
+    Settings,
+    Source,
+    Token,
+    TokenizerClass,
+)
+from headstart.text._tokenizer_files import Files
+from headstart.text._tokenizer_safety import charsmap_of, check, check_vocabulary, normalizers_of
+
+# In the order in which transformers gives them ids.
+ROLES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+GENERIC_NAMES = {GENERIC, "PreTrainedTokenizer", "TokenizersBackend", "PythonBackend"}
+# Its tokens are known or not; every tokenizer is asked once for an unknown one before it is used.
+PROBE = "a ꙮ𒀀"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A tokenizer and what ``tokenizer_config.json`` must say so that transformers builds the same."""
+
+    backend: tokenizers.Tokenizer
+    settings: dict[str, object]
+
+
+@lru_cache(maxsize=2)  # a comparison opens a backbone many times, and 250,000 pieces take seconds
+def build(files: Files) -> Opened:
+    """Build a folder's tokenizer.
+
+    Raises:
+        CheckpointError: files are missing, damaged, not known to be safe, or of a class that is not known.
+    """
+    name = _class_name(files)
+    kind = CLASSES.get(name)
+    stored = files.json(files_of.TOKENIZER)
+    where = str(files.path(files_of.TOKENIZER))
+    padding = stored.get("padding")
+    if stored:
+        stored = check(stored, where)
+    elif kind is None or not _has_vocabulary(files, kind):
+        raise CheckpointError(_what_is_missing(files, name, kind))
+    else:
+        where = str(files.path(files_of.WORDPIECE if kind.model == "WordPiece" else files_of.BPE))
+    try:
+        return _build(files, name, kind, stored, str(padding["pad_token"]) if isinstance(padding, dict) else "")
+    except CheckpointError:
+        raise
+    except BaseException as error:  # a damaged file makes the library panic, which is no Exception
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
+        raise CheckpointError(f"{where} is no readable tokenizer ({error}); fetch the model again.") from None
+
+
+def _build(files: Files, name: str, kind: TokenizerClass | None, stored: dict[str, object], padding: str) -> Opened:
+    said = _settings(files)
+    if kind is None and padding:
+        said.setdefault("pad_token", padding)
+    settings = Settings(said, str(files.path(files_of.SETTINGS)))
+    added = _added_tokens(files, said, stored)
+    roles = _roles(said, kind, {str(token): token for token in added.values()})
+    if kind is None:
+        backend = tokenizers.Tokenizer.from_str(json.dumps(stored))
+    else:
+        source = _source(files, name, kind, stored)
+        backend = kind.build(source, settings, roles)
+        if source.template is not None:
+            backend.post_processor = source.template
+    backend.encode_special_tokens = settings.flag("split_special_tokens", False)
+    _add_tokens(backend, added, roles, _extra_tokens(said))
+    if kind is not None:
+        kind.finish(backend, roles, settings)
+    backend.encode(PROBE)
+    known: dict[str, object] = {role: str(token) for role, token in roles.items() if role in ROLES}
+    options = {} if kind is None else {option: said.get(option, default) for option, default in kind.options.items()}
+    # Added tokens stand in tokenizer.json; a second list could only disagree with it.
+    kept = {key: value for key, value in files.json(files_of.SETTINGS).items() if key != "added_tokens_decoder"}
+    return Opened(backend, {**kept, **options, **known, "tokenizer_class": GENERIC if kind is None else name})
+
+
+def _class_name(files: Files) -> str:
+    """Choose a class as transformers does: the one that the files name, or else that of the family of models."""
+    model = files.json(files_of.MODEL)
+    family = OF_FAMILY.get(files.model_type or str(model.get("model_type")))
+    named = files.json(files_of.SETTINGS).get("tokenizer_class") or model.get("tokenizer_class")
+    if family == GENERIC or not named:
+        return family or GENERIC
+    name = str(named).removesuffix("Fast")
+    if name in UNKNOWN_RULES:
+        raise CheckpointError(
+            f"{files.folder}: the tokenizer is a {name}, which cuts words by rules that Headstart does not have; "
+            "choose a model whose tokenizer.json holds all of its rules."
+        )
+    return GENERIC if name in GENERIC_NAMES or name == GENERIC.removesuffix("Fast") else name
+
+
+def _has_vocabulary(files: Files, kind: TokenizerClass) -> bool:
+    if kind.model == "WordPiece":
+        return files_of.WORDPIECE in files
+    return kind.model == "BPE" and files_of.BPE in files and files_of.MERGES in files
+
+
+def _what_is_missing(files: Files, name: str, kind: TokenizerClass | None) -> str:
+    if kind is None and (files_of.WORDPIECE in files or files_of.BPE in files):
+        return (
+            f"{files.folder} has a vocabulary, but neither tokenizer_config.json nor config.json says how to read it "
+            f"(found {name!r}); name a 'tokenizer_class', for example \"BertTokenizer\"."
+        )
+    needed = {"WordPiece": " or vocab.txt", "BPE": " or vocab.json with merges.txt"}.get(kind.model if kind else "", "")
+    return f"no tokenizer.json{needed} in {files.folder}: the tokenizer is needed beside the weights."
+
+
+def _source(files: Files, name: str, kind: TokenizerClass, stored: dict[str, object]) -> Source:
+    """Take the vocabulary from tokenizer.json, or from the files of its own that older models come with."""
+    if not stored:
+        if kind.model == "WordPiece":
+            path = files.path(files_of.WORDPIECE)
+            pieces = models.WordPiece.read_file(str(path))
+            check_vocabulary(list(pieces), str(path))
+            return Source(kind.model, pieces, [], [])
+        path = files.path(files_of.BPE)
+        pieces, merges = models.BPE.read_file(str(path), str(files.path(files_of.MERGES)))
+        check_vocabulary(list(pieces), str(path))
+        return Source(kind.model, pieces, [], merges)
+    where = str(files.path(files_of.TOKENIZER))
+    model = stored["model"]
+    assert isinstance(model, dict)  # checked
+    if model["type"] != kind.model:
+        raise CheckpointError(
+            f"{where} holds a {model['type']} model, but {name} is one of {kind.model}; if the file is right, name the "
+            f"class {GENERIC} under tokenizer_class in tokenizer_config.json."
+        )
+    vocabulary = model["vocab"]
+    scored: Scored = [(str(piece), float(score)) for piece, score in vocabulary] if kind.model == "Unigram" else []
+    maps = [charsmap_of(part, where) for part in normalizers_of(stored) if part.get("type") == "Precompiled"]
+    empty = {"model": {"type": "BPE", "vocab": {}, "merges": []}, "post_processor": stored.get("post_processor")}
+    return Source(
+        kind.model,
+        {} if scored else vocabulary,
+        scored,
+        [_pair(merge) for merge in model.get("merges", ())],
+        maps[0] if maps else None,
+        tokenizers.Tokenizer.from_str(json.dumps(empty)).post_processor,
+    )
+
+
+def _pair(merge: object) -> tuple[str, str]:
+    left, right = merge.split(" ") if isinstance(merge, str) else (str(part) for part in merge)  # type: ignore[attr-defined]
+    return left, right
+
+
+def _settings(files: Files) -> dict[str, object]:
+    """Join tokenizer_config.json and, where it lists no added tokens, the older special_tokens_map.json."""
+    said = files.json(files_of.SETTINGS)
+    older = {} if "added_tokens_decoder" in said else files.json(files_of.ROLES)
+    extra = "additional_special_tokens"
+    if extra in said and not said.get("extra_special_tokens"):
+        said["extra_special_tokens"] = said.pop(extra)
+    said |= {key: value for key, value in older.items() if key != extra or "extra_special_tokens" not in said}
+    if extra in said and "extra_special_tokens" not in said:
+        said["extra_special_tokens"] = said.pop(extra)
+    return said
+
+
+def _added_tokens(files: Files, said: Mapping[str, object], stored: dict[str, object]) -> dict[int, AddedToken]:
+    """List the tokens added to the vocabulary by the ids that the files give them."""
+    listed = said.get("added_tokens_decoder")
+    if isinstance(listed, dict):
+        return {int(number): _token(token, False) for number, token in listed.items()}
+    special = {str(_token(said[role], True)) for role in ROLES if said.get(role)} | set(map(str, _extra_tokens(said)))
+    found = {}
+    for token, number in files.json(files_of.ADDED).items():
+        is_special = token in special
+        found[int(str(number))] = AddedToken(token, normalized=not is_special, special=is_special)
+    listed = stored.get("added_tokens")
+    for entry in listed if isinstance(listed, list) else ():
+        found[int(entry["id"])] = _token({key: value for key, value in entry.items() if key != "id"}, False)
+    return found
+
+
+def _roles(
+    said: Mapping[str, object],
+    kind: TokenizerClass | None,
+    added: Mapping[str, AddedToken],
+) -> dict[str, Token]:
+    """Say which token plays which part, those of the standard roles first."""
+    usual: dict[str, Token] = {} if kind is None else dict(kind.roles)
+    roles: dict[str, Token] = {}
+    for role in ROLES:
+        value = said.get(role)
+        if value is None and role in usual:
+            roles[role] = usual[role]
+        elif value is not None:
+            token = value if isinstance(value, str) else _token(value, True)
+            flags = usual.get(role)
+            if isinstance(flags, AddedToken) and isinstance(token, str) and token not in added:
+                token = AddedToken(token, lstrip=flags.lstrip, rstrip=False)
+            roles[role] = added.get(str(token), token)
+    # Further parts that only this model has, such as "image_token".
+    named = said.get("extra_special_tokens")
+    others = {key: value for key, value in said.items() if key.endswith("_token") and key not in ROLES}
+    for key, value in {**others, **(named if isinstance(named, dict) else {})}.items():
+        if isinstance(value, str):
+            roles[key] = value
+    return roles
+
+
+def _extra_tokens(said: Mapping[str, object]) -> list[Token]:
+    listed = said.get("extra_special_tokens")
+    if not isinstance(listed, list):
+        return []
+    return [token if isinstance(token, str) else _token(token, True) for token in listed]
+
+
+def _token(stored: object, special: bool) -> AddedToken:
+    """Read a token as JSON holds it: a text, or an object with its flags."""
+    if isinstance(stored, str):
+        return AddedToken(stored, special=special)
+    if not isinstance(stored, dict) or not isinstance(stored.get("content"), str):
+        raise CheckpointError(f"a special token must be a text or an object with 'content', not {str(stored)[:40]!r}.")
+    flags = {key: bool(stored[key]) for key in ("single_word", "lstrip", "rstrip", "normalized") if key in stored}
+    return AddedToken(stored["content"], special=bool(stored.get("special", special)), **flags)
+
+
+def _add_tokens(
+    backend: tokenizers.Tokenizer, added: Mapping[int, AddedToken], roles: Mapping[str, Token], extra: list[Token]
+) -> None:
+    """Add tokens in the order of transformers, on which the ids of those outside the vocabulary depend."""
+    there = {repr(token) for token in backend.get_added_tokens_decoder().values()}
+    new: list[Token] = [token for _, token in sorted(added.items()) if repr(token) not in there]
+    known = {token.content for token in backend.get_added_tokens_decoder().values()} | set(map(str, new))
+    for token in [*roles.values(), *extra]:
+        if str(token) not in known and token not in new:
+            new.append(token)
+    for number, token in enumerate(new):
+        if isinstance(token, str):
+            new[number] = AddedToken(token, special=True)
+        elif str(token) in map(str, roles.values()):
+            token.special = True
+    backend.add_tokens(new)

@@ -1,0 +1,31 @@
+"""Scripts that put no spaces between words."""
+
+from __future__ import annotations
+
+import re
+
+# Thai, Lao, Myanmar, Khmer, Japanese kana, and Chinese characters with their extensions.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\uff66-\uff9d\U00020000-\U000323af"
+)
+_UNIT = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+_START = re.compile(rf"[{_UNSPACED}]")
+
+
+def words(text: str) -> int:
+    """Count words: what stands between white space, but each character of a script that has no spaces.
+
+    >>> words("two words"), words("很好"), words("买了iPhone 很好。")
+    (2, 2, 6)
+    """
+    return sum(1 for _ in _UNIT.finditer(text))
+
+
+def starts_unspaced(text: str) -> bool:
+    """Say whether a text begins with a character of a script that has no spaces.
+
+    >>> starts_unspaced("天气"), starts_unspaced("weather")
+    (True, False)
+    """
+    return _START.match(text) is not None
