@@ -72,7 +72,7 @@ def test_a_config_without_a_model_type(place, text):
 
 def test_an_unknown_family(place):
     edit_config(place, model_type="gpt2")
-    with pytest.raises(CheckpointError, match="is of type 'gpt2'; Headstart reads bert, distilbert, electra, roberta"):
+    with pytest.raises(CheckpointError, match=r"is of type 'gpt2'; Headstart reads .*bert, .*roberta"):
         folder.load(place)
 
 

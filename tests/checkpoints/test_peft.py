@@ -16,7 +16,6 @@ from headstart.checkpoints import folder, peft
 from headstart.core import rooms
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.nn import lora
-from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
 from headstart.nn.packed import pack
 from headstart.text import vocabulary
@@ -30,11 +29,13 @@ IDS = torch.arange(10, 22).view(2, 6)
 def make(place, name, labels=LABELS):
     """A small model folder of a family."""
     family = rooms.load("checkpoints", name)
-    arguments = {**ARGUMENTS, "types": 2 if "types" in family.keys else 0}
-    if "position_offset" not in family.neutral:
-        arguments["position_offset"] = 2
+    arguments = {**ARGUMENTS, "epsilon": 1e-12}
+    if family.neutral:
+        arguments["types"] = 2 if "types" in family.keys else 0
+        if "position_offset" not in family.neutral:
+            arguments["position_offset"] = 2
     torch.manual_seed(0)
-    model = Model(Encoder(**arguments), ClassificationHead(8, 3, 0.0, family.head_activation, family.dropout_first))
+    model = Model(family.encoder(arguments), family.head(arguments, 3, 0.0))
     with torch.no_grad():
         for weight in model.parameters():
             if weight.dim() > 1:
@@ -65,7 +66,7 @@ def bert(tmp_path):
 
 def adapter(base, **changes):
     """An adapter that PEFT wrote, of matrices that the families call differently; and PEFT's logits with it."""
-    names = {"query", "value", "q_lin", "v_lin", "intermediate.dense", "ffn.lin1"}
+    names = {"query", "value", "q_lin", "v_lin", "intermediate.dense", "ffn.lin1", "Wqkv", "mlp.Wi"}
     model = AutoModelForSequenceClassification.from_pretrained(base)
     present = [name for name in names if any(part.endswith(f".{name}") for part, _ in model.named_modules())]
     options = {"task_type": "SEQ_CLS", "r": 3, "lora_alpha": 6, "target_modules": present, "init_lora_weights": False}

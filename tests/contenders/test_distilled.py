@@ -347,6 +347,37 @@ def test_a_student_of_the_teachers_layers_needs_a_teacher_that_has_some(rows, ta
         Distilled(student="layers:1", teacher="none").fit(rows, rows, task, Run(0, tmp_path))
 
 
+@pytest.fixture
+def modern(rows, tmp_path):
+    """A folder with a classifier whose encoder is none of BERT's family."""
+    family = rooms.load("checkpoints", "modernbert")
+    tokenizer = vocabulary.train(rows.inputs, 60, window=24)
+    arguments = {"vocabulary": tokenizer.size, "dropout": 0.0, "epsilon": 1e-5, "activation": "gelu", **SHAPE}
+    model = Model(family.encoder(arguments), family.head(arguments, 3, 0.0))
+    place = tmp_path / "modern"
+    place.mkdir()
+    folder.save(place, model, tokenizer, "modernbert", arguments, LABELS)
+    return place
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "the method 'tinybert' compares attention as BERT's family computes it, .* set distilled.method=logits"),
+        ({"method": "minilm"}, "the method 'minilm' compares attention"),
+        ({"student": "layers:1+2"}, "the layers of a modernbert model depend on where they stand, so the student"),
+    ],
+)
+def test_a_teacher_of_another_kind_teaches_by_its_answers_alone(rows, task, modern, tmp_path, options, said):
+    with pytest.raises(UsageError, match=said):
+        Distilled(teacher=str(modern), **options).fit(rows, rows, task, Run(0, tmp_path))
+
+
+def test_a_teacher_of_another_kind_gives_its_words(rows, task, modern, tmp_path):
+    student = Distilled(teacher=str(modern), student="1x16", method="logits", epochs=1)
+    assert student.fit(rows, rows, task, Run(0, tmp_path)).predict(["good"]).values[0] in LABELS
+
+
 def test_heads_are_chosen_so_that_they_can_be_matched():
     made = [distilled.heads(width) for width in (312, 384, 256, 128, 16)]
     assert made == [12, 12, 8, 4, 1]

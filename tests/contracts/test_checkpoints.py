@@ -26,10 +26,16 @@ TOLERANCE = 1e-4
 LENGTHS = st.lists(st.integers(1, WINDOW), min_size=1, max_size=6)
 
 
+# What is particular to families with an encoder of their own.
+OWN = {"modernbert": {"layers": 4, "reach": 3, "far_every": 2, "near_theta": 10.0, "far_theta": 100.0}}
+
+
 def tiny(family):
     """Arguments of a small encoder that the family can express."""
     arguments = {"vocabulary": 90, "width": 16, "layers": 2, "heads": 4, "feed_forward": 32, "window": WINDOW}
     arguments |= {"activation": "gelu_new", "dropout": 0.2}
+    if family.model_type in OWN:
+        return arguments | {"epsilon": 0.01} | OWN[family.model_type]
     if "epsilon" in family.keys:
         arguments["epsilon"] = 0.01
     if "types" not in family.keys:

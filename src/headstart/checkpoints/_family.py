@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from headstart.core.errors import CheckpointError
 from headstart.nn.encoder import Encoder, Stack
+from headstart.nn.heads import ClassificationHead
 
 ACTIVATIONS = ("gelu", "gelu_new", "relu", "tanh")
 # The value at which an argument of the encoder changes nothing, for families whose files have no key for it.
@@ -25,7 +26,7 @@ class Family:
         ours is their concatenation. ``*`` stands for the number of a block. Weights and biases keep their last name.
     keys: our encoder's argument -> the key of config.json. fixed: keys that are always the same (the encoder never
         drops attention weights). neutral: values of arguments without a key.
-    head_activation, head_dropout_key, dropout_first: the classification head (see ``nn.heads``).
+    head_activation, head_dropout_key, dropout_first, head_norm: the classification head (see ``nn.heads``).
     """
 
     model_type: ClassVar[str]
@@ -37,6 +38,7 @@ class Family:
     head_activation: ClassVar[str] = "tanh"
     head_dropout_key: ClassVar[str] = "classifier_dropout"
     dropout_first: ClassVar[bool] = False
+    head_norm: ClassVar[bool] = False
 
     @property
     def prefix(self) -> str:
@@ -75,6 +77,17 @@ class Family:
     def encoder(self, arguments: Mapping[str, Any]) -> Stack:
         """Build the encoder that the arguments describe, with random weights."""
         return Encoder(**arguments)
+
+    def head(self, arguments: Mapping[str, Any], classes: int, dropout: float) -> ClassificationHead:
+        """Build the classification head for an encoder of these arguments, with random weights."""
+        return ClassificationHead(
+            arguments["width"],
+            classes,
+            dropout,
+            self.head_activation,
+            self.dropout_first,
+            arguments["epsilon"] if self.head_norm else None,
+        )
 
     def config(self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int) -> dict:
         """Write the arguments as a complete config.json; the inverse of :meth:`arguments`.

@@ -17,7 +17,7 @@ from headstart.checkpoints._weights import Weights, open_weights, write
 from headstart.core import rooms
 from headstart.core.errors import CheckpointError
 from headstart.nn.encoder import Encoder, Stack
-from headstart.nn.heads import ClassificationHead, Model
+from headstart.nn.heads import Model
 from headstart.nn.pretraining import Pretraining, PretrainingHead
 from headstart.text.tokenizer import Tokenizer
 from headstart.text.tokenizer import load as load_tokenizer
@@ -80,13 +80,7 @@ def load(
         model: Model | Pretraining | Stack = encoder
         fresh: set[str] = set()
         if classes or labels:
-            head = ClassificationHead(
-                arguments["width"],
-                classes or len(labels),
-                head_dropout,
-                family.head_activation,
-                family.dropout_first,
-            )
+            head = family.head(arguments, classes or len(labels), head_dropout)
             model = Model(encoder, head)
             fresh = {"head.output.weight", "head.output.bias"} if classes else set()
             fresh |= {f"head.{name}" for name, _ in head.named_parameters() if not weights.has(f"head.{name}")}

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from headstart.checkpoints import hub
 from headstart.checkpoints._family import Family
 from headstart.checkpoints._weights import Weights, open_weights
 from headstart.core.errors import CheckpointError
-from headstart.nn.lora import Updates
+from headstart.nn.lora import SHARING, Updates
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
@@ -60,11 +62,15 @@ def write(folder: Path, updates: Updates, head: nn.Module, family: Family, sourc
         folder: is made. source: the base model, as `hub.find` takes it.
     """
     folder.mkdir()
-    names = {pair: family.names([f"{pair[0]}.weight"])[f"{pair[0]}.weight"][pair[1]] for pair in updates.pairs}
+    joined = _joined(updates, family)
+    rank = max((len(down) for down, _ in joined.values()), default=updates.rank)
     tensors: dict[str, Tensor] = {}
-    for pair, (down, up) in updates.pairs.items():
-        module = names[pair].removesuffix(".weight")
-        tensors |= {f"{PREFIX}{module}{DOWN}": down, f"{PREFIX}{module}{UP}": up}
+    for module, (down, up) in joined.items():
+        more = rank - len(down)
+        tensors |= {
+            f"{PREFIX}{module}{DOWN}": F.pad(down, (0, 0, 0, more)),
+            f"{PREFIX}{module}{UP}": F.pad(up, (0, more)),
+        }
     trained = {f"head.{name}": weight.detach() for name, weight in head.named_parameters()}
     heads = set()
     for ours, (theirs,) in family.names(trained).items():
@@ -77,16 +83,38 @@ def write(folder: Path, updates: Updates, head: nn.Module, family: Family, sourc
         "task_type": "SEQ_CLS",
         "base_model_name_or_path": address["repo"] if address else source,
         "revision": address["revision"] if address else None,
-        "r": updates.rank,
-        "lora_alpha": updates.alpha,
+        "r": rank,
+        "lora_alpha": updates.alpha * rank / updates.rank,
         "lora_dropout": updates.dropout,
         "bias": "none",
-        "target_modules": sorted(name.removesuffix(".weight") for name in names.values()),
+        "target_modules": sorted(joined),
         "modules_to_save": sorted(heads),
         "inference_mode": True,
     }
     (folder / CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
     save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, folder / WEIGHTS)
+
+
+def _joined(updates: Updates, family: Family) -> dict[str, tuple[Tensor, Tensor]]:
+    """Name each update as the family's files do; one of several matrices in a single tensor has the sum of their ranks.
+
+    Returns:
+        name of the module -> down ``(rank, inputs)`` and up ``(outputs, rank)``.
+    """
+    found: dict[str, tuple[Tensor, Tensor]] = {}
+    for (layer, number), (down, up) in updates.pairs.items():
+        names = family.names([f"{layer}.weight"])[f"{layer}.weight"]
+        matrices = next((count for place, count in SHARING.items() if layer.endswith(place)), 1)
+        if len(names) == matrices:
+            name = names[number]
+        else:
+            name, height = names[0], len(up)
+            up = F.pad(up, (0, 0, number * height, (matrices - 1 - number) * height))
+        name = name.removesuffix(".weight")
+        if name in found:
+            down, up = torch.cat((found[name][0], down)), torch.cat((found[name][1], up), 1)
+        found[name] = down, up
+    return found
 
 
 def find(folder: Path) -> Adapter | None:

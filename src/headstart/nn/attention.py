@@ -23,8 +23,8 @@ Groups = tuple[tuple[int, int], ...]
 
 SMALL = 2**22  # products in a group's scores: about a text of 100 tokens at a width of 384
 
-_forward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
-_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default
+flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
+flash_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default
 
 
 class SelfAttention(nn.Module):
@@ -58,15 +58,22 @@ class SelfAttention(nn.Module):
             key_value = self.qkv.part(hidden, width, 3 * width)
         else:
             query, key_value = None, self.qkv(hidden)
-        attended: Tensor
-        if key_value.device.type == "cpu":
-            attended = _Attend.apply(query, key_value, batch.groups, self.heads)
-        elif key_value.dtype in (torch.bfloat16, torch.float16):
-            attended = attend_at_once(query, key_value, batch, self.heads)
-        else:
-            attended = attend_by_group(query, key_value, batch.groups, self.heads)
+        attended = attend(query, key_value, batch, self.heads)
         out: Tensor = self.output(attended if places is None else attended[places])
         return out
+
+
+def attend(query: Tensor | None, states: Tensor, batch: Batch, heads: int) -> Tensor:
+    """Attend within each text, in the way that is the fastest on the states' device.
+
+    Args: as of :func:`attend_by_group`.
+    """
+    if states.device.type == "cpu":
+        attended: Tensor = _Attend.apply(query, states, batch.groups, heads)
+        return attended
+    if states.dtype in (torch.bfloat16, torch.float16):
+        return attend_at_once(query, states, batch, heads)
+    return attend_by_group(query, states, batch.groups, heads)
 
 
 def attend_by_group(query: Tensor | None, states: Tensor, groups: Groups, heads: int) -> Tensor:
@@ -77,7 +84,7 @@ def attend_by_group(query: Tensor | None, states: Tensor, groups: Groups, heads:
         states: keys and values ``(tokens, 2 * width)``, or queries, keys and values ``(tokens, 3 * width)``.
         groups: see :class:`~headstart.nn.packed.Batch`.
     """
-    answers = [F.scaled_dot_product_attention(q, k, v) for q, k, v in _inputs(query, states, groups, heads)]
+    answers = [F.scaled_dot_product_attention(q, k, v) for q, k, v in inputs(query, states, groups, heads)]
     return torch.cat([answer.transpose(1, 2).flatten(0, 1).flatten(1) for answer in answers])
 
 
@@ -134,13 +141,13 @@ class _Attend(torch.autograd.Function):
         sums = []
         with threads_that_pay(width) as choose:
             for qkv, (place,), group in zip(
-                _inputs(query, states, groups, heads),
+                inputs(query, states, groups, heads),
                 by_group(out, _asking(query, groups), heads, 1),
                 groups,
                 strict=True,
             ):
                 choose(group)
-                answer, logsumexp = _forward(*qkv)
+                answer, logsumexp = flash(*qkv)
                 place.copy_(answer)
                 sums.append(logsumexp)
         ctx.save_for_backward(query, states, out, *sums)
@@ -157,8 +164,8 @@ class _Attend(torch.autograd.Function):
         states_gradient = torch.empty_like(states)
         with threads_that_pay(out.shape[-1]) as choose:
             for qkv, places, (answer,), (given,), logsumexp, group in zip(
-                _inputs(query, states, groups, heads),
-                _inputs(query_gradient, states_gradient, groups, heads),
+                inputs(query, states, groups, heads),
+                inputs(query_gradient, states_gradient, groups, heads),
                 by_group(out, _asking(query, groups), heads, 1),
                 by_group(gradient.contiguous(), _asking(query, groups), heads, 1),
                 sums,
@@ -166,7 +173,9 @@ class _Attend(torch.autograd.Function):
                 strict=True,
             ):
                 choose(group)
-                for place, value in zip(places, _backward(given, *qkv, answer, logsumexp, 0.0, False), strict=True):
+                for place, value in zip(
+                    places, flash_backward(given, *qkv, answer, logsumexp, 0.0, False), strict=True
+                ):
                     place.copy_(value)
         return query_gradient, states_gradient, None, None
 
@@ -189,7 +198,7 @@ def threads_that_pay(width: int) -> Iterator[Callable[[tuple[int, int]], None]]:
         torch.set_num_threads(threads)
 
 
-def _inputs(query: Tensor | None, states: Tensor, groups: Groups, heads: int) -> Iterator[list[Tensor]]:
+def inputs(query: Tensor | None, states: Tensor, groups: Groups, heads: int) -> Iterator[list[Tensor]]:
     """Yield each group's query, key and value."""
     if query is None:
         yield from by_group(states, groups, heads, 3)

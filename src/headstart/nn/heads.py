@@ -16,7 +16,8 @@ class ClassificationHead(nn.Module):
     """Score each text from the state of its first token: a dense layer, an activation, dropout, a linear layer.
 
     BERT calls the dense layer its pooler (tanh); RoBERTa (tanh), DistilBERT (ReLU) and ELECTRA (GELU) have the same
-    two matrices under other names. RoBERTa and ELECTRA also drop before the dense layer (`dropout_first`).
+    two matrices under other names. RoBERTa and ELECTRA also drop before the dense layer (`dropout_first`); ModernBERT
+    (GELU) has a norm behind the activation, of which `norm_epsilon` is the epsilon, and no bias before it.
     """
 
     first_only = True
@@ -28,9 +29,11 @@ class ClassificationHead(nn.Module):
         dropout: float = 0.1,
         activation: str = "tanh",
         dropout_first: bool = False,
+        norm_epsilon: float | None = None,
     ):
         super().__init__()
-        self.dense = nn.Linear(width, width)
+        self.dense = nn.Linear(width, width, bias=norm_epsilon is None)
+        self.norm = None if norm_epsilon is None else nn.LayerNorm(width, eps=norm_epsilon, bias=False)
         self.output = nn.Linear(width, classes)
         self.dropout = Dropout(dropout)
         self.activation = ACTIVATIONS[activation]
@@ -41,7 +44,10 @@ class ClassificationHead(nn.Module):
         """Map first tokens' states ``(sequences, width)`` to logits ``(sequences, classes)``."""
         if self.dropout_first:
             first = self.dropout(first)
-        logits: Tensor = self.output(self.dropout(self.activation(self.dense(first))))
+        hidden = self.activation(self.dense(first))
+        if self.norm is not None:
+            hidden = self.norm(hidden)
+        logits: Tensor = self.output(self.dropout(hidden))
         return logits
 
     @staticmethod

@@ -67,11 +67,11 @@ class Int8Linear(nn.Module):
         super().__init__()
         self.outputs = layer.out_features
         ranges = {(0, self.outputs), *itertools.pairwise((0, *cuts, self.outputs))}
-        weight, bias = layer.weight.detach(), layer.bias.detach()
+        rows = [layer.weight.detach(), *([] if layer.bias is None else [layer.bias.detach()])]
         with _engine(), warnings.catch_warnings():
             # torch 2.13 announces that tensors of 8-bit types will go one day, but offers no other way to this kernel.
             warnings.simplefilter("ignore", UserWarning)
-            self.parts = {(start, stop): _Part(weight[start:stop], bias[start:stop]) for start, stop in ranges}
+            self.parts = {(start, stop): _Part(*(row[start:stop] for row in rows)) for start, stop in ranges}
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Map float32 ``(tokens, inputs)`` to float32 ``(tokens, outputs)``; gives no gradient."""
@@ -85,7 +85,7 @@ class Int8Linear(nn.Module):
 class _Part:
     """Some outputs of a layer, in the order in memory that the kernel wants."""
 
-    def __init__(self, weight: Tensor, bias: Tensor):
+    def __init__(self, weight: Tensor, bias: Tensor | None = None):
         scale = weight.abs().amax(1).clamp(min=torch.finfo(torch.float32).tiny) / WEIGHT_STEPS
         zero = torch.zeros(len(weight), dtype=torch.long)
         rounded = torch.quantize_per_channel(weight, scale, zero, 0, torch.qint8)
@@ -98,7 +98,10 @@ class _Part:
         low, high = hidden.amin(1, keepdim=True), hidden.amax(1, keepdim=True)
         step = (high - low).div_(INPUT_STEPS).clamp_(min=torch.finfo(torch.float32).tiny)
         product: Tensor = _multiply((hidden - low).div_(step), 1.0, 0, self.packed)
-        return product.mul_(step).add_(self.bias).addcmul_(low, self.sums)
+        product.mul_(step)
+        if self.bias is not None:
+            product.add_(self.bias)
+        return product.addcmul_(low, self.sums)
 
 
 @contextmanager

@@ -11,4 +11,4 @@ class Linear(nn.Linear):
 
     def part(self, hidden: Tensor, start: int, stop: int) -> Tensor:
         """Compute the outputs from `start` up to `stop` of states ``(tokens, width)``, and no others."""
-        return F.linear(hidden, self.weight[start:stop], self.bias[start:stop])
+        return F.linear(hidden, self.weight[start:stop], None if self.bias is None else self.bias[start:stop])

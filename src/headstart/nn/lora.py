@@ -75,7 +75,8 @@ class LowRank(nn.Module):
 
     def part(self, hidden: Tensor, start: int, stop: int) -> Tensor:
         """Compute the outputs from `start` up to `stop`, between which lie whole matrices, and no others."""
-        out = F.linear(hidden, self.layer.weight[start:stop], self.layer.bias[start:stop])
+        bias = None if self.layer.bias is None else self.layer.bias[start:stop]
+        out = F.linear(hidden, self.layer.weight[start:stop], bias)
         updates: dict[str, Any] = dict(self.updates.items())
         within = {int(number) * self.height - start: update for number, update in updates.items()}
         within = {place: update for place, update in within.items() if 0 <= place < stop - start}

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from headstart.nn.block import Block
 from headstart.nn.heads import Model
 from headstart.nn.layers import with_layers
 
@@ -36,7 +37,8 @@ def prepacked(model: Model) -> Model:
     found = with_layers(model, PrepackedLinear)
     blocks: Iterable[Any] = found.encoder.blocks
     for block in blocks:
-        if block.activation is F.gelu:
+        joins = isinstance(block, Block)  # whose activation is of all that `up` gives
+        if joins and block.activation is F.gelu:
             block.up.after = GELU
             block.activation = nn.Identity()
     return found
@@ -57,9 +59,12 @@ class PrepackedLinear(nn.Module):
         super().__init__()
         self.outputs = layer.out_features
         self.after = NOTHING
-        weight, bias = layer.weight.detach(), layer.bias.detach()
+        weight, bias = layer.weight.detach(), None if layer.bias is None else layer.bias.detach()
         self.parts = {
-            (start, stop): (torch.ops.mkldnn._reorder_linear_weight(weight[start:stop], None), bias[start:stop])
+            (start, stop): (
+                torch.ops.mkldnn._reorder_linear_weight(weight[start:stop], None),
+                None if bias is None else bias[start:stop],
+            )
             for start, stop in {(0, self.outputs), *itertools.pairwise((0, *cuts, self.outputs))}
         }
 

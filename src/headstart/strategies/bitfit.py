@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from headstart.core.errors import UsageError
 from headstart.nn.groups import Group, by_name
 from headstart.nn.heads import Model
 
@@ -22,8 +23,15 @@ class BitFit:
     rung: ClassVar[str] = "light tuning"
 
     def prepare(self, model: Model) -> list[Group]:
-        """Freeze every matrix of the encoder, and the embeddings; return the weights that learn."""
-        return by_name(model, lambda name: name.endswith(".bias"), self.learning_rate)
+        """Freeze every matrix of the encoder, and the embeddings; return the weights that learn.
+
+        Raises:
+            UsageError: the encoder's blocks have no biases.
+        """
+        groups = by_name(model, lambda name: name.endswith(".bias"), self.learning_rate)
+        if all(name.startswith("head.") for name in groups[0].weights):
+            raise UsageError("this model's blocks have no biases, so bitfit has nothing to tune; take lora or frozen.")
+        return groups
 
 
 PLUGIN = BitFit

@@ -1,0 +1,151 @@
+"""The encoder of ModernBERT (Warner et al. 2024) on packed batches: rotary places, near attention, gated layers.
+
+Norms come before attention and feed-forward layers, and nothing has a bias.
+
+Shapes: tokens = all tokens of the batch, sequences = its texts, width = hidden size.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from headstart.nn.block import ACTIVATIONS
+from headstart.nn.dropout import Dropout
+from headstart.nn.encoder import FirstStage, Stack, initialise
+from headstart.nn.packed import Batch
+from headstart.nn.rotary import RotaryAttention, turns
+
+
+class ModernEmbeddings(FirstStage):
+    """Word embeddings, normalised; places are known to attention alone."""
+
+    def __init__(self, vocabulary: int, width: int, dropout: float, epsilon: float):
+        super().__init__()
+        self.word = nn.Embedding(vocabulary, width)
+        self.norm = nn.LayerNorm(width, eps=epsilon, bias=False)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Look up states ``(tokens, width)``."""
+        hidden: Tensor = self.dropout(self.norm(self.word(batch.ids)))
+        return hidden
+
+
+class ModernBlock(nn.Module):
+    """Attention and gated feed-forward layers, each behind a norm and added to what came in.
+
+    The first block has no norm before attention, for the embeddings end with one; the last one has a norm at its end.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        feed_forward: int,
+        dropout: float,
+        activation: str,
+        epsilon: float,
+        reach: int | None,
+        first: bool,
+        last: bool,
+    ):
+        super().__init__()
+        self.attention_norm = None if first else nn.LayerNorm(width, eps=epsilon, bias=False)
+        self.attention = RotaryAttention(width, heads, reach)
+        self.feed_forward_norm = nn.LayerNorm(width, eps=epsilon, bias=False)
+        self.up = nn.Linear(width, 2 * feed_forward, bias=False)  # what is activated, then what multiplies it
+        self.down = nn.Linear(feed_forward, width, bias=False)
+        self.final_norm = nn.LayerNorm(width, eps=epsilon, bias=False) if last else None
+        self.dropout = Dropout(dropout)
+        self.activation = ACTIVATIONS[activation]
+        self.attention_adapter: nn.Module | None = None  # see `nn.bottleneck`
+        self.output_adapter: nn.Module | None = None
+
+    def forward(
+        self,
+        hidden: Tensor,
+        batch: Batch,
+        first_only: bool = False,
+        places: Tensor | None = None,
+        shared: Tensor | None = None,
+    ) -> Tensor:
+        """Map states ``(tokens, width)`` to states of the same shape, or of first tokens or some `places` alone.
+
+        Args:
+            shared: what :meth:`ModernEncoder.shared` gave for the batch.
+        """
+        assert shared is not None
+        normed = hidden if self.attention_norm is None else self.attention_norm(hidden)
+        turns = shared[0 if self.attention.reach is None else 1]
+        attended = self.attention(normed, batch, turns, first_only, places)
+        if self.attention_adapter is not None:
+            attended = self.attention_adapter(attended)
+        if first_only:
+            hidden = hidden[batch.starts]
+        elif places is not None:
+            hidden = hidden[places]
+        hidden = hidden + attended
+        active, gate = self.up(self.feed_forward_norm(hidden)).chunk(2, dim=-1)
+        expanded = self.down(self.dropout(self.activation(active) * gate))
+        if self.output_adapter is not None:
+            expanded = self.output_adapter(expanded)
+        hidden = hidden + expanded
+        return hidden if self.final_norm is None else self.final_norm(hidden)
+
+
+class ModernEncoder(Stack):
+    """The encoder of ModernBERT."""
+
+    def __init__(
+        self,
+        *,
+        vocabulary: int,
+        width: int,
+        layers: int,
+        heads: int,
+        feed_forward: int,
+        window: int,
+        dropout: float = 0.0,
+        activation: str = "gelu",
+        epsilon: float = 1e-5,
+        reach: int = 64,
+        far_every: int = 3,
+        near_theta: float = 10_000.0,
+        far_theta: float = 160_000.0,
+    ):
+        """Build an encoder with random weights, see `encoder.initialise`.
+
+        Args:
+            vocabulary: number of token ids. window: most tokens of one text.
+            dropout: rate on embeddings and inside feed-forward layers, 0 to 1; attention weights are never dropped.
+            reach: how many tokens away a token sees in most blocks. far_every: the first block, and every so many
+                blocks from it another one, sees the whole text.
+            near_theta, far_theta: of the rotation in the two kinds of block, see `rotary.turns`.
+        """
+        super().__init__(
+            ModernEmbeddings(vocabulary, width, dropout, epsilon),
+            (
+                ModernBlock(
+                    width,
+                    heads,
+                    feed_forward,
+                    dropout,
+                    activation,
+                    epsilon,
+                    reach if number % far_every else None,
+                    first=number == 0,
+                    last=number == layers - 1,
+                )
+                for number in range(layers)
+            ),
+            width,
+            window,
+        )
+        self.head_width = width // heads
+        self.thetas = far_theta, near_theta
+        initialise(self)
+
+    def shared(self, batch: Batch) -> Tensor:
+        """Compute the turns of far and of near blocks, ``(2, 2, tokens, 1, half a head's width)``."""
+        return torch.stack([turns(batch, self.head_width, theta) for theta in self.thetas])

@@ -1,0 +1,99 @@
+"""Self-attention whose queries and keys are rotated by their places (Su et al. 2021, "RoFormer"), near or far.
+
+Shapes: tokens = all tokens of the batch, sequences = its texts, width = hidden size, half = half the width of a head.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from headstart.nn.attention import attend
+from headstart.nn.linear import Linear
+from headstart.nn.nearby import attend_nearby
+from headstart.nn.packed import Batch
+
+
+class RotaryAttention(nn.Module):
+    """Let every token look at the tokens of its own text, or at those alone that are at most `reach` away.
+
+    Query, key and value share one matrix product without biases: weight ``(3 * width, width)``, queries first.
+    """
+
+    def __init__(self, width: int, heads: int, reach: int | None):
+        super().__init__()
+        self.heads = heads
+        self.reach = reach
+        self.qkv = Linear(width, 3 * width, bias=False)
+        self.output = nn.Linear(width, width, bias=False)
+
+    def forward(
+        self, hidden: Tensor, batch: Batch, turns: Tensor, first_only: bool = False, places: Tensor | None = None
+    ) -> Tensor:
+        """Attend within each text.
+
+        Args:
+            hidden: ``(tokens, width)``. turns: see :func:`turns`. first_only, places: as `attention.SelfAttention` has
+                them.
+
+        Returns:
+            ``(tokens, width)``, or ``(sequences, width)`` for first tokens only, or ``(places, width)``.
+        """
+        width = hidden.shape[-1]
+        query: Tensor | None = None
+        if first_only:
+            query = self.qkv.part(hidden[batch.starts], 0, width)  # at place 0, where nothing is turned
+            states = _Turn.apply(self.qkv.part(hidden, width, 3 * width), turns, width, self.heads)
+        else:
+            states = _Turn.apply(self.qkv(hidden), turns, 2 * width, 2 * self.heads)
+        if self.reach is None or batch.groups[-1][1] <= self.reach + 1:
+            attended = attend(query, states, batch, self.heads)
+        else:
+            attended = attend_nearby(query, states, batch, self.heads, self.reach)
+        out: Tensor = self.output(attended if places is None else attended[places])
+        return out
+
+
+def turns(batch: Batch, size: int, theta: float) -> Tensor:
+    """Compute cosines and sines of the angles by which tokens are turned (section 3.2.2), ``(2, tokens, 1, half)``.
+
+    Args:
+        size: width of a head, even. theta: of the slowest turn; the longer the texts, the greater.
+    """
+    longest = batch.groups[-1][1]
+    device = batch.positions.device
+    speeds = theta ** (-torch.arange(0, size, 2, device=device, dtype=torch.float32) / size)
+    angles = torch.arange(longest, device=device)[:, None] * speeds
+    return torch.stack((angles.cos(), angles.sin()))[:, batch.positions, None]
+
+
+class _Turn(torch.autograd.Function):
+    """Turn the first columns of some states in place: each head's first half is paired with its second."""
+
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, turns: Tensor, columns: int, heads: int) -> Tensor:
+        """Turn `columns` columns of ``(tokens, columns or more)``, which hold that many heads."""
+        ctx.mark_dirty(states)
+        ctx.save_for_backward(turns)
+        ctx.shape = columns, heads
+        _turn(states, turns[0], turns[1], columns, heads)
+        return states
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        """Turn the gradient back."""
+        (turns,) = ctx.saved_tensors
+        gradient = gradient.clone(memory_format=torch.contiguous_format)
+        _turn(gradient, turns[0], -turns[1], *ctx.shape)
+        return gradient, None, None, None
+
+
+def _turn(states: Tensor, cosines: Tensor, sines: Tensor, columns: int, heads: int) -> None:
+    first, second = states[:, :columns].unflatten(1, (heads, 2, -1)).unbind(2)  # each (tokens, heads, half)
+    turned = first * cosines - second * sines
+    second.mul_(cosines).addcmul_(first, sines.to(states.dtype))
+    first.copy_(turned)
