@@ -242,3 +242,49 @@ def test_a_tokenizer_that_forgets_encodes_alike():
     assert tokenizer.memory is None
     assert np.array_equal(before.tokens, after.tokens)
     assert np.array_equal(before.boundaries, after.boundaries)
+
+
+def metaspace(pieces):
+    backend = tokenizers.Tokenizer(tokenizers.models.Unigram([("<unk>", 0.0), *pieces], unk_id=0))
+    backend.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
+    return Tokenizer(backend, WINDOW)
+
+
+def spaces_replaced(pieces):
+    """As Gemma's: a space becomes a letter, and pairs are joined across nothing."""
+    names = ["<unk>", *(piece for piece, _ in pieces)]
+    vocabulary = {piece: number for number, piece in enumerate(names)}
+    backend = tokenizers.Tokenizer(tokenizers.models.BPE(vocabulary, [], unk_token="<unk>"))
+    backend.normalizer = tokenizers.normalizers.Replace(" ", "▁")
+    return Tokenizer(backend, WINDOW)
+
+
+@pytest.mark.parametrize("make", [metaspace, spaces_replaced])
+def test_tokens_that_begin_a_word_are_marked_by_a_bar_or_stand_in_a_script_without_spaces(make):
+    pieces = [(piece, -1.0) for piece in ("▁", "▁wor", "ld", "天气", "▁天", "ひ", ".")]
+    tokenizer = make(pieces)
+    number = tokenizer.backend.token_to_id
+    inside = tokenizer.inside_words()
+    assert [piece for piece, _ in pieces if inside[number(piece)]] == ["ld", "."]
+    assert (inside.dtype, inside.shape) == (bool, (tokenizer.size,))
+
+
+def test_letters_that_other_tokenizers_mark_words_with_mean_nothing_to_wordpiece():
+    tokenizer = vocabulary.train(["Ġ ▁ word words Ġa ▁b"] * 5, 60, lowercase=False, window=WINDOW)
+    known = tokenizer.backend.get_vocab()
+    assert {"Ġ", "▁"} <= known.keys()
+    inside = tokenizer.inside_words()
+    assert [piece for piece, number in known.items() if inside[number] != piece.startswith("##")] == []
+
+
+def test_a_number_beyond_the_others_needs_a_row():
+    backend = tokenizers.Tokenizer(tokenizers.models.WordPiece({"[UNK]": 0, "a": 90}, unk_token="[UNK]"))
+    tokenizer = Tokenizer(backend, WINDOW)
+    assert tokenizer.size == 91 == len(tokenizer.inside_words())
+
+
+@pytest.mark.parametrize(("content", "together"), [("brown fox", True), ("fox\u00a0x", True), ("fox", False)])
+def test_words_are_not_encoded_apart_where_an_added_token_may_reach_across_a_space(content, together):
+    backend = vocabulary.train(CORPUS, 120, window=WINDOW).backend
+    backend.add_tokens([tokenizers.AddedToken(content, normalized=True)])
+    assert Tokenizer(backend, WINDOW)._splits_at_spaces() is not together

@@ -40,7 +40,7 @@ class Vocabulary:
     """What hiding words needs to know of a tokenizer.
 
     opening, closing: ids around a text. mask: id that hides. special: bool ``(ids,)``. ordinary: ids of words.
-    inside: bool ``(ids,)``, whether a token goes on with the word of the token before it.
+    inside: bool ``(ids,)``, whether a token continues the word of the token before it.
     """
 
     opening: np.ndarray
@@ -164,14 +164,10 @@ def vocabulary_of(tokenizer: Tokenizer) -> Vocabulary:
     from headstart.core.errors import CheckpointError
 
     if tokenizer.mask is None:
-        raise CheckpointError("the tokenizer has no [MASK] token, so no word can be hidden; start from another model.")
-    special, inside = np.zeros((2, tokenizer.size), dtype=bool)
+        raise CheckpointError("the tokenizer has no mask token, so no word can be hidden; start from another model.")
+    special = np.zeros(tokenizer.size, dtype=bool)
     special[tokenizer.special] = True
-    # WordPiece marks what goes on with a word; byte-level BPE marks what begins one.
-    known = tokenizer.backend.get_vocab(with_added_tokens=True)
-    begins = any(token.startswith("Ġ") for token in known)
-    for token, number in known.items():
-        inside[number] = not token.startswith("Ġ") if begins else token.startswith("##")
+    inside = tokenizer.inside_words()
     opening, closing = (np.array(ids, dtype=np.int64) for ids in (tokenizer.opening, tokenizer.closing))
     return Vocabulary(opening, closing, tokenizer.mask, special, np.flatnonzero(~special), inside)
 

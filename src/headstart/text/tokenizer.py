@@ -134,7 +134,7 @@ class Tokenizer:
         return sorted(number for number, token in added.items() if token.special)
 
     def inside_words(self) -> np.ndarray:
-        """Say which tokens go on with the word of the token before them, bool ``(size,)``.
+        """Say which tokens continue the word of the token before them, bool ``(size,)``.
 
         WordPiece marks these; byte-level BPE and Metaspace mark the tokens that begin a word. Characters of scripts
         without spaces begin one of their own, but byte-level BPE does not show them.
