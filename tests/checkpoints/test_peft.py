@@ -171,14 +171,14 @@ def test_a_base_that_is_not_there(bert):
     place, _ = adapter(bert)
     path = place / peft.CONFIG
     path.write_text(path.read_text().replace(str(bert), str(bert) + "-gone"))
-    with pytest.raises(UsageError, match=r"no model folder '.*base-gone'"):
+    with pytest.raises(UsageError, match="no model folder '"):
         folder.load(place)
 
 
 def test_an_adapter_without_weights(bert):
     place, _ = adapter(bert)
     (place / peft.WEIGHTS).unlink()
-    with pytest.raises(CheckpointError, match=r"no adapter_model\.safetensors in .*: fetch the model"):
+    with pytest.raises(CheckpointError, match=r"no adapter_model\.safetensors or adapter_model\.bin in .*: fetch"):
         folder.load(place)
 
 

@@ -1,17 +1,16 @@
-"""Weights between a safetensors file and our modules, by a family's table of names. Nothing is ever unpickled."""
+"""Weights between safetensors files and our modules, by a family's table of names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import safetensors
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from headstart.checkpoints import _cache, _files
 from headstart.checkpoints._family import Family
 from headstart.core.errors import CheckpointError
 from headstart.nn.encoder import Stack
@@ -20,15 +19,20 @@ from headstart.nn.pretraining import Pretraining
 
 # The first release of BERT called the two weights of a norm so, and some files still do.
 OLD_ENDINGS = {"weight": "gamma", "bias": "beta"}
+WORDS = "encoder.embeddings.word.weight"
 
 
 class Weights:
-    """The tensors of an open file under our names (those of a ``nn.heads.Model``)."""
+    """The tensors of open files under our names (those of a ``nn.heads.Model``).
 
-    def __init__(self, file: Any, path: Path, family: Family):
+    path: for messages: the file, or the folder where there are several.
+    """
+
+    def __init__(self, file: _files.Tensors, path: Path, family: Family):
         self.file = file
         self.path = path
         self.family = family
+        self.cached = _cache.holds(path)
         self.present = set(file.keys())
         self.used: set[str] = set()
 
@@ -49,6 +53,12 @@ class Weights:
         """
         stored = [self._find(theirs) for theirs in self._names(name)]
         self.used.update(stored)
+        if self.cached and name == WORDS:
+            # A large table of which few rows are ever read: left in the file, whose pages are copied when written to.
+            # Files of the cache never change, and hold finite numbers only.
+            tensor = self.file.get_tensor(stored[0])
+            if tensor.dtype is torch.float32:
+                return tensor
         # Joining copies, so that the model does not hang on the file's mapped memory.
         tensor = torch.cat([self.file.get_tensor(part) for part in stored]).to(torch.float32)
         if not torch.isfinite(tensor).all():
@@ -56,6 +66,20 @@ class Weights:
                 f"{self.path}: '{stored[0]}' holds values that are not finite; fetch the model again."
             )
         return tensor
+
+    def check(self, shapes: Mapping[str, Sequence[int]]) -> None:
+        """Look for weights of these names and shapes, without reading any.
+
+        Raises:
+            CheckpointError: a weight is missing, or has another shape.
+        """
+        for name, shape in shapes.items():
+            found = self.shape(name)
+            if found != tuple(shape):
+                raise CheckpointError(
+                    f"{self.path}: '{self._names(name)[0]}' has shape {found}, but config.json asks for "
+                    f"{tuple(shape)}; the two files do not belong together."
+                )
 
     def fill(self, model: Model | Pretraining | Stack, fresh: set[str]) -> None:
         """Put the file's weights into a model, in place, leaving out those that are `fresh`.
@@ -65,13 +89,7 @@ class Weights:
         """
         prefix = "encoder." if isinstance(model, Stack) else ""
         wanted = {name: weight for name, weight in model.named_parameters() if prefix + name not in fresh}
-        for name, weight in wanted.items():
-            found = self.shape(prefix + name)
-            if found != tuple(weight.shape):
-                raise CheckpointError(
-                    f"{self.path}: '{self._names(prefix + name)[0]}' has shape {found}, but config.json asks for "
-                    f"{tuple(weight.shape)}; the two files do not belong together."
-                )
+        self.check({prefix + name: weight.shape for name, weight in wanted.items()})
         model.load_state_dict({name: self.read(prefix + name) for name in wanted}, strict=False, assign=True)
 
     def unused(self) -> list[str]:
@@ -98,22 +116,14 @@ class Weights:
 
 
 @contextmanager
-def open_weights(path: Path, family: Family) -> Iterator[Weights]:
-    """Open a safetensors file for reading.
+def open_weights(files: Sequence[Path], family: Family) -> Iterator[Weights]:
+    """Open the files that hold a model's weights, see `_files.find`.
 
     Raises:
-        CheckpointError: there is none (a pickle beside it is never read), or it is malformed.
+        CheckpointError: one is missing or malformed.
     """
-    if not path.is_file():
-        others = sorted(p.name for p in path.parent.glob("*_model*.bin"))
-        reason = f"{others[0]} can run code when opened and is never read; convert it" if others else "fetch the model"
-        raise CheckpointError(f"no {path.name} in {path.parent}: {reason}.")
-    try:
-        opened = safetensors.safe_open(path, framework="pt")
-    except safetensors.SafetensorError as error:
-        raise CheckpointError(f"{path} is damaged ({error}); fetch the model again.") from None
-    with opened as file:
-        yield Weights(file, path, family)
+    with _files.opened(files) as tensors:
+        yield Weights(tensors, files[0] if len(files) == 1 else files[0].parent, family)
 
 
 def write(path: Path, model: Model | Pretraining | Stack, family: Family) -> None:

@@ -8,19 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch.overrides import TorchFunctionMode
-
-from headstart.checkpoints import hub, peft
 from headstart.checkpoints._family import Family
-from headstart.checkpoints._weights import Weights, open_weights, write
-from headstart.core import rooms
+from headstart.checkpoints._weights import Weights, write
+from headstart.checkpoints.header import find_family, open_header, unfilled
 from headstart.core.errors import CheckpointError
 from headstart.nn.encoder import Encoder, Stack
 from headstart.nn.heads import Model
 from headstart.nn.pretraining import Pretraining, PretrainingHead
 from headstart.text.tokenizer import Tokenizer
-from headstart.text.tokenizer import load as load_tokenizer
 
 
 @dataclass(frozen=True)
@@ -62,21 +57,14 @@ def load(
         UsageError: no such model.
         CheckpointError: the folder is incomplete, damaged, or of a kind that is not supported.
     """
-    folder = hub.find(str(source))
-    adapter = peft.find(folder)
-    if adapter is not None:
-        folder = hub.find(adapter.base)
-    config = _read_config(folder / "config.json")
-    family = find_family(config["model_type"], str(folder))
-    arguments = family.arguments(config)
-    head_dropout = family.head_dropout(config)
+    header = open_header(source)
+    family, arguments = header.family, dict(header.arguments)
+    head_dropout = family.head_dropout(header.config)
     if dropout is not None:
         arguments["dropout"] = head_dropout = dropout
-    path = folder / "model.safetensors"
-    with open_weights(path, family) if adapter is None else peft.merged(adapter, path, family) as weights:
-        labels = () if classes or pretraining else _labels(config, weights)
-        with torch.device("meta"), _Undrawn():
-            encoder = family.encoder(arguments)
+    with header.open_weights() as weights:
+        labels = () if classes or pretraining else _labels(header.config, weights)
+        encoder = unfilled(family, arguments)
         model: Model | Pretraining | Stack = encoder
         fresh: set[str] = set()
         if classes or labels:
@@ -85,27 +73,21 @@ def load(
             fresh = {"head.output.weight", "head.output.bias"} if classes else set()
             fresh |= {f"head.{name}" for name, _ in head.named_parameters() if not weights.has(f"head.{name}")}
         elif pretraining:
-            _check_pretrains(family, str(folder))
+            _check_pretrains(family, str(header.folder))
             heads = PretrainingHead(*(arguments[name] for name in ("width", "vocabulary", "activation", "epsilon")))
             assert isinstance(encoder, Encoder)  # as of every family whose heads of pretraining are known
             model = Pretraining(encoder, heads)
             fresh = {f"head.{name}" for name, _ in heads.named_parameters() if not weights.has(f"head.{name}")}
         weights.fill(model, fresh)
-    tokenizer = load_tokenizer(folder, arguments["window"], family.model_type)
-    if tokenizer.size > arguments["vocabulary"]:
-        raise CheckpointError(
-            f"{folder}: the tokenizer has {tokenizer.size} tokens but the model only {arguments['vocabulary']}; "
-            "they do not belong together."
-        )
     return Checkpoint(
         model,
-        tokenizer,
+        header.tokenizer,
         family.model_type,
         arguments,
         labels,
         tuple(sorted(fresh)),
         tuple(weights.unused()),
-        "" if adapter else str(source),
+        "" if header.adapter else str(source),
     )
 
 
@@ -140,49 +122,12 @@ def save(
     tokenizer.save(folder)
 
 
-def find_family(model_type: str, where: str) -> Family:
-    """Look up a family by what config.json calls it.
-
-    Raises:
-        CheckpointError: there is no such family.
-    """
-    known = rooms.names("checkpoints")
-    if model_type not in known:
-        raise CheckpointError(f"{where} is of type '{model_type}'; Headstart reads {', '.join(known)}.")
-    family: Family = rooms.load("checkpoints", model_type)
-    return family
-
-
 def _check_pretrains(family: Family, where: str) -> None:
     if "head.words" not in family.modules:
         raise CheckpointError(
             f"{where} is of type '{family.model_type}', whose heads of pretraining are not known; "
             "go on from a model of type 'bert'."
         )
-
-
-class _Undrawn(TorchFunctionMode):
-    """Build modules without drawing their weights, which a file replaces.
-
-    Drawing for the meta device costs no numbers, but torch loads its whole compiler for it: a second and a half.
-    """
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if getattr(func, "__module__", "") == "torch.nn.init":
-            return args[0] if args else kwargs["tensor"]
-        return func(*args, **(kwargs or {}))
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise CheckpointError(f"no config.json in {path.parent}: this is no model folder.")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is no readable JSON ({error}); fetch the model again.") from None
-    if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
-        raise CheckpointError(f"{path} does not say which 'model_type' it is of; add it, for example \"bert\".")
-    return config
 
 
 def _labels(config: Mapping[str, Any], weights: Weights) -> tuple[str, ...]:

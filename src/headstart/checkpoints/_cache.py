@@ -1,0 +1,78 @@
+"""The folder for what is made once from a model's files and used again: converted pickles, unpacked packages."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+from headstart.core.errors import CheckpointError
+
+
+def root() -> Path:
+    """Return the cache's folder: ``HEADSTART_CACHE``, else ``headstart`` in the user's cache (XDG base directories)."""
+    own = os.environ.get("HEADSTART_CACHE")
+    if own:
+        return Path(own).expanduser().absolute()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "headstart"
+
+
+def holds(path: Path) -> bool:
+    """Say whether a file lies in the cache, where it never changes once it is there."""
+    return path.absolute().is_relative_to(root())
+
+
+def made_once(name: str, make: Callable[[Path], None], sentence: str) -> Path:
+    """Return a folder of the cache, made now unless it is there; it appears whole or not at all.
+
+    Args:
+        name: holds a hash of all that the content depends on.
+        make: fills the folder it is given.
+        sentence: for standard error, after the folder was made.
+
+    Raises:
+        CheckpointError: the cache cannot be written; and what `make` raises.
+    """
+    folder = root() / name
+    if folder.is_dir():
+        return folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise CheckpointError(
+            f"the cache {root()} cannot be written ({error.strerror}); set HEADSTART_CACHE to a folder of your own."
+        ) from None
+    try:
+        make(fresh)
+        fresh.chmod(0o755)
+        for path in fresh.rglob("*"):
+            if path.is_file():
+                with path.open("rb+") as file:
+                    os.fsync(file.fileno())
+        try:
+            fresh.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # another process was faster, and its folder holds the same
+                raise
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    print(f"headstart: {sentence} ({folder})", file=sys.stderr)
+    return folder
+
+
+def sha256(path: Path) -> str:
+    """Compute a file's SHA-256, once per process for a file that does not change."""
+    status = path.stat()
+    return _sha256(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,121 @@
+"""The safetensors files that hold a folder's weights: one, several named by an index, or made from pickles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import safetensors
+from torch import Tensor
+
+from headstart.checkpoints import _pickles
+from headstart.core.errors import CheckpointError
+
+INDEX = ".index.json"
+
+
+class Slice(Protocol):
+    """A tensor of an open file, unread."""
+
+    def get_shape(self) -> list[int]:
+        """Give its shape."""
+
+
+class Tensors(Protocol):
+    """Open files seen as one, with the methods of ``safetensors.safe_open``."""
+
+    def keys(self) -> list[str]:
+        """List all names."""
+
+    def get_slice(self, name: str, /) -> Slice:
+        """Give the shape of a tensor without reading it."""
+
+    def get_tensor(self, name: str, /) -> Tensor:
+        """Read a tensor."""
+
+
+def find(folder: Path, stem: str = "model") -> tuple[Path, ...]:
+    """Find the safetensors files with a folder's weights, converting pickles where there is nothing else.
+
+    Args:
+        stem: 'model', or 'adapter_model'.
+
+    Raises:
+        CheckpointError: there are none, an index is damaged, or a pickle cannot be converted.
+    """
+    whole = folder / f"{stem}.safetensors"
+    if whole.is_file():
+        return (whole,)
+    if (index := whole.with_name(whole.name + INDEX)).is_file():
+        return _shards(index, ".safetensors")
+    pickled = folder / f"{'pytorch_' if stem == 'model' else ''}{stem}.bin"
+    if pickled.is_file():
+        return _pickles.converted([pickled])
+    if (index := pickled.with_name(pickled.name + INDEX)).is_file():
+        return _pickles.converted(_shards(index, ".bin"))
+    raise CheckpointError(f"no {whole.name} or {pickled.name} in {folder}: fetch the model.")
+
+
+def _shards(index: Path, ending: str) -> tuple[Path, ...]:
+    """Read which files an index names, each beside it."""
+    try:
+        named = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        plain = all(Path(name).name == name and name.endswith(ending) for name in named)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"{index} is no readable index of weights ({error!r}); fetch the model again.") from None
+    if not named or not plain:
+        raise CheckpointError(f"{index} must name {ending} files beside it, and nothing else; fetch the model again.")
+    files = tuple(index.with_name(name) for name in sorted(named))
+    for file in files:
+        if not file.is_file():
+            raise CheckpointError(f"{file} is missing, which {index.name} names; fetch the model again.")
+    return files
+
+
+@contextmanager
+def opened(files: Sequence[Path]) -> Iterator[Tensors]:
+    """Open safetensors files for reading, as one.
+
+    Raises:
+        CheckpointError: one is missing or malformed, or two hold a tensor of the same name.
+    """
+    with ExitStack() as stack:
+        parts = {}
+        for path in files:
+            try:
+                parts[path] = stack.enter_context(safetensors.safe_open(path, framework="pt"))
+            except FileNotFoundError:
+                raise CheckpointError(f"no {path.name} in {path.parent}: fetch the model.") from None
+            except safetensors.SafetensorError as error:
+                raise CheckpointError(f"{path} is damaged ({error}); fetch the model again.") from None
+        if len(parts) == 1:
+            yield parts[files[0]]
+        else:
+            yield _Joined(parts)
+
+
+class _Joined:
+    """Several open files seen as one."""
+
+    def __init__(self, parts: dict[Path, Tensors]):
+        self.owners: dict[str, Tensors] = {}
+        for path, part in parts.items():
+            for name in part.keys():  # noqa: SIM118 (safe_open is no dictionary)
+                if name in self.owners:
+                    raise CheckpointError(f"{path} holds '{name}' again, which another file has; fetch the model.")
+                self.owners[name] = part
+
+    def keys(self) -> list[str]:
+        """List the names in all files."""
+        return list(self.owners)
+
+    def get_slice(self, name: str) -> Slice:
+        """Give the shape of a tensor without reading it."""
+        return self.owners[name].get_slice(name)
+
+    def get_tensor(self, name: str) -> Tensor:
+        """Read a tensor."""
+        return self.owners[name].get_tensor(name)
