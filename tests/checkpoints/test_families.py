@@ -23,6 +23,9 @@ VARIANTS = {
     "xlm-roberta with one segment": ("XLMRoberta", SIZES | {"type_vocab_size": 1, "layer_norm_eps": 1e-5}),
     "distilbert with sinusoidal positions": ("DistilBert", DISTIL | {"sinusoidal_pos_embds": True}),
     "electra with embeddings of full width": ("Electra", SIZES | {"embedding_size": 16}),
+    "albert with embeddings of full width": ("Albert", SIZES | {"embedding_size": 16}),
+    "albert with one layer": ("Albert", SIZES | {"num_hidden_layers": 1, "embedding_size": 4, "hidden_act": "relu"}),
+    "mpnet with another padding id": ("MPNet", SIZES | {"pad_token_id": 3}),
     "electra with narrow embeddings": ("Electra", SIZES | {"embedding_size": 4}),
 }
 
@@ -79,6 +82,11 @@ def test_the_window_is_what_positions_allow(kind, options, window, tmp_path):
         ("Bert", "ForTokenClassification", ["head.dense", "head.output"], ["classifier"]),
         ("Bert", "ForSequenceClassification", ["head.output"], ["classifier"]),
         ("Roberta", "ForMaskedLM", ["head.dense", "head.output"], ["lm_head"]),
+        ("Albert", "Model", ["head.output"], []),
+        ("Albert", "ForPreTraining", ["head.output"], ["predictions", "sop_classifier"]),
+        ("Albert", "ForMaskedLM", ["head.dense", "head.output"], ["predictions"]),
+        ("MPNet", "Model", ["head.dense", "head.output"], ["pooler"]),
+        ("MPNet", "ForMaskedLM", ["head.dense", "head.output"], ["lm_head"]),
         ("XLMRoberta", "Model", ["head.dense", "head.output"], ["pooler"]),
         ("DistilBert", "ForMaskedLM", ["head.dense", "head.output"], ["vocab_"]),
         ("Electra", "ForPreTraining", ["head.dense", "head.output"], ["discriminator_predictions"]),
@@ -147,6 +155,23 @@ def test_older_files_leave_out_what_never_changed():
     assert (arguments["epsilon"], arguments["types"], arguments["activation"]) == (1e-12, 2, "gelu")
 
 
+def test_older_files_of_albert_leave_out_other_values():
+    albert = rooms.load("checkpoints", "albert")
+    arguments = albert.arguments(CONFIG | {"embedding_size": 8})
+    assert (arguments["activation"], arguments["dropout"]) == ("gelu_new", 0.0)
+    assert albert.head_dropout(CONFIG | {"embedding_size": 8}) == 0.1
+
+
+@pytest.mark.parametrize(
+    ("family", "key"),
+    [("albert", "num_hidden_groups"), ("albert", "inner_group_num"), ("mpnet", "relative_attention_num_buckets")],
+)
+def test_what_a_family_computes_in_one_way_alone_is_checked(family, key):
+    config = CONFIG | {"embedding_size": 8}
+    with pytest.raises(CheckpointError, match=rf"config\.json: '{key}' is 2; only (1|32) is supported"):
+        rooms.load("checkpoints", family).arguments(config | {key: 2})
+
+
 def test_sinusoidal_must_be_a_truth_value():
     with pytest.raises(CheckpointError, match="'sinusoidal_pos_embds' is 1, but must be true or false"):
         rooms.load("checkpoints", "distilbert").arguments(
@@ -166,9 +191,14 @@ ARGUMENTS = {"vocabulary": 90, "width": 16, "layers": 2, "heads": 4, "feed_forwa
     ("family", "change", "message"),
     [
         ("bert", {"types": 0}, "the bert family needs segment embeddings"),
-        ("bert", {"position_offset": 2}, r"the bert family has no position_offset \(here 2\)"),
-        ("distilbert", {"types": 2}, r"the distilbert family has no types \(here 2\)"),
+        ("bert", {"position_offset": 2}, r"the bert family has no position_offset but 0 \(here 2\); save as another"),
+        ("distilbert", {"types": 2}, r"the distilbert family has no types but 0 \(here 2\)"),
         ("distilbert", {"types": 0, "epsilon": 1e-5}, "the distilbert family has no epsilon"),
+        ("albert", {"embedding_width": 8}, r"the albert family has no one_block but True \(here False\)"),
+        ("albert", {"one_block": True}, "the albert family needs an embedding_width"),
+        ("mpnet", {"types": 0, "position_offset": 2}, r"the mpnet family has no distance_buckets but 32 \(here 0\)"),
+        ("bert", {"one_block": True}, r"the bert family has no one_block but False \(here True\)"),
+        ("bert", {"distance_buckets": 32}, r"the bert family has no distance_buckets but 0 \(here 32\)"),
         ("roberta", {}, "the roberta family counts positions from 1 or more"),
     ],
 )

@@ -34,6 +34,9 @@ def make(place, name, labels=LABELS):
         arguments["types"] = 2 if "types" in family.keys else 0
         if "position_offset" not in family.neutral:
             arguments["position_offset"] = 2
+    if "embedding_width" in family.keys:
+        arguments["embedding_width"] = 4
+    arguments |= family.always
     torch.manual_seed(0)
     model = Model(family.encoder(arguments), family.head(arguments, 3, 0.0))
     with torch.no_grad():
@@ -66,7 +69,19 @@ def bert(tmp_path):
 
 def adapter(base, **changes):
     """An adapter that PEFT wrote, of matrices that the families call differently; and PEFT's logits with it."""
-    names = {"query", "value", "q_lin", "v_lin", "intermediate.dense", "ffn.lin1", "Wqkv", "mlp.Wi"}
+    names = {
+        "query",
+        "value",
+        "q_lin",
+        "v_lin",
+        "intermediate.dense",
+        "ffn.lin1",
+        "Wqkv",
+        "mlp.Wi",
+        "attn.q",
+        "attn.v",
+        "albert_layers.0.ffn",
+    }
     model = AutoModelForSequenceClassification.from_pretrained(base)
     present = [name for name in names if any(part.endswith(f".{name}") for part, _ in model.named_modules())]
     options = {"task_type": "SEQ_CLS", "r": 3, "lora_alpha": 6, "target_modules": present, "init_lora_weights": False}

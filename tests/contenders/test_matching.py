@@ -71,11 +71,19 @@ def test_relations_are_plain_products_of_each_text(batch):
         torch.testing.assert_close(scores, plain_scores(one, other, 3))
 
 
-def test_outputs_are_those_of_the_trace(batch):
-    made = encoder()
+def _asked(made, states):
+    """Queries, keys and values of each layer from what it is given."""
+    return [block.attention.qkv(hidden) for block, hidden in zip(made.layers, states, strict=False)]
+
+
+@pytest.mark.parametrize("options", [{}, {"one_block": True}, {"distance_buckets": 8}], ids=str)
+def test_outputs_are_those_of_the_trace(batch, options):
+    made = encoder(**options)
     found = _matching.outputs(made, batch, (0, 2, 3))
     whole = _matching.trace(made, batch)
     torch.testing.assert_close(found, torch.cat([whole.states[number] for number in (0, 2, 3)], dim=1))
+    torch.testing.assert_close(whole.states[-1], made(batch))
+    torch.testing.assert_close(torch.stack(whole.attention), torch.stack(_asked(made, whole.states)))
     assert not found.requires_grad
     assert all(not block.attention.qkv._forward_hooks for block in made.blocks)
 

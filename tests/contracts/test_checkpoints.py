@@ -44,7 +44,7 @@ def tiny(family):
         arguments["position_offset"] = 2
     if "embedding_width" in family.keys:
         arguments["embedding_width"] = 8
-    return arguments
+    return arguments | family.always
 
 
 def byte_level():

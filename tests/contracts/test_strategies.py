@@ -28,10 +28,11 @@ def texts(rng):
     return Encoded(rng.integers(1, 30, size=boundaries[-1]).astype("int32"), boundaries)
 
 
-@pytest.fixture
-def model():
+@pytest.fixture(params=[{}, {"one_block": True}, {"distance_buckets": 8}], ids=str)
+def model(request):
     torch.manual_seed(0)
-    encoder = Encoder(vocabulary=30, width=8, layers=3, heads=2, feed_forward=16, window=12, dropout=0.0)
+    shape = {"vocabulary": 30, "width": 8, "layers": 3, "heads": 2, "feed_forward": 16, "window": 12}
+    encoder = Encoder(**shape, dropout=0.0, **request.param)
     return Model(encoder, ClassificationHead(8, 3, dropout=0.0))
 
 
@@ -114,15 +115,23 @@ def rows(rng):
     return Rows(tuple(map(str, range(40))), tuple(texts), tuple("+-"[number % 2] for number in range(40)))
 
 
+# Families whose encoders are put together in other ways than BERT's.
+OTHERS = {
+    "albert": {"embedding_width": 4, "one_block": True},
+    "mpnet": {"types": 0, "position_offset": 2, "distance_buckets": 32},
+}
+
+
 @pytest.fixture
-def backbone(rows, tmp_path):
-    """A pretrained model in name only."""
+def backbone(request, rows, tmp_path):
+    """A pretrained model in name only, of BERT's family unless a test asks for another."""
+    family = getattr(request, "param", "bert")
     torch.manual_seed(1)
     tokenizer = vocabulary.train(rows.inputs, 60, window=12)
     shape = {"width": 8, "layers": 3, "heads": 2, "feed_forward": 16, "window": 12, "dropout": 0.1}
-    arguments = {"vocabulary": tokenizer.size, **shape}
+    arguments = {"vocabulary": tokenizer.size, **shape, **OTHERS.get(family, {})}
     (tmp_path / "backbone").mkdir()
-    folder.save(tmp_path / "backbone", Encoder(**arguments), tokenizer, "bert", arguments, ())
+    folder.save(tmp_path / "backbone", Encoder(**arguments), tokenizer, family, arguments, ())
     return tmp_path / "backbone"
 
 
@@ -149,6 +158,7 @@ def test_a_fit_moves_what_it_says_and_nothing_else(name, backbone, rows, tmp_pat
         assert key not in start or torch.equal(weight, start[key]) == (key not in learning), key
 
 
+@pytest.mark.parametrize("backbone", ["bert", *OTHERS], indirect=True)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_saved_model_answers_as_before(name, backbone, rows, tmp_path):
     fitted = fit(name, backbone, rows, Run(0, tmp_path / "run"))

@@ -9,10 +9,11 @@ from headstart.nn.heads import ClassificationHead, Model
 from headstart.nn.packed import pack
 
 
-@pytest.fixture
-def model():
+@pytest.fixture(params=[{}, {"one_block": True}, {"distance_buckets": 8}], ids=str)
+def model(request):
     torch.manual_seed(0)
-    encoder = Encoder(vocabulary=30, width=8, layers=2, heads=2, feed_forward=16, window=12, dropout=0.0)
+    shape = {"vocabulary": 30, "width": 8, "layers": 2, "heads": 2, "feed_forward": 16, "window": 12}
+    encoder = Encoder(**shape, dropout=0.0, **request.param)
     found = Model(encoder, ClassificationHead(8, 3, dropout=0.0))
     with torch.no_grad():
         for weight in found.parameters():

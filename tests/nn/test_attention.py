@@ -28,7 +28,7 @@ def layer(width=8, heads=2, dtype=torch.float32):
     return attention
 
 
-def plain(attention, hidden, batch):
+def plain(attention, hidden, batch, bias=None):
     """One token and one head at a time, after Vaswani et al. 2017, equation 1."""
     query, key, value = torch.nn.functional.linear(hidden, attention.qkv.weight, attention.qkv.bias).chunk(3, dim=1)
     size = hidden.shape[1] // attention.heads
@@ -39,6 +39,10 @@ def plain(attention, hidden, batch):
             for head in range(attention.heads):
                 part = slice(head * size, (head + 1) * size)
                 scores = [float(query[token, part] @ key[other, part]) / math.sqrt(size) for other in range(start, end)]
+                if bias is not None:
+                    scores = [
+                        score + float(more) for score, more in zip(scores, bias[head, token - start], strict=False)
+                    ]
                 shares = [math.exp(score - max(scores)) for score in scores]
                 for other, share in zip(range(start, end), shares, strict=True):
                     answers[token, part] += share / sum(shares) * value[other, part]
@@ -54,6 +58,29 @@ def test_attention_is_that_of_a_plain_version(lengths):
     expected = plain(attention, hidden, batch)
     torch.testing.assert_close(attention(hidden, batch), expected, atol=1e-5, rtol=0)
     torch.testing.assert_close(attention(hidden, batch, first_only=True), expected[batch.starts], atol=1e-5, rtol=0)
+
+
+@settings(max_examples=25, deadline=None)
+@given(lengths=LENGTHS)
+@torch.no_grad()
+def test_attention_with_a_bias_is_that_of_a_plain_version(lengths):
+    attention, batch = layer(), packed(lengths)
+    hidden, bias = torch.randn(len(batch.ids), 8), torch.randn(2, max(lengths), max(lengths))
+    expected = plain(attention, hidden, batch, bias)
+    places = torch.arange(0, len(hidden), 2)
+    torch.testing.assert_close(attention(hidden, batch, bias=bias), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(attention(hidden, batch, True, None, bias), expected[batch.starts], atol=1e-5, rtol=0)
+    torch.testing.assert_close(attention(hidden, batch, False, places, bias), expected[places], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("first_only", [False, True])
+def test_gradients_of_states_and_bias_are_those_of_finite_differences(first_only):
+    attention, batch = layer(4, 2, torch.float64), packed([3, 1, 2, 3])
+    hidden = torch.randn(9, 4, dtype=torch.float64, requires_grad=True)
+    bias = torch.randn(2, 3, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(
+        lambda *given: attention(given[0], batch, first_only, None, given[1]), (hidden, bias)
+    )
 
 
 @pytest.mark.parametrize("first_only", [False, True])

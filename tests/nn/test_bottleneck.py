@@ -27,11 +27,11 @@ def test_a_bottleneck_is_the_sum_in_the_paper():
     torch.testing.assert_close(part(hidden), hidden + inner @ part.up.weight.T + part.up.bias)
 
 
-@pytest.mark.parametrize(("kind", "count"), [("houlsby", 4), ("pfeiffer", 2)])
+@pytest.mark.parametrize(("kind", "count"), [("houlsby", 2), ("pfeiffer", 1)])
 def test_fresh_bottlenecks_change_nearly_nothing(model, batch, kind, count):
     before = model(batch)
     bottleneck.insert(model, kind, 3)
-    assert sum(isinstance(part, bottleneck.Bottleneck) for part in model.modules()) == count
+    assert sum(isinstance(part, bottleneck.Bottleneck) for part in model.modules()) == count * len(model.encoder.blocks)
     assert not torch.equal(model(batch), before)
     torch.testing.assert_close(model(batch), before, atol=0.01, rtol=0)
 

@@ -32,6 +32,9 @@ def texts(lengths):
     return np.random.default_rng(0).integers(0, 50, size=boundaries[-1]), boundaries
 
 
+OPTIONS = pytest.mark.parametrize("options", [{}, {"one_block": True}, {"distance_buckets": 8}], ids=str)
+
+
 def padded_forward(encoder, tokens, boundaries):
     """The same encoder on a padded batch with a mask, each step written out with the framework's layers."""
     lengths = torch.from_numpy(np.diff(boundaries))
@@ -41,12 +44,15 @@ def padded_forward(encoder, tokens, boundaries):
     part = encoder.embeddings
     places = torch.arange(ids.shape[1]) + part.position_offset
     hidden = part.norm(part.word(ids) + part.position(places) + part.segment(torch.zeros_like(ids)))
-    for block in encoder.blocks:
+    for block in encoder.layers:
         heads = block.attention.heads
         query, key, value = (
             states.unflatten(-1, (heads, -1)).transpose(1, 2) for states in block.attention.qkv(hidden).chunk(3, dim=-1)
         )
         scores = query @ key.transpose(2, 3) / math.sqrt(query.shape[-1])
+        if part.distance is not None:
+            buckets = [[bucket(j - i) for j in places] for i in places]
+            scores = scores + part.distance(torch.tensor(buckets)).permute(2, 0, 1)
         shares = scores.masked_fill(~mask[:, None, None, :], -math.inf).softmax(-1)
         attended = block.attention.output((shares @ value).transpose(1, 2).flatten(2))
         hidden = block.attention_norm(hidden + attended)
@@ -54,11 +60,18 @@ def padded_forward(encoder, tokens, boundaries):
     return hidden, mask
 
 
+def bucket(distance):
+    """One of eight, by hand: 0, 1, 2 to 16 and more than that, before the token that asks and behind it."""
+    steps = abs(distance)
+    return 4 * (distance > 0) + (steps if steps < 2 else 2 if steps < 16 else 3)
+
+
+@OPTIONS
 @settings(max_examples=25, deadline=None)
 @given(lengths=LENGTHS)
 @torch.no_grad()
-def test_packed_states_are_those_of_a_padded_batch(lengths):
-    encoder = build().encoder
+def test_packed_states_are_those_of_a_padded_batch(options, lengths):
+    encoder = build(**options).encoder
     tokens, boundaries = texts(lengths)
     expected, mask = padded_forward(encoder, tokens, boundaries)
     batch = pack(tokens, boundaries, np.arange(len(lengths)))
@@ -66,6 +79,10 @@ def test_packed_states_are_those_of_a_padded_batch(lengths):
     torch.testing.assert_close(encoder(batch), torch.cat(rows), atol=1e-5, rtol=0)
     first = torch.stack([row[0] for row in rows])
     torch.testing.assert_close(encoder(batch, first_only=True), first, atol=1e-5, rtol=0)
+    places = torch.arange(0, len(batch.ids), 3)
+    torch.testing.assert_close(encoder(batch, places=places), torch.cat(rows)[places], atol=1e-5, rtol=0)
+    *_, last = encoder.states(batch)
+    torch.testing.assert_close(last, torch.cat(rows), atol=1e-5, rtol=0)
 
 
 @settings(max_examples=25, deadline=None)
@@ -94,9 +111,17 @@ def keep(stages, states, batch, by_token):
 
 
 @pytest.mark.parametrize("by_rows", [[0, 1, 2, 3], [3, 1], [2]])
-@pytest.mark.parametrize("stages", range(5))
-def test_kept_states_of_frozen_stages_change_nothing(stages, by_rows):
-    model = build(dropout=0.0)
+@pytest.mark.parametrize(
+    ("stages", "options"),
+    [
+        *((stages, {}) for stages in range(5)),
+        *((stages, {"one_block": True}) for stages in range(3)),
+        *((stages, {"distance_buckets": 8}) for stages in range(1, 5)),
+    ],
+)
+def test_kept_states_of_frozen_stages_change_nothing(stages, options, by_rows):
+    model = build(dropout=0.0, **options)
+    every = len(model.encoder.stages)
     freeze(model, stages)
     assert model.frozen_stages() == stages
     lengths = [5, 2, 5, 9]
@@ -105,8 +130,8 @@ def test_kept_states_of_frozen_stages_change_nothing(stages, by_rows):
     if stages:
         everything = pack(tokens, boundaries, np.arange(4))
         states = model.frozen_states(everything)
-        assert len(states) == (4 if stages == 4 else sum(lengths))
-        kept = keep(stages, states, everything, by_token=stages < 4)
+        assert len(states) == (4 if stages == every else sum(lengths))
+        kept = keep(stages, states, everything, by_token=stages < every)
     rows = np.array(by_rows)
     expected = model(pack(tokens, boundaries, rows))
     batch = pack(tokens, boundaries, rows, kept)
@@ -118,8 +143,9 @@ def test_kept_states_of_frozen_stages_change_nothing(stages, by_rows):
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
 
 
-def test_blocks_computed_again_give_the_same_gradients():
-    model = build(dropout=0.3).train()
+@OPTIONS
+def test_blocks_computed_again_give_the_same_gradients(options):
+    model = build(dropout=0.3, **options).train()
     tokens, boundaries = texts([5, 2, 9])
     batch = pack(tokens, boundaries, np.arange(3))
     results = []
@@ -127,9 +153,36 @@ def test_blocks_computed_again_give_the_same_gradients():
         model.encoder.recompute = recompute
         torch.manual_seed(0)
         out = model(batch)
-        results.append([out, *torch.autograd.grad(out.square().sum(), list(model.encoder.blocks.parameters()))])
+        results.append([out, *torch.autograd.grad(out.square().sum(), list(model.encoder.parameters()))])
     for plain, again in zip(*results, strict=True):
         torch.testing.assert_close(again, plain)
+
+
+def test_layers_that_are_one_block_are_layers_of_equal_weights():
+    one, many = build(one_block=True).encoder, build().encoder
+    many.embeddings.load_state_dict(one.embeddings.state_dict())
+    for block in many.blocks:
+        block.load_state_dict(one.blocks[0].state_dict())
+    batch = pack(*texts([5, 2, 9]), np.arange(3))
+    results = []
+    for encoder in (one, many):
+        encoder(batch).square().sum().backward()
+        results.append([list(encoder.states(batch)), [block.up.weight.grad for block in encoder.blocks]])
+    torch.testing.assert_close(results[0][0], results[1][0])
+    torch.testing.assert_close(results[0][1][0], sum(results[1][1]))
+    assert len(list(one.parameters())) < len(list(many.parameters()))
+
+
+@pytest.mark.parametrize(("options", "left"), [({}, [1, 3]), ({"one_block": True}, [1, 2])])
+def test_some_layers_are_left_out(options, left):
+    encoder = build(**options).encoder
+    batch = pack(*texts([5, 2]), np.arange(2))
+    hidden = encoder.embeddings(batch)
+    for number in left:
+        hidden = encoder.layers[number - 1](hidden, batch)
+    encoder.keep([1, 3])
+    assert len(encoder.layers) == 2
+    torch.testing.assert_close(encoder(batch), hidden)
 
 
 def test_frozen_stages_drop_nothing():

@@ -16,9 +16,12 @@ LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=8)
 COPIES = [(quantised, Int8Linear, 0.2), (prepacked, PrepackedLinear, 1e-5)]
 
 
-def model():
+OPTIONS = pytest.mark.parametrize("options", [{}, {"one_block": True}, {"distance_buckets": 8}], ids=str)
+
+
+def model(**options):
     torch.manual_seed(0)
-    encoder = Encoder(vocabulary=40, width=32, layers=2, heads=4, feed_forward=64, window=12)
+    encoder = Encoder(vocabulary=40, width=32, layers=2, heads=4, feed_forward=64, window=12, **options)
     found = Model(encoder, ClassificationHead(32, 3))
     with torch.no_grad():
         for weight in found.parameters():
@@ -33,22 +36,24 @@ def batch_of(lengths, seed=0):
     return pack(tokens, boundaries, np.arange(len(lengths)))
 
 
+@OPTIONS
 @pytest.mark.parametrize(("make", "kind", "error"), COPIES)
 @settings(max_examples=15, deadline=None)
 @given(lengths=LENGTHS)
 @torch.inference_mode()
-def test_a_copy_answers_as_the_model_on_ragged_batches(make, kind, error, lengths):
-    original = model()
+def test_a_copy_answers_as_the_model_on_ragged_batches(make, kind, error, options, lengths):
+    original = model(**options)
     batch = batch_of(lengths)
     expected, found = original(batch), make(original)(batch)
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, expected, atol=error, rtol=0)
 
 
+@OPTIONS
 @pytest.mark.parametrize(("make", "kind", "error"), COPIES)
 @torch.inference_mode()
-def test_a_copy_answers_alike_for_all_tokens_and_for_first_ones(make, kind, error):
-    encoder = make(model()).encoder
+def test_a_copy_answers_alike_for_all_tokens_and_for_first_ones(make, kind, error, options):
+    encoder = make(model(**options)).encoder
     batch = batch_of([3, 7, 1])
     every = encoder(batch, first_only=False)
     torch.testing.assert_close(encoder(batch, first_only=True), every[batch.starts], atol=1e-5, rtol=0)

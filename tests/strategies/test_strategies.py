@@ -9,9 +9,9 @@ from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
 
 
-def small(sinusoidal=False):
+def small(**options):
     torch.manual_seed(0)
-    encoder = Encoder(vocabulary=30, width=8, layers=3, heads=2, feed_forward=16, window=12, sinusoidal=sinusoidal)
+    encoder = Encoder(vocabulary=30, width=8, layers=3, heads=2, feed_forward=16, window=12, **options)
     return Model(encoder, ClassificationHead(8, 2))
 
 
@@ -30,6 +30,22 @@ def test_full_slows_down_towards_the_embeddings():
     assert [group.learning_rate for group in groups] == [1.0, 0.5, 0.25, 0.125, 0.0625]
     assert all("head" in name for name in groups[0].weights)
     assert all("embeddings" in name for name in groups[-1].weights)
+
+
+@pytest.mark.parametrize(
+    ("name", "frozen"),
+    [("full", 0), ("gradual", 0), ("partial", 1), ("frozen", 2), ("lora", 1), ("adapter", 1), ("bitfit", 1)],
+)
+def test_layers_that_are_one_block_are_one_stage(name, frozen):
+    model = small(one_block=True)
+    groups = rooms.load("strategies", name).prepare(model)
+    assert model.frozen_stages() == frozen
+    assert len({id(weight) for group in groups for weight in group.weights.values()}) == len(learning(model))
+
+
+def test_full_keeps_layers_that_are_one_block():
+    with pytest.raises(UsageError, match="'reinitialise' is 1, but all layers of this model are one block"):
+        rooms.load("strategies", "full", {"reinitialise": 1}).prepare(small(one_block=True))
 
 
 def learning(model):

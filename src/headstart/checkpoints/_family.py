@@ -13,7 +13,24 @@ from headstart.nn.heads import ClassificationHead
 
 ACTIVATIONS = ("gelu", "gelu_new", "relu", "tanh")
 # The value at which an argument of the encoder changes nothing, for families whose files have no key for it.
-NEUTRAL: dict[str, Any] = {"types": 0, "epsilon": 1e-12, "embedding_width": None, "position_offset": 0}
+NEUTRAL: dict[str, Any] = {
+    "types": 0,
+    "epsilon": 1e-12,
+    "embedding_width": None,
+    "position_offset": 0,
+    "one_block": False,
+    "distance_buckets": 0,
+}
+# What keys of config.json must say where they are there, since the encoder would compute something else.
+EXPECTED: dict[str, Any] = {"position_embedding_type": "absolute", "is_decoder": False, "add_cross_attention": False}
+# What Hugging Face assumes where an older file leaves a key out.
+DEFAULTS: dict[str, Any] = {
+    "types": 2,
+    "dropout": 0.1,
+    "activation": "gelu",
+    "epsilon": 1e-12,
+    "sinusoidal": False,
+}
 LARGEST = {"layers": 1_000, "vocabulary": 10_000_000}
 
 
@@ -25,7 +42,9 @@ class Family:
     modules: our module -> the file's modules, as they stand in a sequence classifier; where there are several,
         ours is their concatenation. ``*`` stands for the number of a block. Weights and biases keep their last name.
     keys: our encoder's argument -> the key of config.json. fixed: keys that are always the same (the encoder never
-        drops attention weights). neutral: values of arguments without a key.
+        drops attention weights). expected: keys that must have these values where they are there. defaults: our
+        argument -> its value where its key is missing; 'head_dropout' is the head's, by default the encoder's.
+    neutral: values of arguments without a key. always: arguments that every encoder of the family is built with.
     head_activation, head_dropout_key, dropout_first, head_norm: the classification head (see ``nn.heads``).
     """
 
@@ -34,7 +53,10 @@ class Family:
     modules: ClassVar[Mapping[str, tuple[str, ...]]]
     keys: ClassVar[Mapping[str, str]]
     fixed: ClassVar[Mapping[str, Any]] = {}
+    expected: ClassVar[Mapping[str, Any]] = EXPECTED
+    defaults: ClassVar[Mapping[str, Any]] = DEFAULTS
     neutral: ClassVar[Mapping[str, Any]] = NEUTRAL
+    always: ClassVar[Mapping[str, Any]] = {}
     head_activation: ClassVar[str] = "tanh"
     head_dropout_key: ClassVar[str] = "classifier_dropout"
     dropout_first: ClassVar[bool] = False
@@ -66,13 +88,15 @@ class Family:
             CheckpointError: a key is missing, has a value of the wrong kind or size, or asks for something that the
                 encoder does not do (relative positions, a decoder, an unknown activation).
         """
-        _refuse(config)
-        arguments = {name: read_argument(config, name, key) for name, key in self.keys.items()}
+        for key, value in self.expected.items():
+            if config.get(key, value) != value:
+                raise CheckpointError(f"config.json: '{key}' is {config[key]!r}; only {value!r} is supported.")
+        arguments = {name: read_argument(config, name, key, self.defaults) for name, key in self.keys.items()}
         if arguments["width"] % arguments["heads"]:
             raise CheckpointError(
                 f"config.json: {arguments['heads']} attention heads do not divide a width of {arguments['width']}."
             )
-        return arguments
+        return {**arguments, **self.always}
 
     def encoder(self, arguments: Mapping[str, Any]) -> Stack:
         """Build the encoder that the arguments describe, with random weights."""
@@ -99,7 +123,7 @@ class Family:
         Raises:
             CheckpointError: the family cannot express the encoder.
         """
-        arguments = {**DEFAULTS, **arguments}
+        arguments = {**NEUTRAL, **DEFAULTS, **arguments}
         self.check(arguments)
         config: dict[str, Any] = {
             "model_type": self.model_type,
@@ -126,27 +150,18 @@ class Family:
             raise CheckpointError(
                 f"the {self.model_type} family needs segment embeddings; build the encoder with some."
             )
-        for name, neutral in self.neutral.items():
-            if name not in self.keys and arguments.get(name, neutral) != neutral:
+        for name, value in {**self.neutral, **self.always}.items():
+            if name not in self.keys and arguments[name] != value:
                 raise CheckpointError(
-                    f"the {self.model_type} family has no {name} (here {arguments[name]}); save as another family."
+                    f"the {self.model_type} family has no {name} but {value} (here {arguments[name]}); save as another "
+                    "family."
                 )
 
     def head_dropout(self, config: Mapping[str, Any]) -> float:
         """Read the head's dropout rate, which is the encoder's where config.json names none of its own."""
         if config.get(self.head_dropout_key) is None:
-            return float(self.arguments(config)["dropout"])
+            return float(self.defaults.get("head_dropout", self.arguments(config)["dropout"]))
         return float(read_argument(config, "dropout", self.head_dropout_key))
-
-
-# What Hugging Face assumes where an older file leaves a key out.
-DEFAULTS: dict[str, Any] = {
-    "types": 2,
-    "dropout": 0.1,
-    "activation": "gelu",
-    "epsilon": 1e-12,
-    "sinusoidal": False,
-}
 
 
 def bert_encoder(prefix: str) -> dict[str, tuple[str, ...]]:
@@ -184,13 +199,13 @@ BERT_KEYS = {
 }
 
 
-def read_argument(config: Mapping[str, Any], name: str, key: str) -> Any:
+def read_argument(config: Mapping[str, Any], name: str, key: str, defaults: Mapping[str, Any] = DEFAULTS) -> Any:
     """Read one value of config.json and check it as the kind that our argument `name` is.
 
     Raises:
         CheckpointError: the key is missing, or its value is not of that kind.
     """
-    value = config.get(key, DEFAULTS.get(name))
+    value = config.get(key, defaults.get(name))
     if value is None:
         raise CheckpointError(f"config.json has no '{key}'; fetch the model again or add it.")
     if name == "activation":
@@ -205,11 +220,3 @@ def read_argument(config: Mapping[str, Any], name: str, key: str) -> Any:
     if not fine:
         raise CheckpointError(f"config.json: '{key}' is {value!r}, but must be {wanted}.")
     return value
-
-
-def _refuse(config: Mapping[str, Any]) -> None:
-    """Stop at settings that would make the encoder compute something else than the checkpoint means."""
-    expected = {"position_embedding_type": "absolute", "is_decoder": False, "add_cross_attention": False}
-    for key, value in expected.items():
-        if config.get(key, value) != value:
-            raise CheckpointError(f"config.json: '{key}' is {config[key]!r}; only {value!r} is supported.")

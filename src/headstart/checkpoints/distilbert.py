@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from headstart.checkpoints._family import Family
 
@@ -44,16 +43,9 @@ class DistilBert(Family):
         "sinusoidal": "sinusoidal_pos_embds",
     }
     fixed: ClassVar = {"attention_dropout": 0.0}
+    always: ClassVar = {"types": 0, "epsilon": 1e-12}
     head_activation: ClassVar = "relu"
     head_dropout_key: ClassVar = "seq_classif_dropout"
-
-    def arguments(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """Turn config.json into the encoder's arguments; the epsilon of the norms is no setting in this family.
-
-        Raises:
-            CheckpointError: as for any family.
-        """
-        return {**super().arguments(config), "types": 0, "epsilon": 1e-12}
 
 
 PLUGIN = DistilBert

@@ -26,6 +26,16 @@ class Electra(Family):
     head_activation: ClassVar = "gelu"
     dropout_first: ClassVar = True
 
+    def arguments(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Turn config.json into the encoder's arguments; embeddings as wide as the blocks need no matrix.
+
+        Raises:
+            CheckpointError: as for any family.
+        """
+        arguments = super().arguments(config)
+        wide = arguments["embedding_width"] == arguments["width"]
+        return {**arguments, "embedding_width": None if wide else arguments["embedding_width"]}
+
     def config(self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int) -> dict:
         """Write the arguments as config.json, where the embeddings' width always stands.
 

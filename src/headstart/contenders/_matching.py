@@ -1,6 +1,6 @@
 """What a student is made to match of its teacher, and where the teacher's part of it comes from.
 
-Layers are numbered from 1; stage 0 of an encoder is its embeddings, stage n its nth block.
+Layers are numbered from 1; stage 0 of an encoder is its embeddings, stage n its nth layer.
 Losses are means over texts or tokens, so that they do not depend on how texts are batched.
 
 Shapes: tokens = all tokens of a batch, width = hidden size of one of the two, texts = those of a group of one length.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -83,40 +84,34 @@ def trace(encoder: Stack, batch: Batch) -> Trace:
         if threading.get_ident() == here:
             seen.append(out)
 
-    watched = [part.qkv.register_forward_hook(watch) for part in _attentions(encoder)]
+    watched = [part.qkv.register_forward_hook(watch) for part in dict.fromkeys(_attentions(encoder))]
     try:
-        states = [encoder.embeddings(batch)]
-        for block in encoder.blocks:
-            states.append(block(states[-1], batch))
+        states = tuple(encoder.states(batch))
     finally:
         for hook in watched:
             hook.remove()
-    return Trace(tuple(states), tuple(seen))
+    return Trace(states, tuple(seen))
 
 
 @torch.no_grad()
 def outputs(encoder: Stack, batch: Batch, stages: Sequence[int]) -> Tensor:
     """Compute the outputs of some stages side by side, ``(tokens, stages * width)``."""
-    states, hidden = [], encoder.embeddings(batch)
-    for number in range(max(stages) + 1):
-        if number:
-            hidden = encoder.blocks[number - 1](hidden, batch)
-        if number in stages:
-            states.append(hidden)
-    return torch.cat(states, dim=1)
+    states = islice(encoder.states(batch), max(stages) + 1)
+    return torch.cat([hidden for number, hidden in enumerate(states) if number in stages], dim=1)
 
 
 class TinyBert(nn.Module):
     """The intermediate phase of TinyBERT (Jiao et al. 2020, equations 7 to 9): attention, states and embeddings.
 
     A learned projection carries the student's states to the teacher's width, where the two differ; another one its
-    embeddings. Attention scores are matched head to head, or their means over heads where these differ in number.
+    embeddings. Attention scores are matched head to head, or their means over heads where these differ in number;
+    they are products of queries and keys, without what distances between tokens add in some teachers.
     """
 
     def __init__(self, student: Encoder, teacher: Encoder, layers: tuple[int, ...]):
         super().__init__()
         self.layers = layers
-        self.stages = tuple(sorted({0, *layers, *(layer - 1 for layer in layers), len(teacher.blocks)}))
+        self.stages = tuple(sorted({0, *layers, *(layer - 1 for layer in layers), len(teacher.layers)}))
         same = student.width == teacher.width
         self.embeddings, self.states = (
             nn.Identity() if same else nn.Linear(student.width, teacher.width, bias=False) for _ in range(2)
@@ -145,7 +140,7 @@ class MiniLm(nn.Module):
 
     def __init__(self, student: Encoder, teacher: Encoder):
         super().__init__()
-        last = len(teacher.blocks)
+        last = len(teacher.layers)
         self.stages = (last - 1, last)
         self.asks = _attentions(teacher)[-1:]
         self.heads = max(
@@ -262,5 +257,5 @@ def inherit(student: Embeddings, teacher: FirstStage) -> None:
 
 
 def _attentions(encoder: Stack) -> list[SelfAttention]:
-    blocks: Iterable[Any] = encoder.blocks
+    blocks: Iterable[Any] = encoder.layers
     return [block.attention for block in blocks]

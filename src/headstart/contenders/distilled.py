@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from headstart.checkpoints import folder as checkpoints
 from headstart.checkpoints.folder import Checkpoint
@@ -207,7 +207,7 @@ class Distilled:
                 f"{'a vocabulary of its own' if self.vocabulary else f'teacher {self.teacher!r}'} does not go with; "
                 f"choose a shape such as {USUAL}."
             )
-        most = len(guide.model.encoder.blocks)
+        most = len(guide.model.encoder.layers)
         if not wanted or not all(1 <= number <= most for number in wanted):
             raise UsageError(f"the student '{self.student}' must name layers of the teacher, from 1 to {most}.")
         if not isinstance(guide.model.encoder, Encoder):
@@ -216,7 +216,7 @@ class Distilled:
                 f"'{self.student}' cannot be made of some of them; choose a shape such as {USUAL}."
             )
         model = copy.deepcopy(guide.model).requires_grad_(True)
-        model.encoder.blocks = nn.ModuleList(model.encoder.blocks[number - 1] for number in wanted)
+        model.encoder.keep(wanted)
         return replace(guide.checkpoint, model=model, arguments={**guide.checkpoint.arguments, "layers": len(wanted)})
 
     def _inside(self, student: Stack, teacher: Stack) -> _matching.TinyBert | _matching.MiniLm:
@@ -229,7 +229,7 @@ class Distilled:
             return _matching.MiniLm(student, teacher)
         own = self.student.startswith("layers:")
         wanted = self.student.removeprefix("layers:") if own else self.layers
-        layers = _matching.layer_map(wanted, len(student.blocks), len(teacher.blocks))
+        layers = _matching.layer_map(wanted, len(student.layers), len(teacher.layers))
         return _matching.TinyBert(student, teacher, layers)
 
 

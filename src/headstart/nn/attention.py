@@ -7,8 +7,9 @@ gradients into one gradient: nothing is copied apart or joined again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import repeat
 from typing import Any
 
 import torch
@@ -39,7 +40,14 @@ class SelfAttention(nn.Module):
         self.qkv = Linear(width, 3 * width)
         self.output = nn.Linear(width, width)
 
-    def forward(self, hidden: Tensor, batch: Batch, first_only: bool = False, places: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        hidden: Tensor,
+        batch: Batch,
+        first_only: bool = False,
+        places: Tensor | None = None,
+        bias: Tensor | None = None,
+    ) -> Tensor:
         """Attend within each text.
 
         Args:
@@ -48,6 +56,8 @@ class SelfAttention(nn.Module):
                 take part): exact, and all that a head needs that reads nothing else.
             places: give the answers of these tokens alone, int64 ``(places,)``; None for all. Every token asks all the
                 same: that is a twelfth of a block's work, and all that could be saved beyond this.
+            bias: what is added to the score of a token at one place of its text for a token at another, ``(heads, most,
+                most)`` for texts of up to `most` tokens; None for nothing.
 
         Returns:
             ``(tokens, width)``, or ``(sequences, width)`` for first tokens only, or ``(places, width)``.
@@ -58,7 +68,11 @@ class SelfAttention(nn.Module):
             key_value = self.qkv.part(hidden, width, 3 * width)
         else:
             query, key_value = None, self.qkv(hidden)
-        attended = attend(query, key_value, batch, self.heads)
+        if bias is None:
+            attended = attend(query, key_value, batch, self.heads)
+        else:
+            terms = (bias[None, :, : 1 if first_only else length, :length] for _, length in batch.groups)
+            attended = attend_by_group(query, key_value, batch.groups, self.heads, terms)
         out: Tensor = self.output(attended if places is None else attended[places])
         return out
 
@@ -76,15 +90,20 @@ def attend(query: Tensor | None, states: Tensor, batch: Batch, heads: int) -> Te
     return attend_by_group(query, states, batch.groups, heads)
 
 
-def attend_by_group(query: Tensor | None, states: Tensor, groups: Groups, heads: int) -> Tensor:
+def attend_by_group(
+    query: Tensor | None, states: Tensor, groups: Groups, heads: int, terms: Iterable[Tensor] | None = None
+) -> Tensor:
     """Attend group by group with the framework's public function: any device, and what the fast path is tested by.
 
     Args:
         query: ``(sequences, width)`` when first tokens alone ask; None when `states` holds the queries too.
         states: keys and values ``(tokens, 2 * width)``, or queries, keys and values ``(tokens, 3 * width)``.
         groups: see :class:`~headstart.nn.packed.Batch`.
+        terms: what is added to each group's scores before the softmax, four dimensions that broadcast to ``(texts,
+            heads, tokens that ask, tokens)``, with gradients where it wants them; None for nothing.
     """
-    answers = [F.scaled_dot_product_attention(q, k, v) for q, k, v in inputs(query, states, groups, heads)]
+    parts = zip(inputs(query, states, groups, heads), repeat(None) if terms is None else terms, strict=False)
+    answers = [F.scaled_dot_product_attention(q, k, v, term) for (q, k, v), term in parts]
     return torch.cat([answer.transpose(1, 2).flatten(0, 1).flatten(1) for answer in answers])
 
 

@@ -47,9 +47,9 @@ class Block(nn.Module):
         """Map states ``(tokens, width)`` to states of the same shape, or of first tokens or some `places` alone.
 
         Args:
-            shared: what all blocks of an encoder take besides; this kind needs nothing.
+            shared: what all blocks of an encoder take besides; here what attention adds to its scores.
         """
-        attended = self.attention(hidden, batch, first_only, places)
+        attended = self.attention(hidden, batch, first_only, places, shared)
         if self.attention_adapter is not None:
             attended = self.attention_adapter(attended)
         if first_only:

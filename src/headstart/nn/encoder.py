@@ -5,7 +5,7 @@ Shapes: tokens = all tokens of the batch, sequences = its texts, width = hidden 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from headstart.nn.block import Block
 from headstart.nn.dropout import Dropout
 from headstart.nn.packed import Batch
-from headstart.nn.positions import sinusoids
+from headstart.nn.positions import distance_bias, sinusoids
 
 # Standard deviation of fresh weights (Devlin et al. 2019).
 DEVIATION = 0.02
@@ -27,7 +27,10 @@ class FirstStage(nn.Module):
 
 
 class Embeddings(FirstStage):
-    """Sum of word, position and (where the family has them) segment embeddings, normalised."""
+    """Sum of word, position and (where the family has them) segment embeddings, normalised.
+
+    Also holds the values of distances between tokens, which attention takes, so that they freeze with this stage.
+    """
 
     def __init__(
         self,
@@ -37,18 +40,22 @@ class Embeddings(FirstStage):
         types: int,
         dropout: float,
         epsilon: float,
-        embedding_width: int,
+        embedding_width: int | None,
         position_offset: int,
         sinusoidal: bool,
+        distance_buckets: int,
+        heads: int,
     ):
         super().__init__()
+        own = embedding_width or width
         self.position_offset = position_offset
-        self.word = nn.Embedding(vocabulary, embedding_width)
-        self.position = nn.Embedding(window + position_offset, embedding_width)
-        self.segment = nn.Embedding(types, embedding_width) if types else None
-        self.norm = nn.LayerNorm(embedding_width, eps=epsilon)
+        self.word = nn.Embedding(vocabulary, own)
+        self.position = nn.Embedding(window + position_offset, own)
+        self.segment = nn.Embedding(types, own) if types else None
+        self.norm = nn.LayerNorm(own, eps=epsilon)
         self.dropout = Dropout(dropout)
-        self.project = nn.Linear(embedding_width, width) if embedding_width != width else None
+        self.project = nn.Linear(own, width) if embedding_width else None
+        self.distance = nn.Embedding(distance_buckets, heads) if distance_buckets else None
         self.position.weight.requires_grad_(not sinusoidal)
 
     def forward(self, batch: Batch) -> Tensor:
@@ -64,16 +71,17 @@ class Embeddings(FirstStage):
 class Stack(nn.Module):
     """Embeddings and a stack of blocks. Its stages, for freezing, are the embeddings and then each block."""
 
-    def __init__(self, embeddings: FirstStage, blocks: Iterable[nn.Module], width: int, window: int):
+    def __init__(self, embeddings: FirstStage, blocks: Iterable[nn.Module], width: int, window: int, repeats: int = 1):
         """Put the stages together.
 
         Args:
             blocks: (states, batch, first_only, places, shared) -> states; see `Block` and :meth:`shared`.
-            window: most tokens of one text.
+            window: most tokens of one text. repeats: how many layers in succession each block is; they are one stage.
         """
         super().__init__()
         self.width = width
         self.window = window
+        self.repeats = repeats
         # Keep each block's input alone while training and compute the rest of it again on the way back (Chen et al.
         # 2016): a third more time for a fraction of the memory.
         self.recompute = False
@@ -91,6 +99,27 @@ class Stack(nn.Module):
     def stages(self) -> list[nn.Module]:
         """The embeddings and the blocks, in the order the states pass them."""
         return [self.embeddings, *self.blocks]
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        """The block of each layer, in the order the states pass them."""
+        return [block for block in self.blocks for _ in range(self.repeats)]
+
+    def keep(self, layers: Sequence[int]) -> None:
+        """Leave out all layers but these, numbered from 1, in place."""
+        if self.repeats > 1:
+            self.repeats = len(layers)
+        else:
+            self.blocks = nn.ModuleList(self.blocks[number - 1] for number in layers)
+
+    def states(self, batch: Batch) -> Iterator[Tensor]:
+        """Yield what the embeddings and then each layer give for all tokens, ``(tokens, width)``."""
+        hidden = self.embeddings(batch)
+        yield hidden
+        shared = self.shared(batch)
+        for block in self.layers:
+            hidden = block(hidden, batch, shared=shared)
+            yield hidden
 
     def forward(
         self,
@@ -118,8 +147,9 @@ class Stack(nn.Module):
         for number in range(start, stop):
             if number == 0:
                 hidden = self.embeddings(batch)
-            else:
-                last = number == len(self.stages) - 1
+                continue
+            for repeat in range(self.repeats):
+                last = number == len(self.stages) - 1 and repeat == self.repeats - 1
                 wanted = (first_only and last, places if last else None)
                 block = self.blocks[number - 1]
                 if self.recompute and self.training:
@@ -151,6 +181,8 @@ class Encoder(Stack):
         embedding_width: int | None = None,
         position_offset: int = 0,
         sinusoidal: bool = False,
+        one_block: bool = False,
+        distance_buckets: int = 0,
     ):
         """Build an encoder with random weights (normal, standard deviation 0.02; biases 0; norms 1).
 
@@ -158,9 +190,13 @@ class Encoder(Stack):
             vocabulary: number of token ids. window: most tokens of one text.
             types: segments, 0 for a family without them. dropout: rate on hidden states, 0 to 1; attention
                 weights are never dropped.
-            embedding_width: width of the embeddings where it differs from that of the blocks (ELECTRA).
+            embedding_width: width of embeddings from which a matrix leads to that of the blocks (ELECTRA, ALBERT); None
+                for embeddings of the blocks' width and no matrix.
             position_offset: number of the first position (2 in RoBERTa).
             sinusoidal: fixed sinusoidal positions instead of learned ones.
+            one_block: all layers are one block, which is one stage (ALBERT).
+            distance_buckets: numbers that each head learns to add to attention scores, by the distance of the two
+                tokens (MPNet); see `positions.distance_buckets`. 0 for none.
         """
         super().__init__(
             Embeddings(
@@ -170,13 +206,19 @@ class Encoder(Stack):
                 types,
                 dropout,
                 epsilon,
-                embedding_width or width,
+                embedding_width,
                 position_offset,
                 sinusoidal,
+                distance_buckets,
+                heads,
             ),
-            (Block(width, heads, feed_forward, dropout, activation, epsilon) for _ in range(layers)),
+            (
+                Block(width, heads, feed_forward, dropout, activation, epsilon)
+                for _ in range(1 if one_block else layers)
+            ),
             width,
             window,
+            layers if one_block else 1,
         )
         initialise(self)
         if sinusoidal:
@@ -184,6 +226,11 @@ class Encoder(Stack):
             with torch.no_grad():
                 table = sinusoids(*self.embeddings.position.weight.shape)
                 self.embeddings.position.weight.copy_(table * (DEVIATION * 2**0.5))
+
+    def shared(self, batch: Batch) -> Tensor | None:
+        """Give what attention adds to its scores, ``(heads, most, most)`` for a batch's longest text."""
+        distance = self.embeddings.distance
+        return None if distance is None else distance_bias(distance.weight, batch.groups[-1][1])
 
 
 def initialise(module: nn.Module, deviation: float = DEVIATION) -> None:

@@ -27,6 +27,7 @@ def by_stage(model: Model | Pretraining, stages: int, learning_rate: float, laye
 
     Args:
         stages: how many of the encoder's stages learn, counted from the top; all of them includes the embeddings.
+            Layers that are one block are one stage, and learn at the rate of the top one.
         layer_decay: factor from one stage's learning rate to that of the stage below it.
 
     Returns:

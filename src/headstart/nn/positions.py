@@ -1,9 +1,14 @@
-"""Fixed sinusoidal positions (Vaswani et al. 2017, section 3.5)."""
+"""Fixed sinusoidal positions (Vaswani et al. 2017, section 3.5), and distances between tokens."""
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+
+FAR = 128  # tokens: where the last bucket would end, were it not for all that is farther
 
 
 def sinusoids(length: int, width: int) -> Tensor:
@@ -20,3 +25,40 @@ def sinusoids(length: int, width: int) -> Tensor:
     table[:, 0::2] = torch.sin(position * rate)
     table[:, 1::2] = torch.cos(position * rate[: width // 2])
     return table.float()
+
+
+def distance_buckets(length: int, count: int) -> Tensor:
+    """Sort the distances between the tokens of a text into buckets (Raffel et al. 2020, "T5", section 2.1).
+
+    The lower half of the buckets is for tokens before the one that asks, the upper half for those behind it. Half of
+    each has one distance a bucket; the others widen with the logarithm of the distance.
+
+    Returns:
+        int64 ``(2 * length - 1,)``, the bucket of each distance from ``1 - length`` (before) to ``length - 1``.
+
+    >>> distance_buckets(4, 32).tolist()
+    [3, 2, 1, 0, 17, 18, 19]
+    """
+    distances = torch.arange(1 - length, length)
+    half = count // 2
+    exact = half // 2
+    steps = distances.abs()
+    # In float32 as in the reference, where some distances lie on the very edge of a bucket.
+    growth = torch.log(steps.clamp(min=1).float() / exact) / math.log(FAR / exact) * (half - exact)
+    wide = (exact + growth.long()).clamp(max=half - 1)
+    return torch.where(steps < exact, steps, wide) + half * (distances > 0)
+
+
+def distance_bias(weight: Tensor, length: int) -> Tensor:
+    """Spread the value of each bucket of distances over all pairs of places of a text.
+
+    Args:
+        weight: ``(buckets, heads)``.
+
+    Returns:
+        ``(heads, length, length)``: row i, column j has what the token at place i adds to its score for that at j.
+    """
+    buckets = distance_buckets(length, len(weight)).to(weight.device)
+    by_distance = F.embedding(buckets, weight).T  # (heads, 2 * length - 1)
+    # The window that begins at a distance of -i is row i.
+    return by_distance.unfold(1, length, 1).flip(1)

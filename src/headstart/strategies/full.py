@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from headstart.core.errors import at_least
+from headstart.core.errors import UsageError, at_least
 from headstart.nn.encoder import initialise
 from headstart.nn.groups import Group, by_stage
 from headstart.nn.heads import Model
@@ -33,8 +33,17 @@ class Full:
         at_least(0, reinitialise=self.reinitialise)
 
     def prepare(self, model: Model) -> list[Group]:
-        """Let everything learn; return the weights in groups, one per stage."""
+        """Let everything learn; return the weights in groups, one per stage.
+
+        Raises:
+            UsageError: layers cannot begin afresh one by one, since all are one block.
+        """
         if self.reinitialise:
+            if model.encoder.repeats > 1:
+                raise UsageError(
+                    f"option 'reinitialise' is {self.reinitialise}, but all layers of this model are one block, which "
+                    "would begin afresh as a whole; set full.reinitialise=0."
+                )
             for part in [model.head.dense, *list(model.encoder.blocks)[-self.reinitialise :]]:
                 initialise(part)
         return by_stage(model, len(model.encoder.stages), self.learning_rate, self.layer_decay)
