@@ -13,7 +13,7 @@ import pytest
 import sentencepiece
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer
-from transformers.utils import sentencepiece_model_pb2_new as proto
+from transformers.convert_slow_tokenizer import import_protobuf
 
 from headstart.text import tokenizer as ours
 
@@ -103,7 +103,7 @@ def bytepairs(special):
 
 
 @functools.cache
-def sentencepieces(lowercase=False):
+def sentencepieces(lowercase=False, control=(), own=()):
     """A model of SentencePiece as its own trainer writes it."""
     written = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
@@ -114,6 +114,8 @@ def sentencepieces(lowercase=False):
         num_threads=1,
         minloglevel=2,
         character_coverage=0.98,
+        control_symbols=list(control),
+        user_defined_symbols=list(own),
         normalization_rule_name="nmt_nfkc_cf" if lowercase else "nmt_nfkc",
     )
     return written.getvalue()
@@ -121,7 +123,7 @@ def sentencepieces(lowercase=False):
 
 def scored(model):
     """The pieces of a SentencePiece model with their scores, and its map of characters."""
-    read = proto.ModelProto.FromString(model)
+    read = import_protobuf().ModelProto.FromString(model)
     return [(piece.piece, piece.score) for piece in read.pieces], read.normalizer_spec.precompiled_charsmap
 
 
@@ -316,6 +318,18 @@ SHAPES = {
     "deberta-v3": lambda f: write(f, "deberta-v2", deberta(), {"do_lower_case": False, "vocab_type": "spm"}),
     "deberta-v3, by punctuation": lambda f: write(
         f, "deberta-v2", deberta(), {"do_lower_case": True, "split_by_punct": True, "add_prefix_space": False}
+    ),
+    "xlm-roberta, model of SentencePiece": lambda f: write(
+        f, "xlm-roberta", sentencepiece__bpe__model=sentencepieces(), special_tokens_map__json=MASK
+    ),
+    "albert, model of SentencePiece": lambda f: write(
+        f, "albert", settings={"mask_token": "[MASK]"}, spiece__model=sentencepieces(True, ("[CLS]", "[SEP]"))
+    ),
+    "deberta-v3, model of SentencePiece": lambda f: write(
+        f,
+        "deberta-v2",
+        settings={"do_lower_case": False, "vocab_type": "spm"},
+        spm__model=sentencepieces(False, ("[PAD]", "[CLS]", "[SEP]"), ("Extra1", "<new>")),
     ),
     "mpnet": lambda f: write(f, "mpnet", mpnet(), {"tokenizer_class": "MPNetTokenizer", "do_lower_case": True}),
     "mpnet, vocab.txt": lambda f: write(f, "mpnet", settings={"do_lower_case": True}, vocab__txt=lines(MPNET)),

@@ -237,7 +237,22 @@ def test_random_damage_never_makes_the_library_panic(rng):
         (None, "", {}, r"no tokenizer\.json in .*: the tokenizer is needed beside the weights"),
         (None, "bert", {}, r"no tokenizer\.json or vocab\.txt in"),
         ("RobertaTokenizer", "", {"vocab.json": "{}"}, r"no tokenizer\.json or vocab\.json with merges\.txt in"),
-        ("XLMRobertaTokenizer", "", {"vocab.txt": "a"}, r"no tokenizer\.json in"),
+        ("XLMRobertaTokenizer", "", {"vocab.txt": "a"}, r"no tokenizer\.json or sentencepiece\.bpe\.model in"),
+        (
+            "AlbertTokenizer",
+            "",
+            {"spiece.model": "\x0a\x7f"},
+            r"spiece\.model is no readable tokenizer \(a field is",
+        ),
+        ("AlbertTokenizer", "", {"spiece.model": "\x08"}, r"spiece\.model is no readable tokenizer \(a number is dama"),
+        ("AlbertTokenizer", "", {"spiece.model": "\x12\x02\x18\x02"}, r"\(it is no model of Unigram\)"),
+        (
+            "AlbertTokenizer",
+            "",
+            {"spiece.model": "\x1a\x03\x12\x01a"},
+            r"spiece\.model holds a damaged map of",
+        ),
+        ("AlbertTokenizer", "", {"spiece.model": ""}, r"spiece\.model is no readable tokenizer"),
         (
             None,
             "",

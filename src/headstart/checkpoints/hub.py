@@ -14,21 +14,11 @@ from pathlib import Path
 
 from headstart.checkpoints import _cache
 from headstart.core.errors import CheckpointError, UsageError, did_you_mean, shown
+from headstart.text._tokenizer_files import NAMES as TOKENIZER_FILES
 
 ADDRESS = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>.+))?")
 # Nothing else is ever fetched, besides the weights.
-FILES = [
-    "config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "modules.json",
-    "1_Pooling/config.json",
-]
+FILES = [*TOKENIZER_FILES, "modules.json", "1_Pooling/config.json"]
 # The weights, by the file that shows they are there; what comes first is fetched alone.
 WEIGHTS = {
     "model.safetensors": ["model.safetensors"],

@@ -11,12 +11,14 @@ import tokenizers
 from tokenizers import AddedToken, models
 
 from headstart.core.errors import CheckpointError
+from headstart.text import _sentencepiece
 from headstart.text import _tokenizer_files as files_of
 from headstart.text._tokenizer_classes import (
     CLASSES,
     GENERIC,
     OF_FAMILY,
     UNKNOWN_RULES,
+    XLM_ROBERTA,
     Scored,
     Settings,
     Source,
@@ -24,7 +26,7 @@ from headstart.text._tokenizer_classes import (
     TokenizerClass,
 )
 from headstart.text._tokenizer_files import Files
-from headstart.text._tokenizer_safety import charsmap_of, check, check_vocabulary, normalizers_of
+from headstart.text._tokenizer_safety import charsmap_of, check, check_charsmap, check_vocabulary, normalizers_of
 
 # In the order in which transformers gives them ids.
 ROLES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
@@ -55,10 +57,10 @@ def build(files: Files) -> Opened:
     padding = stored.get("padding")
     if stored:
         stored = check(stored, where)
-    elif kind is None or not _has_vocabulary(files, kind):
+    elif kind is None or not all(file in files for file in kind.files):
         raise CheckpointError(_what_is_missing(files, name, kind))
     else:
-        where = str(files.path(files_of.WORDPIECE if kind.model == "WordPiece" else files_of.BPE))
+        where = str(files.path(kind.files[0]))
     try:
         return _build(files, name, kind, stored, str(padding["pad_token"]) if isinstance(padding, dict) else "")
     except CheckpointError:
@@ -76,20 +78,26 @@ def _build(files: Files, name: str, kind: TokenizerClass | None, stored: dict[st
     settings = Settings(said, str(files.path(files_of.SETTINGS)))
     added = _added_tokens(files, said, stored)
     roles = _roles(said, kind, {str(token): token for token in added.values()})
+    extra = _extra_tokens(said)
+    options: dict[str, object] = {}
     if kind is None:
         backend = tokenizers.Tokenizer.from_str(json.dumps(stored))
     else:
-        source = _source(files, name, kind, stored)
+        source = _source(files, name, kind, stored, roles)
+        if "extra_special_tokens" not in said:
+            extra = list(source.extra)
+        options = {option: said.get(option, default) for option, default in kind.options.items()}
+        if source.unknown is not None:
+            options["unk_id"] = source.unknown
         backend = kind.build(source, settings, roles)
         if source.template is not None:
             backend.post_processor = source.template
     backend.encode_special_tokens = settings.flag("split_special_tokens", False)
-    _add_tokens(backend, added, roles, _extra_tokens(said))
+    _add_tokens(backend, added, roles, extra)
     if kind is not None:
         kind.finish(backend, roles, settings)
     backend.encode(PROBE)
     known: dict[str, object] = {role: str(token) for role, token in roles.items() if role in ROLES}
-    options = {} if kind is None else {option: said.get(option, default) for option, default in kind.options.items()}
     # Added tokens stand in tokenizer.json; a second list could only disagree with it.
     kept = {key: value for key, value in files.json(files_of.SETTINGS).items() if key != "added_tokens_decoder"}
     return Opened(backend, {**kept, **options, **known, "tokenizer_class": GENERIC if kind is None else name})
@@ -111,34 +119,22 @@ def _class_name(files: Files) -> str:
     return GENERIC if name in GENERIC_NAMES or name == GENERIC.removesuffix("Fast") else name
 
 
-def _has_vocabulary(files: Files, kind: TokenizerClass) -> bool:
-    if kind.model == "WordPiece":
-        return files_of.WORDPIECE in files
-    return kind.model == "BPE" and files_of.BPE in files and files_of.MERGES in files
-
-
 def _what_is_missing(files: Files, name: str, kind: TokenizerClass | None) -> str:
-    if kind is None and (files_of.WORDPIECE in files or files_of.BPE in files):
+    if kind is None and any(file in files for known in CLASSES.values() for file in known.files):
         return (
             f"{files.folder} has a vocabulary, but neither tokenizer_config.json nor config.json says how to read it "
             f"(found {name!r}); name a 'tokenizer_class', for example \"BertTokenizer\"."
         )
-    needed = {"WordPiece": " or vocab.txt", "BPE": " or vocab.json with merges.txt"}.get(kind.model if kind else "", "")
+    needed = " or " + " with ".join(kind.files) if kind else ""
     return f"no tokenizer.json{needed} in {files.folder}: the tokenizer is needed beside the weights."
 
 
-def _source(files: Files, name: str, kind: TokenizerClass, stored: dict[str, object]) -> Source:
+def _source(
+    files: Files, name: str, kind: TokenizerClass, stored: dict[str, object], roles: Mapping[str, Token]
+) -> Source:
     """Take the vocabulary from tokenizer.json, or from the files of its own that older models come with."""
     if not stored:
-        if kind.model == "WordPiece":
-            path = files.path(files_of.WORDPIECE)
-            pieces = models.WordPiece.read_file(str(path))
-            check_vocabulary(list(pieces), str(path))
-            return Source(kind.model, pieces, [], [])
-        path = files.path(files_of.BPE)
-        pieces, merges = models.BPE.read_file(str(path), str(files.path(files_of.MERGES)))
-        check_vocabulary(list(pieces), str(path))
-        return Source(kind.model, pieces, [], merges)
+        return _old_source(files, kind, roles)
     where = str(files.path(files_of.TOKENIZER))
     model = stored["model"]
     assert isinstance(model, dict)  # checked
@@ -159,6 +155,30 @@ def _source(files: Files, name: str, kind: TokenizerClass, stored: dict[str, obj
         maps[0] if maps else None,
         tokenizers.Tokenizer.from_str(json.dumps(empty)).post_processor,
     )
+
+
+def _old_source(files: Files, kind: TokenizerClass, roles: Mapping[str, Token]) -> Source:
+    """Read a vocabulary's own files."""
+    paths = [str(files.path(file)) for file in kind.files]
+    if kind.model == "Unigram":
+        found = _sentencepiece.parse(files.read(kind.files[0]))
+        scored = found.scored
+        if kind is XLM_ROBERTA:
+            # Its ids are those of fairseq, which puts four tokens before the pieces and one behind them.
+            first = ("bos_token", "pad_token", "eos_token", "unk_token")
+            scored = [(str(roles[role]), 0.0) for role in first] + scored[3:] + [(str(roles["mask_token"]), 0.0)]
+        check_vocabulary([piece for piece, _ in scored], paths[0])
+        if found.charsmap is not None:
+            check_charsmap(found.charsmap, paths[0])
+        extra = tuple(AddedToken(piece, normalized=False, special=special) for piece, special in found.added)
+        return Source(kind.model, {}, scored, [], found.charsmap, None, extra, found.unknown)
+    merges: list[tuple[str, str]] = []
+    if kind.model == "WordPiece":
+        pieces = models.WordPiece.read_file(paths[0])
+    else:
+        pieces, merges = models.BPE.read_file(*paths)
+    check_vocabulary(list(pieces), paths[0])
+    return Source(kind.model, pieces, [], merges)
 
 
 def _pair(merge: object) -> tuple[str, str]:

@@ -27,6 +27,7 @@ class Source:
 
     pieces: ids of WordPiece and BPE. scored: pieces and scores of Unigram, in the order of their ids. merges: of BPE.
     charsmap: what SentencePiece replaces before it cuts. template: how the file puts special tokens around a text.
+    extra: tokens that the vocabulary itself calls special. unknown: id of the unknown piece, where it says so.
     """
 
     model: str
@@ -35,6 +36,8 @@ class Source:
     merges: list[tuple[str, str]]
     charsmap: bytes | None = None
     template: processors.PostProcessor | None = None
+    extra: tuple[AddedToken, ...] = ()
+    unknown: int | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class TokenizerClass:
 
     model: kind of vocabulary. roles: its special tokens. build: the tokenizer before special tokens are added to it.
     finish: put special tokens around texts, once they have ids. options: settings that it reads, with their defaults.
+    files: names of the vocabulary's own files, which older models have in place of tokenizer.json.
     """
 
     model: str
@@ -81,6 +85,7 @@ class TokenizerClass:
     build: Callable[[Source, Settings, Mapping[str, Token]], tokenizers.Tokenizer]
     finish: Callable[[tokenizers.Tokenizer, Mapping[str, Token], Settings], None]
     options: Mapping[str, bool | None]
+    files: tuple[str, ...]
 
 
 def _wordpiece(source: Source, settings: Settings, roles: Mapping[str, Token]) -> tokenizers.Tokenizer:
@@ -128,7 +133,8 @@ def _albert(source: Source, settings: Settings, roles: Mapping[str, Token]) -> t
 
 def _deberta_v2(source: Source, settings: Settings, roles: Mapping[str, Token]) -> tokenizers.Tokenizer:
     unknown = (str(roles["unk_token"]), 0.0)
-    number = source.scored.index(unknown) if unknown in source.scored else settings.number("unk_id", 1)
+    stated = settings.number("unk_id", 1) if source.unknown is None else source.unknown
+    number = source.scored.index(unknown) if unknown in source.scored else stated
     backend = tokenizers.Tokenizer(models.Unigram(source.scored, unk_id=number, byte_fallback=False))
     steps: list[normalizers.Normalizer] = [
         normalizers.Replace(tokenizers.Regex(r"\s{2,}|[\n\r\t]"), " "),
@@ -204,8 +210,10 @@ _ROBERTA_ROLES = {
 }
 _BERT_OPTIONS = {"do_lower_case": True, "tokenize_chinese_chars": True, "strip_accents": None}
 
-BERT = TokenizerClass("WordPiece", _BERT_ROLES, _wordpiece, _BERT_PAIR, _BERT_OPTIONS)
-ROBERTA = TokenizerClass("BPE", _ROBERTA_ROLES, _bytes, _roberta_pair, {"add_prefix_space": False})
+BERT = TokenizerClass("WordPiece", _BERT_ROLES, _wordpiece, _BERT_PAIR, _BERT_OPTIONS, ("vocab.txt",))
+ROBERTA = TokenizerClass(
+    "BPE", _ROBERTA_ROLES, _bytes, _roberta_pair, {"add_prefix_space": False}, ("vocab.json", "merges.txt")
+)
 MPNET = TokenizerClass(
     "WordPiece",
     # Written as transformers does: they are looked for in the normalized text too.
@@ -216,6 +224,7 @@ MPNET = TokenizerClass(
     _wordpiece,
     _roberta_pair,
     _BERT_OPTIONS,
+    ("vocab.txt",),
 )
 XLM_ROBERTA = TokenizerClass(
     "Unigram",
@@ -223,6 +232,7 @@ XLM_ROBERTA = TokenizerClass(
     _xlm_roberta,
     _template("bos_token", "eos_token", "{0} $A {1} {1} $B {1}"),
     {"add_prefix_space": True},
+    ("sentencepiece.bpe.model",),
 )
 ALBERT = TokenizerClass(
     "Unigram",
@@ -230,6 +240,7 @@ ALBERT = TokenizerClass(
     _albert,
     _keep,
     {"do_lower_case": True, "keep_accents": False, "add_prefix_space": True},
+    ("spiece.model",),
 )
 DEBERTA_V2 = TokenizerClass(
     "Unigram",
@@ -237,6 +248,7 @@ DEBERTA_V2 = TokenizerClass(
     _deberta_v2,
     _BERT_PAIR,
     {"do_lower_case": False, "split_by_punct": False, "add_prefix_space": True},
+    ("spm.model",),
 )
 
 CLASSES: Mapping[str, TokenizerClass] = {

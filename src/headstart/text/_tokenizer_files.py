@@ -17,6 +17,7 @@ MODEL = "config.json"
 WORDPIECE = "vocab.txt"
 BPE = "vocab.json"
 MERGES = "merges.txt"
+# Of SentencePiece, under the names that DeBERTa, ALBERT and XLM-RoBERTa give it.
 SENTENCEPIECE = ("spm.model", "spiece.model", "sentencepiece.bpe.model")
 NAMES = (TOKENIZER, SETTINGS, ROLES, ADDED, MODEL, WORDPIECE, BPE, MERGES, *SENTENCEPIECE)
 # The largest in use, of XLM-V's 900,000 pieces, takes less.

@@ -281,7 +281,7 @@ def _around(backend: tokenizers.Tokenizer) -> tuple[list[int], list[int]]:
     Raises:
         CheckpointError: they stand elsewhere, or no text has tokens.
     """
-    for text in ("a", *islice(backend.get_vocab(with_added_tokens=False), 100)):
+    for text in _samples(backend):
         plain = backend.encode(text, add_special_tokens=False).ids
         if not plain:
             continue
@@ -292,6 +292,12 @@ def _around(backend: tokenizers.Tokenizer) -> tuple[list[int], list[int]]:
             raise CheckpointError("the tokenizer puts special tokens inside a text, which is not supported.")
         return found.ids[:start], found.ids[end:]
     raise CheckpointError("the tokenizer finds no tokens in any text; fetch the model again.")
+
+
+def _samples(backend: tokenizers.Tokenizer) -> Iterator[str]:
+    """Give texts that ought to have tokens: a letter, then tokens of the vocabulary, which may be of any alphabet."""
+    yield "a"
+    yield from islice(backend.get_vocab(with_added_tokens=False), 100)
 
 
 def _parts(part: object) -> Iterator[dict[str, object]]:
