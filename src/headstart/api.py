@@ -19,7 +19,7 @@ from headstart.contest.trials import Terms
 from headstart.core import device as devices
 from headstart.core import memory, rooms
 from headstart.core.alone import alone
-from headstart.core.errors import UsageError
+from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.records import Audit, Predictions, ReadWarning, Rejected, Result, Run, Splits
 from headstart.data import audit as auditing
 from headstart.data import corpus as corpora
@@ -46,9 +46,11 @@ class Comparison:
     """A finished comparison, which shows itself in a notebook.
 
     result: everything that was measured; see `headstart.core.records.Result`.
+    model: the winner's own folder, which later comparisons leave as it is.
     """
 
     result: Result
+    model: Path
 
     @property
     def verdict(self) -> tuple[str, ...]:
@@ -74,8 +76,8 @@ class Comparison:
 
     @property
     def best(self) -> Any:
-        """The winner, opened from its folder: ``best.predict(texts)``."""
-        return open_model(self.result.folder / "best")
+        """The winner of this comparison, whatever ran since: ``best.predict(texts)``."""
+        return open_model(self.model)
 
     def _repr_html_(self) -> str:
         return build.fragment(self.result)
@@ -165,14 +167,14 @@ def compare(
             outcome = contest.run(splits, task, planned.trials, terms, listen)
         skipped = {**planned.skipped, **outcome.failed}
         result = judged.result(TASK, table, splits, audit, outcome.records, terms, skipped)
-        winner = models.kept_model(splits, outcome.records, terms, wording.best(result.standings).contender)
+        winner = _model_of(wording.best(result.standings).contender, outcome.models, folder)
         told = _judge_int8(winner, splits, terms.metric)
-        models.keep_best(winner, terms)
+        models.announce(winner, terms)
         build.write(result, folder / "report.html")
         writing.whole(folder / "result.json", json.dumps(build.as_json(result), indent=1))
     if told and listener is None:
         print(told, file=sys.stderr)
-    return Comparison(result)
+    return Comparison(result, winner.resolve())
 
 
 def pretrain(
@@ -354,6 +356,19 @@ def catalogue() -> dict[str, dict[str, str]]:
     """Name all contenders, strategies, tasks and packaged models, each with what it promises."""
     found = {room: {name: rooms.promise(room, name) for name in rooms.names(room)} for room in ROOMS}
     return {**found, "models": {name: model.description for name, model in hub.PACKAGED.items()}}
+
+
+def _model_of(contender: str, kept: Mapping[str, Path], folder: Path) -> Path:
+    """Return the folder of a contender's model.
+
+    Raises:
+        CheckpointError: the model was deleted, though the record of its training is there.
+    """
+    if contender not in kept:
+        raise CheckpointError(
+            f"'{folder}' has records of '{contender}' but its model was deleted; compare again with another --out."
+        )
+    return kept[contender]
 
 
 def _judge_int8(model: Path, splits: Splits, metric: str) -> str:

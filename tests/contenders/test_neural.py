@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from sklearn.utils.class_weight import compute_class_weight
 
 from headstart.checkpoints import folder
 from headstart.contenders import _kept, _neural, _saved
 from headstart.contenders.finetuned import Finetuned
 from headstart.core import rooms
-from headstart.core.errors import HeadstartError, UsageError
+from headstart.core.errors import HeadstartError, TrainingError, UsageError
 from headstart.core.records import Rows, Run
 from headstart.nn import parallel
 from headstart.nn.encoder import Encoder
@@ -280,6 +281,16 @@ def test_a_broken_fit_goes_on_bit_for_bit(backbone, rows, task, tmp_path, strate
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     lines = (tmp_path / "broken/metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == list(range(1, len(lines) + 1))
+
+
+@pytest.mark.parametrize("strategy", ["full", "frozen"])
+def test_a_checkpoint_is_not_resumed_from_other_starting_weights(backbone, rows, task, tmp_path, strategy):
+    fit(backbone, rows, task, tmp_path / "run", strategy)
+    weights = load_file(f"{backbone}/model.safetensors")
+    name = next(name for name in weights if name.endswith("query.weight"))
+    save_file(weights | {name: weights[name] + 0.1}, f"{backbone}/model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(TrainingError, match="belongs to a training with other settings or data"):
+        fit(backbone, rows, task, tmp_path / "run", strategy)
 
 
 def test_balanced_weights_are_scikit_learns(rng):

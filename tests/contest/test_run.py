@@ -8,10 +8,14 @@ import pytest
 from headstart.contenders.majority import Majority
 from headstart.contest import run as contest
 from headstart.contest.ledger import load_record, write_record
-from headstart.contest.trials import key
+from headstart.contest.trials import jobs
 from headstart.core.errors import CheckpointError, TrainingError
 from headstart.core.records import Predictions, Rows, Trial
 from headstart.tasks.classification import Classification
+
+
+def key(splits, trial, terms):
+    return jobs(splits, Classification(), [trial], terms)[0].key
 
 
 def openings(terms) -> list[dict]:
@@ -257,3 +261,39 @@ def test_a_record_keeps_what_it_was_built_on(splits, terms, ensemble):
     again = load_record(terms.folder / "trials" / record.path.rsplit("/", 1)[1])
     assert [member.contender for member in again.trial.members] == ["majority", "linear"]
     assert key(splits, again.trial, terms) == key(splits, record.trial, terms)
+
+
+# --- what a trial is built on ------------------------------------------------------------------------------------
+
+
+def backbone(place, weights):
+    place.mkdir(exist_ok=True)
+    (place / "model.safetensors").write_text(weights)
+    return Trial("majority", {"backbone": str(place)}, None, 0)
+
+
+def test_a_model_that_was_trained_on_makes_the_trial_run_again(splits, terms, fits, tmp_path):
+    def kinds(trial):
+        events = []
+        outcome = contest.run(splits, Classification(), [trial], terms, lambda event: events.append(event.kind))
+        assert [record.trial for record in outcome.records] == [trial]
+        return events
+
+    assert kinds(backbone(tmp_path / "model", "one")) == ["start", "progress", "finished"]
+    assert kinds(backbone(tmp_path / "copy", "one")) == ["cached"]
+    assert kinds(backbone(tmp_path / "model", "two")) == ["start", "progress", "finished"]
+    assert len(fits.rows) == len(list((terms.folder / "trials").glob("*.json"))) == 2
+
+
+def test_a_model_that_changes_while_it_is_trained_from_is_named(splits, terms, fits, tmp_path, monkeypatch):
+    trial = backbone(tmp_path / "model", "one")
+    fit = fits.fit
+    monkeypatch.setattr(fits, "fit", lambda *rest: backbone(tmp_path / "model", "two") and fit(*rest))
+    outcome = contest.run(splits, Classification(), [trial], terms)
+    assert "changed while 'majority' was trained from it; run the comparison again" in outcome.failed["majority"]
+
+
+def test_a_record_says_what_its_model_was_built_on(splits, terms, fits, tmp_path):
+    record = contest.run(splits, Classification(), [backbone(tmp_path / "model", "one")], terms).records[0]
+    (sha256,) = load_record(terms.folder / "trials" / record.path.rsplit("/", 1)[1]).built_on.values()
+    assert len(sha256) == 64

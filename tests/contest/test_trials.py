@@ -1,16 +1,21 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
 from headstart.contest import trials as naming
 from headstart.core.records import Trial
+from headstart.tasks.classification import Classification
+
+
+def key(splits, trial, terms, task=None):
+    return naming.jobs(splits, task or Classification(), [trial], terms)[0].key
 
 
 @pytest.mark.parametrize(
     "change", ["data", "metric", "minutes", "seed", "options", "tuning", "size", "device", "packages"]
 )
 def test_anything_that_changes_a_result_changes_its_key(splits, terms, trials, change, monkeypatch):
-    trial, before = trials[0], naming.key(splits, trials[0], terms)
+    trial, before = trials[0], key(splits, trials[0], terms)
     if change == "data":
         splits = replace(splits, sha256="other")
     elif change == "packages":
@@ -19,25 +24,73 @@ def test_anything_that_changes_a_result_changes_its_key(splits, terms, trials, c
         terms = replace(terms, **{change: {"metric": "MCC", "minutes": 1.0, "device": "cuda"}[change]})
     else:
         trial = replace(trial, **{change: {"seed": 9, "options": {"x": 1}, "tuning": {"rank": 9}, "size": 7}[change]})
-    assert naming.key(splits, trial, terms) != before
+    assert key(splits, trial, terms) != before
 
 
 def test_unlabelled_texts_are_for_those_that_read_them_and_part_of_their_trials_names(splits, terms):
     told = replace(terms, unlabelled=("one more text", "another"))
     reader, other = Trial("selfpretrained", {}, None, 0), Trial("linear", {}, None, 0)
-    assert naming.key(splits, other, told) == naming.key(splits, other, terms)
-    names = {naming.key(splits, reader, replace(terms, unlabelled=texts)) for texts in ((), ("one",), ("two",))}
+    assert key(splits, other, told) == key(splits, other, terms)
+    names = {key(splits, reader, replace(terms, unlabelled=texts)) for texts in ((), ("one",), ("two",))}
     assert len(names) == 3
     assert naming.unlabelled_for(reader, told) == told.unlabelled
     assert naming.unlabelled_for(other, told) == ()
 
 
 def test_another_option_of_a_member_is_another_trial(splits, terms, ensemble):
-    key = [naming.key(splits, ensemble(options={"linear.features": n})[-1], terms) for n in (100, 200)]
-    assert key[0] != key[1]
+    assert len({key(splits, ensemble(options={"linear.features": n})[-1], terms) for n in (100, 200)}) == 2
 
 
 def test_the_seeds_of_its_members_do_not_part_sister_trials(splits, terms, ensemble):
     sisters = ensemble(("ensemble",), options={"ensemble.members": "linear"})[:2]
     assert sisters[0].members[0].seed != sisters[1].members[0].seed
-    assert len({naming.key(splits, trial, terms, with_seed=False) for trial in sisters}) == 1
+    assert len({job.group for job in naming.jobs(splits, Classification(), sisters, terms)}) == 1
+
+
+# --- content, not paths -----------------------------------------------------------------------------------------
+
+
+def model_folder(place, weights="weights"):
+    place.mkdir()
+    (place / "config.json").write_text("{}")
+    (place / "model.safetensors").write_text(weights)
+    return str(place)
+
+
+@pytest.mark.parametrize(("contender", "option"), [("finetuned:full", "backbone"), ("distilled", "teacher")])
+def test_a_model_that_changed_is_another_trial_and_a_copy_of_it_is_not(splits, terms, tmp_path, contender, option):
+    model, copy = model_folder(tmp_path / "model"), model_folder(tmp_path / "copy")
+    one, other = (Trial(contender, {option: path}, None, 0) for path in (model, copy))
+    before = key(splits, one, terms)
+    assert key(splits, other, terms) == before
+    assert naming.jobs(splits, Classification(), [one], terms)[0].built_on.keys() == {model}
+    (tmp_path / "model/model.safetensors").write_text("Weights")
+    assert key(splits, one, terms) != before
+    assert key(splits, other, terms) == before
+
+
+def test_what_a_member_is_built_on_counts(splits, terms, tmp_path):
+    member = Trial("finetuned:full", {"backbone": model_folder(tmp_path / "model")}, None, 0)
+    student = Trial("distilled", {"teacher": "finetuned:full"}, None, 0, members=(member,))
+    before = key(splits, student, terms)
+    (tmp_path / "model/config.json").write_text("[]")
+    assert key(splits, student, terms) != before
+
+
+def test_the_task_and_its_options_count(splits, terms, trials):
+    @dataclass(frozen=True)
+    class Other(Classification):
+        threshold: float = 0.5
+
+    keys = {key(splits, trials[0], terms, task) for task in (Classification(), Other(), Other(threshold=0.4))}
+    assert len(keys) == 3
+
+
+def test_a_model_is_hashed_once_for_all_trials(splits, terms, tmp_path, monkeypatch):
+    model = model_folder(tmp_path / "model")
+    hashed = []
+    monkeypatch.setattr(naming.contents, "sha256", lambda source: hashed.append(source) or "hash")
+    naming.jobs(
+        splits, Classification(), [Trial("finetuned:full", {"backbone": model}, None, s) for s in (0, 1)], terms
+    )
+    assert hashed == [model]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 
 from headstart.core.errors import CheckpointError
@@ -64,15 +62,3 @@ def made_once(name: str, make: Callable[[Path], None], sentence: str) -> Path:
         shutil.rmtree(fresh, ignore_errors=True)
     print(f"headstart: {sentence} ({folder})", file=sys.stderr)
     return folder
-
-
-def sha256(path: Path) -> str:
-    """Compute a file's SHA-256, once per process for a file that does not change."""
-    status = path.stat()
-    return _sha256(path, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=64)
-def _sha256(path: Path, size: int, changed: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

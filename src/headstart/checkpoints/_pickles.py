@@ -11,6 +11,7 @@ from pathlib import Path
 
 from headstart.checkpoints import _cache
 from headstart.core.errors import CheckpointError
+from headstart.core.hashing import file_sha256
 
 SCRIPT = Path(__file__).with_name("_unpickle.py")
 VERSION = 1  # of what the script writes
@@ -28,7 +29,7 @@ def converted(files: Sequence[Path]) -> tuple[Path, ...]:
     Raises:
         CheckpointError: a file holds anything but plain tensors, is damaged, or exceeds the limits.
     """
-    hashes = "".join(_cache.sha256(file) for file in files)
+    hashes = "".join(file_sha256(file) for file in files)
     name = hashlib.sha256(f"{VERSION}{hashes}".encode()).hexdigest()[:32]
     title = files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
     folder = _cache.made_once(

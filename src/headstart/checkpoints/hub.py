@@ -14,6 +14,7 @@ from pathlib import Path
 
 from headstart.checkpoints import _cache
 from headstart.core.errors import CheckpointError, UsageError, did_you_mean, shown
+from headstart.core.hashing import file_sha256
 from headstart.text._tokenizer_files import NAMES as TOKENIZER_FILES
 
 ADDRESS = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>.+))?")
@@ -124,7 +125,7 @@ def _packaged(name: str) -> Path:
         file = Path(str(importlib.metadata.distribution(model.distribution).locate_file(model.file)))
     except importlib.metadata.PackageNotFoundError:
         raise UsageError(_missing(name, model)) from None
-    found = _cache.sha256(file) if file.is_file() else "missing"
+    found = file_sha256(file) if file.is_file() else "missing"
     if found != model.sha256:
         raise CheckpointError(
             f"{file} is not the file that was checked (SHA-256 {found[:12]}, expected {model.sha256[:12]}): "

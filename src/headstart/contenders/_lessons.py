@@ -35,7 +35,7 @@ NEVER = 1_000_000  # evaluations without improvement after which matching stops:
 class Lesson:
     """What both phases train and by what they judge it; `texts` of them are learnt from, then come validation's.
 
-    contender: the one that trains, with its options.
+    contender: the one that trains, with its options. teacher: names what the teacher knows, '' without one.
     """
 
     contender: Distilled
@@ -45,6 +45,7 @@ class Lesson:
     validation: Rows
     run: Run
     texts: int
+    teacher: str = ""
 
     def groups(self) -> list[Group]:
         """Let all of the student's weights learn, at one rate."""
@@ -57,7 +58,7 @@ class Lesson:
 
     def fingerprint(self, phase: str) -> str:
         """Name all that a phase depends on."""
-        parts = (self.contender, phase, self.train, self.validation, self.run.unlabelled, self.run.seed)
+        parts = (self.contender, phase, self.teacher, self.train, self.validation, self.run.unlabelled, self.run.seed)
         return _neural._fingerprint(*parts)
 
 

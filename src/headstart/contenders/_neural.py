@@ -221,7 +221,15 @@ def fit(
             settings=settings,
             run=run,
             fingerprint=_fingerprint(
-                settings, strategy, class_weights, word_dropout, checkpoint.arguments, train_rows, validation, run.seed
+                settings,
+                strategy,
+                class_weights,
+                word_dropout,
+                checkpoint.arguments,
+                weights_key([model], run.device),
+                train_rows,
+                validation,
+                run.seed,
             ),
             before_step=before_step,
         )

@@ -165,7 +165,7 @@ def pretrain(
     if recipe.counted:
         begin_with(model.encoder, _words(corpus, tokenizer, shard, learnt, model.encoder.width, run, work))
     settings = Settings(epochs=recipe.epochs, batch_rows=batch_rows, patience=EVALUATIONS, evaluations=EVALUATIONS)
-    start = weights_key(model.encoder.stages, run.device)
+    start = weights_key([model], run.device)
     key = _key(corpus.sha256, asdict(recipe), checkpoint.arguments, start, run.seed)
     run = replace(run, folder=run.folder / f"training-{key}", minutes=recipe.minutes or run.minutes)
     rate = recipe.learning_rate or (GOING_ON if recipe.backbone else RATES[recipe.size])

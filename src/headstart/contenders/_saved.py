@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ from typing import Any
 
 from headstart.core import rooms
 from headstart.core.errors import CheckpointError, UsageError
+from headstart.core.hashing import file_sha256
 
 MANIFEST = "headstart.json"
 FORMAT = 1
@@ -62,7 +62,7 @@ def write_manifest(folder: Path, contender: str, task: Any, extra: Mapping[str, 
         "contender": contender,
         "task": {"name": type(task).__module__.rsplit(".", 1)[-1], "fields": dataclasses.asdict(task)},
         "extra": dict(extra),
-        "files": {path.relative_to(folder).as_posix(): _sha256(path) for path in _files(folder)},
+        "files": {path.relative_to(folder).as_posix(): file_sha256(path) for path in _files(folder)},
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8", errors="surrogatepass")
@@ -85,7 +85,7 @@ def open_model(folder: Path) -> Any:
             raise CheckpointError(f"'{folder / MANIFEST}' names a file outside its folder: '{name}'; do not use it.")
         if not path.is_file():
             raise CheckpointError(f"'{path}' is missing; copy the model's folder again, or save it again.")
-        if _sha256(path) != expected:
+        if file_sha256(path) != expected:
             raise CheckpointError(f"'{path}' is not the file that was saved; copy the folder again, or save it again.")
     try:
         task = rooms.load("tasks", manifest["task"]["name"], manifest["task"]["fields"])
@@ -116,11 +116,6 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _flush(path: Path) -> None:

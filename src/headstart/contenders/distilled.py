@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from headstart.checkpoints import contents
 from headstart.checkpoints import folder as checkpoints
 from headstart.checkpoints.folder import Checkpoint
 from headstart.contenders import _lessons, _matching, _members, _neural, _saved
@@ -122,7 +123,9 @@ class Distilled:
         torch.manual_seed(seed.derive(run.seed, "weights"))
         checkpoint = self._student(guide, task, texts)
         assert isinstance(checkpoint.model, Model)
-        lesson = _lessons.Lesson(self, checkpoint.model.to(run.device), task, train, validation, run, len(texts))
+        lesson = _lessons.Lesson(
+            self, checkpoint.model.to(run.device), task, train, validation, run, len(texts), self._name(guide, run)
+        )
         encoded = task.encode([*texts, *validation.inputs], checkpoint.tokenizer)
         matching, kept, saved = None, None, 0.0
         if guide is not None:
@@ -170,6 +173,12 @@ class Distilled:
                 f"{', '.join(task.classes)}; fine-tune it on such rows first."
             )
         return teacher, 0.0
+
+    def _name(self, guide: _neural.Neural | None, run: Run) -> str:
+        """Name a teacher by what it knows; a contender that is no Transformer follows from the rows and the seed."""
+        if guide is not None:
+            return _neural.weights_key([guide.model], run.device)
+        return "" if self.teacher == NONE or self.members else contents.sha256(self.teacher)
 
     def _student(self, guide: _neural.Neural | None, task: Any, texts: Sequence[str]) -> Checkpoint:
         """Build the student: with fresh blocks, or with some of the teacher's."""

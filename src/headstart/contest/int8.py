@@ -1,6 +1,6 @@
 """May a model answer with 8-bit weights? Only where its labels on the validation texts stay what they were.
 
-models/GROUP/int8.json, best/int8.json    what the trial found, beside the weights it was made with
+models/KEY/int8.json, best/int8.json    what the trial found, beside the weights it was made with
 """
 
 from __future__ import annotations

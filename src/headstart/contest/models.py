@@ -1,7 +1,10 @@
 """The models that a contest keeps: the best of each contender for good, and until it ends those that others build on.
 
-Beside each folder lies a note of the same name with '.json': contender, seed, seconds of training, and the score on
-validation where it is kept for good. A folder without its note was not written to its end.
+runs/NAME/models/KEY/        a model that is kept for good, and int8.json where its 8-bit version was tried
+runs/NAME/models/KEY.json    its note: contender, group of sister trials, seed, seconds of training, validation score
+
+A folder without its note is unfinished. A model that a result was announced with is never deleted, so that the result
+answers as it did after later comparisons.
 """
 
 from __future__ import annotations
@@ -9,66 +12,62 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from headstart.contest.ledger import write_whole
-from headstart.contest.trials import Terms, key
-from headstart.core.errors import CheckpointError
-from headstart.core.records import Record, Splits, Trial
+from headstart.contest.trials import Job, Terms
+
+ANNOUNCED = "announced"
 
 
-def kept_model(splits: Splits, records: Sequence[Record], terms: Terms, contender: str) -> Path:
-    """Return the folder with the model of a contender on all rows: of its seeds, the one that did best on validation.
-
-    Raises:
-        CheckpointError: the contender has no such model, or it was deleted.
-    """
-    trials = (record.trial for record in records if record.trial.contender == contender and record.trial.size is None)
-    trial = next(trials, None)
-    model = _model_folder(splits, trial, terms) if trial else terms.folder / "models" / "nothing"
-    if not model.is_dir():
-        raise CheckpointError(
-            f"'{terms.folder}' holds no model of '{contender}' on all rows; compare again with another --out."
-        )
-    return model
-
-
-def keep_best(model: Path, terms: Terms) -> Path:
-    """Lay a model at ``best/`` with all that is in its folder, without copying anything."""
+def announce(model: Path, terms: Terms) -> None:
+    """Link a model to ``best/`` with all that is in its folder, and protect it from later comparisons."""
+    write_whole(model.with_suffix(".json"), json.dumps({**note_of(model), ANNOUNCED: True}))
     best, fresh = terms.folder / "best", terms.folder / "best.new"
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(model, fresh, copy_function=_link)
     shutil.rmtree(best, ignore_errors=True)
     fresh.rename(best)
-    return best
 
 
-def keep(splits: Splits, trial: Trial, terms: Terms, saved: Path, note: dict[str, Any]) -> None:
-    """Keep this model if no seed before did better on validation."""
-    folder = _model_folder(splits, trial, terms)
-    if note_of(folder).get("validation", float("-inf")) >= note["validation"]:
+def keep(job: Job, terms: Terms, saved: Path, note: dict[str, Any]) -> None:
+    """Keep this model, unless a sister trial did as well on validation; those that did worse are deleted.
+
+    Args:
+        saved: the folder it was saved in. note: with its 'validation' score.
+    """
+    others = _kept(job.group, terms)
+    if any(other["validation"] >= note["validation"] for model, other in others if model.name != job.key):
         return
+    folder = terms.folder / "models" / job.key
     folder.parent.mkdir(exist_ok=True)
     # A kill from here on leaves no note, so that the trial, run again, writes the model.
+    announced = note_of(folder).get(ANNOUNCED, False)
     delete(folder)
     shutil.copytree(saved, folder, copy_function=_link)
-    write_whole(folder.with_suffix(".json"), json.dumps(note))
+    write_whole(folder.with_suffix(".json"), json.dumps({**note, "group": job.group, ANNOUNCED: announced}))
+    for model, other in others:
+        if model != folder and not other[ANNOUNCED]:
+            delete(model)
 
 
-def find(splits: Splits, trial: Trial, terms: Terms) -> Path | None:
+def best_of(job: Job, terms: Terms) -> Path | None:
+    """Find the model that did best on validation among those of a trial and its sisters; None where none is kept."""
+    kept = _kept(job.group, terms)
+    return max(kept, key=lambda one: (one[1]["validation"], -one[1]["seed"]))[0] if kept else None
+
+
+def find(job: Job, terms: Terms) -> Path | None:
     """Find the model of a trial where this contest keeps it, or among those kept for good."""
-    here = terms.folder / "work" / f"{key(splits, trial, terms)}.model"
-    if here.is_dir() and note_of(here):
-        return here
-    kept = _model_folder(splits, trial, terms)
-    note = note_of(kept) if trial.size is None else {}
-    return kept if note.get("seed") == trial.seed and "seconds" in note else None
+    for folder in (terms.folder / "work" / f"{job.key}.model", terms.folder / "models" / job.key):
+        if folder.is_dir() and note_of(folder):
+            return folder
+    return None
 
 
-def lay_down(fitted: Any, folder: Path, note: dict[str, Any]) -> None:
-    """Save a model, and beside it what is to be known of it."""
+def save(fitted: Any, folder: Path, note: dict[str, Any]) -> None:
+    """Save a model and its note beside it."""
     fitted.save(folder)
     write_whole(folder.with_suffix(".json"), json.dumps(note))
 
@@ -86,8 +85,11 @@ def delete(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _model_folder(splits: Splits, trial: Trial, terms: Terms) -> Path:
-    return terms.folder / "models" / key(splits, trial, terms, with_seed=False)
+def _kept(group: str, terms: Terms) -> list[tuple[Path, dict[str, Any]]]:
+    """List the models of sister trials that are kept for good, with their notes."""
+    folders = [path.with_suffix("") for path in sorted((terms.folder / "models").glob("*.json"))]
+    kept = [(folder, note_of(folder)) for folder in folders if folder.is_dir()]
+    return [(folder, note) for folder, note in kept if note.get("group") == group]
 
 
 def _link(source: str, target: str) -> None:

@@ -2,7 +2,7 @@
 
 runs/NAME/trials/KEY.json        the record of a trial, written when all else of it is done
 runs/NAME/trials/KEY.csv         every test row's target, prediction and probabilities
-runs/NAME/models/GROUP/          of each contender on all rows, the model of the seed that did best on validation
+runs/NAME/models/KEY/            of each contender on all rows, the model of the seed that did best on validation
 runs/NAME/work/KEY/              checkpoints of the trial that runs; gone when it has finished
 runs/NAME/work/KEY.model/        a trial's model that later trials build on; gone when all have finished
 runs/NAME/work/shared/           what trials share, such as states of frozen layers; gone when all have finished
@@ -21,10 +21,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from headstart.checkpoints import contents
 from headstart.contenders import _saved
 from headstart.contest import meter, models
 from headstart.contest.ledger import load_record, write_record
-from headstart.contest.trials import Terms, key, record_path, title, unlabelled_for
+from headstart.contest.trials import Job, Terms, jobs, record_path, title, unlabelled_for
 from headstart.core import device as devices
 from headstart.core import rooms
 from headstart.core.errors import HeadstartError, TrainingError
@@ -55,10 +56,30 @@ class Outcome:
     """The records of all finished trials, and why others failed.
 
     failed: contender -> reason; 'contender on N rows' where it was a trial on fewer than all rows.
+    models: contender -> the folder of its model on all rows: of its seeds, the one that did best on validation.
     """
 
     records: tuple[Record, ...]
     failed: dict[str, str]
+    models: dict[str, Path]
+
+
+@dataclass(frozen=True)
+class _Contest:
+    """What the trials of a contest share; `failed` fills as they fail, `wanted` are keys that later trials build on."""
+
+    splits: Splits
+    task: Any
+    terms: Terms
+    failed: dict[str, str]
+    wanted: frozenset[str]
+
+    def work(self, job: Job) -> Path:
+        return self.terms.folder / "work" / job.key
+
+    @property
+    def shared(self) -> Path:
+        return self.terms.folder / "work" / "shared"
 
 
 def run(
@@ -67,7 +88,7 @@ def run(
     """Run the trials that have no record yet, in their order.
 
     A contender that fails at one number of rows is not tried there with further seeds, and is named in the outcome;
-    its other sizes and the other contenders go on. A kill loses at most the trial that runs, and that goes on from
+    its other sizes and the other contenders go on. A kill loses at most the trial that runs, and that resumes from
     its last checkpoint. A model that later trials build on is kept until the end, so that none is trained twice; one
     that is no longer there, or belongs to no trial of the plan, is trained before them.
 
@@ -80,75 +101,69 @@ def run(
     """
     _commit()
     (terms.folder / "trials").mkdir(parents=True, exist_ok=True)
+    named = jobs(splits, task, trials, terms)
+    missing = [job for job in named if not record_path(job, terms).is_file()]
+    wanted = frozenset(member.key for job in missing for member in _all_members(job))
+    contest = _Contest(splits, task, terms, {}, wanted)
     records: list[Record] = []
-    failed: dict[str, str] = {}
-    missing = [trial for trial in trials if not record_path(splits, trial, terms).is_file()]
-    wanted = {key(splits, member, terms) for trial in missing for member in _all_members(trial)}
-    for index, trial in enumerate(trials, start=1):
+    best: dict[str, Path] = {}
+    for index, job in enumerate(named, start=1):
 
-        def tell(kind: str, trial: Trial = trial, index: int = index, **news: Any) -> None:
-            listen(Event(kind, trial, index, len(trials), **news))
+        def tell(kind: str, trial: Trial = job.trial, index: int = index, **news: Any) -> None:
+            listen(Event(kind, trial, index, len(named), **news))
 
-        where = title(trial)
-        path = record_path(splits, trial, terms)
+        where = title(job.trial)
+        path = record_path(job, terms)
         if path.is_file():
-            records.append(load_record(path))
+            # The plan's trial: the same content may have had another name when it was trained.
+            records.append(replace(load_record(path), trial=job.trial))
             tell("cached", record=records[-1])
-        elif where in failed:
-            tell("failed", reason=failed[where])
+        elif where in contest.failed:
+            tell("failed", reason=contest.failed[where])
+            continue
         else:
             tell("start")
             try:
                 listening = functools.partial(_pass_on, tell)
-                for member in _all_members(trial):
-                    _make_ready(splits, task, member, terms, listening, failed)
-                records.append(_try(splits, task, trial, terms, listening, failed, wanted))
+                for member in _all_members(job):
+                    _make_ready(contest, member, listening)
+                records.append(_try(contest, job, listening))
                 tell("finished", record=records[-1])
             except HeadstartError as error:
-                failed[where] = str(error)
+                contest.failed[where] = str(error)
                 tell("failed", reason=str(error))
-    for leftover in (_shared(terms), *(terms.folder / "work" / f"{name}.model" for name in wanted)):
+                continue
+        if job.trial.size is None and (model := models.best_of(job, terms)):
+            best[job.trial.contender] = model
+    for leftover in (contest.shared, *(terms.folder / "work" / f"{name}.model" for name in wanted)):
         models.delete(leftover)
-    return Outcome(tuple(records), failed)
+    return Outcome(tuple(records), contest.failed, best)
 
 
 def _pass_on(tell: Callable[..., None], news: Progress) -> None:
     tell("progress", progress=news)
 
 
-def _shared(terms: Terms) -> Path:
-    return terms.folder / "work" / "shared"
-
-
-def _try(
-    splits: Splits,
-    task: Any,
-    trial: Trial,
-    terms: Terms,
-    tell: Callable[[Progress], None],
-    failed: dict[str, str],
-    wanted: set[str],
-) -> Record:
+def _try(contest: _Contest, job: Job, tell: Callable[[Progress], None]) -> Record:
     """Fit, predict validation and test once, meter, and write everything down."""
-    name = key(splits, trial, terms)
-    work = terms.folder / "work" / name
-    train, fitted_task, fit_it = _prepared(splits, task, trial, terms, tell, failed)
+    splits, terms, trial = contest.splits, contest.terms, job.trial
+    train, fitted_task, fit_it = _prepared(contest, job, tell)
     with meter.measured() as fit:
         fitted = fit_it()
     reused = getattr(fitted, "reused_seconds", 0.0)
     tell(Progress("judging", 1.0))
     validation = fitted_task.score(fitted.predict(splits.validation.inputs), splits.validation)
-    _log_opening(terms.folder, name, trial)
+    _log_opening(terms.folder, job)
     with meter.measured() as bulk:
         predictions = fitted.predict(splits.test.inputs)
     # Timed on validation texts: the test rows are predicted once.
     p50, p95 = meter.latency(fitted, splits.validation.inputs)
-    saved = work.with_suffix(".model")
+    saved = contest.work(job).with_suffix(".model")
     note = {"contender": trial.contender, "seed": trial.seed, "seconds": fit.seconds + reused}
-    models.lay_down(fitted, saved, note)
+    models.save(fitted, saved, note)
     disk_bytes = meter.folder_bytes(saved)
     if trial.size is None:
-        models.keep(splits, trial, terms, saved, {**note, "validation": validation[terms.metric]})
+        models.keep(job, terms, saved, {**note, "validation": validation[terms.metric]})
     record = Record(
         trial=trial,
         train_rows=len(train),
@@ -172,80 +187,96 @@ def _try(
         machine=devices.describe(terms.device),
         commit=_commit(),
         made=_now(),
-        path=str(terms.folder / "trials" / f"{name}.json"),
+        path=str(record_path(job, terms)),
         predictions=predictions,
+        built_on=job.built_on,
     )
     write_record(record, splits.test)
-    shutil.rmtree(work, ignore_errors=True)
-    if name not in wanted:
+    shutil.rmtree(contest.work(job), ignore_errors=True)
+    if job.key not in contest.wanted:
         models.delete(saved)
     return record
 
 
-def _prepared(
-    splits: Splits, task: Any, trial: Trial, terms: Terms, tell: Callable[[Progress], None], failed: dict[str, str]
-) -> tuple[Rows, Any, Callable[[], Any]]:
+def _prepared(contest: _Contest, job: Job, tell: Callable[[Progress], None]) -> tuple[Rows, Any, Callable[[], Any]]:
     """Give a trial's training rows, its fitted task, and what trains its model."""
+    splits, terms, trial = contest.splits, contest.terms, job.trial
     train = splits.train if trial.size is None else nested(splits.train, [trial.size], trial.seed)[trial.size]
-    fitted_task = task.fitted(train)
+    fitted_task = contest.task.fitted(train)
     entry = rooms.load("contenders", trial.contender.partition(":")[0], dict(trial.options))
-    lent = dict(zip(getattr(entry, "members", ()), trial.members, strict=True))
+    lent = dict(zip(getattr(entry, "members", ()), job.members, strict=True))
     run = Run(
         trial.seed,
-        terms.folder / "work" / key(splits, trial, terms),
+        contest.work(job),
         terms.metric,
         terms.minutes,
         terms.device,
         tell,
-        _shared(terms),
+        contest.shared,
         unlabelled_for(trial, terms),
-        fitted=lambda name: _lend(splits, lent[name], terms, failed),
+        fitted=lambda name: _lend(contest, lent[name]),
     )
-    return train, fitted_task, lambda: entry.fit(train, splits.validation, fitted_task, run)
+
+    def fit_it() -> Any:
+        fitted = entry.fit(train, splits.validation, fitted_task, run)
+        _check_unchanged(job)
+        return fitted
+
+    return train, fitted_task, fit_it
+
+
+def _check_unchanged(job: Job) -> None:
+    """Make sure that what a model was trained from is what its trial is named by.
+
+    Raises:
+        TrainingError: a folder was written to in the meantime.
+    """
+    for model, known in job.built_on.items():
+        if not model.startswith("hf://") and contents.sha256(model) != known:
+            raise TrainingError(
+                f"'{model}' changed while '{title(job.trial)}' was trained from it; run the comparison again."
+            )
 
 
 # --- models that others build on -------------------------------------------------------------------------------
 
 
-def _all_members(trial: Trial) -> Iterator[Trial]:
+def _all_members(job: Job) -> Iterator[Job]:
     """Yield all that a trial builds on, directly or not, each after what it builds on itself."""
-    for member in trial.members:
+    for member in job.members:
         yield from _all_members(member)
         yield member
 
 
-def _make_ready(
-    splits: Splits, task: Any, trial: Trial, terms: Terms, tell: Callable[[Progress], None], failed: dict[str, str]
-) -> None:
+def _make_ready(contest: _Contest, job: Job, tell: Callable[[Progress], None]) -> None:
     """Train a model that another trial builds on, unless it is there or could not be trained before."""
-    if models.find(splits, trial, terms) is not None or title(trial) in failed:
+    name = title(job.trial)
+    if models.find(job, contest.terms) is not None or name in contest.failed:
         return
-    _, _, fit_it = _prepared(
-        splits, task, trial, terms, lambda news: tell(replace(news, stage=f"{trial.contender}: {news.stage}")), failed
-    )
-    work = terms.folder / "work" / key(splits, trial, terms)
+    contender, seed = job.trial.contender, job.trial.seed
+    _, _, fit_it = _prepared(contest, job, lambda news: tell(replace(news, stage=f"{contender}: {news.stage}")))
     try:
         with meter.measured() as fit:
             fitted = fit_it()
     except HeadstartError as error:
-        failed[title(trial)] = str(error)
+        contest.failed[name] = str(error)
         return
     seconds = fit.seconds + getattr(fitted, "reused_seconds", 0.0)
-    models.lay_down(
-        fitted, work.with_suffix(".model"), {"contender": trial.contender, "seed": trial.seed, "seconds": seconds}
-    )
+    work = contest.work(job)
+    models.save(fitted, work.with_suffix(".model"), {"contender": contender, "seed": seed, "seconds": seconds})
     shutil.rmtree(work, ignore_errors=True)
 
 
-def _lend(splits: Splits, trial: Trial, terms: Terms, failed: dict[str, str]) -> tuple[Any, float]:
+def _lend(contest: _Contest, job: Job) -> tuple[Any, float]:
     """Open the model of a trial, and tell the seconds that its training took.
 
     Raises:
         TrainingError: it could not be trained.
     """
-    found = models.find(splits, trial, terms)
+    found = models.find(job, contest.terms)
     if found is None:
-        raise TrainingError(f"'{title(trial)}' could not be trained, so nothing builds on it: {failed[title(trial)]}")
+        name = title(job.trial)
+        raise TrainingError(f"'{name}' could not be trained, so nothing builds on it: {contest.failed[name]}")
     return _saved.open_model(found), models.note_of(found)["seconds"]
 
 
@@ -273,8 +304,9 @@ def _calibration(predictions: Predictions, rows: Rows) -> dict[str, float]:
     }
 
 
-def _log_opening(folder: Path, name: str, trial: Trial) -> None:
-    line = json.dumps({"when": _now(), "trial": name, "contender": trial.contender, "seed": trial.seed})
+def _log_opening(folder: Path, job: Job) -> None:
+    told = {"trial": job.key, "contender": job.trial.contender, "seed": job.trial.seed}
+    line = json.dumps({"when": _now(), **told})
     with (folder / "test_openings.jsonl").open("a", encoding="utf-8") as log:
         log.write(line + "\n")
 

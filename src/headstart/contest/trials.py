@@ -1,19 +1,25 @@
-"""What a trial is called: by all that its result depends on, so that a finished one is found again."""
+"""What a trial is called: by the content of all that its result depends on, so that a finished one is found again."""
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 import hashlib
 import importlib.metadata
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headstart.checkpoints import contents
 from headstart.core import device as devices
 from headstart.core import rooms
+from headstart.core.errors import HeadstartError
 from headstart.core.records import Splits, Trial
 from headstart.data import corpus
+
+# Options that name a model to build on, which is read from a folder, a package or the hub.
+SOURCES = ("backbone", "teacher")
 
 
 @dataclass(frozen=True)
@@ -30,18 +36,59 @@ class Terms:
     unlabelled: tuple[str, ...] = ()
 
 
-def key(splits: Splits, trial: Trial, terms: Terms, *, with_seed: bool = True) -> str:
-    """Name a trial by all that its result depends on; without its seed, the group of its sister trials."""
-    parts = {
-        **_parts(trial, terms, with_seed),
+@dataclass(frozen=True)
+class Job:
+    """A trial with its names, worked out once.
+
+    key: a hash of all that the result depends on: data, task, options, seed, versions, and the content of the models
+        that it builds on, wherever they lie. group: the same without the seed: that of its sister trials.
+    members: jobs whose models it builds on. built_on: model as the options name it -> SHA-256 of its content.
+    """
+
+    trial: Trial
+    key: str
+    group: str
+    members: tuple[Job, ...] = ()
+    built_on: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def jobs(splits: Splits, task: Any, trials: Sequence[Trial], terms: Terms) -> tuple[Job, ...]:
+    """Name trials; whatever they share is hashed once.
+
+    Args:
+        task: not fitted; its fields are its options.
+    """
+    common = {
         "data": splits.sha256,
+        "task": [type(task).__module__.rsplit(".", 1)[-1], dataclasses.asdict(task)],
         "metric": terms.metric,
         "minutes": terms.minutes,
         "device": terms.device,
         "packages": {name: importlib.metadata.version(name) for name in devices.PACKAGES},
     }
-    text = json.dumps(parts, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    unlabelled = corpus.of_texts(terms.unlabelled).sha256 if terms.unlabelled else ""
+    found: dict[str, str] = {}  # model -> SHA-256 of its content
+
+    def parts(trial: Trial, with_seed: bool) -> dict[str, Any]:
+        told: dict[str, Any] = {"contender": trial.contender, "size": trial.size, "tuning": dict(trial.tuning)}
+        told["options"] = {**trial.options, **{name: _content(model, found) for name, model in sources(trial).items()}}
+        told["unlabelled"] = unlabelled if _reads_unlabelled(trial) else ""
+        told["members"] = [parts(member, with_seed) for member in trial.members]
+        return {**told, "seed": trial.seed} if with_seed else told
+
+    def job(trial: Trial) -> Job:
+        key, group = (_hash({**common, **parts(trial, with_seed)}) for with_seed in (True, False))
+        built_on = {model: found[model] for model in sources(trial).values()}
+        return Job(trial, key, group, tuple(job(member) for member in trial.members), built_on)
+
+    return tuple(job(trial) for trial in trials)
+
+
+def sources(trial: Trial) -> dict[str, str]:
+    """Return the options of a trial that name a model to read, and the model."""
+    named = {name: trial.options[name] for name in SOURCES if trial.options.get(name)}
+    # A teacher that is a contender is among the members.
+    return {name: model for name, model in named.items() if name != "teacher" or not (trial.members or model == "none")}
 
 
 def title(trial: Trial) -> str:
@@ -49,30 +96,29 @@ def title(trial: Trial) -> str:
     return trial.contender if trial.size is None else f"{trial.contender} on {trial.size} rows"
 
 
-def record_path(splits: Splits, trial: Trial, terms: Terms) -> Path:
-    """Say where the record of a trial lies once it has finished."""
-    return terms.folder / "trials" / f"{key(splits, trial, terms)}.json"
+def record_path(job: Job, terms: Terms) -> Path:
+    """Return where the record of a trial lies once it has finished."""
+    return terms.folder / "trials" / f"{job.key}.json"
 
 
 def unlabelled_for(trial: Trial, terms: Terms) -> tuple[str, ...]:
     """Return the texts that a trial's contender reads beside its rows."""
-    reads = getattr(rooms.plugin("contenders", trial.contender.partition(":")[0]), "reads_unlabelled", False)
-    return terms.unlabelled if reads else ()
+    return terms.unlabelled if _reads_unlabelled(trial) else ()
 
 
-def _parts(trial: Trial, terms: Terms, with_seed: bool) -> dict[str, Any]:
-    parts: dict[str, Any] = {"contender": trial.contender, "options": dict(trial.options), "size": trial.size}
-    if texts := unlabelled_for(trial, terms):
-        parts["unlabelled"] = _sha256(texts)
-    if with_seed:
-        parts["seed"] = trial.seed
-    if trial.tuning:
-        parts["tuning"] = dict(trial.tuning)
-    if trial.members:
-        parts["members"] = [_parts(member, terms, with_seed) for member in trial.members]
-    return parts
+def _reads_unlabelled(trial: Trial) -> bool:
+    return getattr(rooms.plugin("contenders", trial.contender.partition(":")[0]), "reads_unlabelled", False)
 
 
-@functools.lru_cache(maxsize=1)
-def _sha256(texts: tuple[str, ...]) -> str:
-    return corpus.of_texts(texts).sha256
+def _content(model: str, found: dict[str, str]) -> str:
+    """Hash a model once; one that cannot be found has no content, and its trial will say why."""
+    if model not in found:
+        try:
+            found[model] = contents.sha256(model)
+        except HeadstartError:
+            found[model] = ""
+    return found[model]
+
+
+def _hash(parts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -74,7 +74,7 @@ class Splits:
 
     leaked: ids of test rows whose text, or a near copy of it, also stands in train or validation. Empty where
         Headstart made the split itself, since near-duplicates then never cross.
-    sha256: of all ids, inputs and targets in order; two runs with equal hashes saw the same split.
+    sha256: of all inputs and targets in order; two runs with equal hashes saw the same split.
     """
 
     train: Rows
@@ -214,6 +214,7 @@ class Record:
         where none leaked. validation: the same on validation.
     predictions: every test row's predicted value, and its probabilities ``(rows, classes)``, from the file beside it.
     data_sha256: that of the splits. made: ISO time. commit: of Headstart's source, '' outside a checkout.
+    built_on: model that was read, as the trial's options name it -> SHA-256 of its content.
     """
 
     trial: Trial
@@ -229,6 +230,7 @@ class Record:
     made: str
     path: str
     predictions: Predictions
+    built_on: Mapping[str, str] = field(default_factory=dict)
 
 
 # --- the contest ---------------------------------------------------------------------------------------------

@@ -1,0 +1,44 @@
+"""What a model's folder holds, as one hash: the same content under two paths is the same, a changed file is another."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from headstart.checkpoints import hub, peft
+from headstart.core.hashing import file_sha256
+
+# Other frameworks' weights, what a training leaves for itself, costs and notes: no answer depends on them.
+IGNORED_SUFFIXES = {".h5", ".msgpack", ".ot", ".onnx", ".tflite", ".md", ".pt", ".pth", ".lock", ".log"}
+IGNORED_NAMES = {"pretraining.json", "int8.json", "trainer_state.json", "training_args.bin", "optimizer.bin", "LICENSE"}
+
+
+def sha256(source: str) -> str:
+    """Hash what the answers of a model depend on: weights, configuration, tokenizer, classes.
+
+    A LoRA adapter's hash holds that of the model beneath it.
+
+    Args:
+        source: as `hub.find` takes it.
+
+    Raises:
+        UsageError, CheckpointError: as `hub.find`.
+    """
+    folder = hub.find(source)
+    digest = hashlib.sha256()
+    for name, path in sorted(_files(folder)):
+        digest.update(f"{name}\n{file_sha256(path)}\n".encode("utf-8", "surrogateescape"))
+    adapter = peft.find(folder)
+    if adapter is not None:
+        digest.update(sha256(adapter.base).encode())
+    return digest.hexdigest()
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the files of a folder, and of folders directly inside it their configuration (pooling has one)."""
+    safe = any(folder.glob("*.safetensors"))
+    for path in [*folder.iterdir(), *folder.glob("*/config.json")]:
+        left_out = path.suffix in IGNORED_SUFFIXES or path.name in IGNORED_NAMES or path.name.startswith(".")
+        if path.is_file() and not left_out and not (safe and path.suffix == ".bin"):
+            yield path.relative_to(folder).as_posix(), path

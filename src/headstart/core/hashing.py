@@ -1,0 +1,36 @@
+"""SHA-256 of files, each file read once a process while it stays as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from pathlib import Path
+
+# File systems count time in steps of a few milliseconds: a file may change once more within the step it was written in.
+SETTLED_NS = 100_000_000
+
+_known: dict[tuple[int, ...], str] = {}
+_lock = threading.Lock()
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file; one that was hashed before is read again only where it may have changed.
+
+    That is, where its device, inode, size or time of change differ, or it was written a moment before.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    found = path.stat()
+    identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    with _lock:
+        known = _known.get(identity)
+    if known is not None:
+        return known
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if time.time_ns() - found.st_mtime_ns > SETTLED_NS:
+        with _lock:
+            _known[identity] = digest
+    return digest
