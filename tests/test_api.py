@@ -89,6 +89,23 @@ def test_one_more_contender_trains_only_that_one(tmp_path):
     assert {line["contender"] for line in more.leaderboard} == {"majority", "linear"}
 
 
+def test_a_result_answers_as_it_did_after_later_comparisons(tmp_path, monkeypatch, capsys):
+    """In a notebook: other labels for the same texts, then a better contender for the same data."""
+    monkeypatch.chdir(tmp_path)
+    texts, labels = make(60)
+    known = {"contenders": ["majority"], "sizes": [], "seeds": 1, "listener": lambda event: None}
+    first = headstart.compare((texts, labels), **known)
+    before = first.best.predict(texts).values
+    second = headstart.compare((texts, [f"other {label}" for label in labels]), **known)
+    assert f"so this comparison is in '{second.result.folder}'" in capsys.readouterr().err
+    third = headstart.compare((texts, labels), **{**known, "contenders": ["majority", "linear"]})
+    assert third.result.folder == first.result.folder != second.result.folder
+    assert headstart.open_model(third.result.folder / "best").predict(texts).values != before
+    monkeypatch.chdir("/")
+    assert first.best.predict(texts).values == before
+    assert third.best.predict(texts).values != before
+
+
 def test_a_curve_tells_what_the_rows_are_worth(finished):
     result = finished[0].result
     assert {point.size for point in result.curve} == {30, len(result.splits.train)}

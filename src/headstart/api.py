@@ -13,7 +13,7 @@ from typing import Any
 from headstart.checkpoints import hub
 from headstart.contenders import _pretraining, _saved
 from headstart.contest import int8 as eight_bits
-from headstart.contest import models, plan, precheck
+from headstart.contest import models, plan, precheck, run_folder
 from headstart.contest import run as contest
 from headstart.contest.trials import Terms
 from headstart.core import device as devices
@@ -125,11 +125,13 @@ def compare(
             `contest.plan.learning_sizes`.
         budget: minutes a training may take.
         metric: the score that decides; None for accuracy.
-        out: a folder; None for ``runs/`` and the name of the data.
+        out: a folder; None for ``runs/`` and the name of the data, or, where that holds another data set, a folder
+            beside it, which is then named on standard error.
         listener: is told of every trial and its progress; None to show them on standard error.
 
     Raises:
-        UsageError: an unknown name, column, option or device; another process works in `out`.
+        UsageError: an unknown name, column, option or device; another process works in `out`, or it holds the
+            comparison of another data set.
         DataError: data that cannot be read or divided.
         TrainingError: no contender could be trained.
     """
@@ -157,12 +159,13 @@ def compare(
         plan.check_reads_unlabelled(planned.trials)
         texts, finding = corpora.unlabelled(unlabelled, task.features(splits.test.inputs), encoding)
         audit = replace(audit, findings=(*audit.findings, finding))
-    folder = Path(out) if out is not None else Path("runs") / Path(table.name).stem
     if listener is None:
         doubts = [found for found in (*precheck.reading(table), *audit.findings) if found.severity == "warning"]
         print(*precheck.told(doubts, LISTED), sep="\n", end="\n" if doubts else "", file=sys.stderr)
-    terms = Terms(folder, labels.check(metric or task.metric), budget, devices.choose(device), texts)
-    with alone(folder):
+    judged_by, chosen = labels.check(metric or task.metric), devices.choose(device)
+    place = Path(out) if out is not None else None
+    with run_folder.opened(place, splits, table.name, lambda told: print(told, file=sys.stderr)) as folder:
+        terms = Terms(folder, judged_by, budget, chosen, texts)
         with live.Watch(terms.metric, planned.trials) if listener is None else nullcontext(listener) as listen:
             outcome = contest.run(splits, task, planned.trials, terms, listen)
         skipped = {**planned.skipped, **outcome.failed}

@@ -1,0 +1,87 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from headstart.contest import run_folder
+from headstart.core.alone import alone
+from headstart.core.errors import UsageError
+
+
+@pytest.fixture
+def other(splits):
+    return replace(splits, test=splits.test.take(range(1, len(splits.test))))
+
+
+@pytest.fixture(autouse=True)
+def empty(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def opened(splits, out=None, name="train.csv"):
+    told = []
+    with run_folder.opened(out, splits, name, told.append) as folder:
+        (folder / "trials").mkdir(exist_ok=True)
+    return str(folder), told
+
+
+def test_each_data_set_gets_back_to_its_own_folder(splits, other):
+    assert opened(splits) == ("runs/train", [])
+    folder, told = opened(other)
+    assert folder == f"runs/train-{run_folder.data_sha256(other)[:8]}"
+    assert told == [
+        f"'runs/train' holds the comparison of another data set (train.csv, 130 rows), so this comparison is in "
+        f"'{folder}'."
+    ]
+    assert opened(splits) == ("runs/train", [])
+    assert opened(other)[0] == folder
+    assert opened(other, name="more.csv") == ("runs/more", [])
+
+
+def test_order_division_and_names_of_rows_do_not_make_another_data_set(splits, other):
+    moved = replace(splits, train=splits.test, test=replace(splits.train, ids=tuple(map(str, range(60)))), sha256="")
+    assert run_folder.data_sha256(moved) == run_folder.data_sha256(splits) != run_folder.data_sha256(other)
+
+
+def test_a_named_folder_is_refused_to_another_data_set(splits, other, tmp_path):
+    opened(splits, tmp_path / "out")
+    assert opened(splits, tmp_path / "out", name="copy.csv")[0] == str(tmp_path / "out")
+    with pytest.raises(UsageError, match=r"holds the comparison of another data set \(copy.csv, 130 rows\), .*--out"):
+        opened(other, tmp_path / "out")
+
+
+@pytest.mark.parametrize("content", [None, "{", '{"sha256"', "[]"])
+def test_a_folder_whose_data_are_not_known_is_left_alone(splits, tmp_path, content):
+    (tmp_path / "out/best").mkdir(parents=True)
+    if content:
+        (tmp_path / "out/data.json").write_text(content)
+    with pytest.raises(UsageError, match=r"out' holds a comparison of unknown data"):
+        opened(splits, tmp_path / "out")
+
+
+def test_a_folder_with_files_of_ones_own_is_taken(splits, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    assert opened(splits, tmp_path)[0] == str(tmp_path)
+    assert json.loads((tmp_path / "data.json").read_text())["rows"] == 130
+
+
+def test_another_process_in_the_folder_is_waited_for_only_with_the_same_data(splits, other):
+    opened(splits)
+    with alone(Path("runs/train")):
+        assert opened(other)[0].startswith("runs/train-")
+        with pytest.raises(UsageError, match="another headstart is at work in"):
+            opened(splits)
+
+
+def test_a_process_that_was_faster_keeps_the_folder(splits, other, monkeypatch):
+    """Both found the folder empty; the other one locked it first and finished."""
+    lock = run_folder.alone
+
+    def late(folder):
+        monkeypatch.setattr(run_folder, "alone", lock)
+        opened(splits)
+        return lock(folder)
+
+    monkeypatch.setattr(run_folder, "alone", late)
+    assert opened(other)[0].startswith("runs/train-")
