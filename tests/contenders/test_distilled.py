@@ -1,5 +1,6 @@
 """A student and its teacher: who may teach, what is kept, resuming, and a folder that others can open."""
 
+import copy
 import json
 from dataclasses import replace
 
@@ -128,9 +129,29 @@ def test_the_teacher_runs_once_a_text_for_all_its_students(rows, task, teacher, 
 def test_answers_from_kept_states_are_the_teachers(rows, task, teacher, tmp_path):
     encoded = task.encode(rows.inputs, teacher.checkpoint.tokenizer)
     kept, _ = distilled._keep(teacher.model, (0, 2), encoded, Run(0, tmp_path))
-    found = distilled._answers(teacher, rows.inputs, task, kept, "cpu")
-    asked = distilled._answers(teacher, rows.inputs, task, None, "cpu")
+    found = distilled._answers(teacher, rows.inputs, task, kept, encoded.lengths, "cpu")
+    asked = distilled._answers(teacher, rows.inputs, task, None, encoded.lengths, "cpu")
     torch.testing.assert_close(found, asked, atol=2e-2, rtol=0)
+
+
+def test_answers_of_a_teacher_that_reads_means(rows, task, teacher, tmp_path):
+    teacher = copy.deepcopy(teacher)
+    teacher.model.head.make_linear()
+    teacher.model.head.pooling = "mean"
+    encoded = task.encode(rows.inputs, teacher.checkpoint.tokenizer)
+    kept, _ = distilled._keep(teacher.model, (0, 2), encoded, Run(0, tmp_path))
+    found = distilled._answers(teacher, rows.inputs, task, kept, encoded.lengths, "cpu")
+    asked = distilled._answers(teacher, rows.inputs, task, None, encoded.lengths, "cpu")
+    torch.testing.assert_close(found, asked, atol=2e-2, rtol=0)
+
+
+def test_a_student_whose_teacher_is_no_transformer_learns_a_vocabulary_of_its_own(rows, task, tmp_path):
+    fitted = distilled.Distilled(teacher="linear", student="1x8", epochs=1, backbone="no such model").fit(
+        rows, rows.take(range(30)), task, Run(0, tmp_path)
+    )
+    words = fitted.checkpoint.tokenizer.backend.get_vocab()
+    assert {"good", "blue", "awful"} <= words.keys()
+    assert len(words) == fitted.checkpoint.arguments["vocabulary"] < 5000
 
 
 def test_unlabelled_texts_are_learnt_from_too(rows, task, teacher, tmp_path):

@@ -23,6 +23,7 @@ from headstart.nn import parallel
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import Model
 from headstart.text import vocabulary
+from headstart.training import convex
 
 WORDS = ("good fine lovely great", "bad awful poor dreadful", "red blue green grey")
 
@@ -254,7 +255,7 @@ def test_int8_saves_the_weights_as_they_were(backbone, rows, task, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("strategy", "threads"), [("full", 1), ("full", 2), ("gradual", 2), ("lora", 2), ("partial", 2), ("frozen", 1)]
+    ("strategy", "threads"), [("full", 1), ("full", 2), ("gradual", 2), ("lora", 2), ("partial", 2)]
 )
 def test_a_broken_fit_goes_on_bit_for_bit(backbone, rows, task, tmp_path, strategy, threads, monkeypatch, set_threads):
     set_threads(threads)
@@ -283,7 +284,7 @@ def test_a_broken_fit_goes_on_bit_for_bit(backbone, rows, task, tmp_path, strate
     assert [json.loads(line)["step"] for line in lines] == list(range(1, len(lines) + 1))
 
 
-@pytest.mark.parametrize("strategy", ["full", "frozen"])
+@pytest.mark.parametrize("strategy", ["full", "partial"])
 def test_a_checkpoint_is_not_resumed_from_other_starting_weights(backbone, rows, task, tmp_path, strategy):
     fit(backbone, rows, task, tmp_path / "run", strategy)
     weights = load_file(f"{backbone}/model.safetensors")
@@ -291,6 +292,53 @@ def test_a_checkpoint_is_not_resumed_from_other_starting_weights(backbone, rows,
     save_file(weights | {name: weights[name] + 0.1}, f"{backbone}/model.safetensors", metadata={"format": "pt"})
     with pytest.raises(TrainingError, match="belongs to a training with other settings or data"):
         fit(backbone, rows, task, tmp_path / "run", strategy)
+
+
+def test_a_frozen_fit_killed_while_it_is_solved_gives_the_same_model(backbone, rows, task, tmp_path):
+    whole = fit(backbone, rows, task, tmp_path / "whole", "frozen")
+
+    class Killed(Exception):
+        pass
+
+    def die(progress):
+        if progress.stage == "solving the head" and progress.done > 0.5:
+            raise Killed
+
+    contender = rooms.load("contenders", "finetuned", {"strategy": "frozen", "backbone": backbone})
+    with pytest.raises(Killed):
+        contender.fit(rows, rows.take(range(30)), task, Run(0, tmp_path / "broken", progress=die))
+    resumed = fit(backbone, rows, task, tmp_path / "broken", "frozen")
+    ours, theirs = resumed.model.state_dict(), whole.model.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_a_frozen_head_is_the_logistic_regression_that_is_best_on_validation(backbone, rows, task, tmp_path):
+    fitted = fit(backbone, rows, task, tmp_path / "run", "frozen", pooling="mean")
+    held_out = rows.take(range(30))
+    encoder = copy.deepcopy(fitted.model).requires_grad_(False)
+
+    def states(part):
+        encoded = task.encode(part.inputs, fitted.checkpoint.tokenizer)
+        return _neural.pooled_states(encoder, encoded, "cpu").states.numpy()
+
+    features, numbers = states(rows), task.numbers(rows)
+    scores = []
+    for found in convex.solutions(features, numbers):
+        answers = (states(held_out) @ found.weight.T + found.bias).argmax(axis=1)
+        scores.append((answers == task.numbers(held_out)).mean())
+    right = np.array(fitted.predict(held_out.inputs).values) == np.array(held_out.targets)
+    assert right.mean() == max(scores) > min(scores)
+
+
+@pytest.mark.parametrize("strategy", ["full", "partial", "lora", "adapter", "frozen"])
+def test_a_model_that_reads_means_answers_as_before_when_it_is_opened(backbone, rows, task, tmp_path, strategy):
+    fitted = fit(backbone, rows, task, tmp_path / "run", strategy, pooling="mean")
+    fitted.save(tmp_path / "model")
+    opened = _saved.open_model(tmp_path / "model")
+    assert opened.model.head.pooling == "mean"
+    assert np.allclose(opened.predict(rows.inputs).probabilities, fitted.predict(rows.inputs).probabilities, atol=1e-6)
+    small = opened.with_int8().predict(rows.inputs).probabilities
+    assert np.allclose(small, fitted.predict(rows.inputs).probabilities, atol=0.05)
 
 
 def test_balanced_weights_are_scikit_learns(rng):

@@ -102,7 +102,9 @@ class Family:
         """Build the encoder that the arguments describe, with random weights."""
         return Encoder(**arguments)
 
-    def head(self, arguments: Mapping[str, Any], classes: int, dropout: float) -> ClassificationHead:
+    def head(
+        self, arguments: Mapping[str, Any], classes: int, dropout: float, pooling: str = "first"
+    ) -> ClassificationHead:
         """Build the classification head for an encoder of these arguments, with random weights."""
         return ClassificationHead(
             arguments["width"],
@@ -111,6 +113,7 @@ class Family:
             self.head_activation,
             self.dropout_first,
             arguments["epsilon"] if self.head_norm else None,
+            pooling,
         )
 
     def config(self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int) -> dict:

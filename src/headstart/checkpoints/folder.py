@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headstart.checkpoints import _modules
 from headstart.checkpoints._family import Family
 from headstart.checkpoints._weights import Weights, write
 from headstart.checkpoints.header import find_family, open_header, unfilled
@@ -16,6 +17,9 @@ from headstart.nn.encoder import Encoder, Stack
 from headstart.nn.heads import Model
 from headstart.nn.pretraining import Pretraining, PretrainingHead
 from headstart.text.tokenizer import Tokenizer
+
+# The pooling that a model was trained with.
+CHECKPOINT = "checkpoint"
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,12 @@ class Checkpoint:
 
 
 def load(
-    source: str | Path, *, classes: int | None = None, dropout: float | None = None, pretraining: bool = False
+    source: str | Path,
+    *,
+    classes: int | None = None,
+    dropout: float | None = None,
+    pretraining: bool = False,
+    pooling: str = "first",
 ) -> Checkpoint:
     """Read a model; what its head lacks begins at random, drawn from torch's generator.
 
@@ -52,9 +61,11 @@ def load(
         classes: number of classes for a fresh output layer; None for the classifier in the folder, if any.
         dropout: rate everywhere, 0 to 1; None for what the folder says.
         pretraining: give the model the heads of pretraining, whatever the folder has besides its encoder.
+        pooling: what a head for `classes` reads: 'first' or 'mean', see `nn.heads`; or 'checkpoint' for what the model
+            was trained with, as far as its ``modules.json`` says, else the first token.
 
     Raises:
-        UsageError: no such model.
+        UsageError: no such model or pooling.
         CheckpointError: the folder is incomplete, damaged, or of a kind that is not supported.
     """
     header = open_header(source)
@@ -63,14 +74,26 @@ def load(
     if dropout is not None:
         arguments["dropout"] = head_dropout = dropout
     with header.open_weights() as weights:
-        labels = () if classes or pretraining else _labels(header.config, weights)
+        labels: tuple[str, ...] = ()
+        linear = not (classes or pretraining) and _modules.has_classifier(header.folder, header.config)
+        if linear:
+            labels = _named(header.config, _modules.count_classes(header.folder))
+            pooling = CHECKPOINT
+        elif not (classes or pretraining):
+            labels = _labels(header.config, weights)
+            pooling = "first"
+        if pooling == CHECKPOINT:
+            pooling = header.pooling or "first"
         encoder = unfilled(family, arguments)
         model: Model | Pretraining | Stack = encoder
         fresh: set[str] = set()
         if classes or labels:
-            head = family.head(arguments, classes or len(labels), head_dropout)
+            head = family.head(arguments, classes or len(labels), head_dropout, pooling)
             model = Model(encoder, head)
-            fresh = {"head.output.weight", "head.output.bias"} if classes else set()
+            if linear:
+                head.make_linear()
+                _modules.fill(header.folder, head)
+            fresh = {"head.output.weight", "head.output.bias"} if classes or linear else set()
             fresh |= {f"head.{name}" for name, _ in head.named_parameters() if not weights.has(f"head.{name}")}
         elif pretraining:
             _check_pretrains(family, str(header.folder))
@@ -79,6 +102,8 @@ def load(
             model = Pretraining(encoder, heads)
             fresh = {f"head.{name}" for name, _ in heads.named_parameters() if not weights.has(f"head.{name}")}
         weights.fill(model, fresh)
+        if linear:
+            fresh = set()
     return Checkpoint(
         model,
         header.tokenizer,
@@ -101,6 +126,7 @@ def save(
 ) -> None:
     """Write a model so that :func:`load` and Hugging Face's auto classes open it with the same answers.
 
+    A head without a dense layer, as means have it, is written as sentence-transformers has it (see `_modules`).
     A sinusoidal table is written as numbers; families other than DistilBERT read it back as learned positions.
 
     Args:
@@ -117,8 +143,13 @@ def save(
     if isinstance(model, Pretraining):
         _check_pretrains(kind, "the model")
         config["architectures"] = [f"{kind.architecture}ForPreTraining"]
+    if isinstance(model, Model) and model.head.dense is None:
+        config["architectures"] = [f"{kind.architecture}Model"]
+        _modules.write(folder, model.head, tokenizer.window)
+        write(folder / "model.safetensors", model.encoder, kind)
+    else:
+        write(folder / "model.safetensors", model, kind)
     (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
-    write(folder / "model.safetensors", model, kind)
     tokenizer.save(folder)
 
 
@@ -135,7 +166,11 @@ def _labels(config: Mapping[str, Any], weights: Weights) -> tuple[str, ...]:
     architectures = config.get("architectures") or ["ForSequenceClassification"]
     if "ForSequenceClassification" not in str(architectures) or not weights.has("head.output.bias"):
         return ()
-    count = weights.shape("head.output.bias")[0]
+    return _named(config, weights.shape("head.output.bias")[0])
+
+
+def _named(config: Mapping[str, Any], count: int) -> tuple[str, ...]:
+    """Read the names of so many classes, in the order of the logits."""
     named = config.get("id2label") or {str(number): f"LABEL_{number}" for number in range(count)}
     numbers = [str(number) for number in range(count)]
     if not isinstance(named, dict) or sorted(named) != sorted(numbers) or len(set(map(str, named.values()))) != count:

@@ -55,14 +55,17 @@ class Adapter:
     scale: float
 
 
-def write(folder: Path, updates: Updates, head: nn.Module, family: Family, source: str) -> None:
+def write(folder: Path, updates: Updates, head: nn.Module | None, family: Family, source: str) -> None:
     """Write updates and the head that was trained with them, so that PEFT lays them over the same base model.
 
     Args:
+        head: None for one that Hugging Face's classifiers have no place for; the adapter is then one of the encoder.
         folder: is made. source: the base model, as `hub.find` takes it.
     """
     folder.mkdir()
     joined = _joined(updates, family)
+    if head is None:  # of the encoder alone the names have no prefix
+        joined = {name.removeprefix(family.prefix): pair for name, pair in joined.items()}
     rank = max((len(down) for down, _ in joined.values()), default=updates.rank)
     tensors: dict[str, Tensor] = {}
     for module, (down, up) in joined.items():
@@ -71,7 +74,8 @@ def write(folder: Path, updates: Updates, head: nn.Module, family: Family, sourc
             f"{PREFIX}{module}{DOWN}": F.pad(down, (0, 0, 0, more)),
             f"{PREFIX}{module}{UP}": F.pad(up, (0, more)),
         }
-    trained = {f"head.{name}": weight.detach() for name, weight in head.named_parameters()}
+    parts = () if head is None else head.named_parameters()
+    trained = {f"head.{name}": weight.detach() for name, weight in parts}
     heads = set()
     for ours, (theirs,) in family.names(trained).items():
         tensors[PREFIX + theirs] = trained[ours]
@@ -80,7 +84,7 @@ def write(folder: Path, updates: Updates, head: nn.Module, family: Family, sourc
     address = hub.ADDRESS.fullmatch(source)
     config = {
         "peft_type": "LORA",
-        "task_type": "SEQ_CLS",
+        "task_type": "FEATURE_EXTRACTION" if head is None else "SEQ_CLS",
         "base_model_name_or_path": address["repo"] if address else source,
         "revision": address["revision"] if address else None,
         "r": rank,
@@ -88,7 +92,7 @@ def write(folder: Path, updates: Updates, head: nn.Module, family: Family, sourc
         "lora_dropout": updates.dropout,
         "bias": "none",
         "target_modules": sorted(joined),
-        "modules_to_save": sorted(heads),
+        "modules_to_save": sorted(heads) or None,
         "inference_mode": True,
     }
     (folder / CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")

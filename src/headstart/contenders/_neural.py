@@ -31,6 +31,7 @@ from headstart.nn.lora import Updates
 from headstart.nn.narrow import narrowed
 from headstart.nn.packed import Batch, Kept, drop_words, pack
 from headstart.text.tokenizer import Encoded
+from headstart.training import convex
 from headstart.training.batches import by_length
 from headstart.training.loop import Settings, train
 
@@ -122,7 +123,8 @@ class Neural:
                 save_file({name: weight.cpu() for name, weight in bottlenecks.items()}, fresh / BOTTLENECKS)
             if self.updates is not None and part.source:
                 family = find_family(part.family, part.source)
-                peft.write(fresh / "adapter", self.updates, plain.head, family, part.source)
+                head = None if plain.head.dense is None else plain.head
+                peft.write(fresh / "adapter", self.updates, head, family, part.source)
             _saved.write_manifest(fresh, self.contender, self.task, {"trained_parameters": self.trained_parameters})
 
 
@@ -191,6 +193,9 @@ def fit(
         # A strategy that opens stages later leaves all of them open until the first step, so none is kept here: most
         # are frozen for about an epoch or less, and hardly a text would pass them twice.
         (kept, validation_kept), seconds = frozen_states(model, (encoded, validation_encoded), run)
+        convex_head = model.head.dense is None and model.frozen_stages() == len(model.encoder.stages)
+        if convex_head and (kept is None or validation_kept is None):
+            kept, validation_kept = (pooled_states(model, part, run.device) for part in (encoded, validation_encoded))
 
         def loss(rows: np.ndarray) -> Tensor:
             batch = pack(encoded.tokens, encoded.boundaries, rows, kept).to(run.device)
@@ -209,34 +214,67 @@ def fit(
             score = task.score(task.decode(logits), validation)[run.metric]
             return score, float(model.head.loss(logits, validation_targets).nan_to_num(posinf=1e9))
 
-        train(
-            rows=len(train_rows),
-            groups=groups,
-            loss=loss,
-            evaluate=evaluate,
-            held_out=len(validation),
-            # What is computed again has to draw what it drew, which is seen to for torch's generator alone.
-            lengths=None if model.encoder.recompute else encoded.lengths,
-            mode=model,
-            settings=settings,
-            run=run,
-            fingerprint=_fingerprint(
-                settings,
-                strategy,
-                class_weights,
-                word_dropout,
-                checkpoint.arguments,
-                weights_key([model], run.device),
-                train_rows,
-                validation,
-                run.seed,
-            ),
-            before_step=before_step,
-        )
+        if convex_head:
+            assert kept is not None
+            solve_head(model, kept, targets, evaluate, run, balanced=class_weights == "balanced")
+        else:
+            train(
+                rows=len(train_rows),
+                groups=groups,
+                loss=loss,
+                evaluate=evaluate,
+                held_out=len(validation),
+                # What is computed again has to draw what it drew, which is seen to for torch's generator alone.
+                lengths=None if model.encoder.recompute else encoded.lengths,
+                mode=model,
+                settings=settings,
+                run=run,
+                fingerprint=_fingerprint(
+                    settings,
+                    strategy,
+                    class_weights,
+                    word_dropout,
+                    checkpoint.arguments,
+                    model.head.pooling,
+                    weights_key([model], run.device),
+                    train_rows,
+                    validation,
+                    run.seed,
+                ),
+                before_step=before_step,
+            )
     learnt = {name for group in groups for name in group.weights}
     trained = sum(weight.numel() for name, weight in model.named_parameters() if name in learnt)
     updates = strategy.merge(model) if hasattr(strategy, "merge") else None
     return Neural(contender, task, checkpoint, trained, run.device, seconds, updates=updates)
+
+
+@torch.no_grad()
+def solve_head(
+    model: Model, kept: Kept, targets: Tensor, evaluate: Callable[[], tuple[float, float]], run: Run, *, balanced: bool
+) -> None:
+    """Give a linear head on frozen states its optimal weights, in place.
+
+    Args:
+        kept: pooled states of the training texts. targets: int64 ``(texts,)``.
+        evaluate: validation score (higher is better) and loss, by which the strength of regularisation is chosen.
+        balanced: see `training.convex.solutions`.
+    """
+    features = kept.states[torch.from_numpy(kept.starts)].float().numpy()
+    output = model.head.output
+    best: tuple[float, float] | None = None
+    for number, found in enumerate(convex.solutions(features, targets.cpu().numpy(), balanced=balanced), start=1):
+        before = output.weight.clone(), output.bias.clone()
+        output.weight.copy_(torch.from_numpy(found.weight))
+        output.bias.copy_(torch.from_numpy(found.bias))
+        score, loss = evaluate()
+        seen = {"validation_score": score, "validation_loss": loss}
+        run.progress(Progress("solving the head", number / len(convex.STRENGTHS), values=seen))
+        if best is None or (score, -loss) > best:
+            best = score, -loss
+        else:
+            output.weight.copy_(before[0])
+            output.bias.copy_(before[1])
 
 
 def scores(model: Model, encoded: Encoded, device: str, kept: Kept | None = None) -> Tensor:
@@ -275,11 +313,21 @@ def frozen_states(model: Model, parts: Sequence[Encoded], run: Run) -> tuple[lis
     if stages < LEAST_KEPT:
         return [None] * len(parts), 0.0
     model.eval()
-    key = weights_key(model.encoder.stages[:stages], run.device)
     by_token = stages < len(model.encoder.stages)
+    key = weights_key(model.encoder.stages[:stages], run.device) + ("" if by_token else f"-{model.head.pooling}")
     compute = model.frozen_states
     found = [keep_states(model, part, run, "frozen states", key, compute, stages, by_token=by_token) for part in parts]
     return [kept for kept, _ in found], sum(seconds for _, seconds in found)
+
+
+def pooled_states(model: Model, encoded: Encoded, device: str) -> Kept:
+    """Run a wholly frozen encoder over texts and hold their pooled states in memory."""
+    states = torch.zeros(len(encoded), model.encoder.width)
+    for rows in _batches(model, encoded.lengths, device):
+        batch = pack(encoded.tokens, encoded.boundaries, rows)
+        with precision(device):
+            states[torch.from_numpy(rows)[batch.order]] = model.frozen_states(batch.to(device)).float().cpu()
+    return Kept(len(model.encoder.stages), states, np.arange(len(encoded)), by_token=False)
 
 
 def keep_states(

@@ -27,7 +27,7 @@ from headstart.nn.heads import ClassificationHead, Model
 from headstart.nn.narrow import narrowed
 from headstart.nn.packed import Batch, Kept
 from headstart.text import vocabulary
-from headstart.text.tokenizer import Encoded, Tokenizer
+from headstart.text.tokenizer import Encoded
 
 NONE = "none"
 USUAL = "4x256"
@@ -35,6 +35,8 @@ SHAPES = {"tinybert": (4, 312, 1200)}
 METHODS = ("tinybert", "minilm", "logits")
 HEADS = (12, 8, 4, 2, 1)
 LEAST_HEAD = 24  # width of an attention head
+# Word pieces and window of a student whose teacher has none.
+OWN_VOCABULARY, WINDOW = 5000, 512
 LEAST = 1e-12  # a probability of the teacher below it counts as this
 
 
@@ -53,8 +55,10 @@ class Distilled:
         in '2+4'. A student made of the teacher's layers matches those it is made of.
     temperature: of the answers. label_weight: share (0 to 1) of the true labels in the loss of a labelled text.
     matching_epochs, epochs: passes over the texts in either phase, more where there are few.
-    vocabulary: 0 for the teacher's own word pieces, or the size of a smaller vocabulary learnt from the texts.
-    learning_rate: peak of AdamW. backbone: whose word pieces a student takes that has no Transformer to learn from.
+    vocabulary: size of the vocabulary that the student learns from the texts. 0 for the teacher's word pieces; where
+        the teacher is no Transformer, or there is none, for 5,000 word pieces of its own.
+    pooling: what the student's head reads, 'first' or 'mean'; see `nn.heads`.
+    learning_rate: peak of AdamW. backbone: what a teacher that is trained outside a comparison starts from.
 
     `run.unlabelled` joins the training texts. Embeddings begin as the teacher's along their principal axes.
     """
@@ -68,6 +72,7 @@ class Distilled:
     matching_epochs: int = 3
     epochs: int = 3
     vocabulary: int = 0
+    pooling: str = "first"
     learning_rate: float = 5e-4
     backbone: str = "minilm"
 
@@ -133,7 +138,8 @@ class Distilled:
             if self.method != "logits":
                 matching = self._inside(checkpoint.model.encoder, guide.model.encoder).to(run.device)
                 kept, saved = _keep(guide.model, matching.stages, encoded, run)
-        soft = None if teacher is None else _answers(teacher, texts, task, kept, run.device)
+        lengths = encoded.lengths[: len(texts)]
+        soft = None if teacher is None else _answers(teacher, texts, task, kept, lengths, run.device)
         words = checkpoint.model.encoder.embeddings.word
         special = [*checkpoint.tokenizer.opening, *checkpoint.tokenizer.closing]
         with narrowed(words, np.concatenate([encoded.tokens, special])) as renumber:
@@ -184,14 +190,16 @@ class Distilled:
         """Build the student: with fresh blocks, or with some of the teacher's."""
         if self.student.startswith("layers:"):
             return self._of_layers(guide)
-        given = guide.checkpoint if guide is not None else checkpoints.load(self.backbone)
-        window = given.arguments["window"]
-        tokenizer: Tokenizer = given.tokenizer
-        if self.vocabulary:
-            tokenizer = vocabulary.train(task.features(texts), self.vocabulary, window=window)
+        window = WINDOW if guide is None else guide.checkpoint.arguments["window"]
+        if guide is None or self.vocabulary:
+            size = self.vocabulary or OWN_VOCABULARY
+            tokenizer = vocabulary.train(task.features(texts), size, window=window)
+            rows = tokenizer.size
+        else:
+            tokenizer, rows = guide.checkpoint.tokenizer, guide.checkpoint.arguments["vocabulary"]
         layers, width, feed_forward = shape(self.student)
         arguments: dict[str, Any] = {
-            "vocabulary": tokenizer.size if self.vocabulary else given.arguments["vocabulary"],
+            "vocabulary": rows,
             "width": width,
             "layers": layers,
             "heads": heads(width),
@@ -204,7 +212,7 @@ class Distilled:
             theirs = guide.model.encoder.embeddings
             if width <= theirs.word.embedding_dim:
                 _matching.inherit(encoder.embeddings, theirs)
-        model = Model(encoder, ClassificationHead(width, len(task.classes)))
+        model = Model(encoder, ClassificationHead(width, len(task.classes), pooling=self.pooling))
         return Checkpoint(model, tokenizer, "bert", arguments, task.classes)
 
     def _of_layers(self, guide: _neural.Neural | None) -> Checkpoint:
@@ -282,16 +290,27 @@ def _keep(model: Model, stages: Sequence[int], encoded: Encoded, run: Run) -> tu
     return _neural.keep_states(model, encoded, run, "listening to the teacher", key, compute, count, side_by_side=count)
 
 
-def _answers(teacher: Any, texts: Sequence[str], task: Any, kept: Kept | None, device: str) -> Tensor:
-    """Give the teacher's log probabilities, float32 ``(texts, classes)``, from its kept states where there are any."""
+def _answers(
+    teacher: Any, texts: Sequence[str], task: Any, kept: Kept | None, lengths: np.ndarray, device: str
+) -> Tensor:
+    """Give the teacher's log probabilities, float32 ``(texts, classes)``, from its kept states where there are any.
+
+    Args:
+        lengths: tokens of each text, int64 ``(texts,)``.
+    """
     order = [teacher.task.classes.index(label) for label in task.classes]
     if kept is None:
         probabilities = torch.from_numpy(np.asarray(teacher.predict(texts).probabilities))[:, order]
         return probabilities.clamp(min=LEAST).log().to(device)
     width = teacher.model.encoder.width
-    first = kept.states[torch.from_numpy(kept.starts[: len(texts)]), -width:].float()
+    starts = kept.starts[: len(texts)]
+    if teacher.model.head.first_only:
+        pooled = kept.states[torch.from_numpy(starts), -width:].float()
+    else:
+        spans = zip(starts.tolist(), (starts + lengths).tolist(), strict=True)
+        pooled = torch.stack([kept.states[start:end, -width:].float().mean(dim=0) for start, end in spans])
     with torch.inference_mode():
-        logits = teacher.model.head(first.to(device))
+        logits = teacher.model.head(pooled.to(device))
     found: Tensor = logits.clone().float().log_softmax(-1)[:, order]
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 
 from headstart.checkpoints import folder as checkpoints
+from headstart.checkpoints.folder import CHECKPOINT
 from headstart.contenders import _neural
 from headstart.core import rooms, seed
 from headstart.core.errors import UsageError
@@ -23,6 +25,8 @@ class Finetuned:
 
     strategy: what learns: a file name in `strategies`. backbone: a folder, a packaged model such as 'minilm', or
         'hf://owner/name'. options: the strategy's own, such as 'rank=4'.
+    pooling: what the head reads: the 'first' token, the 'mean' of all, or 'checkpoint' for what the backbone was
+        trained with where it says so, else the first token.
     learning_rate, epochs: 0 for the strategy's, with more epochs where there are few rows. batch_rows, warmup,
         decay, accumulate: see `training.loop.Settings`. class_weights: 'none' or 'balanced'.
     recompute: whether to save memory by computing each block twice; see `nn.encoder.Encoder`.
@@ -31,6 +35,7 @@ class Finetuned:
     strategy: str = "full"
     backbone: str = "minilm"
     options: tuple[str, ...] = ()
+    pooling: str = CHECKPOINT
     learning_rate: float = 0.0
     epochs: int = 0
     batch_rows: int = 32
@@ -57,8 +62,9 @@ class Finetuned:
     @property
     def _said(self) -> dict[str, Any]:
         own = {"learning_rate": self.learning_rate, "epochs": self.epochs}
+        known = {field.name for field in dataclasses.fields(rooms.plugin("strategies", self.strategy))}
         said = {name: value for name, _, value in (option.partition("=") for option in self.options)}
-        return {**{name: value for name, value in own.items() if value}, **said}
+        return {**{name: value for name, value in own.items() if value and name in known}, **said}
 
     def supports(self, task: Any) -> str:
         """Return '' when the task can be learnt, else the reason."""
@@ -78,7 +84,7 @@ class Finetuned:
             )
         strategy = self.tuning
         torch.manual_seed(seed.derive(run.seed, "weights"))
-        checkpoint = checkpoints.load(self.backbone, classes=len(task.classes))
+        checkpoint = checkpoints.load(self.backbone, classes=len(task.classes), pooling=self.pooling)
         assert isinstance(checkpoint.model, Model)  # classes were asked for, so there is a head
         checkpoint.model.encoder.recompute = self.recompute
         settings = Settings(

@@ -25,7 +25,7 @@ class Scratch:
 
     vocabulary: most word pieces. layers, width, heads, feed_forward: the encoder's shape (Vaswani et al. 2017).
     window: most tokens of a text. dropout, word_dropout: shares of hidden states and of words left out, 0 to 1.
-    learning_rate: peak of AdamW.
+    pooling: what the head reads, 'first' or 'mean'; see `nn.heads`. learning_rate: peak of AdamW.
     epochs, batch_rows: see `training.loop.Settings`. class_weights: 'none' or 'balanced'.
     """
 
@@ -37,6 +37,7 @@ class Scratch:
     window: int = 512
     dropout: float = 0.2
     word_dropout: float = 0.4
+    pooling: str = "first"
     learning_rate: float = 1e-3
     epochs: int = 8
     batch_rows: int = 32
@@ -63,7 +64,9 @@ class Scratch:
             "sinusoidal": True,
         }
         torch.manual_seed(seed.derive(run.seed, "weights"))
-        model = Model(Encoder(**arguments), ClassificationHead(self.width, len(task.classes), self.dropout))
+        encoder = Encoder(**arguments)
+        head = ClassificationHead(self.width, len(task.classes), self.dropout, pooling=self.pooling)
+        model = Model(encoder, head)
         checkpoint = Checkpoint(model, tokenizer, "bert", arguments, task.classes, (), ())
         settings = Settings(epochs=self.epochs, least_steps=400, most_epochs=20, batch_rows=self.batch_rows)
         strategy = Full(learning_rate=self.learning_rate, layer_decay=1.0, epochs=self.epochs)

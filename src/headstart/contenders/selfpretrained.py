@@ -34,6 +34,7 @@ class SelfPretrained:
     pretraining_epochs: passes over the text. pretraining_minutes: most time for them, into which the passes are made to
         fit; 0 for no limit. Only without that limit, or where the passes take less, do two machines do the same.
     batch_tokens: tokens of a step of pretraining. pretraining_rate: its peak of AdamW, 0 for the size's own.
+    pooling: what the head reads, 'first' or 'mean'; see `nn.heads`.
     learning_rate: peak of AdamW in fine-tuning. word_dropout: share of words left out there, 0 to 1.
     epochs, batch_rows: of fine-tuning; see `training.loop.Settings`. class_weights: 'none' or 'balanced'.
     """
@@ -47,6 +48,7 @@ class SelfPretrained:
     pretraining_minutes: float = 10.0
     pretraining_rate: float = 0.0
     batch_tokens: int = 2048
+    pooling: str = "first"
     learning_rate: float = 3e-4
     word_dropout: float = 0.2
     epochs: int = 4
@@ -65,7 +67,7 @@ class SelfPretrained:
         """Pretrain on all text there is, or find that done; then fine-tune, keeping the best epoch on validation."""
         place, reused = self._pretrained((*run.unlabelled, *task.features(train.inputs)), run)
         torch.manual_seed(seed.derive(run.seed, "weights"))
-        checkpoint = checkpoints.load(place, classes=len(task.classes))
+        checkpoint = checkpoints.load(place, classes=len(task.classes), pooling=self.pooling)
         fitted = _neural.fit(
             self.name,
             checkpoint,

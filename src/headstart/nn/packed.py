@@ -127,6 +127,20 @@ def pack(
     )
 
 
+def means(states: Tensor, batch: Batch) -> Tensor:
+    """Average the states of each text's tokens, special ones included: ``(tokens, width)`` to ``(sequences, width)``.
+
+    >>> batch = pack(np.array([1, 2, 3]), np.array([0, 1, 3]), np.array([0, 1]))
+    >>> means(torch.tensor([[1.0], [2.0], [6.0]]), batch).tolist()
+    [[1.0], [4.0]]
+    """
+    lengths = batch.boundaries.diff().long()  # (sequences,)
+    numbers = torch.arange(len(lengths), device=states.device)
+    owners = torch.repeat_interleave(numbers, lengths, output_size=len(states))  # (tokens,)
+    sums = states.new_zeros(len(lengths), states.shape[1], dtype=torch.float32).index_add(0, owners, states.float())
+    return sums / lengths[:, None]
+
+
 def drop_words(batch: Batch, rate: float, unknown: int, spared: Sequence[int]) -> Batch:
     """Replace a random share of the tokens by the unknown one, so that no single word is relied on.
 

@@ -8,22 +8,24 @@ from typing import ClassVar
 from headstart.nn.groups import Group, by_stage
 from headstart.nn.heads import Model
 
+# Of a head that is trained by steps after all, as part of a larger training.
+LEARNING_RATE = 1e-3
+
 
 @dataclass(frozen=True)
 class Frozen:
-    """Train the head alone; the encoder runs once per text and its answer is kept (Peters et al. 2019).
+    """Train a linear head alone; the encoder runs once per text and its answer is kept (Peters et al. 2019).
 
-    learning_rate: of the head.
+    The head is a logistic regression, whose one optimum is found exactly (see `training.convex`).
     """
 
-    learning_rate: float = 1e-3
-    epochs: int = 20
-
     rung: ClassVar[str] = "frozen"
+    epochs: ClassVar[int] = 1  # over the texts, by the encoder
 
     def prepare(self, model: Model) -> list[Group]:
-        """Freeze the encoder; return the head's weights."""
-        return by_stage(model, 0, self.learning_rate, 1.0)
+        """Freeze the encoder and leave out the head's dense layer; return the weights of its output layer."""
+        model.head.make_linear()
+        return by_stage(model, 0, LEARNING_RATE)
 
 
 PLUGIN = Frozen

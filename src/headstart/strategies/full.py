@@ -45,7 +45,8 @@ class Full:
                     "would begin afresh as a whole; set full.reinitialise=0."
                 )
             for part in [model.head.dense, *list(model.encoder.blocks)[-self.reinitialise :]]:
-                initialise(part)
+                if part is not None:
+                    initialise(part)
         return by_stage(model, len(model.encoder.stages), self.learning_rate, self.layer_decay)
 
 
