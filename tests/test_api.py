@@ -8,14 +8,18 @@ import pytest
 
 import headstart
 from headstart import api
+from headstart.checkpoints import folder as checkpoints
 from headstart.contest import int8 as eight_bits
 from headstart.core.alone import alone
 from headstart.core.errors import CheckpointError, TrainingError, UsageError
 from headstart.core.records import Rows, Table
 from headstart.data import split
+from headstart.nn.encoder import Encoder
+from headstart.text import vocabulary
 
 SCRIPT = "<script>alert(1)</script>"
 LABELS = ["bad", SCRIPT]
+SMALL = {"vocabulary": 80, "width": 8, "layers": 1, "heads": 2, "feed_forward": 16, "window": 16, "dropout": 0.1}
 
 
 def make(rows, start=0):
@@ -133,19 +137,30 @@ def test_a_backbone_that_is_not_there_ends_a_comparison_before_any_training(tmp_
     assert not (tmp_path / "out").exists()
 
 
+def test_a_backbone_that_is_damaged_ends_a_comparison_after_the_findings_and_before_any_training(tmp_path, capsys):
+    texts, labels = make(60)
+    with pytest.raises(CheckpointError, match=r"no config\.json in"):
+        headstart.compare(
+            ([*texts, texts[0]], [*labels, "rare"]),
+            out=tmp_path / "out",
+            contenders=["majority", "finetuned:full"],
+            backbone=["minilm", str(tmp_path)],
+            sizes=[],
+        )
+    assert "warning" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_contender_that_fails_is_named_and_the_others_go_on(tmp_path):
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    comparison, _ = quick(
-        make(60), tmp_path, contenders=["majority", "finetuned:frozen"], backbone=str(empty), sizes=[]
-    )
-    assert "no config.json in" in comparison.result.skipped["finetuned:frozen"]
+    wrong = {"scratch.class_weights": "heavy"}
+    comparison, _ = quick(make(60), tmp_path, contenders=["majority", "scratch"], options=wrong, sizes=[])
+    assert "no class weights 'heavy'" in comparison.result.skipped["scratch"]
     assert [line["contender"] for line in comparison.leaderboard] == ["majority"]
 
 
 def test_nobody_is_left(tmp_path):
-    with pytest.raises(TrainingError, match=r"no contender could be trained: finetuned:full: no config\.json in"):
-        quick(make(60), tmp_path, contenders=["finetuned:full"], backbone=str(tmp_path), sizes=[])
+    with pytest.raises(TrainingError, match="no contender could be trained: scratch: no class weights 'heavy'"):
+        quick(make(60), tmp_path, contenders=["scratch"], options={"scratch.class_weights": "heavy"}, sizes=[])
 
 
 def test_check_divides_as_compare_does(finished):
@@ -155,7 +170,55 @@ def test_check_divides_as_compare_does(finished):
     assert audit.labels == result.audit.labels
     found = {finding.kind for finding in audit.findings}
     assert {"duplicates", "leakage", "imbalance", "truncation"} <= found
-    assert any("no model folder 'none'" in finding.sentence for finding in audit.findings)
+    closed = [finding for finding in audit.findings if finding.kind == "backbone"]
+    assert ["no model folder 'none'" in finding.sentence for finding in closed] == [True]
+
+
+def test_check_keeps_its_findings_where_a_backbone_cannot_be_opened(tmp_path):
+    audit = headstart.check(make(150), backbone=["minilm", str(tmp_path)])
+    found = {finding.kind: finding for finding in audit.findings}
+    assert {"duplicates", "leakage", "imbalance", "truncation"} <= found.keys()
+    assert "no config.json in" in found["backbone"].sentence
+    assert found["backbone"].severity == "warning"
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Two folders with a small BERT each, of the same name."""
+    folders = []
+    for place in ("one", "two"):
+        path = tmp_path / place / "model"
+        path.mkdir(parents=True)
+        tokenizer = vocabulary.train(make(40)[0], 80, window=16)
+        checkpoints.save(path, Encoder(**SMALL), tokenizer, "bert", SMALL, ())
+        folders.append(str(path))
+    return folders
+
+
+def test_several_backbones_compete_under_their_own_names(small, tmp_path):
+    found, _ = quick(
+        make(60),
+        tmp_path / "out",
+        contenders=["majority", "finetuned", "ensemble"],
+        strategies=["frozen"],
+        backbone=",".join(small),
+        sizes=[],
+        seeds=1,
+        options={"finetuned.epochs": 1},
+    )
+    names = {"finetuned:frozen@one-model", "finetuned:frozen@two-model"}
+    assert {line["contender"] for line in found.leaderboard} == {"majority", "ensemble", *names}
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert all(name in page for name in names)
+    trial = next(record.trial for record in found.result.records if record.trial.contender == "ensemble")
+    assert {member.contender for member in trial.members} == {"majority", *names}
+    assert found.best.predict(["a fine film"]).values[0] in LABELS
+
+
+def test_pretraining_from_a_model_that_cannot_be_opened_reads_no_corpus(tmp_path, monkeypatch):
+    monkeypatch.setattr(api.corpora, "of_files", None)
+    with pytest.raises(CheckpointError, match=r"no config\.json in"):
+        headstart.pretrain(["corpus.txt"], tmp_path / "model", start=str(tmp_path))
 
 
 def test_a_demonstration_is_a_comparison_with_settings(monkeypatch):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from headstart.checkpoints import hub
+from headstart.checkpoints import header, hub
 from headstart.contenders import _pretraining, _saved
 from headstart.contest import int8 as eight_bits
 from headstart.contest import models, plan, precheck, run_folder
@@ -20,7 +20,7 @@ from headstart.core import device as devices
 from headstart.core import memory, rooms
 from headstart.core.alone import alone
 from headstart.core.errors import CheckpointError, UsageError
-from headstart.core.records import Audit, Predictions, ReadWarning, Rejected, Result, Run, Splits
+from headstart.core.records import Audit, Predictions, ReadWarning, Rejected, Result, Run, Splits, Trial
 from headstart.data import audit as auditing
 from headstart.data import corpus as corpora
 from headstart.data import demo as demos
@@ -94,7 +94,7 @@ def compare(
     unlabelled: str | Path | Sequence[str] | None = None,
     contenders: Sequence[str] | None = None,
     strategies: Sequence[str] | None = None,
-    backbone: str = "minilm",
+    backbone: str | Sequence[str] = "minilm",
     options: Mapping[str, Any] | None = None,
     seeds: int = 3,
     sizes: Sequence[int | str] | None = None,
@@ -118,7 +118,8 @@ def compare(
         unlabelled: texts without labels, a file or a sequence, for contenders that learn from such; those that stand in
             the test rows too are left out.
         contenders, strategies: names as `headstart list` says; None for those of the first choice, 'all' for all.
-        backbone: what is fine-tuned: a folder, a packaged model, or ``hf://owner/name[@revision]``.
+        backbone: what is fine-tuned: a folder, a packaged model, or ``hf://owner/name[@revision]``. Several, in a list
+            or with commas between them, compete under their own names, such as 'finetuned:full@e5-small'.
         options: 'contender.option' or 'strategy.option' -> value, such as ``{"scratch.layers": 4, "lora.rank": 4}``.
         seeds: trainings of each contender.
         sizes: training rows of the learning curve, to which all rows are always added; None for those of
@@ -150,10 +151,6 @@ def compare(
         sizes=(*(plan.learning_sizes(len(splits.train)) if sizes is None else sizes), "all"),
         seeds=range(seed, seed + seeds),
     )
-    backbones = {trial.options["backbone"] for trial in planned.trials if "backbone" in trial.options}
-    teachers = {trial.options.get("teacher", "none") for trial in planned.trials if not trial.members}
-    for model in backbones | (teachers - {"none"}):
-        hub.find(model)  # a model that is not there should end a comparison now, not after an hour
     texts: tuple[str, ...] = ()
     if unlabelled is not None:
         plan.check_reads_unlabelled(planned.trials)
@@ -162,6 +159,7 @@ def compare(
     if listener is None:
         doubts = [found for found in (*precheck.reading(table), *audit.findings) if found.severity == "warning"]
         print(*precheck.told(doubts, LISTED), sep="\n", end="\n" if doubts else "", file=sys.stderr)
+    _open_models(planned.trials)
     judged_by, chosen = labels.check(metric or task.metric), devices.choose(device)
     place = Path(out) if out is not None else None
     with run_folder.opened(place, splits, table.name, lambda told: print(told, file=sys.stderr)) as folder:
@@ -220,6 +218,8 @@ def pretrain(
         UsageError: an unknown size, column, model or device, a missing package, or another process works in `work`.
         DataError: text that cannot be read, or fewer than two documents.
     """
+    if start:
+        header.open_header(start)  # before a corpus is read, which may take hours
     out = Path(out)
     beside = out.absolute()  # '.' has no name of its own
     work = Path(work) if work is not None else beside.with_name(f"{beside.name}.work")
@@ -250,7 +250,7 @@ def check(
     text: str | None = None,
     label: str | None = None,
     encoding: str | None = None,
-    backbone: str = "minilm",
+    backbone: str | Sequence[str] = "minilm",
     seed: int = 0,
 ) -> Audit:
     """Look for duplicates, leakage, contradictions, imbalance and texts too long, and train nothing.
@@ -372,6 +372,20 @@ def _model_of(contender: str, kept: Mapping[str, Path], folder: Path) -> Path:
             f"'{folder}' has records of '{contender}' but its model was deleted; compare again with another --out."
         )
     return kept[contender]
+
+
+def _open_models(trials: Sequence[Trial]) -> None:
+    """Open the backbones and teachers of a comparison, so that one that is damaged ends it now, not after an hour.
+
+    Raises:
+        UsageError, CheckpointError: one cannot be opened.
+    """
+    for backbone in sorted({trial.options["backbone"] for trial in trials if "backbone" in trial.options}):
+        header.open_header(backbone)
+    teachers = {trial.options.get("teacher", "none") for trial in trials if not trial.members} - {"none"}
+    for teacher in sorted(teachers):
+        if not (hub.find(teacher) / _saved.MANIFEST).is_file():  # a model saved here need not be a Transformer
+            header.open_header(teacher)
 
 
 def _judge_int8(model: Path, splits: Splits, metric: str) -> str:

@@ -44,7 +44,10 @@ Test = Annotated[str | None, typer.Option(metavar="FILE", help="Your own test ro
 Validation = Annotated[str | None, typer.Option(metavar="FILE", help="Your own validation rows. Else 10 % of DATA.")]
 Backbone = Annotated[
     str,
-    typer.Option(metavar="MODEL", help="Pretrained model: a folder, a packaged one, or hf://owner/name[@revision]."),
+    typer.Option(
+        metavar="MODEL[,..]",
+        help="Pretrained model: a folder, a packaged one (see list), or hf://owner/name[@revision]. Several compete.",
+    ),
 ]
 Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where all goes. Default: runs/NAME.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]

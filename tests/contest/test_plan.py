@@ -154,3 +154,57 @@ def test_mistakes_are_named(arguments, said):
 def test_its_own_sizes_leave_room_for_a_curve():
     assert learning_sizes(2100) == (210, 700)
     assert learning_sizes(50) == (20, 20)
+
+
+def test_several_backbones_compete_once_each_under_their_own_names():
+    trials = planned(
+        contenders=("linear", "finetuned", "distilled"),
+        strategies=("full", "frozen"),
+        backbone="minilm, /a/model,/b/model",
+        options={"finetuned.epochs": 2, "distilled.epochs": 1},
+        seeds=(0,),
+    ).trials
+    found = {trial.contender: trial for trial in trials}
+    labels = {"minilm": "minilm", "a-model": "/a/model", "b-model": "/b/model"}
+    assert [*found] == [
+        "linear",
+        *(f"finetuned:{way}@{label}" for label in labels for way in ("full", "frozen")),
+        *(f"distilled@{label}" for label in labels),
+    ]
+    for name, trial in found.items():
+        label = name.partition("@")[2]
+        assert trial.options.get("backbone") == labels.get(label)
+        # A student's teacher stands on the same backbone.
+        assert [m.contender for m in trial.members] == ([f"finetuned:full@{label}"] if "distilled" in name else [])
+    assert {t.options["epochs"] for name, t in found.items() if "finetuned" in name} == {2}
+
+
+def test_members_stand_on_the_backbone_they_name_or_the_first():
+    trials = planned(
+        contenders=("ensemble",),
+        backbone=["minilm", "e5-small"],
+        options={"ensemble.members": "finetuned:full+finetuned:full@e5-small+finetuned:frozen@hf://owner/bert-tiny@v1"},
+        seeds=(0,),
+    ).trials
+    assert [(m.contender, m.options["backbone"]) for m in trials[0].members] == [
+        ("finetuned:full@minilm", "minilm"),
+        ("finetuned:full@e5-small", "e5-small"),
+        ("finetuned:frozen@bert-tiny-v1", "hf://owner/bert-tiny@v1"),
+    ]
+
+
+def test_one_contender_may_name_a_backbone_of_its_own():
+    trials = planned(contenders=("finetuned:full", "finetuned:full@e5-small"), seeds=(0,)).trials
+    assert [(t.contender, t.options["backbone"]) for t in trials] == [
+        ("finetuned:full", "minilm"),
+        ("finetuned:full@e5-small", "e5-small"),
+    ]
+
+
+def test_backbones_that_are_said_twice_or_by_a_contender_without_one():
+    with pytest.raises(UsageError, match=r"several backbones compete, so finetuned\.backbone says nothing"):
+        planned(contenders=("finetuned",), backbone="a,b", options={"finetuned.backbone": "c"})
+    with pytest.raises(UsageError, match="contender 'linear' builds on no backbone; leave '@minilm' out"):
+        planned(contenders=("linear@minilm",))
+    with pytest.raises(UsageError, match="no backbone is named; give a folder"):
+        planned(contenders=("linear",), backbone=" , ")

@@ -44,7 +44,9 @@ def test_windows_are_measured_in_tokens():
     # 1,024 words and two marks in a window of 512, and one short text
     assert found.share == pytest.approx(0.5, abs=0.02)
     assert "scratch 5" in found.sentence
-    assert unknown.sentence.startswith("What finetuned would cut off is not known: no model folder 'no-such-model'")
+    assert unknown.kind == "backbone"
+    assert unknown.sentence.startswith("The backbone 'no-such-model' cannot be opened, so nothing can be fine-tuned")
+    assert "no model folder 'no-such-model'" in unknown.sentence
 
 
 def test_other_kinds_are_a_line_each():

@@ -7,6 +7,7 @@ plan that builds on none.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,28 +18,49 @@ from headstart.core.records import Rows, Run
 ALL = "all"
 
 
-def options(name: str) -> dict[str, Any]:
-    """Read the options that the second part of a leaderboard name stands for.
+def divide(name: str) -> tuple[str, str, str]:
+    """Divide a leaderboard name into the contender, its way and its backbone, the last two '' where not named.
 
-    After the colon stands a strategy where the contender has them, or what its static method `named` reads.
+    >>> divide("finetuned:full@e5-small"), divide("linear"), divide("distilled@hf://owner/name")
+    (('finetuned', 'full', 'e5-small'), ('linear', '', ''), ('distilled', '', 'hf://owner/name'))
+    """
+    front, _, backbone = name.partition("@")
+    kind, _, way = front.partition(":")
+    return kind, way, backbone
+
+
+def options(name: str) -> dict[str, Any]:
+    """Read the options that a leaderboard name stands for.
+
+    After a colon stands a strategy where the contender has them, or what its static method `named` reads; after an @
+    a backbone where it builds on one.
 
     Raises:
         UsageError: an unknown contender, or a second part where it takes none.
 
     >>> options("finetuned:full"), options("linear")
     ({'strategy': 'full'}, {})
+    >>> options("finetuned:full@minilm")
+    {'strategy': 'full', 'backbone': 'minilm'}
     """
-    kind, _, way = name.partition(":")
+    kind, way, backbone = divide(name)
     plugin: Any = rooms.plugin("contenders", kind)
-    if not way:
-        return {}
-    if any(field.name == "strategy" for field in dataclasses.fields(plugin)):
+    found: dict[str, Any] = {}
+    if way and has_field(kind, "strategy"):
         rooms.plugin("strategies", way)
-        return {"strategy": way}
-    if hasattr(plugin, "named"):
-        found: dict[str, Any] = plugin.named(way)
-        return found
-    raise UsageError(f"contender '{kind}' has no strategies; write '{kind}' instead of '{name}'.")
+        found = {"strategy": way}
+    elif way and hasattr(plugin, "named"):
+        found = plugin.named(way)
+    elif way:
+        raise UsageError(f"contender '{kind}' has no strategies; write '{kind}' instead of '{name}'.")
+    if backbone and not has_field(kind, "backbone"):
+        raise UsageError(f"contender '{kind}' builds on no backbone; leave '@{backbone}' out.")
+    return {**found, **({"backbone": backbone} if backbone else {})}
+
+
+def has_field(kind: str, name: str) -> bool:
+    """Say whether a contender has an option of that name."""
+    return any(field.name == name for field in dataclasses.fields(rooms.plugin("contenders", kind)))
 
 
 def build(name: str, backbone: str | None = None, more: Mapping[str, Any] | None = None) -> Any:
@@ -50,10 +72,10 @@ def build(name: str, backbone: str | None = None, more: Mapping[str, Any] | None
     Raises:
         UsageError: as :func:`options`; an unknown option, or a value of the wrong type.
     """
-    kind = name.partition(":")[0]
+    kind = divide(name)[0]
     values = options(name)
-    if backbone and any(field.name == "backbone" for field in dataclasses.fields(rooms.plugin("contenders", kind))):
-        values["backbone"] = backbone
+    if backbone and has_field(kind, "backbone"):
+        values.setdefault("backbone", backbone)
     return rooms.load("contenders", kind, {**values, **(more or {})})
 
 
@@ -72,5 +94,5 @@ def fitted(
     """
     if run.fitted is not None:
         return run.fitted(name)
-    place = dataclasses.replace(run, folder=run.folder / name.replace(":", "-"))
+    place = dataclasses.replace(run, folder=run.folder / re.sub(r"[^\w.-]+", "-", name))
     return build(name, backbone).fit(train, validation, task, place), 0.0

@@ -100,7 +100,7 @@ class Distilled:
     @property
     def members(self) -> tuple[str, ...]:
         """The contender that teaches, if one does."""
-        return (self.teacher,) if self.teacher.partition(":")[0] in rooms.names("contenders") else ()
+        return (self.teacher,) if _members.divide(self.teacher)[0] in rooms.names("contenders") else ()
 
     def supports(self, task: Any) -> str:
         """Return '' when the task can be learnt, else the reason."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from headstart.contenders import _members
 from headstart.contest import curve
 from headstart.contest.rank import LEVEL, full_size, validation_mean
 from headstart.core import rooms
@@ -76,7 +77,7 @@ def rung_of(contender: str) -> str:
     >>> rung_of("linear"), rung_of("finetuned:full")
     ('linear', 'full tuning')
     """
-    kind, _, way = contender.partition(":")
+    kind, way, _ = _members.divide(contender)
     for room, name in (("strategies", way), ("contenders", kind)):
         if name in rooms.names(room):
             rung: str = getattr(rooms.plugin(room, name), "rung", "")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headstart.contenders import _members
+from headstart.contest import backbones
 from headstart.core import rooms
 from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.core.records import Trial
@@ -33,7 +34,7 @@ def plan(
     train_rows: int,
     contenders: Sequence[str] = CONTENDERS,
     strategies: Sequence[str] = STRATEGIES,
-    backbone: str = "minilm",
+    backbone: str | Sequence[str] = "minilm",
     options: Mapping[str, Any] | None = None,
     sizes: Sequence[int | str] = ("all",),
     seeds: Sequence[int] = (0, 1, 2),
@@ -41,12 +42,15 @@ def plan(
     """Multiply contenders, sizes and seeds into trials.
 
     A contender with a field `strategy` competes once per strategy, unless it is written 'finetuned:full'; its field
-    `options` takes that strategy's. One with a field `backbone` is given the backbone. A contender that says it is
+    `options` takes that strategy's. One with a field `backbone` is given the backbone; where there are several it
+    competes once on each, as in 'finetuned:full@e5-small', and another that builds on it without naming one builds on
+    the first, or on its own. A contender that says it is
     `deterministic` runs once, not once a seed, when it sees all rows; its subsets differ by seed. One that builds on
     others comes after them.
 
     Args:
         contenders, strategies: file names in their rooms; 'all' for every one.
+        backbone: one or several, see `contest.backbones`.
         options: 'contender.field' or 'strategy.field' -> value, as in ``--set scratch.layers=4``.
         sizes: numbers of training rows, and 'all'; a size of all rows or more means all.
 
@@ -58,18 +62,23 @@ def plan(
     for way in ways:
         rooms.plugin("strategies", way)
     given = _options(options or {})
-    build = functools.partial(_build, backbone=backbone, given=given)
-    contestants: dict[str, Any] = {}
+    named = backbones.named(backbones.read(backbone))
+    for owner in given:
+        if len(named) > 1 and "backbone" in given[owner]:
+            raise UsageError(f"several backbones compete, so {owner}.backbone says nothing; leave it out.")
+    build = functools.partial(_build, named=named, given=given)
+    contestants: dict[str, _Contestant] = {}
     skipped: dict[str, str] = {}
     for contestant in itertools.chain.from_iterable(build(name, ways) for name in chosen):
-        reason = contestant.supports(task)
+        reason = contestant.plugin.supports(task)
         if reason:
             skipped[contestant.name] = reason
         else:
             contestants[contestant.name] = contestant
-    alone = tuple(name for name, contestant in contestants.items() if not getattr(contestant, "members", ()))
+    alone = tuple(name for name, contestant in contestants.items() if not contestant.members)
     entries = [_entry(contestant, alone, build) for contestant in contestants.values()]
-    part = {word for name in (*skipped, *(n for entry in entries for n in entry.names)) for word in name.split(":")}
+    taking_part = (*skipped, *(name for entry in entries for name in entry.names))
+    part = {word for name in taking_part for word in _members.divide(name)[:2]}
     for owner, values in given.items():
         if owner not in part:
             raise UsageError(
@@ -88,10 +97,26 @@ def plan(
 
 
 @dataclass(frozen=True)
+class _Contestant:
+    """A contender with its options, and the name of its backbone; '' where there is only one."""
+
+    plugin: Any
+    backbone: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.plugin.name}@{self.backbone}" if self.backbone else str(self.plugin.name)
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        return getattr(self.plugin, "members", ())
+
+
+@dataclass(frozen=True)
 class _Entry:
     """A contender with those it builds on."""
 
-    contestant: Any
+    contestant: _Contestant
     members: tuple[_Entry, ...]
 
     @property
@@ -104,14 +129,14 @@ class _Entry:
         return {self.contestant.name}.union(*(member.names for member in self.members))
 
     def runs_once(self, size: int | None) -> bool:
-        return size is None and getattr(self.contestant, "deterministic", False)
+        return size is None and getattr(self.contestant.plugin, "deterministic", False)
 
     def trial(self, size: int | None, seed: int, first: int) -> Trial:
         own = first if self.runs_once(size) else seed
         members = tuple(member.trial(size, seed, first) for member in self.members)
-        strategy = getattr(self.contestant, "tuning", None)
+        strategy = getattr(self.contestant.plugin, "tuning", None)
         tuning = dataclasses.asdict(strategy) if strategy else {}
-        return Trial(self.contestant.name, dataclasses.asdict(self.contestant), size, own, members, tuning)
+        return Trial(self.contestant.name, dataclasses.asdict(self.contestant.plugin), size, own, members, tuning)
 
 
 def learning_sizes(train_rows: int) -> tuple[int, ...]:
@@ -129,7 +154,7 @@ def check_reads_unlabelled(trials: Sequence[Trial]) -> None:
     Raises:
         UsageError: no contender of the trials reads them.
     """
-    kinds = {trial.contender.partition(":")[0] for trial in trials}
+    kinds = {_members.divide(trial.contender)[0] for trial in trials}
     plugins = {name: rooms.plugin("contenders", name) for name in rooms.names("contenders")}
     readers = [name for name, plugin in plugins.items() if getattr(plugin, "reads_unlabelled", False)]
     if kinds.isdisjoint(readers):
@@ -139,7 +164,10 @@ def check_reads_unlabelled(trials: Sequence[Trial]) -> None:
 
 
 def _entry(
-    contestant: Any, alone: tuple[str, ...], build: Callable[..., list[Any]], above: tuple[str, ...] = ()
+    contestant: _Contestant,
+    alone: tuple[str, ...],
+    build: Callable[..., list[_Contestant]],
+    above: tuple[str, ...] = (),
 ) -> _Entry:
     """Find what a contender builds on; it need not be part of the plan.
 
@@ -150,34 +178,58 @@ def _entry(
     name = contestant.name
     if name in above:
         raise UsageError(f"{' builds on '.join((*above, name))}, itself; name other members or another teacher.")
-    members = getattr(contestant, "members", ())
+    members = contestant.members
     if _members.ALL in members:
         if not alone:
             raise UsageError(
-                f"contender {shown(name)} finds no others to build on; add some, "
-                f"or name them, as in {name.partition(':')[0]}.members=linear+scratch."
+                f"contender '{name}' finds no others to build on; add some, "
+                f"or name them, as in {_members.divide(name)[0]}.members=linear+scratch."
             )
-        contestant = dataclasses.replace(contestant, members=alone)
+        contestant = dataclasses.replace(contestant, plugin=dataclasses.replace(contestant.plugin, members=alone))
         members = alone
-    return _Entry(contestant, tuple(_entry(build(member)[0], alone, build, (*above, name)) for member in members))
+    built = [build(member, near=contestant.backbone)[0] for member in members]
+    return _Entry(contestant, tuple(_entry(member, alone, build, (*above, name)) for member in built))
 
 
-def _build(name: str, ways: Sequence[str] = (), *, backbone: str, given: Mapping[str, dict[str, Any]]) -> list[Any]:
-    """Build the contender of a leaderboard name; several where it competes once per strategy and none is said."""
-    kind = name.partition(":")[0]
+def _build(
+    name: str,
+    ways: Sequence[str] = (),
+    *,
+    near: str = "",
+    named: Mapping[str, str],
+    given: Mapping[str, dict[str, Any]],
+) -> list[_Contestant]:
+    """Build the contender of a leaderboard name; several where it says no strategy or no backbone of its own.
+
+    Args:
+        near: the backbone of what builds on it, which comes first where it says none.
+        named: the backbones that compete, see `backbones.named`.
+    """
+    kind, _, own = _members.divide(name)
     said = _members.options(name)
-    fields = {field.name for field in dataclasses.fields(rooms.plugin("contenders", kind))}
-    values: dict[str, Any] = {"backbone": backbone} if "backbone" in fields else {}
-    values |= {**given.get(kind, {}), **said}
-    if "strategy" not in fields:
-        return [rooms.load("contenders", kind, values)]
-    chosen = ways if ways and "strategy" not in values else [rooms.load("contenders", kind, values).strategy]
-    built = []
-    for strategy in chosen:
-        own = _spelt(strategy, given.get(strategy, {}))
-        options = {"options": own} if own else {}
-        built.append(rooms.load("contenders", kind, {**values, "strategy": strategy, **options}))
-    return built
+    if not _members.has_field(kind, "backbone"):
+        chosen: dict[str, dict[str, Any]] = {"": {}}
+    elif own:
+        label = own if own in named else backbones.name_of(own)
+        chosen = {label: {"backbone": named.get(own, own)}}
+        del said["backbone"]
+    else:
+        first = [near] if near in named else []
+        chosen = {label: {"backbone": named[label]} for label in dict.fromkeys([*first, *named])}
+    found = []
+    for label, values in chosen.items():
+        values = {**values, **given.get(kind, {}), **said}
+        if not _members.has_field(kind, "strategy"):
+            found.append(_Contestant(rooms.load("contenders", kind, values), label))
+            continue
+        known = not ways or "strategy" in values
+        for strategy in [rooms.load("contenders", kind, values).strategy] if known else ways:
+            spelt = _spelt(strategy, given.get(strategy, {}))
+            options = {"options": spelt} if spelt else {}
+            found.append(
+                _Contestant(rooms.load("contenders", kind, {**values, "strategy": strategy, **options}), label)
+            )
+    return found
 
 
 def _cheapest_first(room: str, known: Sequence[str]) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from headstart.contest import backbones
 from headstart.core import rooms
-from headstart.core.errors import UsageError, visible
+from headstart.core.errors import CheckpointError, UsageError, shown, visible
 from headstart.core.records import Finding, Rows, Table
 
 MUCH = 0.05  # of all tokens cut off
@@ -60,16 +61,18 @@ def truncation(shares: Mapping[str, float]) -> Finding:
     return Finding("truncation", "warning" if worst > MUCH else "note", 0, worst, sentence)
 
 
-def windows(train: Rows, backbone: str) -> list[Finding]:
-    """Find what the windows would cut off, before anything is trained."""
-    from headstart.checkpoints import folder
+def windows(train: Rows, backbone: str | Sequence[str]) -> list[Finding]:
+    """Find what the windows would cut off, and which backbones cannot be opened, before anything is trained."""
+    from headstart.checkpoints import header
     from headstart.text import vocabulary
 
     scratch = rooms.load("contenders", "scratch")
     tokenizers = {"scratch": vocabulary.train(train.inputs, scratch.vocabulary, window=scratch.window)}
-    unknown = []
-    try:
-        tokenizers["finetuned"] = folder.load(backbone).tokenizer
-    except UsageError as error:
-        unknown = [Finding("truncation", "note", 0, 0.0, f"What finetuned would cut off is not known: {error}")]
-    return [truncation({name: made.encode(train.inputs).cut_off for name, made in tokenizers.items()}), *unknown]
+    closed = []
+    for name, source in backbones.named(backbones.read(backbone)).items():
+        try:
+            tokenizers[f"finetuned@{name}" if name else "finetuned"] = header.open_header(source).tokenizer
+        except (UsageError, CheckpointError) as error:
+            sentence = f"The backbone {shown(source)} cannot be opened, so nothing can be fine-tuned from it: {error}"
+            closed.append(Finding("backbone", "warning", 0, 0.0, sentence))
+    return [truncation({name: made.encode(train.inputs).cut_off for name, made in tokenizers.items()}), *closed]

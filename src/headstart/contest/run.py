@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.checkpoints import contents
-from headstart.contenders import _saved
+from headstart.contenders import _members, _saved
 from headstart.contest import meter, models
 from headstart.contest.ledger import load_record, write_record
 from headstart.contest.trials import Job, Terms, jobs, record_path, title, unlabelled_for
@@ -203,7 +203,7 @@ def _prepared(contest: _Contest, job: Job, tell: Callable[[Progress], None]) -> 
     splits, terms, trial = contest.splits, contest.terms, job.trial
     train = splits.train if trial.size is None else nested(splits.train, [trial.size], trial.seed)[trial.size]
     fitted_task = contest.task.fitted(train)
-    entry = rooms.load("contenders", trial.contender.partition(":")[0], dict(trial.options))
+    entry = rooms.load("contenders", _members.divide(trial.contender)[0], dict(trial.options))
     lent = dict(zip(getattr(entry, "members", ()), job.members, strict=True))
     run = Run(
         trial.seed,

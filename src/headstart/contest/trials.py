@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.checkpoints import contents
+from headstart.contenders import _members
 from headstart.core import device as devices
 from headstart.core import rooms
 from headstart.core.errors import HeadstartError
@@ -70,7 +71,9 @@ def jobs(splits: Splits, task: Any, trials: Sequence[Trial], terms: Terms) -> tu
     found: dict[str, str] = {}  # model -> SHA-256 of its content
 
     def parts(trial: Trial, with_seed: bool) -> dict[str, Any]:
-        told: dict[str, Any] = {"contender": trial.contender, "size": trial.size, "tuning": dict(trial.tuning)}
+        # Without the name of its backbone, whose content is among the options.
+        name = trial.contender.partition("@")[0]
+        told: dict[str, Any] = {"contender": name, "size": trial.size, "tuning": dict(trial.tuning)}
         told["options"] = {**trial.options, **{name: _content(model, found) for name, model in sources(trial).items()}}
         told["unlabelled"] = unlabelled if _reads_unlabelled(trial) else ""
         told["members"] = [parts(member, with_seed) for member in trial.members]
@@ -107,7 +110,7 @@ def unlabelled_for(trial: Trial, terms: Terms) -> tuple[str, ...]:
 
 
 def _reads_unlabelled(trial: Trial) -> bool:
-    return getattr(rooms.plugin("contenders", trial.contender.partition(":")[0]), "reads_unlabelled", False)
+    return getattr(rooms.plugin("contenders", _members.divide(trial.contender)[0]), "reads_unlabelled", False)
 
 
 def _content(model: str, found: dict[str, str]) -> str:

@@ -1,0 +1,68 @@
+"""The backbones of a comparison: read from one text, and named so that contenders on several can be told apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from headstart.checkpoints import hub
+from headstart.core.errors import UsageError
+
+
+def read(given: str | Sequence[str]) -> tuple[str, ...]:
+    """List the backbones that are meant: a sequence, or a text with commas between them; each once, in order.
+
+    Raises:
+        UsageError: none is named.
+
+    >>> read("minilm, e5-small,minilm"), read(["minilm"])
+    (('minilm', 'e5-small'), ('minilm',))
+    """
+    one = isinstance(given, str) and ("," not in given or Path(given).expanduser().is_dir())
+    parts = [given] if one else given.split(",") if isinstance(given, str) else given
+    found = tuple(dict.fromkeys(str(part).strip() for part in parts if str(part).strip()))
+    if not found:
+        raise UsageError("no backbone is named; give a folder, a packaged model, or hf://owner/name.")
+    return found
+
+
+def named(sources: Sequence[str]) -> Mapping[str, str]:
+    """Name backbones for the leaderboard: name -> source; '' where there is only one, which needs no name.
+
+    A name is the end of a path or address, and more of it where two ends are the same.
+
+    >>> dict(named(["minilm"]))
+    {'': 'minilm'}
+    >>> dict(named(["minilm", "hf://owner/bert-tiny", "/models/a/bert-tiny", "/models/b/bert-tiny"]))
+    ... # doctest: +NORMALIZE_WHITESPACE
+    {'minilm': 'minilm', 'owner-bert-tiny': 'hf://owner/bert-tiny', 'a-bert-tiny': '/models/a/bert-tiny',
+     'b-bert-tiny': '/models/b/bert-tiny'}
+    """
+    if len(sources) == 1:
+        return {"": sources[0]}
+    parts = [_parts(source) for source in sources]
+    for depth in range(1, max(map(len, parts)) + 1):
+        names = ["-".join(some[-depth:]) for some in parts]
+        if len(set(names)) == len(names):
+            return dict(zip(names, sources, strict=True))
+    return {f"{name}-{number}": source for number, (name, source) in enumerate(zip(names, sources, strict=True), 1)}
+
+
+def name_of(source: str) -> str:
+    """Name one backbone as :func:`named` does where no other has the same end.
+
+    >>> name_of("hf://owner/bert-tiny@v1")
+    'bert-tiny-v1'
+    """
+    return _parts(source)[-1]
+
+
+def _parts(source: str) -> list[str]:
+    """Divide a source into parts without the marks that divide leaderboard names."""
+    if source in hub.PACKAGED:
+        return [source]
+    address = source.startswith("hf://")
+    path = source.removeprefix("hf://").split("/") if address else Path(source).expanduser().absolute().parts
+    parts = [re.sub(r"[^\w.-]+", "-", part).strip("-") for part in path]
+    return [part for part in parts if part] or ["model"]

@@ -1,0 +1,20 @@
+"""Names of the backbones that compete."""
+
+from headstart.contest import backbones
+
+
+def test_a_folder_with_a_comma_in_its_name_is_one_backbone(tmp_path):
+    folder = tmp_path / "a,b"
+    assert backbones.read(str(folder)) == (str(tmp_path / "a"), "b")
+    folder.mkdir()
+    assert backbones.read(str(folder)) == (str(folder),)
+
+
+def test_names_hold_none_of_the_marks_that_divide_leaderboard_names():
+    found = backbones.named(["hf://owner/model@v1", "./a:b+c d"])
+    assert [*found] == ["model-v1", "a-b-c-d"]
+
+
+def test_equal_names_are_numbered_where_nothing_else_tells_them_apart():
+    assert [*backbones.named(["/a+b/x", "/a-b/x"])] == ["a-b-x-1", "a-b-x-2"]
+    assert [*backbones.named(["minilm", "/own/minilm"])] == ["minilm", "own-minilm"]
