@@ -1,0 +1,75 @@
+"""First token or mean of all: what should the head of a pretrained encoder read? SST-2 and TREC-6, paired.
+
+The same trainings twice, which differ in what the head reads alone; the difference is over the same test rows and
+counts seeds as `metrics.stats.compare` does.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from benchmarks._common import ROOT, answers, data, percent, record, show, table
+from benchmarks.accuracy import SETS
+
+STRATEGIES = ("frozen", "partial", "lora", "full")
+SEEDS = int(os.environ.get("POOLING_SEEDS", "3"))
+
+
+def main() -> None:
+    """Run both comparisons of both data sets (an hour and a half on 2 cores; rerun to resume) and write the record.
+
+    Set POOLING_SEEDS to train with fewer seeds than three.
+    """
+    from headstart import compare
+    from headstart.metrics import stats
+
+    lines: list[dict[str, Any]] = []
+    for name, files in SETS.items():
+        given = {part: data(file) for part, file in files.items()}
+        found = {
+            pooling: compare(
+                given["train"],
+                validation=given.get("validation"),
+                test=given["test"],
+                contenders=("linear", "finetuned"),
+                strategies=STRATEGIES,
+                options={"finetuned.pooling": pooling},
+                sizes=("all",),
+                seeds=SEEDS,
+                out=ROOT / "runs" / f"benchmark-{name}",
+            ).result
+            for pooling in ("first", "mean")
+        }
+        targets, metric = found["mean"].splits.test.targets, found["mean"].metric
+        first, mean = (answers(found[pooling]) for pooling in ("first", "mean"))
+        for contender in mean:
+            if contender == "linear":
+                continue
+            duel = stats.compare(targets, mean[contender], first[contender], metric)
+            scores = {
+                pooling: next(s.score.value for s in found[pooling].standings if s.contender == contender)
+                for pooling in found
+            }
+            lines.append(
+                {
+                    "data": name,
+                    "contender": contender,
+                    "linear": next(s.score.value for s in found["mean"].standings if s.contender == "linear"),
+                    **scores,
+                    "difference": vars(duel.difference),
+                    "p_value": duel.p_value,
+                }
+            )
+    record("pooling", {"seeds": SEEDS, "results": lines})
+    shown = [
+        [
+            line["data"],
+            line["contender"].removeprefix("finetuned:"),
+            f"{100 * line['first']:.1f}",
+            f"{100 * line['mean']:.1f}",
+            percent(*line["difference"].values(), sign="+"),
+        ]
+        for line in lines
+    ]
+    show("pooling", table(["data", "strategy", "first token, %", "mean, %", "difference, points"], shown))
