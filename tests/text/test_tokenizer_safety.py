@@ -117,6 +117,21 @@ def test_lists_of_tokens_have_a_limit(tmp_path, monkeypatch, name, most):
         ours.load(write(tmp_path), 512)
 
 
+def test_tokens_that_the_settings_add_have_a_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(safety, "MOST_ADDED", 8)
+    write(tmp_path, FAST | {"extra_special_tokens": [f"<{number}>" for number in range(9)]})
+    with pytest.raises(CheckpointError, match=r"tokenizer_config\.json has 14 tokens in one list"):
+        ours.load(tmp_path, 512)
+
+
+def test_parts_inside_parts_without_end(tmp_path):
+    part = {"type": "NFC"}
+    for _ in range(400):
+        part = {"type": "Sequence", "normalizers": [part]}
+    with pytest.raises(CheckpointError, match=r"is made of 40. parts; no known tokenizer has more than 64"):
+        ours.load(write(tmp_path, normalizer=part), 512)
+
+
 def test_files_have_a_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "MOST_BYTES", 2**20)
     write(tmp_path, padding={"x": "y" * 2**20})

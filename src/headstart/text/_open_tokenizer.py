@@ -26,7 +26,14 @@ from headstart.text._tokenizer_classes import (
     TokenizerClass,
 )
 from headstart.text._tokenizer_files import Files
-from headstart.text._tokenizer_safety import charsmap_of, check, check_charsmap, check_vocabulary, normalizers_of
+from headstart.text._tokenizer_safety import (
+    charsmap_of,
+    check,
+    check_added,
+    check_charsmap,
+    check_vocabulary,
+    normalizers_of,
+)
 
 # In the order in which transformers gives them ids.
 ROLES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
@@ -92,6 +99,7 @@ def _build(files: Files, name: str, kind: TokenizerClass | None, stored: dict[st
         backend = kind.build(source, settings, roles)
         if source.template is not None:
             backend.post_processor = source.template
+    check_added([*map(str, added.values()), *map(str, extra)], settings.where)
     backend.encode_special_tokens = settings.flag("split_special_tokens", False)
     _add_tokens(backend, added, roles, extra)
     if kind is not None:
@@ -266,12 +274,16 @@ def _add_tokens(
     there = {repr(token) for token in backend.get_added_tokens_decoder().values()}
     new: list[Token] = [token for _, token in sorted(added.items()) if repr(token) not in there]
     known = {token.content for token in backend.get_added_tokens_decoder().values()} | set(map(str, new))
+    seen = set()
     for token in [*roles.values(), *extra]:
-        if str(token) not in known and token not in new:
+        key = str(token), isinstance(token, str)
+        if str(token) not in known and key not in seen:
+            seen.add(key)
             new.append(token)
+    special = set(map(str, roles.values()))
     for number, token in enumerate(new):
         if isinstance(token, str):
             new[number] = AddedToken(token, special=True)
-        elif str(token) in map(str, roles.values()):
+        elif str(token) in special:
             token.special = True
     backend.add_tokens(new)

@@ -62,11 +62,11 @@ def check(stored: dict[str, object], where: str) -> dict[str, object]:
             _check_part(inner, kind, f"{where}: {part} {kind}")
     if parts > MOST_PARTS:
         raise CheckpointError(f"{where} is made of {parts} parts; no known tokenizer has more than {MOST_PARTS}.")
-    _check_pieces(pieces_of(model), MOST_PIECES, where)
+    check_vocabulary(pieces_of(model), where)
     added = stored.get("added_tokens") or []
     if not isinstance(added, list) or not all(isinstance(token, dict) for token in added):
         raise CheckpointError(f"{where} is no readable tokenizer (added_tokens is no list of objects).")
-    _check_pieces([str(token.get("content")) for token in added], MOST_ADDED, where)
+    check_added([str(token.get("content")) for token in added], where)
     return {**stored, "model": model, "padding": None, "truncation": None}
 
 
@@ -136,6 +136,15 @@ def check_vocabulary(pieces: list[str], where: str) -> None:
     _check_pieces(pieces, MOST_PIECES, where)
 
 
+def check_added(tokens: list[str], where: str) -> None:
+    """Refuse too many or too long tokens beside the vocabulary.
+
+    Raises:
+        CheckpointError: there are.
+    """
+    _check_pieces(tokens, MOST_ADDED, where)
+
+
 def charsmap_of(part: dict[str, object], where: str) -> bytes:
     """Decode the character map of a `Precompiled` normalizer.
 
@@ -164,13 +173,16 @@ def pieces_of(model: dict[str, object]) -> list[str]:
 
 
 def inside(part: object) -> Iterator[dict[str, object]]:
-    """List a part of tokenizer.json and the parts inside it."""
-    if isinstance(part, dict):
+    """List a part of tokenizer.json and the parts inside it, in their order."""
+    waiting = [part]
+    while waiting:
+        part = waiting.pop()
+        if not isinstance(part, dict):
+            continue
         yield part
         for name in PARTS_OF_SEQUENCE:
             listed = part.get(name)
-            for inner in listed if isinstance(listed, list) else ():
-                yield from inside(inner)
+            waiting += reversed(listed) if isinstance(listed, list) else ()
 
 
 def _with_type(model: object, where: str) -> dict[str, object]:
