@@ -37,8 +37,9 @@ LISTED = 20  # rejected rows named before a comparison begins
 DEMOS: Mapping[str, Mapping[str, Any]] = {
     "tweets": {"seeds": 1, "sizes": (150,)},
     "news": {"seeds": 1, "sizes": (100,), "strategies": ("frozen",), "options": {"scratch.window": 128}},
+    "hotel": {"seeds": 1, "sizes": (150,), "strategies": ("frozen", "partial"), "backbone": "e5-small"},
 }
-DEMO_ROWS = {"tweets": 2000, "news": 1000}
+DEMO_ROWS = {"tweets": 2000, "news": 1000, "hotel": 2000}
 
 
 @dataclass(frozen=True)

