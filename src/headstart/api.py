@@ -273,7 +273,7 @@ def demo(
     out: str | Path | None = None,
     listener: Callable[[contest.Event], None] | None = None,
 ) -> Comparison:
-    """Compare all contenders on real text that ships inside a package: 'tweets' or 'news'.
+    """Compare contenders on real text that ships inside a package: 'tweets', 'news' or 'hotel' (Chinese reviews).
 
     Raises:
         UsageError: an unknown name, or a package that is not installed.
