@@ -1,13 +1,17 @@
 # make demo   install into .venv and compare every contender on real tweets (about 6 minutes on 2 cores)
+# make demo-zh   the same with Chinese reviews and a multilingual encoder
 # make test   install with the development tools and run every check that CI runs
 # make bench  the benchmarks, each leaving one record in benchmarks/records
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench clean
+.PHONY: demo demo-zh test check bench clean
 
 demo: .venv/installed
 	$(BIN)/headstart demo tweets
+
+demo-zh: .venv/installed-zh
+	$(BIN)/headstart demo hotel
 
 test: .venv/developed
 	BIN=$(BIN) ./check
@@ -23,7 +27,11 @@ bench: .venv/benched
 	$(BIN)/pip install --quiet --no-deps --requirement demo-packages.txt
 	touch $@
 
-.venv/developed: .venv/installed
+.venv/installed-zh: .venv/installed demo-packages-zh.txt
+	$(BIN)/pip install --quiet --no-deps --requirement demo-packages-zh.txt
+	touch $@
+
+.venv/developed: .venv/installed-zh
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	touch $@
 

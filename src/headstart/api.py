@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,14 +14,14 @@ from typing import Any
 from headstart.checkpoints import header, hub
 from headstart.contenders import _pretraining, _saved
 from headstart.contest import int8 as eight_bits
-from headstart.contest import models, plan, precheck, run_folder
+from headstart.contest import language, models, plan, precheck, run_folder
 from headstart.contest import run as contest
 from headstart.contest.trials import Terms
 from headstart.core import device as devices
 from headstart.core import memory, rooms
 from headstart.core.alone import alone
 from headstart.core.errors import CheckpointError, UsageError
-from headstart.core.records import Audit, Predictions, ReadWarning, Rejected, Result, Run, Splits, Trial
+from headstart.core.records import Audit, Finding, Predictions, ReadWarning, Rejected, Result, Run, Splits, Trial
 from headstart.data import audit as auditing
 from headstart.data import corpus as corpora
 from headstart.data import demo as demos
@@ -29,6 +30,7 @@ from headstart.data import write as writing
 from headstart.metrics import labels
 from headstart.report import build, judged, live, wording
 from headstart.report import pretraining as telling
+from headstart.text.tokenizer import Tokenizer
 
 TASK = "classification"
 ROOMS = ("contenders", "strategies", "tasks")
@@ -157,10 +159,11 @@ def compare(
         plan.check_reads_unlabelled(planned.trials)
         texts, finding = corpora.unlabelled(unlabelled, task.features(splits.test.inputs), encoding)
         audit = replace(audit, findings=(*audit.findings, finding))
-    if listener is None:
-        doubts = [found for found in (*precheck.reading(table), *audit.findings) if found.severity == "warning"]
-        print(*precheck.told(doubts, LISTED), sep="\n", end="\n" if doubts else "", file=sys.stderr)
-    _open_models(planned.trials)
+    warn = _warn if listener is None else lambda _: None
+    warn((*precheck.reading(table), *audit.findings))
+    spoken = language.findings(_open_models(planned.trials), task.features(splits.train.inputs))
+    warn(spoken)
+    audit = replace(audit, findings=(*audit.findings, *spoken))
     judged_by, chosen = labels.check(metric or task.metric), devices.choose(device)
     place = Path(out) if out is not None else None
     with run_folder.opened(place, splits, table.name, lambda told: print(told, file=sys.stderr)) as folder:
@@ -375,18 +378,30 @@ def _model_of(contender: str, kept: Mapping[str, Path], folder: Path) -> Path:
     return kept[contender]
 
 
-def _open_models(trials: Sequence[Trial]) -> None:
+def _warn(findings: Iterable[Finding]) -> None:
+    """Print the warnings among findings on standard error."""
+    for line in precheck.told([finding for finding in findings if finding.severity == "warning"], LISTED):
+        print(line, file=sys.stderr)
+
+
+def _open_models(trials: Sequence[Trial]) -> dict[str, Tokenizer]:
     """Open the backbones and teachers of a comparison, so that one that is damaged ends it now, not after an hour.
+
+    Returns:
+        the tokenizers of the backbones that are fine-tuned.
 
     Raises:
         UsageError, CheckpointError: one cannot be opened.
     """
-    for backbone in sorted({trial.options["backbone"] for trial in trials if "backbone" in trial.options}):
-        header.open_header(backbone)
+    opened = {}
+    everything = itertools.chain.from_iterable((trial, *trial.members) for trial in trials)
+    for backbone in sorted({trial.options["backbone"] for trial in everything if "strategy" in trial.options}):
+        opened[backbone] = header.open_header(backbone).tokenizer
     teachers = {trial.options.get("teacher", "none") for trial in trials if not trial.members} - {"none"}
     for teacher in sorted(teachers):
         if not (hub.find(teacher) / _saved.MANIFEST).is_file():  # a model saved here need not be a Transformer
             header.open_header(teacher)
+    return opened
 
 
 def _judge_int8(model: Path, splits: Splits, metric: str) -> str:

@@ -131,7 +131,9 @@ def compare(
 
 @app.command()
 def demo(
-    name: Annotated[str, typer.Argument(metavar="[tweets|news|hotel]", help="Real text that ships in a package; hotel is Chinese.")] = "tweets",
+    name: Annotated[
+        str, typer.Argument(metavar="[tweets|news|hotel]", help="Real text that ships in a package; hotel is Chinese.")
+    ] = "tweets",
     out: Out = None,
     as_json: Json = False,
     threads: Threads = None,

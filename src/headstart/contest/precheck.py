@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from headstart.contest import backbones
+from headstart.contest import backbones, language
 from headstart.core import rooms
 from headstart.core.errors import CheckpointError, UsageError, shown, visible
 from headstart.core.records import Finding, Rows, Table
@@ -62,17 +62,20 @@ def truncation(shares: Mapping[str, float]) -> Finding:
 
 
 def windows(train: Rows, backbone: str | Sequence[str]) -> list[Finding]:
-    """Find what the windows would cut off, and which backbones cannot be opened, before anything is trained."""
+    """Find what windows would cut off, and which backbones do not know the language or cannot be opened."""
     from headstart.checkpoints import header
     from headstart.text import vocabulary
 
     scratch = rooms.load("contenders", "scratch")
     tokenizers = {"scratch": vocabulary.train(train.inputs, scratch.vocabulary, window=scratch.window)}
     closed = []
+    opened = {}
     for name, source in backbones.named(backbones.read(backbone)).items():
         try:
-            tokenizers[f"finetuned@{name}" if name else "finetuned"] = header.open_header(source).tokenizer
+            opened[source] = header.open_header(source).tokenizer
+            tokenizers[f"finetuned@{name}" if name else "finetuned"] = opened[source]
         except (UsageError, CheckpointError) as error:
             sentence = f"The backbone {shown(source)} cannot be opened, so nothing can be fine-tuned from it: {error}"
             closed.append(Finding("backbone", "warning", 0, 0.0, sentence))
-    return [truncation({name: made.encode(train.inputs).cut_off for name, made in tokenizers.items()}), *closed]
+    cut_off = truncation({name: made.encode(train.inputs).cut_off for name, made in tokenizers.items()})
+    return [cut_off, *language.findings(opened, train.inputs), *closed]

