@@ -68,7 +68,7 @@ def test_rows_that_cannot_be_used_are_told_once(tmp_path):
     told = []
     found = corpus.of_files([path], tell=told.append)
     assert list(found.walk()) == list(found.walk()) == ["fine words here"]
-    assert told == ["a.csv: 1 rows left out; the first, on line 3, is too short: 1 cells where the header has 2."]
+    assert told == ["a.csv: 1 rows left out; the first, on line 3, is too short: 1 cell where the header has 2."]
 
 
 def test_a_doubtful_encoding_is_told(tmp_path):

@@ -17,6 +17,12 @@ LABEL_NAMES = {
     *("polarity", "score", "emotion", "output", "gold", "answer", "labeltext", "labelname", "y", "grade"),
 }
 
+OTHER_NAMES = {
+    *("id", "idx", "index", "no", "nr", "number", "row", "rowid", "uid", "uuid", "user", "userid", "username", "name"),
+    *("title", "subject", "date", "time", "timestamp", "created", "createdat", "author", "source", "url", "lang"),
+    *("language", "country", "product", "split", "confidence", "summary", "reviewer", "email", "unnamed0"),
+}
+
 
 def find(
     name: str,
@@ -72,9 +78,22 @@ def find(
     return text, label if labelled else None
 
 
+def known_name(cell: str) -> bool:
+    """Tell whether a cell is a well-known name of a column.
+
+    >>> known_name("Review Text"), known_name("a review")
+    (True, False)
+    """
+    return _plain(cell) in TEXT_NAMES | LABEL_NAMES | OTHER_NAMES
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name.casefold()))
+
+
 def _named(columns: Sequence[str], best: str, known: set[str]) -> str | None:
     """Find the one column with a well-known name; the very word wins over its relatives."""
-    plain = {column: "".join(filter(str.isalnum, column.casefold())) for column in columns}
+    plain = {column: _plain(column) for column in columns}
     for names in ({best}, known):
         found = [column for column in columns if plain[column] in names]
         if found:
@@ -92,10 +111,11 @@ def _looks_like_text(values: list[str]) -> bool:
     if not filled or len(set(filled)) * 2 < len(filled):
         return False
     letters = sum(sum(map(str.isalpha, value)) for value in filled)
-    return letters * 2 > sum(map(len, filled)) and sum(map(_is_prose, filled)) * 2 > len(filled)
+    return letters * 2 > sum(map(len, filled)) and sum(map(is_prose, filled)) * 2 > len(filled)
 
 
-def _is_prose(value: str) -> bool:
+def is_prose(value: str) -> bool:
+    """Tell several words from a code or a name."""
     # Scripts without spaces say in four characters what others say in three words.
     ideographs = sum(unicodedata.east_asian_width(letter) == "W" for letter in value)
     return len(value.split()) >= 3 or ideographs >= 4

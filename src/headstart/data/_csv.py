@@ -1,60 +1,78 @@
-"""CSV and TSV, read strictly by the standard library: no cell is ever guessed, every bad row has its line."""
+"""Separated values (CSV, TSV and their relatives): lines into cells, strictly, by the standard library.
+
+What the lines look like is decided by `_layout` from the first of them; here every line is read that way. No cell is
+guessed, and every row that cannot be read has its line and reason.
+"""
 
 from __future__ import annotations
 
 import csv
-import itertools
+import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from headstart.core.errors import DataError
 from headstart.core.records import ReadWarning, Rejected
-from headstart.data._stream import CELL, PEEK, Item, Row
+from headstart.data._stream import CELL, Item, Row
 
 Quoting = Literal[0, 3]  # csv.QUOTE_MINIMAL and csv.QUOTE_NONE
+NO_DELIMITER = "\x1f"  # a letter no text holds: every line is one cell
+MANY = 64  # lines of one cell after which it is asked whether a stray quotation mark swallows rows
+BACKSLASHED = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How lines are split into cells.
+
+    quotes: whether quotation marks enclose cells; else they are part of the text.
+    backslashes: whether a mark inside a cell is written after a backslash; else it is doubled.
+    spaces: whether spaces after a delimiter are skipped.
+    wrapped: whether whole rows are enclosed in marks, as one cell that holds the cells.
+    """
+
+    delimiter: str
+    quotes: bool = True
+    backslashes: bool = False
+    spaces: bool = False
+    wrapped: bool = False
+
+    @property
+    def quoting(self) -> Quoting:
+        return csv.QUOTE_MINIMAL if self.quotes else csv.QUOTE_NONE
 
 
 @dataclass(frozen=True, slots=True)
-class _Cells:
+class Cells:
+    """A row as it was split: the line it starts on, how many lines it takes, its cells."""
+
     line: int
+    lines: int
     values: list[str]
 
 
-def open_separated(path: Path, lines: Iterator[str]) -> tuple[list[str], Iterator[Item]]:
-    """Read the header of a CSV or TSV and return its columns and the items, rows with the line they start on.
+@dataclass(frozen=True)
+class Profile:
+    """What rows of a table have in common.
 
-    Rows that cannot be parsed, or have more or fewer cells than the header, are rejected.
-
-    Raises:
-        DataError: the first line cannot be parsed.
+    fits: whether cells look like a row. certain: whether `fits` knows more of rows than how many cells they have.
     """
-    sample = list(itertools.islice(lines, PEEK))
-    delimiter = "\t" if path.suffix.lower() in (".tsv", ".tab") else _delimiter(sample)
-    quoting: Quoting = csv.QUOTE_MINIMAL
-    doubts = []
-    if delimiter == "\t" and _quotes_are_text(sample):
-        quoting = csv.QUOTE_NONE
-        doubts.append(
-            ReadWarning(
-                f"quotation marks in {path.name} are read as part of the text, since they do not enclose cells."
-            )
-        )
-    rows = _rows(itertools.chain(sample, lines), delimiter, quoting)
-    header = next(rows, _Cells(1, []))
-    if isinstance(header, Rejected):
-        raise DataError(f"the first line of {path.name} does not hold column names: it {header.reason}.")
-    columns = [name.strip() or f"column {number}" for number, name in enumerate(header.values, start=1)]
-    return columns, itertools.chain(doubts, _matched(rows, columns))
+
+    fits: Callable[[Sequence[str]], bool]
+    certain: bool
+
+
+class _Swallowed(Exception):
+    """One cell has taken many lines that are rows of their own."""
 
 
 class _Lines:
     """Lines that can be given back, so that one bad quote costs its own line and not all that follow."""
 
-    def __init__(self, lines: Iterator[str]) -> None:
+    def __init__(self, lines: Iterator[str], swallows: Callable[[Sequence[str]], bool]) -> None:
         self.lines = lines
+        self.swallows = swallows
         self.ahead: deque[str] = deque()
         self.taken: list[str] = []
         self.number = 0
@@ -66,32 +84,151 @@ class _Lines:
         line = self.ahead.popleft() if self.ahead else next(self.lines)
         self.taken.append(line)
         self.number += 1
+        if len(self.taken) == MANY and self.swallows(self.taken):  # else a stray mark costs a pass over 10 MB
+            raise _Swallowed
         return line
 
     def keep_first(self) -> None:
         """Give back all lines of the present row but its first."""
         self.ahead.extendleft(reversed(self.taken[1:]))
         self.number -= len(self.taken) - 1
+        del self.taken[1:]
 
 
-def _rows(lines: Iterator[str], delimiter: str, quoting: Quoting) -> Iterator[_Cells | Rejected]:
-    """Parse rows strictly, each with the line it starts on; a row that cannot be parsed costs one line."""
+def split_rows(
+    lines: Iterable[str], dialect: Dialect, profile: Profile | None = None
+) -> Iterator[Cells | Rejected | ReadWarning]:
+    """Split lines into rows, strictly; a row that cannot be split costs one line.
+
+    Args:
+        profile: tells rows of the table from other cells. With it, rows that a stray quotation mark has swallowed are
+            given back: where the lines of one cell are rows of their own, the mark is taken as text.
+    """
     csv.field_size_limit(max(CELL, csv.field_size_limit()))
-    source = _Lines(lines)
-    reader = csv.reader(source, delimiter=delimiter, quoting=quoting, strict=True)
+
+    def alone(line: str) -> list[str]:
+        return next(csv.reader([line], delimiter=dialect.delimiter, quoting=csv.QUOTE_NONE), [])
+
+    def is_row(line: str) -> bool:
+        return profile is not None and (
+            profile.fits(alone(line)) or profile.fits(next(csv.reader([line], delimiter=dialect.delimiter), []))
+        )
+
+    def swallows(taken: Sequence[str]) -> bool:
+        """Tell whether most lines of a cell are rows: all but the first, which may end like one or not be one."""
+        rows = sum(map(is_row, taken[1:]))
+        if is_row(taken[0]):
+            return rows * 2 >= len(taken) - 1
+        return len(taken) > 3 and rows * 5 >= (len(taken) - 1) * 4
+
+    def unescaped(line: str) -> str:
+        return BACKSLASHED.sub(r'\1""', line)
+
+    taken = map(unescaped, lines) if dialect.backslashes else iter(lines)
+    source = _Lines(taken, swallows if profile and profile.certain else lambda _: False)
+    given_back: list[int] = []
+    doubtful: list[int] = []
+
+    def reader_of(lines: Iterable[str]) -> Iterator[list[str]]:
+        return csv.reader(
+            lines,
+            delimiter=dialect.delimiter,
+            quoting=dialect.quoting,
+            skipinitialspace=dialect.spaces,
+            strict=True,
+        )
+
+    reader = reader_of(source)
     while True:
         source.taken.clear()
         start = source.number + 1
+        stray = False
+        values: list[str] = []
         try:
-            cells = next(reader)
+            values = next(reader)
+            stray = len(source.taken) > 1 and swallows(source.taken)
+            if stray and profile and not profile.certain:
+                doubtful.append(start)
+                stray = False
         except StopIteration:
-            return
+            break
+        except _Swallowed:
+            stray = True
         except csv.Error as error:
-            yield Rejected(start, _reason(str(error)))
+            reason = _reason(str(error))
+            stray = len(source.taken) > 1 and swallows(source.taken)
+            if not stray:
+                yield Rejected(start, reason)
+                source.keep_first()
+                continue
+        if stray:
             source.keep_first()
+            given_back.append(start)
+            values = alone(source.taken[0])
+            if profile is None or not profile.fits(values):
+                yield Rejected(start, "opens a quotation mark that is never closed")
+                continue
+        if dialect.wrapped and len(values) == 1:
+            values = next(reader_of([values[0]]), [])
+        if values:
+            yield Cells(start, len(source.taken), values)
+    if given_back:
+        yield ReadWarning(
+            f"quotation marks open on line {_listed(given_back)} and are not closed before the next rows: "
+            "those rows were read as rows of their own, and the marks as part of the text."
+        )
+    if doubtful:
+        yield ReadWarning(
+            f"the row on line {_listed(doubtful)} takes several lines, each of which could be a row of its own: "
+            "check the quotation marks there."
+        )
+
+
+def _listed(lines: Sequence[int]) -> str:
+    return ", ".join(map(str, lines[:5])) + (f" and {len(lines) - 5:,} more" if len(lines) > 5 else "")
+
+
+def rows_below(
+    rows: Iterable[Cells | Rejected | ReadWarning],
+    first_line: int,
+    columns: Sequence[str],
+    header: Sequence[str] | None,
+) -> Iterator[Item]:
+    """Turn the rows from a line on into items; rows with too many or too few cells are rejected.
+
+    Args:
+        header: the cells of the line of column names, which is rejected where it comes again; None if there is none.
+    """
+    warned = False
+    for row in rows:
+        if isinstance(row, ReadWarning | Rejected):
+            yield row
+        elif row.line < first_line:
             continue
-        if cells:
-            yield _Cells(start, cells)
+        elif header is not None and row.values == header:
+            yield Rejected(row.line, "repeats the line of column names")
+        else:
+            if row.lines > MANY and not warned:
+                warned = True
+                yield ReadWarning(
+                    f"the row on line {row.line} takes {row.lines} lines: should it not, a quotation mark is missing."
+                )
+            values = _trimmed(row.values, len(columns))
+            if len(values) == len(columns):
+                yield Row(row.line, dict(zip(columns, values, strict=True)))
+            else:
+                size = "long" if len(values) > len(columns) else "short"
+                plural = "" if len(values) == 1 else "s"
+                yield Rejected(
+                    row.line, f"is too {size}: {len(values)} cell{plural} where the header has {len(columns)}"
+                )
+
+
+def _trimmed(values: list[str], width: int) -> list[str]:
+    """Leave out empty cells beyond the last column, such as trailing commas make."""
+    if len(values) > width and not any(map(str.strip, values[width:])):
+        return values[:width]
+    return values
 
 
 def _reason(error: str) -> str:
@@ -102,28 +239,3 @@ def _reason(error: str) -> str:
     if "expected after" in error:
         return "goes on after a closing quotation mark (inside a cell, marks are doubled)"
     return f"cannot be parsed: {error}"
-
-
-def _delimiter(sample: list[str]) -> str:
-    """Choose what splits the first line into most columns; a comma where nothing splits better."""
-    line = next((line for line in sample if line.strip()), "")
-    return max(",;\t|", key=lambda mark: len(next(csv.reader([line], delimiter=mark), [])))
-
-
-def _quotes_are_text(sample: list[str]) -> bool:
-    """Tell whether a TSV is written without quoting: then taking marks as text fits all rows, and quoting fails."""
-    quoted = list(_rows(iter(sample), "\t", csv.QUOTE_MINIMAL))
-    plain = [row for row in _rows(iter(sample), "\t", csv.QUOTE_NONE) if isinstance(row, _Cells)]
-    faults = any(isinstance(row, Rejected) for row in quoted)
-    return len({len(row.values) for row in plain}) == 1 and (faults or len(quoted) < len(plain))
-
-
-def _matched(rows: Iterator[_Cells | Rejected], columns: list[str]) -> Iterator[Item]:
-    for row in rows:
-        if isinstance(row, Rejected):
-            yield row
-        elif len(row.values) == len(columns):
-            yield Row(row.line, dict(zip(columns, row.values, strict=True)))
-        else:
-            size = "long" if len(row.values) > len(columns) else "short"
-            yield Rejected(row.line, f"is too {size}: {len(row.values)} cells where the header has {len(columns)}")

@@ -9,22 +9,23 @@ from pathlib import Path
 
 from headstart.core.errors import DataError, did_you_mean, shown
 from headstart.core.records import ReadWarning
-from headstart.data._csv import open_separated
 from headstart.data._encoding import open_text, survey, unpacked
 from headstart.data._json import open_json_lines
+from headstart.data._layout import open_separated
 from headstart.data._parquet import open_parquet
 from headstart.data._stream import Item, Records, fault, sound
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
-def records(path: str | Path, encoding: str | None = None) -> Records:
+def records(path: str | Path, encoding: str | None = None, named: Sequence[str] = ()) -> Records:
     """Open a CSV, TSV, JSON Lines or Parquet file of any size; rows are read as they are asked for.
 
     Cells are text: missing values are '', nested ones JSON. Rows that cannot be read come as `Rejected`.
 
     Args:
         encoding: of text files; None to find out.
+        named: columns that the caller knows.
 
     Raises:
         DataError: no such file, an empty one, or one that is no table.
@@ -43,7 +44,7 @@ def records(path: str | Path, encoding: str | None = None) -> Records:
     if unpacked(path).suffix.lower() in (".jsonl", ".ndjson", ".json"):
         columns, items = open_json_lines(path.name, lines)
     else:
-        columns, items = open_separated(unpacked(path), lines)
+        columns, items = open_separated(path.name, unpacked(path).suffix.lower(), lines, named)
     doubts = [ReadWarning(seen.warning)] if seen.warning else []
     return _checked(path.name, columns, itertools.chain(doubts, items), seen.sha256)
 

@@ -158,7 +158,7 @@ def _paragraphs(lines: Iterator[str]) -> Iterator[str]:
 
 
 def _table(path: Path, text: str | None, encoding: str | None, tell: Callable[[str], None]) -> Iterator[str]:
-    opened = records(path, encoding)
+    opened = records(path, encoding, [text] if text else [])
     sample, items = peek(opened.items)
     column, _ = _columns.find(opened.name, opened.columns, sample, text, None, labelled=False)
     rejected = 0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from headstart.core.errors import DataError, UsageError, did_you_mean, shown
 from headstart.core.records import Rows, Table
-from headstart.data._csv import open_separated
+from headstart.data._layout import open_separated
 from headstart.data._stream import Row
 from headstart.data.audit import audit
 from headstart.data.split import nested, split
@@ -94,7 +94,7 @@ def _tweets() -> tuple[Rows, list[str]]:
     for sign, remains in REMAINS.items():
         for remain in remains:
             content = content.replace(remain, sign.encode("mac_roman"))
-    columns, items = open_separated(path, io.StringIO(content.decode("mac_roman"), newline=""))
+    columns, items = open_separated(path.name, ".csv", io.StringIO(content.decode("mac_roman"), newline=""))
     everything = list(items)
     rows = [item for item in everything if isinstance(item, Row)]
     if len(rows) < len(everything) or set(columns) != {"sentiment", "confidence", "text"}:

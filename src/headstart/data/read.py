@@ -50,7 +50,7 @@ def read(
     >>> table.rows.targets, table.rejected
     (('1', '0'), (Rejected(line=2, reason='has no text'),))
     """
-    opened, prefix = _open(source, encoding)
+    opened, prefix = _open(source, encoding, [column for column in (text, label) if column])
     sample, items = peek(opened.items)
     text_column, label_column = _columns.find(opened.name, opened.columns, sample, text, label, labelled)
     ids, texts, labels = [], [], []
@@ -79,12 +79,12 @@ def read(
     return Table(opened.name, rows, text_column, label_column, opened.sha256, tuple(rejected), tuple(warnings))
 
 
-def _open(source: Any, encoding: str | None) -> tuple[Records, str]:
+def _open(source: Any, encoding: str | None, named: Sequence[str]) -> tuple[Records, str]:
     """Open any source as records, with what its row ids begin with."""
     if isinstance(source, str) and source.startswith(_hub.PREFIX):
         source = _hub.fetch(source)
     if isinstance(source, str | os.PathLike):
-        opened = records(Path(source), encoding)
+        opened = records(Path(source), encoding, named)
         return opened, opened.name
     if isinstance(source, tuple | list) and len(source) == 2 and all(map(_is_sequence, source)):
         texts, labels = list(source[0]), list(source[1])
@@ -147,11 +147,6 @@ def _check_labels(name: str, column: str, labels: list[str], warnings: list[str]
     if len(counts) == 1:
         raise DataError(
             f"all {len(labels)} rows of {name} have the label {shown(labels[0])}; at least two classes are needed."
-        )
-    if column in counts:
-        raise DataError(
-            f"{name} seems to have no line of column names: {shown(column)} stands there and is also a label. "
-            "Add a first line such as text,label."
         )
     if len(labels) >= 20 and len(counts) > len(labels) / 2:
         raise DataError(

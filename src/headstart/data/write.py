@@ -52,7 +52,7 @@ def extend(
     Raises:
         DataError, UsageError: as :func:`headstart.data._files.records`, :func:`suffix_for` and :func:`table`.
     """
-    opened = records(source, encoding)
+    opened = records(source, encoding, [text] if text else [])
     suffix = suffix_for(source, out)
     sample, items = peek(opened.items)
     column, _ = _columns.find(opened.name, opened.columns, sample, text, None, labelled=False)

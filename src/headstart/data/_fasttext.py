@@ -1,0 +1,38 @@
+"""fastText's lines: labels, each behind ``__label__``, and the text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from headstart.core.errors import shown
+from headstart.core.records import ReadWarning, Rejected
+from headstart.data._stream import Item, Row
+
+PREFIX = "__label__"
+
+
+def labelled_lines(name: str, lines: Iterable[str]) -> Iterator[Item]:
+    """Read each line as one label and a text; a line with none or several labels is rejected.
+
+    >>> list(labelled_lines("a.txt", ["__label__pos I like it"]))[1].cells
+    {'label': 'pos', 'text': 'I like it'}
+    """
+    yield ReadWarning(f"{name} is read as fastText's lines: a label behind {PREFIX} and the text.")
+    for number, line in enumerate(lines, start=1):
+        words = line.strip()
+        labels = []
+        while words.startswith(PREFIX):
+            label, *rest = words.split(None, 1)
+            labels.append(label.removeprefix(PREFIX).rstrip(","))
+            words = "".join(rest).lstrip(" ,")
+        if len(labels) == 1:
+            yield Row(number, {"label": labels[0], "text": words})
+        elif labels:
+            named = ", ".join(map(shown, labels[:3])) + (", ..." if len(labels) > 3 else "")
+            yield Rejected(
+                number,
+                f"has {len(labels)} labels ({named}) where one is needed: several labels for a text are multi-label "
+                "classification, which is another task",
+            )
+        elif words:
+            yield Rejected(number, f"does not begin with {PREFIX}")
