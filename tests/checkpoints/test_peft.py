@@ -34,8 +34,8 @@ def make(place, name, labels=LABELS):
         arguments["types"] = 2 if "types" in family.keys else 0
         if "position_offset" not in family.neutral:
             arguments["position_offset"] = 2
-    if "embedding_width" in family.keys:
-        arguments["embedding_width"] = 4
+        if "embedding_width" in family.keys:
+            arguments["embedding_width"] = 4
     arguments |= family.always
     torch.manual_seed(0)
     model = Model(family.encoder(arguments), family.head(arguments, 3, 0.0))

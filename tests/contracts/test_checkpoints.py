@@ -27,7 +27,10 @@ LENGTHS = st.lists(st.integers(1, WINDOW), min_size=1, max_size=6)
 
 
 # What is particular to families with an encoder of their own.
-OWN = {"modernbert": {"layers": 4, "reach": 3, "far_every": 2, "near_theta": 10.0, "far_theta": 100.0}}
+OWN = {
+    "modernbert": {"layers": 4, "reach": 3, "far_every": 2, "near_theta": 10.0, "far_theta": 100.0},
+    "deberta-v2": {"buckets": 8, "farthest": 16},
+}
 
 
 def tiny(family):

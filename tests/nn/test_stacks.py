@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from headstart.nn import bottleneck, lora
+from headstart.nn.disentangled import DisentangledEncoder
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
 from headstart.nn.int8 import quantised
@@ -18,6 +19,7 @@ SIZES = {"vocabulary": 40, "width": 16, "layers": 4, "heads": 2, "feed_forward":
 KINDS = {
     "bert": lambda **sizes: Encoder(**sizes),
     "modern": lambda **sizes: ModernEncoder(**sizes, reach=3, far_every=2),
+    "disentangled": lambda **sizes: DisentangledEncoder(**sizes, buckets=6, farthest=12, convolution=3),
 }
 LENGTHS = [5, 2, 5, 30, 1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -223,3 +224,9 @@ def read_argument(config: Mapping[str, Any], name: str, key: str, defaults: Mapp
     if not fine:
         raise CheckpointError(f"config.json: '{key}' is {value!r}, but must be {wanted}.")
     return value
+
+
+def with_defaults(encoder: type[Stack], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Add to an encoder's arguments those that are left out, as the encoder's class has them."""
+    taken = inspect.signature(encoder).parameters.items()
+    return {**{name: value.default for name, value in taken if value.default is not value.empty}, **arguments}

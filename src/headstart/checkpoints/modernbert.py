@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from headstart.checkpoints._family import Family, read_argument
+from headstart.checkpoints._family import EXPECTED, Family, read_argument, with_defaults
 from headstart.core.errors import CheckpointError
 from headstart.nn.encoder import Stack
 from headstart.nn.modern import ModernEncoder
@@ -49,6 +49,13 @@ class ModernBert(Family):
         "epsilon": "norm_eps",
     }
     fixed: ClassVar = {"attention_dropout": 0.0, "classifier_activation": "gelu", "classifier_pooling": "cls"}
+    expected: ClassVar = {
+        **EXPECTED,
+        **dict.fromkeys(("norm_bias", "attention_bias", "mlp_bias", "classifier_bias"), False),
+        "classifier_activation": "gelu",
+        "classifier_pooling": "cls",
+    }
+    defaults: ClassVar = {"dropout": 0.0, "activation": "gelu", "epsilon": 1e-5, "reach": 128, "head_dropout": 0.0}
     neutral: ClassVar = {}
     head_activation: ClassVar = "gelu"
     head_norm: ClassVar = True
@@ -59,19 +66,13 @@ class ModernBert(Family):
         Raises:
             CheckpointError: as for any family, or the file asks for biases, rotations or layers of other kinds.
         """
-        usual = {"mlp_dropout": 0.0, "norm_eps": 1e-5, "hidden_activation": "gelu", "local_attention": 128}
-        config = {**usual, **config}
         arguments = super().arguments(config)
-        only = dict.fromkeys(("norm_bias", "attention_bias", "mlp_bias", "classifier_bias"), False)
-        for key, value in {**only, "classifier_activation": "gelu", "classifier_pooling": "cls"}.items():
-            if config.get(key, value) != value:
-                raise CheckpointError(f"config.json: '{key}' is {config[key]!r}; only {value!r} is supported.")
         if arguments["width"] // arguments["heads"] % 2:
             raise CheckpointError(
                 f"config.json: rotary positions need heads of even width, not "
                 f"{arguments['width'] // arguments['heads']}."
             )
-        arguments["reach"] = read_argument(config, "reach", "local_attention") // 2
+        arguments["reach"] = read_argument(config, "reach", "local_attention", self.defaults) // 2
         arguments["far_every"] = _far_every(config, arguments["layers"])
         return arguments | {name: _theta(config, *where) for name, where in THETAS.items()}
 
@@ -81,7 +82,7 @@ class ModernBert(Family):
 
     def config(self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int) -> dict:
         """Write the arguments as a complete config.json, with keys that old and new readers know."""
-        arguments = {"reach": 64, "far_every": 3, **{name: where[-1] for name, where in THETAS.items()}, **arguments}
+        arguments = with_defaults(ModernEncoder, arguments)
         every = arguments["far_every"]
         return {
             **super().config(arguments, labels, head_dropout, pad),
@@ -95,15 +96,12 @@ class ModernBert(Family):
             **{key: arguments[name] for name, (key, _, _) in THETAS.items()},
         }
 
-    def check(self, arguments: Mapping[str, Any]) -> None:
-        """Refuse an encoder that the family's files cannot hold."""
-
 
 def _far_every(config: Mapping[str, Any], layers: int) -> int:
     """Read how often a block sees the whole text."""
     kinds = config.get("layer_types")
     if kinds is None:
-        return int(read_argument({"global_attn_every_n_layers": 3, **config}, "every", "global_attn_every_n_layers"))
+        return int(read_argument(config, "every", "global_attn_every_n_layers", {"every": 3}))
     for every in range(1, layers + 1):
         if kinds == [NEAR if number % every else FAR for number in range(layers)]:
             return every

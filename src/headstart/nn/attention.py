@@ -91,7 +91,12 @@ def attend(query: Tensor | None, states: Tensor, batch: Batch, heads: int) -> Te
 
 
 def attend_by_group(
-    query: Tensor | None, states: Tensor, groups: Groups, heads: int, terms: Iterable[Tensor] | None = None
+    query: Tensor | None,
+    states: Tensor,
+    groups: Groups,
+    heads: int,
+    terms: Iterable[Tensor | None] | None = None,
+    scale: float | None = None,
 ) -> Tensor:
     """Attend group by group with the framework's public function: any device, and what the fast path is tested by.
 
@@ -101,9 +106,10 @@ def attend_by_group(
         groups: see :class:`~headstart.nn.packed.Batch`.
         terms: what is added to each group's scores before the softmax, four dimensions that broadcast to ``(texts,
             heads, tokens that ask, tokens)``, with gradients where it wants them; None for nothing.
+        scale: factor of the products of queries and keys; None for one over the root of a head's width.
     """
     parts = zip(inputs(query, states, groups, heads), repeat(None) if terms is None else terms, strict=False)
-    answers = [F.scaled_dot_product_attention(q, k, v, term) for (q, k, v), term in parts]
+    answers = [F.scaled_dot_product_attention(q, k, v, term, scale=scale) for (q, k, v), term in parts]
     return torch.cat([answer.transpose(1, 2).flatten(0, 1).flatten(1) for answer in answers])
 
 
