@@ -333,6 +333,9 @@ SHAPES = {
     ),
     "mpnet": lambda f: write(f, "mpnet", mpnet(), {"tokenizer_class": "MPNetTokenizer", "do_lower_case": True}),
     "mpnet, vocab.txt": lambda f: write(f, "mpnet", settings={"do_lower_case": True}, vocab__txt=lines(MPNET)),
+    "mpnet, two parts of one token": lambda f: write(
+        f, "mpnet", special_tokens_map__json={"bos_token": "<s>", "cls_token": ALONE}, vocab__txt=lines(MPNET)
+    ),
     "modernbert": lambda f: write(
         f, "modernbert", modernbert(), {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 1e30, **PARTS}
     ),
@@ -351,6 +354,7 @@ LISTED = {
     "9000": {"content": "<new>", "lstrip": False, "rstrip": False, "normalized": False, "special": True},
 }
 MASK = {"mask_token": {"content": "<mask>", "lstrip": True, "rstrip": False, "single_word": False, "normalized": False}}
+ALONE = {"content": "<s>", "single_word": True, "lstrip": False, "rstrip": True, "normalized": False}
 OWN = {"unk_token": "<unk>", "pad_token": "<pad>", "cls_token": "<s>", "sep_token": "</s>", "mask_token": "<mask>"}
 OWN_VOCABULARY = wordpiece(True, ("<pad>", "<unk>", "<s>", "</s>", "<mask>"))
 MPNET = wordpiece(True, ("<s>", "<pad>", "</s>", "[UNK]", "<mask>"))

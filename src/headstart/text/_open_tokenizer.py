@@ -276,9 +276,9 @@ def _add_tokens(
     known = {token.content for token in backend.get_added_tokens_decoder().values()} | set(map(str, new))
     seen = set()
     for token in [*roles.values(), *extra]:
-        key = str(token), isinstance(token, str)
-        if str(token) not in known and key not in seen:
-            seen.add(key)
+        # The same token with other flags comes once more, and its last flags hold.
+        if str(token) not in known and repr(token) not in seen:
+            seen.add(repr(token))
             new.append(token)
     special = set(map(str, roles.values()))
     for number, token in enumerate(new):
