@@ -62,6 +62,35 @@ def test_long_texts_answer_as_in_transformers_whichever_keys_the_file_has(config
         torch.testing.assert_close(ours.model.eval()(batch), torch.cat(alone)[batch.order], atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+def test_the_classifier_reads_what_the_file_says_and_is_saved_so(pooling, tmp_path):
+    model = theirs(tmp_path, CONFIG | {"classifier_pooling": pooling})
+    ours = folder.load(tmp_path)
+    again = tmp_path / "again"
+    again.mkdir()
+    folder.save(again, ours.model, ours.tokenizer, ours.family, ours.arguments, ours.labels)
+    ids = torch.arange(5, 85).view(2, 40)
+    batch = pack(ids.flatten().numpy(), np.array([0, 40, 80]), np.arange(2))
+    with torch.no_grad():
+        expected = model(ids).logits
+        for logits in (ours.model.eval()(batch), folder.load(again).model.eval()(batch)):
+            torch.testing.assert_close(logits, expected, atol=1e-4, rtol=0)
+        reopened = AutoModelForSequenceClassification.from_pretrained(again).eval()
+        torch.testing.assert_close(reopened(ids).logits, expected, atol=1e-4, rtol=0)
+    fresh = folder.load(tmp_path, classes=5, pooling="checkpoint").model.head
+    assert fresh.first_only == (pooling == "cls")
+    torch.testing.assert_close(fresh.dense.weight, model.head.dense.weight)
+
+
+def test_the_classifier_reads_nothing_else(tmp_path):
+    theirs(tmp_path, CONFIG)
+    (tmp_path / "config.json").write_text(
+        json.dumps(CONFIG | {"classifier_pooling": "max", "architectures": ["ModernBertForSequenceClassification"]})
+    )
+    with pytest.raises(CheckpointError, match="'classifier_pooling' is 'max', but must be 'cls' or 'mean'"):
+        folder.load(tmp_path)
+
+
 def test_new_files_mean_what_old_ones_do():
     new = json.loads(ModernBertConfig(**OLD).to_json_string(use_diff=False))
     assert "global_rope_theta" not in new

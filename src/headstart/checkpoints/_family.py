@@ -117,6 +117,14 @@ class Family:
             pooling,
         )
 
+    def pooling(self, config: Mapping[str, Any]) -> str:
+        """Read what the family's classifier reads, 'first' or 'mean'; see `nn.heads`."""
+        return "first"
+
+    def pooling_key(self, pooling: str) -> dict[str, str]:
+        """Write what a classifier with a dense layer reads; the inverse of :meth:`pooling`."""
+        return {}
+
     def config(self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int) -> dict:
         """Write the arguments as a complete config.json; the inverse of :meth:`arguments`.
 

@@ -62,7 +62,7 @@ def load(
         dropout: rate everywhere, 0 to 1; None for what the folder says.
         pretraining: give the model the heads of pretraining, whatever the folder has besides its encoder.
         pooling: what a head for `classes` reads: 'first' or 'mean', see `nn.heads`; or 'checkpoint' for what the model
-            was trained with, as far as its ``modules.json`` says, else the first token.
+            was trained with, as far as its ``modules.json`` or its family's settings say, else the first token.
 
     Raises:
         UsageError: no such model or pooling.
@@ -81,9 +81,9 @@ def load(
             pooling = CHECKPOINT
         elif not (classes or pretraining):
             labels = _labels(header.config, weights)
-            pooling = "first"
+            pooling = family.pooling(header.config)
         if pooling == CHECKPOINT:
-            pooling = header.pooling or "first"
+            pooling = header.pooling or family.pooling(header.config)
         encoder = unfilled(family, arguments)
         model: Model | Pretraining | Stack = encoder
         fresh: set[str] = set()
@@ -148,6 +148,8 @@ def save(
         _modules.write(folder, model.head, tokenizer.window)
         write(folder / "model.safetensors", model.encoder, kind)
     else:
+        if isinstance(model, Model):
+            config |= kind.pooling_key(model.head.pooling)
         write(folder / "model.safetensors", model, kind)
     (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
     tokenizer.save(folder)

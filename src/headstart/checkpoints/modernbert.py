@@ -48,12 +48,11 @@ class ModernBert(Family):
         "activation": "hidden_activation",
         "epsilon": "norm_eps",
     }
-    fixed: ClassVar = {"attention_dropout": 0.0, "classifier_activation": "gelu", "classifier_pooling": "cls"}
+    fixed: ClassVar = {"attention_dropout": 0.0, "classifier_activation": "gelu"}
     expected: ClassVar = {
         **EXPECTED,
         **dict.fromkeys(("norm_bias", "attention_bias", "mlp_bias", "classifier_bias"), False),
         "classifier_activation": "gelu",
-        "classifier_pooling": "cls",
     }
     defaults: ClassVar = {"dropout": 0.0, "activation": "gelu", "epsilon": 1e-5, "reach": 128, "head_dropout": 0.0}
     neutral: ClassVar = {}
@@ -79,6 +78,21 @@ class ModernBert(Family):
     def encoder(self, arguments: Mapping[str, Any]) -> Stack:
         """Build the encoder that the arguments describe, with random weights."""
         return ModernEncoder(**arguments)
+
+    def pooling(self, config: Mapping[str, Any]) -> str:
+        """Read what the classifier reads, 'first' or 'mean'.
+
+        Raises:
+            CheckpointError: it is something else.
+        """
+        pooling = config.get("classifier_pooling", "cls")
+        if pooling not in ("cls", "mean"):
+            raise CheckpointError(f"config.json: 'classifier_pooling' is {pooling!r}, but must be 'cls' or 'mean'.")
+        return "mean" if pooling == "mean" else "first"
+
+    def pooling_key(self, pooling: str) -> dict[str, str]:
+        """Write what the classifier reads."""
+        return {"classifier_pooling": "cls" if pooling == "first" else pooling}
 
     def config(self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int) -> dict:
         """Write the arguments as a complete config.json, with keys that old and new readers know."""

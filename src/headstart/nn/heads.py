@@ -39,7 +39,7 @@ class ClassificationHead(nn.Module):
 
         Args:
             pooling: 'first' or 'mean'. The dense layer belongs to the first token; means are scored by the linear layer
-                alone (docs/lab.md).
+                alone (docs/lab.md), but in ModernBERT, whose dense layer reads either.
 
         Raises:
             UsageError: no such pooling.
@@ -49,7 +49,7 @@ class ClassificationHead(nn.Module):
             raise UsageError(f"no pooling {shown(pooling)}; {did_you_mean(pooling, POOLINGS)}")
         self.pooling = pooling
         self.dense = self.norm = None
-        if pooling == "first":
+        if pooling == "first" or norm_epsilon is not None:
             self.dense = nn.Linear(width, width, bias=norm_epsilon is None)
             self.norm = None if norm_epsilon is None else nn.LayerNorm(width, eps=norm_epsilon, bias=False)
         self.output = nn.Linear(width, classes)
