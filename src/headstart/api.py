@@ -143,7 +143,7 @@ def compare(
         data, test, validation, text=text, label=label, encoding=encoding, seed=seed
     )
     audit = auditing.audit(splits)
-    task = rooms.load("tasks", TASK)
+    task = rooms.load("tasks", TASK, {"text_column": table.text_column})
     planned = plan.plan(
         task=task,
         train_rows=len(splits.train),
@@ -314,7 +314,8 @@ def predict_file(
 
     Args:
         out: a CSV, TSV, JSON Lines or Parquet file; None for standard output in the file's own format.
-        text: the column with the texts; None to find it.
+        text: the column with the texts; None for the one that the model learnt from. Where the file does not have that,
+            the only column that could be it, with a warning.
         encoding: of a file that holds text; None to find out.
         int8: see :func:`open_model`; what speaks for it is said on standard error.
         report: gets each row that has no text, which is kept, each that cannot be read, which is not, and each doubt
@@ -341,7 +342,14 @@ def predict_file(
 
     names = ["label", *(f"p({name})" for name in fitted.task.classes)]
     return writing.extend(
-        Path(file), Path(out) if out else None, names, answer, text=text, encoding=encoding, report=report
+        Path(file),
+        Path(out) if out else None,
+        names,
+        answer,
+        text=text,
+        encoding=encoding,
+        trained_on=fitted.task.text_column,
+        report=report,
     )
 
 

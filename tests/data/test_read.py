@@ -120,8 +120,8 @@ def test_json_lines(write: Write) -> None:
     rows = [{"review": "fine, thanks", "stars": 5, "tags": ["a"]}, {"stars": 1, "review": "no\nway"}]
     path = write("\n".join(map(json.dumps, rows)) + "\n", "a.jsonl")
     assert [item.cells for item in records(path).items] == [
-        {"review": "fine, thanks", "stars": "5", "tags": '["a"]'},
-        {"review": "no\nway", "stars": "1", "tags": ""},
+        {"review": "fine, thanks", "stars": 5, "tags": ["a"]},
+        {"review": "no\nway", "stars": 1, "tags": None},
     ]
     assert read(path).rows.targets == ("5", "1")
 
@@ -139,7 +139,9 @@ def test_parquet_and_whole_number_labels(tmp_path: Path) -> None:
     table = read(path)
     assert table.rows.ids == ("a.parquet:1", "a.parquet:2", "a.parquet:5")
     assert table.rows.targets == ("1", "0", "1")
-    assert any("are written 0.0, 1.0: they are read without the '.0'" in warning for warning in table.warnings)
+    assert any(
+        "the labels '0.0', '1.0' of column 'label' are read as '0', '1'" in warning for warning in table.warnings
+    )
     assert [(row.line, row.reason) for row in table.rejected] == [(3, "has no text"), (4, "has no label")]
 
 
@@ -375,17 +377,32 @@ def test_parquet_that_is_damaged_inside(tmp_path: Path) -> None:
 
 
 def test_other_sources() -> None:
-    with pytest.raises(UsageError, match="cannot read data from int: give a path, a DataFrame, or a pair"):
+    with pytest.raises(UsageError, match="cannot read data from int: give a path, a DataFrame, or a tuple"):
         read(3)
     with pytest.raises(UsageError, match="2 texts but 3 labels: give one label for each text"):
         read((["a", "b"], [1, 2, 3]))
+    with pytest.raises(UsageError, match=r"the texts are given as ndarray of shape \(2, 1\), where one dimension"):
+        read((np.array([["a"], ["b"]]), [1, 0]))
+    with pytest.raises(UsageError, match=r"the labels are given as set, where a list with one for each row"):
+        read((["a", "b"], {1, 0}))
+    with pytest.raises(UsageError, match=r"a list of two pairs may be two rows.*: give a tuple \(texts, labels\)"):
+        read([("a good phone", "x"), ("a bad phone", "y")])
     with pytest.raises(DataError, match="the DataFrame has no columns"):
         read(pandas.DataFrame())
+    with pytest.raises(UsageError, match="cannot read data from Series: give a path, a DataFrame"):
+        read(pandas.Series(["a"]))
 
 
-def test_labels_that_differ_in_capitals_are_warned_of() -> None:
-    warnings = read((["a", "b", "c", "d"], ["Pos", "pos", "Pos", "pos"])).warnings
-    assert warnings == ("labels 'Pos' and 'pos' differ only in capitals: they count as two classes.",)
+def test_names_of_columns_in_a_dataframe() -> None:
+    rows = [("a good phone", "x"), ("a bad phone", "y")]
+    assert read(pandas.DataFrame(rows), text=0, label=1).rows.targets == ("x", "y")
+    with pytest.raises(DataError, match=r"two columns of one name \(.*'a' 2 times\); rename one"):
+        read(pandas.DataFrame(rows, columns=["a", "a"]))
+    with pytest.raises(DataError, match="two columns named '1', one by a number and one by text; rename one"):
+        read(pandas.DataFrame(rows, columns=[1, "1"]))
+    levels = pandas.MultiIndex.from_tuples([("text", ""), ("label", "")])
+    with pytest.raises(DataError, match=r"names of more than one level; flatten them, as in frame.columns ="):
+        read(pandas.DataFrame(rows, columns=levels))
 
 
 def test_an_encoding_that_cannot_be_told(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

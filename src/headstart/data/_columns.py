@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from headstart.core.errors import DataError, UsageError, did_you_mean, shown
+from headstart.data._values import cell
 
 TEXT_NAMES = {
     *("text", "texts", "review", "reviewtext", "reviewbody", "sentence", "sentences", "content", "message", "tweet"),
@@ -27,7 +29,7 @@ OTHER_NAMES = {
 def find(
     name: str,
     columns: Sequence[str],
-    sample: Sequence[dict[str, str]],
+    sample: Sequence[Mapping[str, object]],
     text: str | None,
     label: str | None,
     labelled: bool,
@@ -62,7 +64,7 @@ def find(
     if labelled:
         label = label or _named(free, "label", LABEL_NAMES)
         free = [column for column in free if column != label]
-    values = {column: [row[column] for row in sample] for column in free}
+    values = {column: [cell(row[column]) for row in sample] for column in free}
     text = text or _only([column for column in free if _looks_like_text(values[column])])
     free = [column for column in free if column != text]
     if labelled:
@@ -85,6 +87,92 @@ def known_name(cell: str) -> bool:
     (True, False)
     """
     return _plain(cell) in TEXT_NAMES | LABEL_NAMES | OTHER_NAMES
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The columns of the rows that a model learnt from, and their labels."""
+
+    text: str
+    label: str | None = None
+    labels: Collection[str] = ()
+
+
+def choose(
+    name: str,
+    columns: Sequence[str],
+    sample: Sequence[Mapping[str, object]],
+    text: str | None,
+    label: str | None,
+    labelled: bool,
+    trained: Trained | None,
+) -> tuple[str, str | None, list[str]]:
+    """Name the columns as :func:`find` does; for a model that is there, those that it learnt from.
+
+    Where one of those is not there, the only column that could stand for it is taken, with a warning.
+
+    Args:
+        trained: None where no model has learnt yet.
+
+    Returns:
+        the text column, the label column, and warnings.
+
+    Raises:
+        DataError, UsageError: as :func:`find`; UsageError also where several columns, or none, could be meant.
+
+    >>> rows = [{"id": "1", "review": "it was a fine film"}, {"id": "2", "review": "a poor plot I think"}]
+    >>> choose("a.csv", ("id", "review"), rows, None, None, False, Trained("body"))[2]
+    ["a.csv has no column 'body', from which the model learns: column 'review' is read as the text."]
+    """
+    if trained is None:
+        return *find(name, columns, sample, text, label, labelled), []
+    if text is not None or label is not None:
+        find(name, columns, sample, text or columns[0], label or columns[-1], labelled)  # checks the names
+    warnings: list[str] = []
+
+    def instead(wanted: str, part: str, candidates: Sequence[str]) -> str:
+        near = [column for column in candidates if _plain(column) == _plain(wanted)]
+        found = _only(near) or _only(list(candidates))
+        if found is None:
+            could = f"{' and '.join(map(shown, candidates[:3]))} could be meant" if candidates else "none looks like it"
+            raise UsageError(
+                f"{name} has no column {shown(wanted)}, from which the model learns its {part}s, and of its columns "
+                f"({shown(', '.join(columns), most=200)[1:-1]}) {could}: say --{part} NAME."
+            )
+        warnings.append(
+            f"{name} has no column {shown(wanted)}, from which the model learns: column {shown(found)} is read as the "
+            f"{part}."
+        )
+        return found
+
+    if text is None:
+        free = [column for column in columns if column not in (label, trained.label)]
+        text = trained.text if trained.text in free else instead(trained.text, "text", _texts(free, sample))
+    if not labelled:
+        return text, None, warnings
+    if label is None:
+        free = [column for column in columns if column != text]
+        wanted = trained.label or "label"
+        label = wanted if wanted in free else instead(wanted, "label", _labels(free, sample, trained.labels))
+    return text, label, warnings
+
+
+def _texts(columns: Sequence[str], sample: Sequence[Mapping[str, object]]) -> list[str]:
+    """List the columns that could hold texts, by name or by looks; a single column could."""
+    found = [
+        column
+        for column in columns
+        if _plain(column) in TEXT_NAMES or _looks_like_text([cell(row[column]) for row in sample])
+    ]
+    return found or (list(columns) if len(columns) == 1 else [])
+
+
+def _labels(columns: Sequence[str], sample: Sequence[Mapping[str, object]], known: Collection[str]) -> list[str]:
+    """List the columns that hold known labels; where none does, those that could hold labels by name or by looks."""
+    values = {column: [value for row in sample if (value := cell(row[column]).strip())] for column in columns}
+    shares = {column: sum(value in known for value in found) / max(1, len(found)) for column, found in values.items()}
+    held = [column for column in columns if shares[column] > 0.5]
+    return held or [c for c in columns if _plain(c) in LABEL_NAMES or _looks_like_label(values[c])]
 
 
 def _plain(name: str) -> str:

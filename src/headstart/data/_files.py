@@ -1,4 +1,4 @@
-"""Files of rows, read one row at a time whatever their size: CSV, TSV, JSON Lines and Parquet."""
+"""Files of rows, read one row at a time whatever their size: CSV, TSV, JSON Lines, Parquet, Feather and Arrow."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import Path
 
 from headstart.core.errors import DataError, did_you_mean, shown
 from headstart.core.records import ReadWarning
+from headstart.data import _arrow
 from headstart.data._encoding import open_text, survey, unpacked
 from headstart.data._json import open_json_lines
 from headstart.data._layout import open_separated
-from headstart.data._parquet import open_parquet
 from headstart.data._stream import Item, Records, fault, sound
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
 def records(path: str | Path, encoding: str | None = None, named: Sequence[str] = ()) -> Records:
-    """Open a CSV, TSV, JSON Lines or Parquet file of any size; rows are read as they are asked for.
+    """Open a CSV, TSV, JSON Lines, Parquet, Feather or Arrow file of any size; rows are read as they are asked for.
 
-    Cells are text: missing values are '', nested ones JSON. Rows that cannot be read come as `Rejected`.
+    Cells have the types of the file. Rows that cannot be read come as `Rejected`.
 
     Args:
         encoding: of text files; None to find out.
@@ -29,16 +29,16 @@ def records(path: str | Path, encoding: str | None = None, named: Sequence[str] 
 
     Raises:
         DataError: no such file, an empty one, or one that is no table.
-        UsageError: an unknown encoding; a Parquet file, and pyarrow is not installed.
+        UsageError: an unknown encoding; a Parquet, Feather or Arrow file, and pyarrow is not installed.
     """
     path = Path(path)
     check_exists(path)
-    with path.open("rb") as file:
-        is_parquet = file.read(4) == b"PAR1"
-    if is_parquet:
-        columns, items = open_parquet(path)
-        with path.open("rb") as file:
-            return _checked(path.name, columns, items, hashlib.file_digest(file, "sha256").hexdigest())
+    with path.open("rb") as raw:
+        head = raw.read(8)
+    if _arrow.kind(head):
+        file, items = _arrow.open_arrow(path, head)
+        with path.open("rb") as raw:
+            return _checked(path.name, file.schema.names, items, hashlib.file_digest(raw, "sha256").hexdigest(), file)
     seen = survey(path, encoding)
     lines = _decoded(path, seen.encoding)
     if unpacked(path).suffix.lower() in (".jsonl", ".ndjson", ".json"):
@@ -49,14 +49,16 @@ def records(path: str | Path, encoding: str | None = None, named: Sequence[str] 
     return _checked(path.name, columns, itertools.chain(doubts, items), seen.sha256)
 
 
-def _checked(name: str, columns: Sequence[str], items: Iterator[Item], sha256: str) -> Records:
+def _checked(
+    name: str, columns: Sequence[str], items: Iterator[Item], sha256: str, file: _arrow.ArrowFile | None = None
+) -> Records:
     reason = next(filter(None, map(fault, columns)), "")
     if reason:
         raise DataError(f"{name} does not begin with column names: a name {reason}.")
     twice = [column for column in columns if list(columns).count(column) > 1]
     if twice:
         raise DataError(f"{name} has two columns named {shown(twice[0])}; rename one.")
-    return Records(name, tuple(columns), sound(items), sha256)
+    return Records(name, tuple(columns), sound(items), sha256, file)
 
 
 def check_exists(path: Path) -> None:

@@ -6,18 +6,16 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from headstart.core.errors import DataError, shown
 from headstart.core.records import ReadWarning, Rejected
 from headstart.data._stream import PEEK, Item, Row
-from headstart.data._values import cell
 
 
 @dataclass(frozen=True, slots=True)
 class _Object:
     line: int
-    values: dict[str, Any]
+    values: dict[str, object]
 
 
 def open_json_lines(name: str, lines: Iterator[str]) -> tuple[list[str], Iterator[Item]]:
@@ -59,4 +57,4 @@ def _filled(objects: Iterable[_Object | Rejected], columns: list[str]) -> Iterat
             yield ReadWarning(
                 f"key {shown(key)} is left out: it first appears on line {item.line}, after {PEEK} rows without it."
             )
-        yield Row(item.line, {column: cell(item.values.get(column)) for column in columns})
+        yield Row(item.line, {column: item.values.get(column) for column in columns})

@@ -5,8 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from headstart.core.records import ReadWarning, Rejected
+from headstart.data._values import cell
+
+if TYPE_CHECKING:
+    from headstart.data._arrow import ArrowFile
 
 PEEK = 1000  # items by which a table is judged before the rest is read
 CELL = 10 * 2**20  # characters a cell may hold
@@ -17,11 +22,11 @@ class Row:
     """A row that was read.
 
     line: where it starts, counted from 1; in Parquet and in memory the number of the row, from 1.
-    cells: by column.
+    cells: by column, each of the type that it has in the file: in CSV all are text. `_values.cell` gives their text.
     """
 
     line: int
-    cells: dict[str, str]
+    cells: dict[str, object]
 
 
 Item = Row | Rejected | ReadWarning
@@ -32,15 +37,17 @@ class Records:
     """A table that is being read.
 
     items: rows in their order, and between them what is wrong with others. May be walked once.
+    file: with the types of its columns, where it is Parquet, Feather or Arrow.
     """
 
     name: str
     columns: tuple[str, ...]
     items: Iterator[Item]
     sha256: str
+    file: ArrowFile | None = None
 
 
-def peek(items: Iterator[Item]) -> tuple[list[dict[str, str]], Iterator[Item]]:
+def peek(items: Iterator[Item]) -> tuple[list[dict[str, object]], Iterator[Item]]:
     """Return the cells of the first rows, by which columns are found, and all items again.
 
     >>> rows, items = peek(iter([Row(2, {"text": "a"}), Rejected(3, "has no text")]))
@@ -56,7 +63,7 @@ def sound(items: Iterable[Item]) -> Iterator[Item]:
     for item in items:
         if isinstance(item, Row):
             # One look at the whole row is enough for nearly all rows; only a suspicious one is looked at by cell.
-            values = item.cells.values()
+            values = [cell(value) for value in item.cells.values()]
             reason = fault("".join(values)) and next(filter(None, map(fault, values)), "")
             if reason:
                 yield Rejected(item.line, reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import decimal
 import json
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -73,7 +74,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-def missing(value: Any) -> bool:
+def missing(value: object) -> bool:
     """Tell whether a plain value stands for nothing: None, not-a-number of any type, pandas' NA and NaT.
 
     >>> [missing(value) for value in (None, float("nan"), decimal.Decimal("sNaN"), "nan", "", 0)]
@@ -86,8 +87,10 @@ def missing(value: Any) -> bool:
     return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
-def cell(value: Any) -> str:
+def cell(value: object) -> str:
     """Turn a value of a typed table into text: missing values into '', nested ones into JSON.
+
+    Bytes that are no UTF-8 become base64.
 
     >>> cell(None), cell(1.0), cell("x"), cell(float("nan")), cell(["a", 1])
     ('', '1.0', 'x', '', '["a", 1]')
@@ -98,9 +101,12 @@ def cell(value: Any) -> str:
     if missing(value):
         return ""
     if isinstance(value, bytes):
-        return value.decode("utf-8", "surrogateescape")
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return base64.b64encode(value).decode()
     if isinstance(value, list | tuple | dict):
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return json.dumps(value, ensure_ascii=False, default=cell)
     return str(value)
 
 
@@ -130,6 +136,8 @@ def values(sequence: Any, what: str) -> list[Any]:
 
 def _elements(sequence: Any) -> Iterable[Any] | None:
     """Find what can be walked through; an array or a frame stays one, since it knows its shape. None for the rest."""
+    if isinstance(sequence, np.ndarray):  # a masked one too, which knows what is missing
+        return sequence
     if isinstance(sequence, _Series):
         return sequence.to_list()
     if isinstance(sequence, _ArrowArray) and not isinstance(sequence, _Shaped):

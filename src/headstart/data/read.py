@@ -7,37 +7,38 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from headstart.core.errors import DataError, UsageError, shown
 from headstart.core.records import ReadWarning, Rejected, Rows, Table
-from headstart.data import _columns, _hub
+from headstart.data import _columns, _hub, _labels, _texts, _values
 from headstart.data._files import records
 from headstart.data._stream import Records, Row, peek, sound
-from headstart.data._values import cell
 
 
 def read(
     source: Any,
     *,
-    text: str | None = None,
-    label: str | None = None,
+    text: str | int | None = None,
+    label: str | int | None = None,
     labelled: bool = True,
     encoding: str | None = None,
+    like: Table | None = None,
 ) -> Table:
     """Read a table of texts, and of labels where `labelled`, with every unusable row listed and explained.
 
     Args:
-        source: path of a CSV, TSV, JSON Lines or Parquet file; an address ``hf://datasets/owner/name[@revision]
+        source: path of a CSV, TSV, JSON Lines, Parquet, Feather or Arrow file; an address ``hf://datasets/owner/name[@revision]
             [/path/in/repo]``; a DataFrame of pandas, polars, pyarrow or whatever narwhals knows; or a pair of two
             sequences, texts and labels.
         text, label: names of the columns; by default found by name, then by what the values look like.
         labelled: whether labels are wanted; without them `targets` is empty.
         encoding: of a text file, such as 'utf-8' or 'cp1252'; None to find out.
+        like: the table of the training rows, whose columns are read where they are there, and whose names of labels
+            are taken: 1.0 is the '1' of the training rows.
 
     Returns:
         Rows with ids ``file:line`` (``row:1``, ... where the source is no file) and labels as text.
@@ -50,33 +51,74 @@ def read(
     >>> table.rows.targets, table.rejected
     (('1', '0'), (Rejected(line=2, reason='has no text'),))
     """
-    opened, prefix = _open(source, encoding, [column for column in (text, label) if column])
+    text, label = _name(text), _name(label)
+    known = (text, label) if like is None else (text or like.text_column, label or like.label_column)
+    opened, prefix = _open(source, encoding, [column for column in known if column])
     sample, items = peek(opened.items)
-    text_column, label_column = _columns.find(opened.name, opened.columns, sample, text, label, labelled)
+    trained = None if like is None else _columns.Trained(like.text_column, like.label_column, set(like.rows.targets))
+    text_column, label_column, warnings = _columns.choose(
+        opened.name, opened.columns, sample, text, label, labelled, trained
+    )
+    _texts.check_is_text(opened.name, text_column, sample)
+    classes = opened.file.classes.get(label_column, ()) if opened.file and label_column else ()
     ids, texts, labels = [], [], []
     rejected: list[Rejected] = []
-    warnings: list[str] = []
-    for item in items:
+    for item in _texts.with_joined_words(items, text_column):
         if isinstance(item, ReadWarning):
             warnings.append(item.sentence)
-        elif isinstance(item, Rejected):
+            continue
+        if isinstance(item, Rejected):
             rejected.append(item)
-        elif not item.cells[text_column].strip():
-            rejected.append(Rejected(item.line, "has no text"))
-        elif label_column and not item.cells[label_column].strip():
-            rejected.append(Rejected(item.line, "has no label"))
-        else:
-            ids.append(f"{prefix}:{item.line}")
-            texts.append(item.cells[text_column])
-            labels.append(item.cells[label_column].strip() if label_column else "")
+            continue
+        found, reason = _texts.text_of(item.cells[text_column])
+        name = ""
+        if label_column and not reason:
+            try:
+                name, reason = _labels.label_of(item.cells[label_column], classes)
+            except _labels.SeveralLabels as several:
+                raise _several(several, f"{prefix}:{item.line}") from None
+        if reason:
+            rejected.append(Rejected(item.line, reason))
+            continue
+        ids.append(f"{prefix}:{item.line}")
+        texts.append(found)
+        labels.append(name)
     rejected.sort(key=lambda row: row.line)
     if not ids:
         raise DataError(f"{opened.name} has no usable row{_first(rejected)}.")
     if label_column:
-        labels = _whole_numbers(labels, label_column, warnings)
-        _check_labels(opened.name, label_column, labels, warnings)
+        labels = _named(opened.name, label_column, labels, like, warnings)
     rows = Rows(tuple(ids), tuple(texts), tuple(labels) if label_column else ())
     return Table(opened.name, rows, text_column, label_column, opened.sha256, tuple(rejected), tuple(warnings))
+
+
+def _name(column: str | int | None) -> str | None:
+    """Write the name of a column as text: a DataFrame may have numbers for names."""
+    return None if column is None else str(column)
+
+
+def _several(labels: _labels.SeveralLabels, where: str) -> DataError:
+    return DataError(
+        f"{where} has several labels ({labels}): texts with several labels are for the task 'multilabel', which is "
+        "not available yet; give one label for each row."
+    )
+
+
+def _named(name: str, column: str, labels: list[str], like: Table | None, warnings: list[str]) -> list[str]:
+    """Name the classes, and add to the warnings what is doubtful about them."""
+    try:
+        labels = _labels.without_brackets(labels)
+    except _labels.SeveralLabels as several:
+        raise _several(several, name) from None
+    if like is None:
+        labels, said = _labels.named_alike(labels, column)
+        _check_labels(name, column, labels, warnings)
+        known: tuple[str, ...] = ()
+    else:
+        known = tuple(sorted(set(like.rows.targets)))
+        labels, said = _labels.named_like(labels, column, known)
+    warnings += [*said, *_labels.doubts(labels, known)]
+    return labels
 
 
 def _open(source: Any, encoding: str | None, named: Sequence[str]) -> tuple[Records, str]:
@@ -86,40 +128,54 @@ def _open(source: Any, encoding: str | None, named: Sequence[str]) -> tuple[Reco
     if isinstance(source, str | os.PathLike):
         opened = records(Path(source), encoding, named)
         return opened, opened.name
-    if isinstance(source, tuple | list) and len(source) == 2 and all(map(_is_sequence, source)):
-        texts, labels = list(source[0]), list(source[1])
+    if isinstance(source, tuple | list) and len(source) == 2:
+        if isinstance(source, list) and all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in source):
+            raise UsageError(
+                "a list of two pairs may be two rows, or two texts and their labels: give a tuple (texts, labels)."
+            )
+        texts, labels = _values.values(source[0], "texts"), _values.values(source[1], "labels")
         if len(texts) != len(labels):
             raise UsageError(f"{len(texts)} texts but {len(labels)} labels: give one label for each text.")
         return _in_memory(["text", "label"], zip(texts, labels, strict=True)), "row"
     return _frame(source), "row"
 
 
-def _is_sequence(value: Any) -> bool:
-    return hasattr(value, "__len__") and hasattr(value, "__getitem__") and not isinstance(value, str | bytes | dict)
-
-
 def _frame(source: Any) -> Records:
     import narwhals
 
+    unreadable = UsageError(
+        f"cannot read data from {type(source).__name__}: give a path, a DataFrame, or a tuple (texts, labels)."
+    )
     try:
-        frame: Any = narwhals.from_native(source)
+        frame = narwhals.from_native(source)
     except TypeError:
-        raise UsageError(
-            f"cannot read data from {type(source).__name__}: give a path, a DataFrame, or a pair (texts, labels)."
-        ) from None
+        raise unreadable from None
+    except narwhals.exceptions.DuplicateError as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"the DataFrame has two columns of one name ({reason}); rename one.") from None
     if isinstance(frame, narwhals.LazyFrame):
         frame = frame.collect()
+    if not isinstance(frame, narwhals.DataFrame):
+        raise unreadable
     if not frame.columns:
         raise DataError("the DataFrame has no columns; it should have a text and a label.")
+    if any(isinstance(name, tuple) for name in frame.columns):
+        raise DataError(
+            "the DataFrame has column names of more than one level; flatten them, as in "
+            "frame.columns = ['text', 'label']."
+        )
     return _in_memory(frame.columns, frame.iter_rows())
 
 
-def _in_memory(columns: Sequence[str], values: Iterator[Sequence[Any]]) -> Records:
+def _in_memory(columns: Sequence[Hashable], values: Iterable[Sequence[object]]) -> Records:
     names = tuple(map(str, columns))
-    rows = [tuple(map(cell, row)) for row in values]
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise DataError(f"the DataFrame has two columns named '{twice}', one by a number and one by text; rename one.")
+    rows = [tuple(map(_values.plain, row)) for row in values]
     digest = hashlib.sha256(repr(names).encode())
     for row in rows:
-        digest.update(repr(row).encode())
+        digest.update(repr(tuple(map(_values.cell, row))).encode())
     items = (Row(number, dict(zip(names, row, strict=True))) for number, row in enumerate(rows, start=1))
     return Records("table", names, sound(items), digest.hexdigest())
 
@@ -130,16 +186,6 @@ def _first(rejected: Sequence[Rejected]) -> str:
     return (
         f": all {len(rejected)} were rejected, the first, on line {rejected[0].line}, because it {rejected[0].reason}"
     )
-
-
-def _whole_numbers(labels: list[str], column: str, warnings: list[str]) -> list[str]:
-    """Undo what a missing value does to whole-number labels in a DataFrame: 1 becomes 1.0."""
-    if not all(re.fullmatch(r"-?\d+\.0", label) for label in set(labels)):
-        return labels
-    written = sorted(set(labels))
-    listed = ", ".join(written[:5]) + (", ..." if len(written) > 5 else "")
-    warnings.append(f"the labels of column {shown(column)} are written {listed}: they are read without the '.0'.")
-    return [label.removesuffix(".0") for label in labels]
 
 
 def _check_labels(name: str, column: str, labels: list[str], warnings: list[str]) -> None:
@@ -157,11 +203,4 @@ def _check_labels(name: str, column: str, labels: list[str], warnings: list[str]
         if count == 1:
             warnings.append(
                 f"class {shown(label)} has one example: it goes to training, and no score can tell about it."
-            )
-    folded: dict[str, str] = {}
-    for label in sorted(counts):
-        other = folded.setdefault(label.casefold(), label)
-        if other != label:
-            warnings.append(
-                f"labels {shown(other)} and {shown(label)} differ only in capitals: they count as two classes."
             )

@@ -80,6 +80,8 @@ def read_and_split(
 ) -> tuple[Table, Splits]:
     """Read all that is given and divide it; the table tells of the bad rows of all files.
 
+    Test and validation rows are read from the columns that the training rows come from.
+
     Args:
         data, test, validation, text, label, encoding: see `data.read.read`; `data` may be a table read before.
 
@@ -88,7 +90,7 @@ def read_and_split(
     """
     reading = partial(read, text=text, label=label, encoding=encoding)
     table = data if isinstance(data, Table) else reading(data)
-    own = [None if part is None else reading(part) for part in (test, validation)]
+    own = [None if part is None else reading(part, like=table) for part in (test, validation)]
     rows = [None if part is None else part.rows for part in own]
     splits = split(table.rows, test=rows[0], validation=rows[1], seed=seed)
     for part in filter(None, own):

@@ -7,18 +7,21 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from headstart.core.errors import DataError, UsageError, shown
 from headstart.core.records import ReadWarning, Rejected
-from headstart.data import _columns
+from headstart.data import _arrow, _columns
 from headstart.data._files import records
-from headstart.data._stream import Item, Row, peek
+from headstart.data._stream import Item, Records, Row, peek
+from headstart.data._texts import check_is_text, text_of, with_joined_words
+from headstart.data._values import cell, missing
 
-Rows = Iterable[Sequence[str | float | None]]
+Rows = Iterable[Sequence[object]]
 Write = Callable[[Rows], None]
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 # Rows held at once: enough for a model to sort by length, few enough for any memory. Long texts end a chunk earlier.
@@ -34,42 +37,52 @@ def extend(
     *,
     text: str | None = None,
     encoding: str | None = None,
+    trained_on: str = "",
     report: Callable[[Rejected | ReadWarning], None],
 ) -> int:
     """Copy a file of any size with columns added that depend on its texts; return how many rows were written.
 
-    Rows keep their order. A row without text is copied with nothing in the new columns; a row that cannot be read
-    cannot be copied. `report` gets both kinds, and every doubt about how the file was read.
+    Rows keep their order, and cells their type where the format has it: Parquet keeps those of Parquet, Feather and
+    Arrow files and finds those of JSON Lines. A row without text is copied with nothing in the new columns; a row that
+    cannot be read cannot be copied. `report` gets both kinds, and every doubt about how the file was read.
 
     Args:
         source, out: as in :func:`suffix_for`, where the format comes from.
         names: of the new columns, the first for text and the others for numbers. One that the file has already gets
             another name.
         answer: texts -> the new cells of each.
-        text: the column with the texts; None to find it.
+        text: the column with the texts; None for that of the training rows, or to find it.
         encoding: of a source that is text; None to find out.
+        trained_on: the column with the texts of the training rows; '' where it is not known.
 
     Raises:
         DataError, UsageError: as :func:`headstart.data._files.records`, :func:`suffix_for` and :func:`table`.
     """
-    opened = records(source, encoding, [text] if text else [])
+    opened = records(source, encoding, [column for column in (text or trained_on,) if column])
     suffix = suffix_for(source, out)
     sample, items = peek(opened.items)
-    column, _ = _columns.find(opened.name, opened.columns, sample, text, None, labelled=False)
+    trained = _columns.Trained(trained_on) if trained_on else None
+    column, _, doubts = _columns.choose(opened.name, opened.columns, sample, text, None, False, trained)
+    for sentence in doubts:
+        report(ReadWarning(sentence))
+    check_is_text(opened.name, column, sample)
     nothing = (None,) * len(names)
     written = 0
-    with table(out, suffix, [*opened.columns, *unused(names, opened.columns)], numbers=len(names) - 1) as write:
-        for chunk in _chunks(items):
+    again = partial(records, source, encoding)
+    with _sink(opened, again, out, suffix, unused(names, opened.columns)) as put:
+        for chunk in _chunks(with_joined_words(items, column)):
             rows = [item for item in chunk if isinstance(item, Row)]
-            texts = [row.cells[column] for row in rows if row.cells[column].strip()]
+            found = [text_of(row.cells[column]) for row in rows]
+            texts = [text for text, reason in found if not reason]
             answers = iter(answer(texts) if texts else ())
-            write((*row.cells.values(), *(next(answers) if row.cells[column].strip() else nothing)) for row in rows)
+            put(rows, [nothing if reason else next(answers) for _, reason in found])
             written += len(rows)
+            reasons = iter(reason for _, reason in found)
             for item in chunk:
                 if not isinstance(item, Row):
                     report(item)
-                elif not item.cells[column].strip():
-                    report(Rejected(item.line, "has no text: it gets no label"))
+                elif reason := next(reasons):
+                    report(Rejected(item.line, f"{reason}: it gets no label"))
     return written
 
 
@@ -79,7 +92,7 @@ def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
     size = 0
     for item in items:
         chunk.append(item)
-        size += sum(map(len, item.cells.values())) if isinstance(item, Row) else 0
+        size += sum(len(cell(value)) for value in item.cells.values()) if isinstance(item, Row) else 0
         if len(chunk) == CHUNK or size > CHARACTERS:
             yield chunk
             chunk, size = [], 0
@@ -114,42 +127,66 @@ def suffix_for(source: Path, out: Path | None) -> str:
     """
     if out is not None and out.suffix.lower() not in SUFFIXES:
         raise UsageError(f"cannot tell the format of {shown(out)}; let its name end in {', '.join(SUFFIXES)}.")
-    known = {".ndjson": ".jsonl", ".json": ".jsonl", ".tab": ".tsv"}
-    given = (out or source).suffix.lower()
-    suffix = known.get(given, given)
+    suffix = _format(out or source)
     return suffix if suffix in SUFFIXES and not (suffix == ".parquet" and out is None) else ".csv"
 
 
+def _format(path: Path) -> str:
+    suffix = path.suffix.lower()
+    return {".ndjson": ".jsonl", ".json": ".jsonl", ".tab": ".tsv"}.get(suffix, suffix)
+
+
 @contextmanager
-def table(out: Path | None, suffix: str, columns: Sequence[str], numbers: int) -> Iterator[Write]:
-    """Open a table for writing; the block gets a function that adds rows.
+def _sink(
+    opened: Records, again: Callable[[], Records], out: Path | None, suffix: str, added: Sequence[str]
+) -> Iterator[_arrow.Put]:
+    """Open a table for the rows of another one with columns added; the block gets a function that adds rows.
+
+    Raises:
+        DataError: the file cannot be written.
+        UsageError: Parquet, and pyarrow is not installed.
+    """
+    if out is not None and suffix == ".parquet":
+        with _whole(out) as part, _arrow.extended(part, opened, again, added) as put:
+            yield put
+        return
+    with table(out, suffix, [*opened.columns, *added]) as write:
+        yield lambda rows, answers: write(
+            (*row.cells.values(), *answer) for row, answer in zip(rows, answers, strict=True)
+        )
+
+
+@contextmanager
+def table(out: Path | None, suffix: str, columns: Sequence[str]) -> Iterator[Write]:
+    """Open a table of text for writing; the block gets a function that adds rows, a value for each column.
 
     A file appears under its name when the block ends without error, and never in part.
 
     Args:
         out: where to; None for standard output.
-        suffix: the format, one of `SUFFIXES`.
-        columns: their names. The last `numbers` of them hold numbers, the others text; any cell may be None.
+        suffix: the format: '.csv', '.tsv' or '.jsonl'. JSON keeps numbers, booleans, lists and objects; what is
+            missing becomes null there, and an empty cell in the others.
 
     Raises:
         DataError: the file cannot be written.
-        UsageError: Parquet, and pyarrow is not installed.
     """
     if out is None:
         sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]  # a TextIOWrapper here
         yield _text(sys.stdout, suffix, columns)
         sys.stdout.flush()
         return
+    with _whole(out) as part, part.open("w", encoding="utf-8", newline="") as file:
+        yield _text(file, suffix, columns)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _whole(out: Path) -> Iterator[Path]:
+    """Give a place beside `out` whose file takes its name once the block ends without an error."""
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        if suffix == ".parquet":
-            with _parquet(part, columns, numbers) as write:
-                yield write
-        else:
-            with part.open("w", encoding="utf-8", newline="") as file:
-                yield _text(file, suffix, columns)
-                file.flush()
-                os.fsync(file.fileno())
+        yield part
         part.replace(out)
     except OSError as error:
         raise DataError(f"cannot write {out} ({error.strerror}); name another place with --out.") from error
@@ -169,31 +206,23 @@ def whole(path: Path, text: str) -> None:
 
 def _text(file: TextIO, suffix: str, columns: Sequence[str]) -> Write:
     if suffix == ".jsonl":
-
-        def write_lines(rows: Rows) -> None:
-            file.writelines(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) + "\n" for row in rows)
-
-        return write_lines
+        return lambda rows: file.writelines(_line(dict(zip(columns, row, strict=True))) for row in rows)
     writer = csv.writer(file, delimiter="\t" if suffix == ".tsv" else ",", lineterminator="\n")
     writer.writerow(columns)
-    return writer.writerows
+    return lambda rows: writer.writerows(map(cell, row) for row in rows)
 
 
-@contextmanager
-def _parquet(path: Path, columns: Sequence[str], numbers: int) -> Iterator[Write]:
+def _line(row: Mapping[str, object]) -> str:
+    """Write a row as JSON, where not-a-number is null, and types that JSON lacks are text."""
     try:
-        import pyarrow as arrow
-        import pyarrow.parquet as parquet
-    except ImportError:
-        raise UsageError("writing Parquet needs pyarrow: pip install 'headstart[parquet]'") from None
-    texts = len(columns) - numbers
-    fields = [(name, arrow.string() if place < texts else arrow.float64()) for place, name in enumerate(columns)]
-    schema = arrow.schema(fields)
-    with parquet.ParquetWriter(path, schema) as writer:
+        return json.dumps(row, ensure_ascii=False, allow_nan=False, default=cell) + "\n"
+    except ValueError:
+        return json.dumps(_nothing_missing(row), ensure_ascii=False, default=cell) + "\n"
 
-        def write(rows: Rows) -> None:
-            cells: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in columns]
-            arrays = [arrow.array(column, kind) for column, (_, kind) in zip(cells, fields, strict=True)]
-            writer.write_table(arrow.Table.from_arrays(arrays, schema=schema))
 
-        yield write
+def _nothing_missing(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _nothing_missing(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_nothing_missing(inner) for inner in value]
+    return None if missing(value) else value

@@ -21,9 +21,12 @@ class Classification:
     """Give each text exactly one label out of those seen in training.
 
     classes: the labels, sorted; empty until :meth:`fitted` has seen the training rows.
+    text_column: where the training rows had their texts, so that a model reads no other column later; '' where that is
+        not known.
     """
 
     classes: tuple[str, ...] = ()
+    text_column: str = ""
 
     SAMPLE: ClassVar[tuple[tuple[str, str], ...]] = (
         ("The battery lasts two days and charges fast.", "good"),

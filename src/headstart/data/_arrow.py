@@ -1,0 +1,293 @@
+"""Parquet, Feather and Arrow files, read a batch at a time; Parquet, written with the types that columns came with."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headstart.core.errors import DataError, UsageError
+from headstart.data._stream import PEEK, Item, Records, Row
+from headstart.data._values import cell, missing
+
+if TYPE_CHECKING:
+    import pyarrow as arrow
+
+HEADS = {b"PAR1": "Parquet", b"ARROW1": "Feather", b"FEA1": "Feather", b"\xff\xff\xff\xff": "Arrow"}
+HUGGING_FACE = b"huggingface"  # of a schema's metadata, where the datasets library keeps the names of classes
+
+
+@dataclass(frozen=True)
+class ArrowFile:
+    """A file of typed columns.
+
+    batches: gives all its rows again, a batch at a time.
+    """
+
+    schema: arrow.Schema
+    batches: Callable[[], Iterator[arrow.RecordBatch]]
+
+    @property
+    def classes(self) -> dict[str, tuple[str, ...]]:
+        """Names of the numbers of label columns, where Hugging Face's datasets library wrote them (`ClassLabel`)."""
+        found = {}
+        for name, feature in _features(self.schema).items():
+            inner = feature.get("feature", feature) if isinstance(feature, dict) else None
+            if isinstance(inner, dict) and inner.get("_type") == "ClassLabel" and isinstance(inner.get("names"), list):
+                found[name] = tuple(map(str, inner["names"]))
+        return found
+
+
+def kind(head: bytes) -> str:
+    """Name the format of a file that begins with these bytes; '' for none of these.
+
+    >>> kind(b"PAR1..."), kind(b"text,label")
+    ('Parquet', '')
+    """
+    return next((name for mark, name in HEADS.items() if head.startswith(mark)), "")
+
+
+def open_arrow(path: Path, head: bytes) -> tuple[ArrowFile, Iterator[Item]]:
+    """Open a Parquet, Feather or Arrow file and return it with its rows, read a thousand at a time.
+
+    Args:
+        head: its first bytes.
+
+    Raises:
+        DataError: the file is damaged, or Feather of the first version.
+        UsageError: pyarrow is not installed.
+    """
+    try:
+        import pyarrow as arrow
+    except ImportError:
+        raise UsageError(
+            f"{path.name} is {kind(head)}, which needs pyarrow: pip install 'headstart[parquet]'"
+        ) from None
+    if head.startswith(b"FEA1"):
+        raise DataError(f"{path.name} is Feather of the first version; write it anew as Parquet or Feather 2.")
+    damage = (arrow.ArrowException, OSError)
+    batches = functools.partial(_batches, path, head)
+    try:
+        file = ArrowFile(_schema(path, head), batches)
+    except damage as error:
+        raise DataError(f"{path.name} is damaged {kind(head)} ({error}).") from error
+    return file, _rows(file, f"{path.name} is damaged {kind(head)}", damage)
+
+
+def _schema(path: Path, head: bytes) -> arrow.Schema:
+    import pyarrow as arrow
+    import pyarrow.parquet as parquet
+
+    if kind(head) == "Parquet":
+        return parquet.read_schema(path)
+    with arrow.OSFile(str(path)) as raw:
+        return (arrow.ipc.open_stream if kind(head) == "Arrow" else arrow.ipc.open_file)(raw).schema
+
+
+def _batches(path: Path, head: bytes) -> Iterator[arrow.RecordBatch]:
+    import pyarrow as arrow
+    import pyarrow.parquet as parquet
+
+    if kind(head) == "Parquet":
+        with parquet.ParquetFile(path) as file:
+            yield from file.iter_batches(batch_size=PEEK)
+        return
+    with arrow.OSFile(str(path)) as raw:
+        if kind(head) == "Arrow":
+            whole = iter(arrow.ipc.open_stream(raw))
+        else:
+            opened = arrow.ipc.open_file(raw)
+            whole = (opened.get_batch(number) for number in range(opened.num_record_batches))
+        for batch in whole:
+            yield from (batch.slice(start, PEEK) for start in range(0, batch.num_rows, PEEK))
+
+
+def _rows(file: ArrowFile, damaged: str, damage: tuple[type[Exception], ...]) -> Iterator[Item]:
+    names = file.schema.names
+    number = 0
+    try:
+        for batch in file.batches():
+            columns = [_exact(column).to_pylist() for column in batch.columns]
+            for values in zip(*columns, strict=True):
+                number += 1
+                yield Row(number, dict(zip(names, values, strict=True)))
+    except damage as error:
+        raise DataError(f"{damaged} after row {number} ({error}).") from error
+
+
+def _exact(column: arrow.Array) -> arrow.Array:
+    """Turn nanoseconds, which no type of Python's counts, into text."""
+    wanted = _without_nanoseconds(column.type)
+    return column if wanted == column.type else column.cast(wanted, safe=False)
+
+
+def _without_nanoseconds(of: arrow.DataType) -> arrow.DataType:
+    import pyarrow as arrow
+
+    types = arrow.types
+    if (types.is_timestamp(of) or types.is_time64(of)) and of.unit == "ns":
+        return arrow.string()
+    if types.is_duration(of) and of.unit == "ns":
+        return arrow.duration("us")
+    if types.is_struct(of):
+        return arrow.struct([field.with_type(_without_nanoseconds(field.type)) for field in of])
+    if types.is_large_list(of):
+        return arrow.large_list(_without_nanoseconds(of.value_type))
+    if types.is_list(of):
+        return arrow.list_(_without_nanoseconds(of.value_type))
+    if types.is_map(of):
+        return arrow.map_(of.key_type, _without_nanoseconds(of.item_type))
+    return of
+
+
+def _features(schema: arrow.Schema) -> Mapping[str, object]:
+    try:
+        features = json.loads((schema.metadata or {})[HUGGING_FACE])["info"]["features"]
+    except (KeyError, ValueError, TypeError):
+        return {}
+    return features if isinstance(features, dict) else {}
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+Put = Callable[[Sequence[Row], Sequence[Sequence[object]]], None]
+
+
+@contextmanager
+def extended(path: Path, source: Records, again: Callable[[], Records], added: Sequence[str]) -> Iterator[Put]:
+    """Open a Parquet file for the rows of a table and further columns, the first of text and the others of numbers.
+
+    Columns keep the types that they have in Parquet, Feather and Arrow files, and get those of their values in JSON
+    Lines; in CSV all are text.
+
+    Args:
+        source: the table whose rows are put, in their order; each may be left out.
+        again: opens the same table once more: what type holds all values of a JSON Lines column shows in the last of
+            them.
+
+    Raises:
+        UsageError: pyarrow is not installed.
+    """
+    try:
+        import pyarrow as arrow
+        import pyarrow.parquet as parquet
+    except ImportError:
+        raise UsageError("writing Parquet needs pyarrow: pip install 'headstart[parquet]'") from None
+    schema = source.file.schema if source.file else _inferred(again())
+    new = [arrow.field(name, arrow.float64() if place else arrow.string()) for place, name in enumerate(added)]
+    extended = arrow.schema([*schema, *new], metadata=_with_features(schema, added))
+    copied = _taken(source.file) if source.file else functools.partial(_typed, schema)
+    with parquet.ParquetWriter(path, extended) as writer:
+
+        def put(rows: Sequence[Row], answers: Sequence[Sequence[object]]) -> None:
+            if not rows:
+                return
+            table = copied(rows)
+            for field, values in zip(new, zip(*answers, strict=True), strict=True):
+                table = table.append_column(field, arrow.array(values, field.type))
+            writer.write_table(table.cast(extended))
+
+        yield put
+
+
+def _taken(file: ArrowFile) -> Callable[[Sequence[Row]], arrow.Table]:
+    """Give what takes rows out of the file as pyarrow holds them, so that every type is copied; in their order."""
+    import pyarrow as arrow
+
+    batches = file.batches()
+    held: arrow.RecordBatch | None = None
+    before = 0  # rows before the batch that is held
+
+    def take(rows: Sequence[Row]) -> arrow.Table:
+        nonlocal held, before
+        found = []
+        places = [row.line - 1 for row in rows]
+        while places:
+            if held is None:
+                held = next(batches)
+            end = before + held.num_rows
+            here = [place - before for place in places if place < end]
+            found.append(held.take(arrow.array(here, arrow.int64())))
+            places = places[len(here) :]
+            if places:
+                held, before = None, end
+        return arrow.Table.from_batches(found, file.schema)
+
+    return take
+
+
+def _typed(schema: arrow.Schema, rows: Sequence[Row]) -> arrow.Table:
+    import pyarrow as arrow
+
+    columns = []
+    for field in schema:
+        values = [row.cells.get(field.name) for row in rows]
+        columns.append(arrow.array(_filled(values, arrow.types.is_string(field.type)), field.type))
+    return arrow.Table.from_arrays(columns, schema=schema)
+
+
+def _filled(values: Iterable[object], as_text: bool) -> list[object]:
+    """Turn missing values into None, and others into text where that is wanted."""
+    return [None if missing(value) else cell(value) if as_text else value for value in values]
+
+
+def _inferred(source: Records) -> arrow.Schema:
+    """Find the type that holds all values of a column, for each column; text where none does."""
+    import pyarrow as arrow
+
+    found: dict[str, arrow.DataType] = dict.fromkeys(source.columns, arrow.null())
+    rows: list[Row] = []
+
+    def look() -> None:
+        for name, known in found.items():
+            found[name] = _wider(known, [row.cells.get(name) for row in rows])
+        rows.clear()
+
+    for item in source.items:
+        if isinstance(item, Row):
+            rows.append(item)
+        if len(rows) == PEEK:
+            look()
+    look()
+    return arrow.schema(list(found.items()))
+
+
+def _wider(known: arrow.DataType, values: Sequence[object]) -> arrow.DataType:
+    """Widen a type until it holds these values too."""
+    import pyarrow as arrow
+
+    if arrow.types.is_string(known):
+        return known
+    try:
+        kinds = [known, arrow.array(_filled(values, as_text=False)).type]
+        schemas = [arrow.schema([("x", one)]) for one in kinds]
+        wider = arrow.unify_schemas(schemas, promote_options="permissive").field("x").type
+        arrow.array(_filled(values, as_text=False), wider)
+    except (arrow.ArrowException, OverflowError):
+        return arrow.string()
+    return wider if _writable(wider) else arrow.string()
+
+
+def _writable(of: arrow.DataType) -> bool:
+    """Tell whether Parquet has a type: it has no objects without any key."""
+    import pyarrow as arrow
+
+    if arrow.types.is_struct(of):
+        return of.num_fields > 0 and all(_writable(field.type) for field in of)
+    return _writable(of.value_type) if arrow.types.is_list(of) else True
+
+
+def _with_features(schema: arrow.Schema, added: Sequence[str]) -> dict[bytes, bytes] | None:
+    """Name new columns where Hugging Face's datasets library has named the others, so that it opens the file."""
+    metadata = dict(schema.metadata or {})
+    if features := _features(schema):
+        whole = json.loads(metadata[HUGGING_FACE])
+        kinds = ("string", *("float64" for _ in added[1:]))
+        new = {name: {"dtype": kind, "_type": "Value"} for name, kind in zip(added, kinds, strict=True)}
+        whole["info"]["features"] = {**features, **new}
+        metadata[HUGGING_FACE] = json.dumps(whole).encode()
+    return metadata or None

@@ -1,0 +1,117 @@
+"""A model reads the columns it learnt from, and never another one silently."""
+
+import json
+
+import pytest
+
+from headstart.core.errors import UsageError
+from headstart.core.records import ReadWarning
+from headstart.data._columns import Trained, choose
+from headstart.data.read import read
+from headstart.data.write import extend
+
+PROSE = ["it was a fine film", "a poor plot I think", "I would see it again", "never again, I swear"]
+OTHER = ["this is some note here", "that is another note", "and one more of them", "the last note of all"]
+
+
+def sample(**columns):
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def chosen(trained, columns, labelled=False, text=None, label=None):
+    found = choose("new.csv", tuple(columns), sample(**columns), text, label, labelled, trained)
+    return found[0], found[1], len(found[2])
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"text": OTHER, "body": PROSE}, ("body", None, 0)),
+        ({"body": ["1", "2", "3", "4"], "text": PROSE}, ("body", None, 0)),
+        ({"Body": PROSE, "text": OTHER}, ("Body", None, 1)),
+        ({"id": ["1", "2", "3", "4"], "what": PROSE}, ("what", None, 1)),
+        ({"x": ["1", "2", "3", "4"]}, ("x", None, 1)),
+        ({"label": ["a", "b", "a", "b"], "review": PROSE}, ("review", None, 1)),
+    ],
+)
+def test_the_text_is_where_it_was_in_training(columns, expected):
+    assert chosen(Trained("body", "label"), columns) == expected
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"text": OTHER, "review": PROSE}, r"\(text, review\) 'text' and 'review' could be meant: say --text NAME"),
+        ({"id": ["1", "2", "3", "4"], "n": ["5", "6", "7", "8"]}, r"\(id, n\) none looks like it: say --text NAME"),
+    ],
+)
+def test_a_text_that_is_not_plain_is_asked_for(columns, said):
+    with pytest.raises(
+        UsageError, match=f"new.csv has no column 'body', from which the model learns its texts.*{said}"
+    ):
+        chosen(Trained("body"), columns)
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"body": PROSE, "label": ["x", "y", "x", "y"], "stars": ["a", "b", "a", "b"]}, "label"),
+        ({"body": PROSE, "kind": ["x", "y", "x", "y"], "stars": ["a", "b", "a", "b"]}, "stars"),
+        ({"body": PROSE, "kind": ["x", "y", "x", "y"], "n": ["1", "2", "3", "4"]}, "kind"),
+    ],
+)
+def test_the_labels_are_where_they_were_or_where_known_ones_are(columns, expected):
+    found = chosen(Trained("body", "label", ("a", "b")), columns, labelled=True)
+    assert found == ("body", expected, expected != "label")
+
+
+def test_a_table_without_labels_is_refused():
+    with pytest.raises(
+        UsageError, match=r"no column 'label', from which the model learns its labels.*say --label NAME"
+    ):
+        chosen(Trained("text", "label", ("a",)), {"text": PROSE}, labelled=True)
+    with pytest.raises(UsageError, match=r"new.csv has no column 'lable' \(--label\)"):
+        chosen(Trained("text", "label"), {"text": PROSE, "label": ["a"] * 4}, labelled=True, label="lable")
+
+
+def test_what_the_caller_says_counts_more():
+    assert chosen(Trained("body"), {"text": OTHER, "body": PROSE}, text="text") == ("text", None, 0)
+    assert chosen(None, {"text": OTHER, "body": PROSE}) == ("text", None, 0)
+
+
+def test_own_test_rows_are_read_from_the_columns_of_training(tmp_path):
+    def file(name, **columns):
+        path = tmp_path / name
+        path.write_text("".join(json.dumps(row) + "\n" for row in sample(**columns)))
+        return path
+
+    labels = ["a", "b", "a", "b"]
+    train = read(file("train.jsonl", text=OTHER, body=PROSE, label=labels), text="body")
+    assert read(file("same.jsonl", text=OTHER, body=PROSE, label=labels), like=train).rows.inputs == tuple(PROSE)
+    other = read(file("other.jsonl", review=PROSE, sentiment=labels), like=train)
+    assert (other.text_column, other.label_column, len(other.warnings)) == ("review", "sentiment", 2)
+    said = []
+    extend(
+        tmp_path / "same.jsonl",
+        tmp_path / "out.jsonl",
+        ("label",),
+        lambda texts: [(text,) for text in texts],
+        trained_on="body",
+        report=said.append,
+    )
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["predicted"] for row in rows] == PROSE
+    assert said == []
+    extend(
+        tmp_path / "other.jsonl",
+        tmp_path / "out.jsonl",
+        ("label",),
+        lambda texts: [(text,) for text in texts],
+        trained_on="body",
+        report=said.append,
+    )
+    assert said == [
+        ReadWarning(
+            "other.jsonl has no column 'body', from which the model learns: column 'review' is read as the text."
+        )
+    ]
