@@ -157,7 +157,7 @@ def compare(
     texts: tuple[str, ...] = ()
     if unlabelled is not None:
         plan.check_reads_unlabelled(planned.trials)
-        texts, finding = corpora.unlabelled(unlabelled, task.features(splits.test.inputs), encoding)
+        texts, finding = corpora.unlabelled(unlabelled, task.features(splits.test.inputs), encoding, table.text_column)
         audit = replace(audit, findings=(*audit.findings, finding))
     warn = _warn if listener is None else lambda _: None
     warn((*precheck.reading(table), *audit.findings))

@@ -12,7 +12,16 @@ from headstart.data.audit import audit
 from headstart.data.read import read
 from headstart.data.split import split
 
-KINDS = ["duplicates", "near-duplicates", "leakage", "conflicts", "imbalance", "unseen-labels", "small-classes"]
+KINDS = [
+    "duplicates",
+    "near-duplicates",
+    "leakage",
+    "conflicts",
+    "imbalance",
+    "unseen-labels",
+    "unmeasured-classes",
+    "small-classes",
+]
 LONG = "the quick brown fox jumps over the lazy dog and runs away from the very angry bear"
 DATA = Path(os.environ.get("HEADSTART_DATA", "../shared/data"))
 
@@ -32,8 +41,10 @@ def balanced(count: int) -> list[tuple[str, str]]:
     return [(f"text {i}", "ab"[i % 2]) for i in range(count)]
 
 
-def test_clean_data_gets_seven_fine_findings() -> None:
-    found = findings(rows("train", *balanced(40)), rows("v", ("x", "a")), rows("test", ("y", "a"), ("z", "b")))
+def test_clean_data_gets_eight_fine_findings() -> None:
+    found = findings(
+        rows("train", *balanced(40)), rows("v", ("x", "a"), ("w", "b")), rows("test", ("y", "a"), ("z", "b"))
+    )
     assert {finding.severity for finding in found.values()} == {"fine"}
     assert found["imbalance"].sentence == (
         "The classes are of like size: the largest, 'b', has 1.0 times the training rows of the smallest, 'a'."
@@ -114,3 +125,21 @@ def test_sst2_leaks_two_test_texts() -> None:
 def test_imdb_leaks_123_test_texts() -> None:
     divided = split(real("imdb_train"), test=real("imdb_test"))
     assert "123 exactly and 2 nearly" in by_kind(divided)["leakage"].sentence
+
+
+@pytest.mark.parametrize(
+    ("validation", "test", "severity", "said"),
+    [
+        ("ab", "ab", "warning", "1 class has no row in test ('c'); 1 class has no row in validation ('c')"),
+        ("ab", "abc", "note", "1 class has no row in validation ('c'): no score says"),
+        ("abc", "a", "warning", "All 1 test rows have the label 'a': no score says how well classes are told apart"),
+        ("abc", "abc", "fine", "Every class of train has rows in test and in validation."),
+    ],
+)
+def test_classes_that_nothing_is_measured_on(validation: str, test: str, severity: str, said: str) -> None:
+    def part(name: str, labels: str) -> Rows:
+        return rows(name, *((f"text {name} {label} here", label) for label in labels))
+
+    found = findings(part("train", "aabbcc"), part("validation", validation), part("test", test))["unmeasured-classes"]
+    assert found.severity == severity
+    assert said in found.sentence

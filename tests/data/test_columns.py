@@ -7,6 +7,7 @@ import pytest
 from headstart.core.errors import UsageError
 from headstart.core.records import ReadWarning
 from headstart.data._columns import Trained, choose
+from headstart.data.corpus import unlabelled
 from headstart.data.read import read
 from headstart.data.write import extend
 
@@ -111,7 +112,9 @@ def test_own_test_rows_are_read_from_the_columns_of_training(tmp_path):
         report=said.append,
     )
     assert said == [
-        ReadWarning(
-            "other.jsonl has no column 'body', from which the model learns: column 'review' is read as the text."
-        )
+        ReadWarning("there is no column 'body', from which the model learns: column 'review' is read as the text.")
     ]
+    _, finding = unlabelled(tmp_path / "other.jsonl", ["a test text"], trained_on="body")
+    assert finding.severity == "warning"
+    assert "other.jsonl: there is no column 'body'" in finding.sentence
+    assert unlabelled(tmp_path / "same.jsonl", ["a test text"], trained_on="body")[0] == tuple(PROSE)

@@ -127,6 +127,7 @@ def test_an_object_is_no_label(tmp_path):
         (["1", "0", "-1", "-2"], []),
         (["1", "0", "-3"], []),
         (["yes", "no", "ja"], []),
+        (["01", "1", "10"], ["labels '01' (1 row) and '1' (1 row) look alike and differ only in leading zeros"]),
     ],
 )  # fmt: skip
 def test_doubtful_labels(labels, warnings):

@@ -92,6 +92,15 @@ def test_a_rival_that_is_dearer_in_one_way_is_told_with_that() -> None:
     assert "answers 3.0 times slower" in sentence
 
 
+def test_nothing_is_told_from_test_rows_of_one_class() -> None:
+    audit = Audit({}, {"test": {"po\x1bs": 40}}, ())
+    said = told([standing("linear", 1.0), standing("majority", 1.0)], audit=audit)
+    assert said == (
+        "Nothing can be told: all 1,821 test texts have the label 'po\\x1bs', so a model that always answers that is "
+        "always right. Give test rows of every class.",
+    )
+
+
 def test_one_contender_has_nothing_to_compare_with() -> None:
     sentences = told([FULL])
     assert sentences[0].startswith("Only finetuned:full ran, and it reaches accuracy 91.2 %")

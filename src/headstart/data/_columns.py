@@ -122,7 +122,7 @@ def choose(
 
     >>> rows = [{"id": "1", "review": "it was a fine film"}, {"id": "2", "review": "a poor plot I think"}]
     >>> choose("a.csv", ("id", "review"), rows, None, None, False, Trained("body"))[2]
-    ["a.csv has no column 'body', from which the model learns: column 'review' is read as the text."]
+    ["there is no column 'body', from which the model learns: column 'review' is read as the text."]
     """
     if trained is None:
         return *find(name, columns, sample, text, label, labelled), []
@@ -140,7 +140,7 @@ def choose(
                 f"({shown(', '.join(columns), most=200)[1:-1]}) {could}: say --{part} NAME."
             )
         warnings.append(
-            f"{name} has no column {shown(wanted)}, from which the model learns: column {shown(found)} is read as the "
+            f"there is no column {shown(wanted)}, from which the model learns: column {shown(found)} is read as the "
             f"{part}."
         )
         return found

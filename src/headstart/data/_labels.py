@@ -176,7 +176,9 @@ def _unlabelled(counts: Counter[str]) -> str:
 
 
 def _skeleton(label: str) -> str:
-    """Reduce a label to what a reader sees of it, letter case aside."""
+    """Reduce a label to what a reader sees of it, letter case and leading zeros of a number aside."""
+    if match := re.fullmatch(r"(-?)0+(\d+)", label):
+        return match[1] + match[2]
     plain = unicodedata.normalize("NFKC", label)
     seen = "".join(letter for letter in plain if letter.isspace() or not _is_invisible(letter))
     return " ".join(seen.split()).casefold()
@@ -193,6 +195,8 @@ def _difference(one: str, other: str) -> str:
         return "only in their Unicode form"
     if "".join(one.split()) == "".join(other.split()):
         return "only in white space"
+    if one.isdigit() or other.isdigit():
+        return "only in leading zeros"
     return "only in capitals, white space or characters that are not seen"
 
 

@@ -26,7 +26,7 @@ def audit(splits: Splits) -> Audit:
     >>> train = Rows(("a", "b", "c"), ("fine film", "Fine  film", "poor film"), ("pos", "neg", "neg"))
     >>> found = audit(Splits(train, train.take([2]), train.take([0]), frozenset("a"), ""))
     >>> [finding.kind for finding in found.findings if finding.severity == "warning"]
-    ['leakage', 'conflicts']
+    ['leakage', 'conflicts', 'unmeasured-classes']
     """
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     found = copies(text for part in parts.values() for text in part.inputs)
@@ -38,6 +38,7 @@ def audit(splits: Splits) -> Audit:
         _conflicts(parts, found.exact),
         _imbalance(labels["train"]),
         _unseen(labels),
+        _unmeasured(labels),
         _small_classes(labels["train"]),
     )
     return Audit({name: len(part) for name, part in parts.items()}, labels, findings)
@@ -144,6 +145,33 @@ def _unseen(labels: Mapping[str, Mapping[str, int]]) -> Finding:
         "wrong on all of them. Are the labels spelt alike in all files?"
     )
     return Finding("unseen-labels", "warning", count, count / total, sentence)
+
+
+def _unmeasured(labels: Mapping[str, Mapping[str, int]]) -> Finding:
+    """Find classes of train that test or validation have no rows of."""
+    train, test = labels["train"], labels["test"]
+    if len(test) == 1:
+        only, count = next(iter(test.items()))
+        sentence = (
+            f"All {count:,} test rows have the label {shown(only)}: no score says how well classes are told apart; "
+            "give test rows of every class."
+        )
+        return Finding("unmeasured-classes", "warning", count, 1.0, sentence)
+    missing = {
+        part: [label for label in sorted(train) if not labels[part].get(label)] for part in ("test", "validation")
+    }
+    if not any(missing.values()):
+        return _fine("unmeasured-classes", "Every class of train has rows in test and in validation.")
+    said = [
+        f"{_counted(len(found), 'class has', 'classes have')} no row in {part} "
+        f"({', '.join(map(shown, found[:EXAMPLES]))}{', ...' if len(found) > EXAMPLES else ''})"
+        for part, found in missing.items()
+        if found
+    ]
+    sentence = f"{'; '.join(said)}: no score says how well they are told from others."
+    count = sum(train[label] for label in set(missing["test"]) | set(missing["validation"]))
+    severity = "warning" if missing["test"] else "note"
+    return Finding("unmeasured-classes", severity, count, count / sum(train.values()), sentence)
 
 
 def _small_classes(labels: Mapping[str, int]) -> Finding:

@@ -18,6 +18,7 @@ from headstart.data._files import check_exists, records
 from headstart.data._near import normalise
 from headstart.data._stream import CELL, PEEK, peek
 from headstart.data._texts import check_is_text, text_of, with_joined_words
+from headstart.data._values import values
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ def of_files(
     text: str | None = None,
     tell: Callable[[str], None] = lambda _: None,
     *,
+    trained_on: str = "",
     encoding: str | None = None,
 ) -> Corpus:
     """Take the documents of files, read as they are asked for: memory holds one document, whatever the files' size.
@@ -58,6 +60,7 @@ def of_files(
 
     Args:
         text: the column with the texts; None to find it.
+        trained_on: the column with the texts of the training rows, read where it is there; '' where there are none.
         encoding: of files that hold text; None to find out.
         tell: is told, at the first walk, of rows that cannot be used and of doubtful encodings.
 
@@ -79,13 +82,18 @@ def of_files(
 
     def walk() -> Iterator[str]:
         for path in map(Path, paths):
-            yield from _plain(path, encoding, once) if _is_plain(path) else _table(path, text, encoding, once)
+            yield from (
+                _plain(path, encoding, once) if _is_plain(path) else _table(path, text, trained_on, encoding, once)
+            )
 
     return Corpus(digest.hexdigest(), walk)
 
 
 def unlabelled(
-    source: str | os.PathLike | Sequence[str], test: Sequence[str], encoding: str | None = None
+    source: str | os.PathLike | Sequence[str],
+    test: Sequence[str],
+    encoding: str | None = None,
+    trained_on: str = "",
 ) -> tuple[tuple[str, ...], Finding]:
     """Read texts without labels, leaving out those that stand in the test rows too.
 
@@ -95,6 +103,7 @@ def unlabelled(
         source: a file as in :func:`of_files`, or texts.
         test: the texts of the test rows.
         encoding: of a file; None to find out.
+        trained_on: as in :func:`of_files`.
 
     Returns:
         the texts, and what the audit is to say of those left out.
@@ -104,9 +113,9 @@ def unlabelled(
     """
     told: list[str] = []
     if isinstance(source, str | os.PathLike):
-        documents = of_files([Path(source)], tell=told.append, encoding=encoding).walk()
+        documents = of_files([Path(source)], tell=told.append, trained_on=trained_on, encoding=encoding).walk()
     else:
-        documents = iter(source)
+        documents = filter(None, (text_of(value)[0] for value in values(source, "unlabelled texts")))
     hidden = set(map(normalise, test))
     total, kept = 0, []
     for document in documents:
@@ -118,7 +127,7 @@ def unlabelled(
     dropped = total - len(kept)
     left_out = f"left out, since the test rows hold them too: {dropped:,}" if dropped else "none is a test row"
     sentence = f"{total:,} unlabelled texts were read; {left_out}."
-    severity = "note" if dropped or told else "fine"
+    severity = "warning" if told else "note" if dropped else "fine"
     return tuple(kept), Finding("unlabelled", severity, dropped, dropped / total, " ".join([sentence, *told]))
 
 
@@ -158,10 +167,15 @@ def _paragraphs(lines: Iterator[str]) -> Iterator[str]:
         yield "\n".join(held)
 
 
-def _table(path: Path, text: str | None, encoding: str | None, tell: Callable[[str], None]) -> Iterator[str]:
-    opened = records(path, encoding, [text] if text else [])
+def _table(
+    path: Path, text: str | None, trained_on: str, encoding: str | None, tell: Callable[[str], None]
+) -> Iterator[str]:
+    opened = records(path, encoding, [column for column in (text or trained_on,) if column])
     sample, items = peek(opened.items)
-    column, _ = _columns.find(opened.name, opened.columns, sample, text, None, labelled=False)
+    trained = _columns.Trained(trained_on) if trained_on else None
+    column, _, doubts = _columns.choose(opened.name, opened.columns, sample, text, None, False, trained)
+    for sentence in doubts:
+        tell(f"{opened.name}: {sentence}")
     check_is_text(opened.name, column, sample)
     rejected = 0
     first: Rejected | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from headstart.core.errors import shown
 from headstart.core.records import Audit, Cost, CurvePoint, Equivalent, Interval, Receipt, Standing
 from headstart.report import _head_start, _receipts
 from headstart.report._format import about, between, count, half_width, joined, percent, plural, points, savings
@@ -33,7 +34,7 @@ def verdict(
     skipped: Mapping[str, str],
     receipts: Sequence[Receipt] = (),
 ) -> tuple[str, ...]:
-    """Say in three to five sentences what the numbers allow one to say.
+    """Say in three to five sentences what the numbers allow one to say; in one where the test rows are of one class.
 
     Args:
         standings: the leaderboard; at least one line.
@@ -42,12 +43,21 @@ def verdict(
         skipped: contender -> why it did not run.
         receipts: of the contenders that build on others.
     """
+    if len(audit.labels.get("test", {})) == 1:
+        return (_nothing(next(iter(audit.labels["test"])), test_rows),)
     sentences = [_winner(standings, metric, test_rows), _price(standings)]
     if equivalents:
         sentences.append(_head_start.sentence(equivalents, standings))
     sentences.append(_change(standings, curve, audit, train_rows, test_rows))
     caveats = _caveats(standings, skipped, receipts)
     return (*sentences, caveats) if caveats else tuple(sentences)
+
+
+def _nothing(label: str, test_rows: int) -> str:
+    return (
+        f"Nothing can be told: all {plural(test_rows, 'test text')} have the label {shown(label)}, so a model that "
+        "always answers that is always right. Give test rows of every class."
+    )
 
 
 def best(standings: Sequence[Standing]) -> Standing:
