@@ -14,7 +14,7 @@ from typing import Any
 from headstart.checkpoints import header, hub
 from headstart.contenders import _pretraining, _saved
 from headstart.contest import int8 as eight_bits
-from headstart.contest import language, models, plan, precheck, run_folder
+from headstart.contest import language, models, plan, precheck, rank, run_folder
 from headstart.contest import run as contest
 from headstart.contest.trials import Terms
 from headstart.core import device as devices
@@ -28,7 +28,7 @@ from headstart.data import demo as demos
 from headstart.data import split as splitting
 from headstart.data import write as writing
 from headstart.metrics import labels
-from headstart.report import build, judged, live, wording
+from headstart.report import build, judged, live
 from headstart.report import pretraining as telling
 from headstart.text.tokenizer import Tokenizer
 
@@ -172,7 +172,7 @@ def compare(
             outcome = contest.run(splits, task, planned.trials, terms, listen)
         skipped = {**planned.skipped, **outcome.failed}
         result = judged.result(TASK, table, splits, audit, outcome.records, terms, skipped)
-        winner = _model_of(wording.best(result.standings).contender, outcome.models, folder)
+        winner = _model_of(rank.winner(result.standings).contender, outcome.models, folder)
         told = _judge_int8(winner, splits, terms.metric)
         models.announce(winner, terms)
         build.write(result, folder / "report.html")

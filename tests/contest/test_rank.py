@@ -41,12 +41,13 @@ def test_best_first_with_ties_and_corrected_p_values(make, contest_splits, test_
     assert [s.contender for s in standings[2:]] == ["mid", "low"]
     assert (standings[0].p_value, standings[0].difference, standings[0].ties) == (None, None, False)
     assert [s.ties for s in standings[1:]] == [True, False, False]
-    answers = {
-        s.contender: [r.predictions.values for r in records if r.trial.contender == s.contender] for s in standings
-    }
-    best = answers[standings[0].contender]
-    plain = [stats.compare(test_rows.targets, best, answers[s.contender], "accuracy").p_value for s in standings[1:]]
-    assert [s.p_value for s in standings[1:]] == pytest.approx(stats.holm(plain))
+    answers = [
+        [r.predictions.values for r in records if r.trial.contender == standing.contender] for standing in standings
+    ]
+    chances = stats.joint(test_rows.targets, answers, "accuracy")
+    found = stats.against_best(chances)
+    assert [s.p_value for s in standings[1:]] == found.p_values[1:].tolist()
+    assert [s.difference for s in standings[1:]] == [stats.gap(chances, found, 0, place) for place in (1, 2, 3)]
     for standing in standings:
         assert standing.score.low < standing.score.value < standing.score.high
         assert standing.score.value == pytest.approx(standing.scores["accuracy"])
@@ -117,7 +118,17 @@ def test_who_builds_on_others_is_compared_with_them_and_with_the_linear_model(ma
     )
     expected = stats.compare(test_rows.targets, own, other, "accuracy")
     assert found["distilled", "teacher"].difference == expected.difference
-    assert found["distilled", "teacher"].p_value == expected.p_value
+    plain = {
+        key: stats.compare(
+            test_rows.targets,
+            *([r.predictions.values for r in records if r.trial.contender == name] for name in (key[0], receipt.other)),
+            "accuracy",
+        ).p_value
+        for key, receipt in found.items()
+    }
+    assert {key: r.p_value for key, r in found.items()} == pytest.approx(
+        dict(zip(plain, stats.holm(list(plain.values())), strict=True)), rel=0.5
+    )
     assert found["distilled", "alone"].difference.value > 0 > found["distilled", "teacher"].difference.value
 
 
@@ -134,3 +145,56 @@ def test_what_did_not_run_gives_no_receipt(make, contest_splits):
     record = make("ensemble", 0.9)
     built = replace(record, trial=replace(record.trial, members=(make("linear", 0.7).trial,)))
     assert rank.receipts([built, make("scratch", 0.8)], contest_splits, "accuracy") == ()
+
+
+def tied(make, name: str, validation: float, seconds: float, order=(0, 1, 2)):
+    """Three trainings whose mean score is the same in any order but for the last bit."""
+    scores = (0.7, 0.8, 0.85)
+    cost = Cost(seconds, 1, 7, 7, 100, 1.0, 2.0, 3.0, 0.0)
+    records = [make(name, scores[place], seed, cost=cost) for seed, place in enumerate(order)]
+    values = [make("any", scores[place], place).predictions for place in order]
+    return [
+        replace(r, predictions=v, validation={"accuracy": validation}, scores=make("any", scores[place], place).scores)
+        for r, v, place in zip(records, values, order, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+def test_of_equal_scores_the_best_on_validation_wins_then_the_cheapest_then_the_first_by_name(
+    make, contest_splits, order
+):
+    def first(*teams):
+        found = [
+            rank.rank([r for team in some for r in team], contest_splits, "accuracy") for some in (teams, teams[::-1])
+        ]
+        assert found[0] == found[1]
+        assert found[0][0] is rank.winner(found[0])
+        assert found[0][1].ties
+        assert found[0][1].p_value == 1.0
+        return rank.winner(found[0]).contender
+
+    assert first(tied(make, "a", 0.8, 1.0), tied(make, "b", 0.9, 9.0, order)) == "b"
+    assert first(tied(make, "a", 0.8, 9.0), tied(make, "b", 0.8, 1.0, order)) == "b"
+    assert first(tied(make, "b", 0.8, 1.0), tied(make, "a", 0.8, 1.0, order)) == "a"
+
+
+def test_who_is_not_shown_to_beat_the_floor_says_so(make, contest_splits):
+    records = [make(n, a) for n, a in (("majority", 0.5), ("weak", 0.52), ("linear", 0.8), ("full", 0.81))]
+    assert {s.contender: s.above_floor for s in rank.rank(records, contest_splits, "accuracy")} == {
+        "full": True,
+        "linear": True,
+        "weak": False,
+        "majority": False,
+    }
+    without = rank.rank(records[1:], contest_splits, "accuracy")
+    assert all(s.above_floor for s in without)
+    alone = rank.rank(records[:2], contest_splits, "accuracy")
+    assert not any(s.above_floor for s in alone)
+
+
+def test_without_probabilities_there_is_no_calibration_error(make, contest_splits):
+    record = make("a", 0.8)
+    assert rank.rank([record], contest_splits, "accuracy")[0].calibration_error == 0.1
+    bare = replace(record, calibration={})
+    assert rank.rank([bare], contest_splits, "accuracy")[0].calibration_error is None
+    assert rank.rank([bare, make("a", 0.8, 1)], contest_splits, "accuracy")[0].calibration_error == 0.1

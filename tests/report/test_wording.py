@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headstart.contest.rank import winner
 from headstart.core.records import Audit, Cost, CurvePoint, Equivalent, Finding, Interval, Standing
 from headstart.report._head_start import labels_range
 from headstart.report._head_start import sentence as head_start
-from headstart.report.wording import behind, best, cheapest, verdict
+from headstart.report.wording import behind, cheapest, verdict
 
 COST = Cost(100.0, 1, 1, 1, 90_000_000, 6.0, 8.0, 200.0, 0.0)
 CHEAP = Cost(4.0, 1, 1, 1, 4_500_000, 0.5, 0.6, 9000.0, 0.0)
@@ -268,13 +269,24 @@ def test_any_result_gets_three_to_five_whole_sentences(
     assert 3 <= len(sentences) <= 5
     for sentence in sentences:
         assert sentence.endswith(".")
-        assert sentence[0].isupper() or sentence.startswith(best(standings).contender)
+        assert sentence[0].isupper() or sentence.startswith(winner(standings).contender)
         assert "nan" not in sentence.split()
         assert "None" not in sentence
 
 
+def test_majority_and_what_does_not_beat_it_are_never_offered_as_the_cheaper_choice() -> None:
+    floor = dataclasses.replace(standing("majority", 0.5, cost=CHEAP), above_floor=False)
+    weak = dataclasses.replace(standing("linear", 0.52, ties=True, cost=CHEAP), above_floor=False)
+    only = "finetuned:full is also the cheapest of all that are shown to beat majority, so nothing speaks for another."
+    assert told([FULL, floor])[1] == only
+    assert told([FULL, weak, floor])[1] == only
+    assert cheapest([FULL, weak, floor]) is FULL
+    behind_it = standing("scratch", 0.8, cost=dataclasses.replace(COST, latency_p50=1.0))
+    assert "scratch is 5.0 points behind" in told([FULL, behind_it, weak, floor])[1]
+
+
 @given(lines)
 def test_the_cheapest_is_within_noise_and_not_dearer_than_the_best(standings: list[Standing]) -> None:
-    leader, cheap = best(standings), cheapest(standings)
-    assert cheap is leader or cheap.ties
+    leader, cheap = winner(standings), cheapest(standings)
+    assert cheap is leader or (cheap.ties and cheap.contender != "majority")
     assert cheap.cost.latency_p50 <= leader.cost.latency_p50 or cheap.cost.train_seconds <= leader.cost.train_seconds

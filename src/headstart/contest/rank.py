@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -12,31 +13,101 @@ from headstart.core.records import Cost, Interval, Predictions, Receipt, Record,
 from headstart.metrics import calibration, stats
 
 LEVEL = 0.05
+FLOOR = "majority"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What may be said of a contender beside the others, wrong of any of them in at most 5 % of comparisons.
+
+    p_value: of being as good as the best; None for the winner. behind: how far the winner is ahead of it.
+    above_floor: whether it is shown to be better than `majority`; True where that did not run.
+    """
+
+    p_value: float | None
+    behind: Interval | None
+    above_floor: bool
+
+    @property
+    def ties(self) -> bool:
+        """Whether there is no evidence of a difference from the best."""
+        return self.p_value is not None and self.p_value > LEVEL
 
 
 def rank(records: Sequence[Record], splits: Splits, metric: str) -> tuple[Standing, ...]:
-    """Order the contenders by their mean score over seeds, best first, with intervals and comparisons.
-
-    Each contender is compared with the best on the same test rows, and the p-values are corrected for their number
-    (Holm); above 5 % there is no evidence of a difference, and the contender ties.
+    """Order the contenders by their mean score over seeds, the winner first, with intervals and claims.
 
     Args:
         records: of any sizes; only those on all training rows count here.
         metric: the score that decides.
     """
     teams = full_size(records)
-    order = sorted(teams, key=lambda name: -_mean(teams[name], metric))
-    if not order:
-        return ()
-    targets = splits.test.targets
-    answers = {name: [record.predictions.values for record in team] for name, team in teams.items()}
-    duels = [stats.compare(targets, answers[order[0]], answers[name], metric) for name in order[1:]]
+    names = order(teams, metric)
+    said = claims(names, joint(names, teams, splits.test, metric)) if names else {}
+    return tuple(_standing(name, teams[name], splits, metric, claim) for name, claim in said.items())
+
+
+def winner(standings: Sequence[Standing]) -> Standing:
+    """Return the contender that is kept in ``best`` and named everywhere: the first line of the leaderboard."""
+    return standings[0]
+
+
+def order(teams: Mapping[str, Sequence[Record]], metric: str) -> list[str]:
+    """Order contenders, the winner first: the highest mean score on test wins.
+
+    Of equal scores the highest on validation comes first, then the cheapest, then the first by name.
+
+    Args:
+        teams: of each contender the records on all training rows.
+    """
+    return sorted(teams, key=lambda name: (-_rounded(_mean(teams[name], metric)), *_preference(name, teams, metric)))
+
+
+def joint(names: Sequence[str], teams: Mapping[str, Sequence[Record]], test: Rows, metric: str) -> stats.Joint:
+    """Score contenders on the test rows, with all that is needed to compare any of them."""
+    return stats.joint(test.targets, [[record.predictions.values for record in teams[name]] for name in names], metric)
+
+
+def claims(names: Sequence[str], chances: stats.Joint) -> dict[str, Claim]:
+    """Say of each contender whether it is behind the best and above the floor.
+
+    Args:
+        names: at least one, in their order on the leaderboard. chances: of the same contenders.
+    """
+    found = stats.against_best(chances)
+    floor = names.index(FLOOR) if FLOOR in names else None
+    said = {}
+    for place, name in enumerate(names):
+        p_value = float(found.p_values[place]) if place else None
+        behind = stats.gap(chances, found, 0, place) if place else None
+        # The winner is above the floor where the floor is behind the best, which is tested more sharply.
+        above = floor is None or bool((found.pairs[floor, place] if place else found.p_values[floor]) <= LEVEL)
+        said[name] = Claim(p_value, behind, above)
+    return said
+
+
+def cheapness(cost: Cost) -> float:
+    """Return the product of latency, size on disk and training time: each counts by its ratio, none by its unit."""
+    # Floors keep a contender that costs nothing at all (majority) from making every ratio infinite.
+    return math.prod((max(cost.latency_p50, 0.01), max(cost.disk_bytes, 1000), max(cost.train_seconds, 0.01)))
+
+
+def best_on_validation(names: Sequence[str], teams: Mapping[str, Sequence[Record]], metric: str) -> str:
+    """Pick the contender to be judged on test afterwards; of equal scores the cheapest, then the first by name."""
+    return min(names, key=lambda name: _preference(name, teams, metric))
+
+
+def paired(
+    pairs: Sequence[tuple[str, str]], teams: Mapping[str, Sequence[Record]], test: Rows, metric: str
+) -> list[stats.Comparison]:
+    """Compare pairs that were not chosen by their test scores, on the same rows; p-values are corrected (Holm)."""
+    names = sorted({name for pair in pairs for name in pair})
+    if not names:
+        return []
+    chances = joint(names, teams, test, metric)
+    duels = [stats.difference(chances, names.index(one), names.index(other)) for one, other in pairs]
     corrected = stats.holm([duel.p_value for duel in duels])
-    judged = [(None, None), *((p, duel.difference) for p, duel in zip(corrected, duels, strict=True))]
-    return tuple(
-        _standing(name, teams[name], splits, metric, p_value, difference)
-        for name, (p_value, difference) in zip(order, judged, strict=True)
-    )
+    return [stats.Comparison(duel.difference, p_value) for duel, p_value in zip(duels, corrected, strict=True)]
 
 
 def full_size(records: Sequence[Record]) -> dict[str, list[Record]]:
@@ -52,10 +123,10 @@ def receipts(records: Sequence[Record], splits: Splits, metric: str) -> tuple[Re
     """Compare each contender that builds on others with what it should be measured by, as far as that has run.
 
     That is its teacher, or the best of its members on validation (picked on test, it would be the better for that); the
-    same student without a teacher; and the linear model.
+    same student without a teacher; and the linear model. The p-values are corrected for the number of receipts (Holm).
     """
     teams = full_size(records)
-    found = []
+    found: list[tuple[str, str, str]] = []
     for name, team in teams.items():
         trial = team[0].trial
         members = [member.contender for member in trial.members if member.contender in teams]
@@ -66,13 +137,11 @@ def receipts(records: Sequence[Record], splits: Splits, metric: str) -> tuple[Re
             if first.trial.options == {**trial.options, "teacher": "none"}:
                 others[other] = "alone"
         if members:
-            best = max(members, key=lambda other: validation_mean(teams[other], metric))
+            best = best_on_validation(members, teams, metric)
             others[best] = "teacher" if "teacher" in trial.options else "member"
-        for other, role in others.items():
-            own, theirs = ([record.predictions.values for record in side] for side in (team, teams[other]))
-            duel = stats.compare(splits.test.targets, own, theirs, metric)
-            found.append(Receipt(name, other, role, duel.difference, duel.p_value))
-    return tuple(found)
+        found += [(name, other, role) for other, role in others.items()]
+    duels = paired([(name, other) for name, other, _ in found], teams, splits.test, metric)
+    return tuple(Receipt(*who, duel.difference, duel.p_value) for who, duel in zip(found, duels, strict=True))
 
 
 def reliability(records: Sequence[Record], test: Rows) -> dict[str, tuple[tuple[float, float, int], ...]]:
@@ -88,29 +157,36 @@ def reliability(records: Sequence[Record], test: Rows) -> dict[str, tuple[tuple[
     return bins
 
 
-def _standing(
-    name: str, team: Sequence[Record], splits: Splits, metric: str, p_value: float | None, difference: Interval | None
-) -> Standing:
+def _preference(name: str, teams: Mapping[str, Sequence[Record]], metric: str) -> tuple[float, float, str]:
+    """Order contenders without regard to test rows: the best on validation, then the cheapest, then by name."""
+    team = teams[name]
+    validation = statistics.fmean(record.validation[metric] for record in team)
+    return -_rounded(validation), cheapness(_typical([record.cost for record in team])), name
+
+
+def _rounded(score: float) -> float:
+    """Make means that differ only in the last bit, by the order of their sum, one number."""
+    return round(score, 9)
+
+
+def _standing(name: str, team: Sequence[Record], splits: Splits, metric: str, claim: Claim) -> Standing:
     answers = [record.predictions.values for record in team]
     scores = [record.scores[metric] for record in team]
+    errors = [record.calibration["ece"] for record in team if "ece" in record.calibration]
     return Standing(
         contender=name,
         score=stats.interval(splits.test.targets, answers, metric),
         spread=statistics.stdev(scores) if len(scores) > 1 else 0.0,
         seeds=len(team),
-        p_value=p_value,
-        difference=difference,
-        ties=p_value is not None and p_value > LEVEL,
+        p_value=claim.p_value,
+        difference=claim.behind,
+        ties=claim.ties,
         clean=_clean(answers, splits, metric),
         scores={key: _mean(team, key) for key in team[0].scores},
-        calibration_error=statistics.fmean(record.calibration.get("ece", 0.0) for record in team),
+        calibration_error=statistics.fmean(errors) if errors else None,
         cost=_typical([record.cost for record in team]),
+        above_floor=claim.above_floor,
     )
-
-
-def validation_mean(team: Sequence[Record], metric: str) -> float:
-    """Give the mean score on validation, by which anything is picked that is judged on test afterwards."""
-    return statistics.fmean(record.validation[metric] for record in team)
 
 
 def _mean(team: Sequence[Record], metric: str) -> float:

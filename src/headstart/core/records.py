@@ -250,10 +250,13 @@ class Standing:
     """A line of the leaderboard: a contender on all training rows, over its seeds.
 
     score: mean over seeds; interval by bootstrap over test rows. spread: standard deviation over seeds.
-    p_value: of the paired comparison with the best, corrected (Holm); None for the best itself.
+    p_value: of being as good as the best, allowing for the best being picked on the same rows; None for the winner.
+    difference: how far the winner is ahead, with a 95 % interval that holds for all contenders at once; None likewise.
     ties: whether there is no evidence of a difference from the best at 5 %.
     clean: the score without leaked test rows; None where none leaked.
+    calibration_error: mean over seeds, 0 to 1; None for a contender without probabilities.
     cost: the median over seeds, field by field.
+    above_floor: whether it is shown to be better than `majority`; True where that did not run.
     """
 
     contender: str
@@ -265,8 +268,9 @@ class Standing:
     ties: bool
     clean: Interval | None
     scores: Mapping[str, float]
-    calibration_error: float
+    calibration_error: float | None
     cost: Cost
+    above_floor: bool = True
 
 
 @dataclass(frozen=True)
@@ -299,7 +303,7 @@ class Equivalent:
 
 @dataclass(frozen=True)
 class Rung:
-    """A rung of the ladder from the floor to the dearest way of learning, and what it adds.
+    """A rung of the ladder from the floor to the most expensive way of learning, and what it adds.
 
     contender: the one that stands for the rung, the best of it on validation. score, cost: as in its Standing.
     over: what the gain is over: of the rungs below, the contender that is best on validation; '' on the lowest rung.
@@ -325,7 +329,8 @@ class Receipt:
 
     role: what the other is to it: 'member' (the best of several), 'teacher', 'alone' (the same student without a
         teacher) or 'linear'.
-    difference: its score less the other's, mean over seeds. p_value: of the paired comparison, not corrected.
+    difference: its score less the other's, mean over seeds.
+    p_value: of the paired comparison, corrected for the number of receipts (Holm).
     """
 
     contender: str

@@ -1,24 +1,34 @@
-"""How sure a score and a difference are: bootstrap intervals, a paired comparison, and Holm's correction.
+"""How sure a score and a difference are: bootstrap intervals, paired comparisons, and who is behind the best.
 
-Resampling rows is drawing multinomial counts over the distinct joint outcomes (truth, answer of model 1, answer of
-model 2, ...), of which there are far fewer than rows; a metric then needs only counts per class. Ten thousand
-resamples of 25,000 rows take seconds.
+Scores. Resampling rows is drawing multinomial counts over the distinct joint outcomes (truth, answer of model 1,
+answer of model 2, ...), of which there are far fewer than rows; a metric then needs only counts per class. Percentile
+intervals: the metrics are bounded means or smooth functions of them, and a percentile interval never leaves their
+range.
+
+Differences. :func:`joint` takes, once for all contenders, each row's influence on each score (the infinitesimal
+jackknife, Efron 1982, chapter 6), whose sums of products are the covariances of the scores over resampled rows. Every
+comparison of a contest is read off it.
 
 Three choices, and why.
 
-* Percentile intervals. The metrics are bounded means or smooth functions of them, and a percentile interval never
-  leaves their range. BCa would add a jackknife over rows and be undefined where every prediction is right.
-* A few made-up rows. On a small test set the plain bootstrap is too sure of itself: when all of 20 predictions are
-  right, each resample says 100 % and the interval has no width. So the rows resampled from are joined by four rows
-  (two right, two wrong) for a score, and by two for a pair of contenders (a half of each way the two can be right
-  or wrong), spread over the classes as the test rows are. This is the adjustment of Agresti & Coull 1998 for one
-  proportion and of Agresti & Min 2005 for matched pairs, carried over to any metric. The estimate itself is
-  untouched, and from about 1,000 rows on the effect cannot be seen.
-* Seeds count in a comparison. A contender with one lucky training must not win by it, so the difference of two
-  contenders carries the variance of their trainings beside that of the rows. Three seeds are too few to resample:
-  that would understate it by a third. Instead the spread over seeds, as far as it exceeds what the choice of test
-  rows explains, is added as a t-distributed error with Welch's degrees of freedom. A contender with one seed adds
-  none: the answer is then about that one trained model, which is exact for contenders without randomness.
+* A few made-up rows. On a small test set resampling is too sure of itself: when all of 20 predictions are right, each
+  resample says 100 % and the interval has no width. So the rows are joined by four rows (two right, two wrong) for a
+  score, and by two for a comparison (each contender right or wrong at even odds), spread over the classes as the test
+  rows are. This is the adjustment of Agresti & Coull 1998 for one proportion and of Agresti & Min 2005 for matched
+  pairs, carried over to any metric. The estimate itself is untouched, and from about 1,000 rows on the effect cannot
+  be seen.
+* Seeds count in a comparison. A contender with one lucky training must not win by it, so a difference carries the
+  variance of the trainings beside that of the rows: the spread over seeds as far as it exceeds what the choice of
+  rows explains. Three seeds estimate a variance badly, so each contender's is moved towards the mean of all by as much
+  as their spread allows (Smyth 2004, section 4), and the degrees of freedom follow Welch and Satterthwaite. A
+  contender with one seed adds none: the answer is then about that one trained model, which is exact for contenders
+  without randomness.
+* The best is whoever scores highest on the same test rows, so comparing the others with it as if it had been named
+  before would find differences among equals. :func:`against_best` allows for that selection: it compares every pair
+  by the distribution of the largest of all studentised differences, and drops contenders one by one from the set of
+  those that may be the best (the model confidence set of Hansen, Lunde & Nason 2011, with the range statistic). The
+  chance that any contender as good as the best is called worse is at most 5 %. Rows are finite and seeds are few, so
+  the distribution is an approximation, and its p-values are raised by a quarter.
 """
 
 from __future__ import annotations
@@ -27,15 +37,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+from scipy import optimize, special
 
-from headstart.core.errors import DataError
 from headstart.core.records import Interval
-from headstart.metrics import labels
+from headstart.metrics._rows import Outcomes, codes, influence
 
 RESAMPLES = 10_000
+DRAWS = 5000
 LEVEL = 0.95
-_CHUNK = 4_000_000  # counts held at once, 32 MB
+_CAUTION = 1.25  # by which simultaneous p-values are raised
+_MADE_UP = 2.0  # rows added to a comparison
+_KNOWN = 1e6  # degrees of freedom of a variance that is known
+_MOST_SHARED = 100.0  # degrees of freedom from which on a variance is as good as known
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,43 @@ class Comparison:
 
     difference: Interval
     p_value: float
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Mean scores of contenders on the same rows, and the chance in them.
+
+    scores: ``(contenders,)``, means over seeds.
+    rows: ``(contenders, contenders)``, their covariances over resampled rows.
+    luck: ``(contenders,)``, the variance that their trainings add to each mean; 0 with one seed.
+    freedom: degrees of freedom of `luck`.
+    """
+
+    scores: np.ndarray
+    rows: np.ndarray
+    luck: np.ndarray
+    freedom: float
+
+    @property
+    def errors(self) -> np.ndarray:
+        """Standard errors of all differences, ``(contenders, contenders)``; positive off the diagonal."""
+        variances = self.rows.diagonal() + self.luck
+        square = variances[:, None] + variances - 2 * self.rows
+        return np.sqrt(np.maximum(square, 1e-24))
+
+
+@dataclass(frozen=True)
+class Standings:
+    """All contenders of a contest against the best, each claim at 5 % for all of them together.
+
+    p_values: ``(contenders,)``, of being as good as the best; 1 for the best.
+    pairs: ``(contenders, contenders)``, in row i and column j the p-value of i being as good as j.
+    width: by how many standard errors a 95 % interval reaches to each side, if all are to hold at once.
+    """
+
+    p_values: np.ndarray
+    pairs: np.ndarray
+    width: float
 
 
 def interval(
@@ -71,27 +121,57 @@ def interval(
     >>> few.value == few.high == many.high == 1.0 and few.low < many.low
     True
     """
-    outcomes = _Outcomes.of(targets, [*seeds])
+    outcomes = Outcomes.of(targets, [*seeds])
     value = outcomes.observed(metric).mean()
     every = range(len(seeds))
     drawn = outcomes.with_rows([(every, 2.0), ((), 2.0)]).resample(metric, resamples, seed).mean(axis=1)
-    return _percentiles(value, drawn)
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(float(value), float(min(low, value)), float(max(high, value)))
+
+
+def joint(targets: Sequence[str], teams: Sequence[Sequence[Sequence[str]]], metric: str) -> Joint:
+    """Score contenders on the same test rows, with all that is needed to compare any of them.
+
+    Args:
+        targets: the truth, one label per test row.
+        teams: per contender one list of predicted labels per seed. Their numbers of seeds may differ.
+
+    Raises: as :func:`interval`.
+    """
+    numbers, classes = codes(targets, [answers for team in teams for answers in team])
+    truth, shares = numbers[0], np.bincount(numbers[0], minlength=max(classes, 2)) / len(targets)
+    seeds = np.array([len(team) for team in teams])
+    size = len(teams), len(targets)
+    scores, influences, made_up = np.empty(len(teams)), np.empty(size), np.empty(len(teams))
+    spreads, by_rows = np.zeros(len(teams)), np.zeros(len(teams))
+    for place, answers in enumerate(np.split(numbers[1:], np.cumsum(seeds)[:-1])):
+        models = [influence(metric, truth, answer, shares) for answer in answers]
+        own, rows, swings = (np.stack(parts) for parts in zip(*models, strict=True))
+        scores[place], influences[place] = own.mean(), rows.mean(axis=0)
+        made_up[place] = _MADE_UP * (swings.mean(axis=0) ** 2 @ shares) / 4
+        if len(answers) > 1:
+            spreads[place] = own.var(ddof=1)
+            by_rows[place] = ((rows - influences[place]) ** 2).sum() / (len(answers) - 1)
+    covariances = (influences @ influences.T + np.diag(made_up)) * len(targets) / (len(targets) + _MADE_UP)
+    return Joint(scores, covariances, *_luck(spreads, by_rows, seeds - 1))
+
+
+def difference(chances: Joint, first: int, second: int) -> Comparison:
+    """Compare two contenders of a joint by the t-distribution of their difference.
+
+    Rows count for both together, so what makes a row hard for both cancels. The interval is that of this pair alone,
+    and leaves zero out exactly where the p-value is below 5 %.
+    """
+    value, error = chances.scores[first] - chances.scores[second], chances.errors[first, second]
+    freedom = _freedom(chances, first, second)
+    p_value = 2 * special.stdtr(freedom, -abs(value) / error)
+    return Comparison(_around(value, special.stdtrit(freedom, (1 + LEVEL) / 2) * error), float(p_value))
 
 
 def compare(
-    targets: Sequence[str],
-    first: Sequence[Sequence[str]],
-    second: Sequence[Sequence[str]],
-    metric: str,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    targets: Sequence[str], first: Sequence[Sequence[str]], second: Sequence[Sequence[str]], metric: str
 ) -> Comparison:
-    """Compare two contenders on the same test rows, each by its mean score over seeds.
-
-    Rows are resampled for both together, so what makes a row hard for both cancels; the spread over seeds is added
-    as the module says. The p-value is twice the share of resampled differences on the far side of zero: below 5 %
-    exactly where the 95 % interval leaves zero out.
+    """Compare two contenders on the same test rows, each by its mean score over seeds; see :func:`difference`.
 
     Args:
         targets: the truth, one label per test row.
@@ -105,19 +185,58 @@ def compare(
     >>> compare(truth, [truth], [truth], "accuracy").p_value
     1.0
     """
-    outcomes = _Outcomes.of(targets, [*first, *second])
-    split = len(first)
-    one, two = range(split), range(split, split + len(second))
-    scores = outcomes.observed(metric)
-    value = scores[:split].mean() - scores[split:].mean()
-    smoothed = outcomes.with_rows([((*one, *two), 0.5), (one, 0.5), (two, 0.5), ((), 0.5)])
-    drawn = smoothed.resample(metric, resamples, seed)
-    difference = drawn[:, :split].mean(axis=1) - drawn[:, split:].mean(axis=1)
-    random = np.random.default_rng([seed, 1])
-    difference += _seed_error([(scores[:split], drawn[:, :split]), (scores[split:], drawn[:, split:])], random)
-    below, above = (difference <= 0).sum(), (difference >= 0).sum()
-    p_value = min(1.0, 2 * (1 + min(below, above)) / (1 + resamples))
-    return Comparison(_percentiles(value, difference), float(p_value))
+    return difference(joint(targets, [first, second], metric), 0, 1)
+
+
+def against_best(chances: Joint, *, draws: int = DRAWS, seed: int = 0) -> Standings:
+    """Test for each contender whether it may be the best, allowing for the best being picked on the same rows.
+
+    The contender that is furthest behind another, in standard errors, is dropped from those that may be the best, and
+    the rest are tested again; a p-value is the largest so far of the chance that differences as large would appear
+    among those left if they were all equal. See the head of this module.
+
+    Args:
+        draws: from the joint distribution of all scores.
+
+    >>> truth = ["a", "b"] * 50
+    >>> against_best(joint(truth, [[truth], [truth], [["a"] * 100]], "accuracy")).p_values < 0.05
+    array([False, False,  True])
+    """
+    count, errors = len(chances.scores), chances.errors
+    behind = (chances.scores - chances.scores[:, None]) / errors  # (contenders, contenders): how far i is behind j
+    left, dropped = list(range(count)), []
+    while len(left) > 1:
+        apart = behind[np.ix_(left, left)]
+        worst, _ = np.unravel_index(apart.argmax(), apart.shape)
+        dropped.append((left.pop(worst), apart.max()))
+    drawn = _draw(chances, draws, seed)
+    # From the last pair back to all contenders: each step adds the pairs of one more.
+    among, largest = list(left), np.zeros(draws)
+    chance: dict[int, float] = {}
+    for name, distance in reversed(dropped):
+        for other in among:
+            np.maximum(largest, np.abs(drawn[name] - drawn[other]) / errors[name, other], out=largest)
+        among.append(name)
+        chance[name] = float(_raised((largest >= distance).sum(), draws))
+    p_values, running = np.ones(count), 0.0
+    for name, distance in dropped:
+        running = max(running, chance[name])
+        p_values[name] = running if distance > 0 else 1.0
+    ordered = np.sort(largest)
+    pairs = _raised(draws - np.searchsorted(ordered, behind), draws)
+    return Standings(p_values, pairs, float(np.quantile(ordered, 1 - (1 - LEVEL) / _CAUTION)))
+
+
+def gap(chances: Joint, standings: Standings, leader: int, other: int) -> Interval:
+    """Say how far a contender is behind the leader, with a 95 % interval that holds for all contenders at once.
+
+    It leaves zero out, or ends there, exactly where the contender is shown to be behind.
+    """
+    value = chances.scores[leader] - chances.scores[other]
+    found = _around(value, standings.width * chances.errors[leader, other])
+    if standings.p_values[other] > 1 - LEVEL:
+        return found
+    return Interval(found.value, max(found.low, 0.0), found.high)
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
@@ -135,95 +254,72 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     return tuple(corrected)
 
 
-@dataclass(frozen=True)
-class _Outcomes:
-    """The distinct joint outcomes of some models on one set of rows, and how many rows had each.
+# --- the chance in rows and in trainings -----------------------------------------------------------------------
 
-    codes: int ``(1 + models, outcomes)``, class numbers: the truth, then each model's answer.
-    weights: float ``(outcomes,)``, rows with this outcome.
-    rows: the number of real rows, which is the size of a resample.
+
+def _luck(spreads: np.ndarray, by_rows: np.ndarray, spare: np.ndarray) -> tuple[np.ndarray, float]:
+    """Estimate the variance that trainings add to each contender's mean, and its degrees of freedom.
+
+    What the spread over seeds exceeds the rows' share by is moved towards its mean over all contenders: the more, the
+    less the contenders differ in it beyond chance.
+
+    Args:
+        spreads, by_rows: ``(contenders,)``, variance over seeds, and how much of it the choice of rows explains.
+        spare: int ``(contenders,)``, seeds less one.
     """
-
-    codes: np.ndarray
-    weights: np.ndarray
-    rows: int
-    classes: int
-
-    @classmethod
-    def of(cls, targets: Sequence[str], models: Sequence[Sequence[str]]) -> _Outcomes:
-        if not models or not len(targets) or any(len(answers) != len(targets) for answers in models):
-            sizes = sorted({len(answers) for answers in models})
-            raise DataError(f"{len(targets)} targets and predictions of {sizes} rows; resampling needs equal numbers.")
-        names, codes = np.unique(np.asarray([targets, *models], dtype=str), return_inverse=True)
-        codes = codes.reshape(1 + len(models), len(targets))
-        outcomes, weights = np.unique(codes, axis=1, return_counts=True)
-        return cls(outcomes, weights.astype(np.float64), len(targets), len(names))
-
-    def with_rows(self, extra: Sequence[tuple[Sequence[int], float]]) -> _Outcomes:
-        """Add made-up rows: for each (models that are right, weight), spread over classes as the truth is.
-
-        The models that are wrong answer the commonest other class. With one class nobody can be wrong otherwise
-        than by a class of its own.
-        """
-        shares = np.bincount(self.codes[0], self.weights, self.classes) / self.rows
-        classes = max(self.classes, 2)
-        columns, weights = [], []
-        for truth in np.flatnonzero(shares):
-            others = np.append(shares, [-1.0] * (classes - self.classes))
-            others[truth] = -2.0
-            for right, weight in extra:
-                column = np.full(len(self.codes), others.argmax())
-                column[[0, *(1 + model for model in right)]] = truth
-                columns.append(column)
-                weights.append(weight * shares[truth])
-        return _Outcomes(np.column_stack([self.codes, *columns]), np.append(self.weights, weights), self.rows, classes)
-
-    def observed(self, metric: str) -> np.ndarray:
-        """Score each model on the rows as they are: ``(models,)``."""
-        return self._scores(metric, self.weights[None])[0]
-
-    def resample(self, metric: str, resamples: int, seed: int) -> np.ndarray:
-        """Score each model on resampled rows: ``(resamples, models)``."""
-        random = np.random.default_rng(seed)
-        shares = self.weights / self.weights.sum()
-        step = max(1, _CHUNK // len(shares))
-        chunks = [
-            self._scores(metric, random.multinomial(self.rows, shares, size=min(step, resamples - start)))
-            for start in range(0, resamples, step)
-        ]
-        return np.concatenate(chunks)
-
-    def _scores(self, metric: str, counts: np.ndarray) -> np.ndarray:
-        """Score each model under row counts ``(resamples, outcomes)``."""
-        truth, counts = self.codes[0], counts.astype(np.float64)
-        actual = counts @ self._one_hot(truth)
-        columns = []
-        for answer in self.codes[1:]:
-            hits = counts @ self._one_hot(truth, answer == truth)
-            columns.append(labels.from_counts(metric, hits, counts @ self._one_hot(answer), actual))
-        return np.stack(columns, axis=1)
-
-    def _one_hot(self, codes: np.ndarray, kept: np.ndarray | None = None) -> sparse.csr_array:
-        """Make the 0/1 matrix ``(outcomes, classes)`` that sums counts by class."""
-        ones = np.ones(len(codes)) if kept is None else kept.astype(np.float64)
-        return sparse.csr_array((ones, (np.arange(len(codes)), codes)), shape=(len(codes), self.classes))
+    uncertain = (spare > 0) & (spreads + by_rows > 0)  # seeds that all answer alike are one training
+    luck = np.zeros(len(spreads))
+    if not uncertain.any():
+        return luck, _KNOWN
+    found, rows, own = spreads[uncertain], by_rows[uncertain], spare[uncertain]
+    typical = np.average(found - rows, weights=own)
+    prior = _shared_freedom(found / (max(typical, 0.0) + rows), own)
+    moved = (prior * typical + own * (found - rows)) / (prior + own)
+    luck[uncertain] = np.maximum(moved, 0.0) / (own + 1)
+    return luck, float(min(prior + own.mean(), own.sum()))
 
 
-def _seed_error(groups: Sequence[tuple[np.ndarray, np.ndarray]], random: np.random.Generator) -> np.ndarray | float:
-    """Draw the error that means over few seeds carry, for (scores ``(seeds,)``, resampled ``(resamples, seeds)``)."""
-    variance = freedom = 0.0
-    for scores, drawn in groups:
-        seeds = len(scores)
-        if seeds > 1:
-            by_rows = (drawn - drawn.mean(axis=1, keepdims=True)).var(axis=0).sum() / (seeds - 1)
-            share = max(0.0, scores.var(ddof=1) - by_rows) / seeds
-            variance += share
-            freedom += share**2 / (seeds - 1)
-    if variance == 0.0:
+def _shared_freedom(ratios: np.ndarray, spare: np.ndarray) -> float:
+    """Say how many degrees of freedom the contenders' common variance is worth beside each one's own.
+
+    Args:
+        ratios: each one's variance over the common one. Smyth 2004, "Linear Models and Empirical Bayes Methods for
+            Assessing Differential Expression", section 6.2.
+    """
+    if len(ratios) < 2:
         return 0.0
-    return np.sqrt(variance) * random.standard_t(variance**2 / freedom, len(groups[0][1]))
+    expected = special.polygamma(1, spare / 2).mean()
+    # Equal scores of all seeds say that the variance is small, not that it is nothing.
+    beyond = np.log(np.maximum(ratios, 0.01)).var(ddof=1) - expected
+    if beyond <= special.polygamma(1, _MOST_SHARED / 2):
+        return _MOST_SHARED
+    return float(2 * optimize.brentq(lambda half: special.polygamma(1, half) - beyond, 1e-3, _MOST_SHARED / 2))
 
 
-def _percentiles(value: float, drawn: np.ndarray) -> Interval:
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(value), float(min(low, value)), float(max(high, value)))
+def _freedom(chances: Joint, first: int, second: int) -> float:
+    """Return the degrees of freedom of a difference: those of luck, more as rows matter more (Satterthwaite 1946)."""
+    luck = chances.luck[first] + chances.luck[second]
+    found = chances.freedom * (chances.errors[first, second] ** 2 / luck) ** 2 if luck > 0 else _KNOWN
+    return float(min(found, _KNOWN))
+
+
+def _draw(chances: Joint, resamples: int, seed: int) -> np.ndarray:
+    """Draw the errors of all scores: ``(contenders, resamples)``."""
+    random = np.random.default_rng(seed)
+    values, vectors = np.linalg.eigh(chances.rows)
+    size = len(chances.scores), resamples
+    drawn = (vectors * np.sqrt(np.maximum(values, 0.0))) @ random.standard_normal(size)
+    uncertain = np.flatnonzero(chances.luck)
+    if len(uncertain):
+        luck = random.standard_t(chances.freedom, (len(uncertain), resamples))
+        drawn[uncertain] += np.sqrt(chances.luck[uncertain])[:, None] * luck
+    return drawn
+
+
+def _raised(further: np.ndarray, resamples: int) -> np.ndarray:
+    """Turn numbers of draws that lie further out into p-values."""
+    return np.minimum(1.0, _CAUTION * (1 + further) / (1 + resamples))
+
+
+def _around(value: float, half: float) -> Interval:
+    return Interval(float(value), float(value - half), float(value + half))

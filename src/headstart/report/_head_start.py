@@ -10,8 +10,7 @@ from headstart.report._format import about, count, plural, ratio
 
 def told_line(equivalents: Sequence[Equivalent], standings: Sequence[Standing]) -> list[Equivalent]:
     """Pick the comparison to talk of, by growing size: the best reference against 'scratch', else the next at hand."""
-    by_score = sorted(standings, key=lambda s: s.score.value, reverse=True)
-    rank = {s.contender: place for place, s in enumerate(by_score)}
+    rank = {s.contender: place for place, s in enumerate(standings)}
     reference = min((e.reference for e in equivalents), key=lambda name: rank.get(name, len(rank)))
     rivals = {e.contender for e in equivalents if e.reference == reference}
     rival = next((name for name in ("scratch", "linear") if name in rivals), min(rivals))

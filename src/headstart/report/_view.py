@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from headstart.contest.rank import winner
 from headstart.core.records import Equivalent, Result, Rung, Standing
 from headstart.report import _format as write
 from headstart.report import _head_start as head_start
@@ -65,7 +66,7 @@ def board(result: Result) -> list[dict[str, Any]]:
             "disk": write.size(s.cost.disk_bytes),
             "trained": write.parameters(s.cost.trained_parameters),
             "bar": _bar(s, *_axis(result.standings)),
-            "good": s.ties or s is wording.best(result.standings),
+            "good": s.ties or s is winner(result.standings),
         }
         for s in result.standings
     ]
@@ -73,7 +74,7 @@ def board(result: Result) -> list[dict[str, Any]]:
 
 def against_best(standing: Standing, standings: Sequence[Standing]) -> str:
     """Word how a contender stands against the best, so that it reads without colour."""
-    leader = wording.best(standings)
+    leader = winner(standings)
     if standing is leader:
         return "best"
     if standing.ties:
@@ -98,7 +99,7 @@ def _markup(svg: str) -> Markup:
 
 
 def _tiles(result: Result, line: Sequence[Equivalent]) -> list[dict[str, str]]:
-    leader, cheap = wording.best(result.standings), wording.cheapest(result.standings)
+    leader, cheap = winner(result.standings), wording.cheapest(result.standings)
     tiles = [{"name": "Best", "value": leader.contender, "note": f"{result.metric} {write.plus_minus(leader.score)}"}]
     if not wording.no_better_than_majority(result.standings) and len(result.standings) > 1:
         cost = cheap.cost
@@ -243,7 +244,7 @@ def _against(result: Result) -> list[Markup]:
 
 
 def _reliability(result: Result, order: Sequence[str]) -> list[dict[str, Any]]:
-    errors = {s.contender: s.calibration_error for s in result.standings}
+    errors = {s.contender: s.calibration_error for s in result.standings if s.calibration_error is not None}
     return [
         {
             "contender": name,
@@ -251,5 +252,5 @@ def _reliability(result: Result, order: Sequence[str]) -> list[dict[str, Any]]:
             "figure": _markup(plots.reliability(name, place, result.reliability[name])),
         }
         for place, name in enumerate(order)
-        if name != "majority" and any(rows for *_, rows in result.reliability.get(name, ()))
+        if name != "majority" and name in errors and any(rows for *_, rows in result.reliability.get(name, ()))
     ]

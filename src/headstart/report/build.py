@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from headstart.contest.rank import winner
 from headstart.core.records import Audit, Record, Result
 from headstart.report import _format as form
 from headstart.report._evidence import GRAVE
 from headstart.report._view import against_best, board, view
-from headstart.report.wording import best
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -62,7 +62,7 @@ def leaderboard(result: Result) -> Table:
     table.add_column("against the best", no_wrap=True)
     for name in ("trained", "training", "memory", "one text", "disk"):
         table.add_column(name, justify="right", no_wrap=True)
-    leader = best(result.standings)
+    leader = winner(result.standings)
     for line, standing in zip(board(result), result.standings, strict=True):
         style = "bold green" if standing is leader else ("green" if standing.ties else "")
         cells = (line["contender"], line["score"], against_best(standing, result.standings))
@@ -138,7 +138,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "name": result.name,
         "task": result.task,
         "metric": result.metric,
-        "best": best(result.standings).contender,
+        "best": winner(result.standings).contender,
         "verdict": result.verdict,
         "standings": result.standings,
         "curve": result.curve,

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from headstart.contest.rank import FLOOR, cheapness, winner
 from headstart.core.errors import shown
-from headstart.core.records import Audit, Cost, CurvePoint, Equivalent, Interval, Receipt, Standing
+from headstart.core.records import Audit, CurvePoint, Equivalent, Interval, Receipt, Standing
 from headstart.report import _head_start, _receipts
 from headstart.report._format import about, between, count, half_width, joined, percent, plural, points, savings
 
@@ -60,17 +61,9 @@ def _nothing(label: str, test_rows: int) -> str:
     )
 
 
-def best(standings: Sequence[Standing]) -> Standing:
-    """Return the contender with the highest score; of equal scores the first."""
-    return max(standings, key=lambda standing: standing.score.value)
-
-
 def cheapest(standings: Sequence[Standing]) -> Standing:
-    """Return the cheapest contender among the best and those without evidence of a difference from it.
-
-    Cheap is the product of latency, size on disk and training time: each counts by its ratio, none by its unit.
-    """
-    return min(_within_noise(standings), key=lambda standing: _cheapness(standing.cost))
+    """Return the cheapest of the winner and those that tie with it, if they are shown to beat the commonest label."""
+    return min(_choices(standings), key=lambda standing: cheapness(standing.cost))
 
 
 def behind(standing: Standing) -> Interval | None:
@@ -83,26 +76,26 @@ def behind(standing: Standing) -> Interval | None:
 
 def no_better_than_majority(standings: Sequence[Standing]) -> bool:
     """Say whether nothing is shown to beat always answering the commonest label."""
-    leader = best(standings)
-    return any(s.contender == "majority" and (s is leader or s.ties) for s in standings)
+    leader = winner(standings)
+    return any(s.contender == FLOOR and (s is leader or s.ties) for s in standings)
 
 
-def _within_noise(standings: Sequence[Standing]) -> list[Standing]:
-    leader = best(standings)
-    return [leader, *(s for s in standings if s.ties and s is not leader)]
+def _useful(standing: Standing) -> bool:
+    """Say whether a contender is shown to beat always answering the commonest label, as far as that ran."""
+    return standing.contender != FLOOR and standing.above_floor
 
 
-def _cheapness(cost: Cost) -> float:
-    # Floors keep a contender that costs nothing at all (majority) from making every ratio infinite.
-    parts = max(cost.latency_p50, 0.01), max(cost.disk_bytes, 1000), max(cost.train_seconds, 0.01)
-    return math.prod(parts)
+def _choices(standings: Sequence[Standing]) -> list[Standing]:
+    """Return the winner, and those of the contenders that tie with it which are of use."""
+    leader = winner(standings)
+    return [leader, *(s for s in standings if s is not leader and s.ties and _useful(s))]
 
 
 # --- the winner and its price --------------------------------------------------------------------------------
 
 
 def _winner(standings: Sequence[Standing], metric: str, test_rows: int) -> str:
-    leader = best(standings)
+    leader = winner(standings)
     score = f"{metric} {percent(leader.score.value)} (95 % interval {between(leader.score)})"
     score += f" on {plural(test_rows, 'test text')}"
     if len(standings) == 1:
@@ -122,7 +115,7 @@ def _over(standing: Standing) -> str:
 
 
 def _price(standings: Sequence[Standing]) -> str:
-    leader, cheap = best(standings), cheapest(standings)
+    leader, cheap = winner(standings), cheapest(standings)
     if len(standings) == 1:
         return (
             "There is nothing to compare it with: "
@@ -137,16 +130,18 @@ def _price(standings: Sequence[Standing]) -> str:
             f"The cheapest within noise of it is {cheap.contender} ({percent(cheap.score.value)}): "
             f"compared with {leader.contender} it {savings(cheap.cost, leader.cost)}."
         )
-    swiftest = min(_within_noise(standings), key=lambda standing: standing.cost.latency_p50)
+    swiftest = min(_choices(standings), key=lambda standing: standing.cost.latency_p50)
     if leader.cost.latency_p50 > SWIFTER * swiftest.cost.latency_p50:
         return (
             f"{swiftest.contender} ({percent(swiftest.score.value)}) is within noise of it: compared with "
             f"{leader.contender} it {savings(swiftest.cost, leader.cost)}."
         )
-    cheaper = [s for s in standings if s is not leader and _cheapness(s.cost) < _cheapness(leader.cost)]
+    less = [s for s in standings if s is not leader and cheapness(s.cost) < cheapness(leader.cost)]
+    cheaper = [s for s in less if _useful(s)]
     if not cheaper:
-        return f"{leader.contender} is also the cheapest of all that ran, so nothing speaks for another."
-    runner_up = best(cheaper)
+        others = f"all that are shown to beat {FLOOR}" if less else "all that ran"
+        return f"{leader.contender} is also the cheapest of {others}, so nothing speaks for another."
+    runner_up = cheaper[0]
     return (
         f"No cheaper one comes within noise of it: {runner_up.contender} {_behind(runner_up, leader)}, "
         f"though it {savings(runner_up.cost, leader.cost)}."
@@ -166,7 +161,7 @@ def _behind(standing: Standing, leader: Standing) -> str:
 def _change(
     standings: Sequence[Standing], curve: Sequence[CurvePoint], audit: Audit, train_rows: int, test_rows: int
 ) -> str:
-    leader = best(standings)
+    leader = winner(standings)
     reasons = [_more_labels(leader, curve, train_rows)]
     conflicts = next((f for f in audit.findings if f.kind == "conflicts" and f.severity != "fine" and f.count), None)
     if conflicts:
@@ -198,7 +193,7 @@ def _more_labels(leader: Standing, curve: Sequence[CurvePoint], train_rows: int)
 
 
 def _caveats(standings: Sequence[Standing], skipped: Mapping[str, str], receipts: Sequence[Receipt]) -> str:
-    leader = best(standings)
+    leader = winner(standings)
     parts = [
         f"there is no evidence that {r.contender} is better than its best member {r.other}"
         for r in receipts
@@ -215,9 +210,9 @@ def _caveats(standings: Sequence[Standing], skipped: Mapping[str, str], receipts
 
 
 def _without_leaks(standings: Sequence[Standing]) -> str:
-    leader = best(standings)
+    leader = winner(standings)
     clean = {s.contender: s.clean for s in standings if s.clean is not None}
-    first = max(clean, key=lambda name: clean[name].value)
+    first = max(clean, key=lambda name: round(clean[name].value, 9))  # of equals the first on the leaderboard
     if first == leader.contender:
         return f"{first} scores {percent(clean[first].value)}"
     second = f"{leader.contender} with {percent(clean[leader.contender].value)}"

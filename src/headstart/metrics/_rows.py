@@ -1,0 +1,139 @@
+"""What rows do to scores: the joint outcomes that are resampled, and each row's influence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from headstart.core.errors import DataError
+from headstart.metrics import labels
+
+_CHUNK = 4_000_000  # counts held at once, 32 MB
+_STEP = 0.1  # of a row: by how much its weight is changed to see what it does to a score
+
+
+def codes(targets: Sequence[str], models: Sequence[Sequence[str]]) -> tuple[np.ndarray, int]:
+    """Number the classes: int ``(1 + models, rows)``, the truth and each model's answers, and how many there are."""
+    if not models or not len(targets) or any(len(answers) != len(targets) for answers in models):
+        sizes = sorted({len(answers) for answers in models})
+        raise DataError(f"{len(targets)} targets and predictions of {sizes} rows; resampling needs equal numbers.")
+    numbers = {name: number for number, name in enumerate(sorted({*targets}.union(*models)))}
+    rows = [np.fromiter(map(numbers.__getitem__, row), np.int64, len(targets)) for row in (targets, *models)]
+    return np.stack(rows), len(numbers)
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """The distinct joint outcomes of some models on one set of rows, and how many rows had each.
+
+    codes: int ``(1 + models, outcomes)``, class numbers: the truth, then each model's answer.
+    weights: float ``(outcomes,)``, rows with this outcome.
+    rows: the number of real rows, which is the size of a resample.
+    """
+
+    codes: np.ndarray
+    weights: np.ndarray
+    rows: int
+    classes: int
+
+    @classmethod
+    def of(cls, targets: Sequence[str], models: Sequence[Sequence[str]]) -> Outcomes:
+        numbered, classes = codes(targets, models)
+        outcomes, weights = np.unique(numbered, axis=1, return_counts=True)
+        return cls(outcomes, weights.astype(np.float64), len(targets), classes)
+
+    def with_rows(self, extra: Sequence[tuple[Sequence[int], float]]) -> Outcomes:
+        """Add made-up rows: for each (models that are right, weight), spread over classes as the truth is.
+
+        The models that are wrong answer the commonest other class. With one class nobody can be wrong otherwise
+        than by a class of its own.
+        """
+        shares = np.bincount(self.codes[0], self.weights, self.classes) / self.rows
+        classes = max(self.classes, 2)
+        columns, weights = [], []
+        for truth in np.flatnonzero(shares):
+            others = np.append(shares, [-1.0] * (classes - self.classes))
+            others[truth] = -2.0
+            for right, weight in extra:
+                column = np.full(len(self.codes), others.argmax())
+                column[[0, *(1 + model for model in right)]] = truth
+                columns.append(column)
+                weights.append(weight * shares[truth])
+        return Outcomes(np.column_stack([self.codes, *columns]), np.append(self.weights, weights), self.rows, classes)
+
+    def observed(self, metric: str) -> np.ndarray:
+        """Score each model on the rows as they are: ``(models,)``."""
+        return self._scores(metric, self.weights[None])[0]
+
+    def resample(self, metric: str, resamples: int, seed: int) -> np.ndarray:
+        """Score each model on resampled rows: ``(resamples, models)``."""
+        random = np.random.default_rng(seed)
+        shares = self.weights / self.weights.sum()
+        step = max(1, _CHUNK // len(shares))
+        chunks = [
+            self._scores(metric, random.multinomial(self.rows, shares, size=min(step, resamples - start)))
+            for start in range(0, resamples, step)
+        ]
+        return np.concatenate(chunks)
+
+    def _scores(self, metric: str, counts: np.ndarray) -> np.ndarray:
+        """Score each model under row counts ``(resamples, outcomes)``."""
+        truth, counts = self.codes[0], counts.astype(np.float64)
+        actual = counts @ self._one_hot(truth)
+        columns = []
+        for answer in self.codes[1:]:
+            hits = counts @ self._one_hot(truth, answer == truth)
+            columns.append(labels.from_counts(metric, hits, counts @ self._one_hot(answer), actual))
+        return np.stack(columns, axis=1)
+
+    def _one_hot(self, codes: np.ndarray, kept: np.ndarray | None = None) -> sparse.csr_array:
+        """Make the 0/1 matrix ``(outcomes, classes)`` that sums counts by class."""
+        ones = np.ones(len(codes)) if kept is None else kept.astype(np.float64)
+        return sparse.csr_array((ones, (np.arange(len(codes)), codes)), shape=(len(codes), self.classes))
+
+
+def influence(
+    metric: str, truth: np.ndarray, answers: np.ndarray, shares: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Score a model, and say what each row and each made-up row contributes to the score.
+
+    Args:
+        truth, answers: int ``(rows,)``, class numbers.
+        shares: ``(classes,)``, of the truth.
+
+    Returns:
+        the score; per row what its weight adds to the score, ``(rows,)``, with mean 0; per class what a right answer
+        to a made-up row of the class adds more than a wrong one, ``(classes,)``.
+    """
+    classes = len(shares)
+    cell = truth * classes + answers
+    seen = np.flatnonzero(np.bincount(cell, minlength=classes**2))
+    every = np.arange(classes)
+    # Seen cells up, seen cells down, made-up rows answered right, made-up rows answered wrong.
+    truths = np.concatenate([seen // classes, seen // classes, every, every])
+    given = np.concatenate([seen % classes, seen % classes, every, _commonest_others(shares)])
+    weights = np.repeat([_STEP, -_STEP, 1.0], [len(seen), len(seen), 2 * classes])
+    number, right = np.arange(len(truths)), truths == given
+    hits = np.tile(np.bincount(truth[truth == answers], minlength=classes).astype(np.float64), (len(truths), 1))
+    predicted = np.tile(np.bincount(answers, minlength=classes).astype(np.float64), (len(truths), 1))
+    actual = np.tile(np.bincount(truth, minlength=classes).astype(np.float64), (len(truths), 1))
+    score = labels.from_counts(metric, hits[0], predicted[0], actual[0])
+    hits[number, truths] += weights * right
+    predicted[number, given] += weights
+    actual[number, truths] += weights
+    up, down, helped, harmed = np.split(
+        labels.from_counts(metric, hits, predicted, actual), np.cumsum([len(seen), len(seen), classes])
+    )
+    slopes = np.zeros(classes**2)
+    slopes[seen] = (up - down) / (2 * _STEP)
+    rows = slopes[cell]
+    return float(score), rows - rows.mean(), helped - harmed
+
+
+def _commonest_others(shares: np.ndarray) -> np.ndarray:
+    """Return for each class the commonest other one."""
+    ranked = np.argsort(-shares, kind="stable")
+    return np.where(np.arange(len(shares)) == ranked[0], ranked[1], ranked[0])
