@@ -1,4 +1,4 @@
-"""How long do `make demo` and `make demo-zh` take, and what do they print? Draws the pictures of README and README.zh."""
+"""How long do `make demo` and `make demo-zh` take, and what do they print? Draws the pictures of both READMEs."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from headstart.text.tokenizer import Tokenizer
 TEXTS = 1000
 # Above this share of unknown tokens, or so many tokens a word, a vocabulary was made for other texts.
 MOST_UNKNOWN = 0.03
-MOST_TOKENS = 2.5
+MOST_TOKENS = 2.0
 MULTILINGUAL = "e5-small"
 
 
