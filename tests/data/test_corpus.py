@@ -76,7 +76,9 @@ def test_a_doubtful_encoding_is_told(tmp_path):
     path.write_bytes("ein Märchen über Löwen\n\nund Bären".encode("utf-16-le"))
     told = []
     assert list(corpus.of_files([path], tell=told.append).walk()) == ["ein Märchen über Löwen", "und Bären"]
-    assert told == ["a.txt is not UTF-8; it was read as utf-16-le. Check its accents, or say --encoding NAME."]
+    assert told == [
+        "a.txt is not UTF-8; it was read as utf-16-le, such as 'ein Märchen über Löwen'. Else say --encoding NAME."
+    ]
 
 
 def test_a_packed_table_can_be_compared_on_too(tmp_path):

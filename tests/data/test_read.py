@@ -77,7 +77,7 @@ def test_line_ends_and_unicode_encodings_change_nothing(write: Write, end: str, 
 def test_other_encodings_are_detected_with_a_warning(write: Write, text: str, encoding: str) -> None:
     table = read(write("text;label\n" + f"{text};pos\nok;neg\n" * 5, encoding=encoding))
     assert table.rows.inputs[0] == text
-    assert f"it was read as {encoding}" in table.warnings[0]
+    assert f"it was read as {encoding}, such as '{text[:30]}" in table.warnings[0]
 
 
 @pytest.mark.parametrize(("mark", "name"), [(";", "a.csv"), ("\t", "a.tsv"), ("\t", "a.csv"), ("|", "a.txt")])
@@ -126,10 +126,51 @@ def test_json_lines(write: Write) -> None:
     assert read(path).rows.targets == ("5", "1")
 
 
-def test_a_late_key_in_json_lines_is_told(write: Write) -> None:
+def test_a_late_key_in_json_lines_is_kept(write: Write) -> None:
     lines = [json.dumps({"text": f"text {i}", "label": i % 2}) for i in range(1001)]
-    path = write("\n".join([*lines, json.dumps({"text": "last", "label": 1, "new": 1})]), "a.jsonl")
-    assert any("key 'new' is left out: it first appears on line 1002" in warning for warning in read(path).warnings)
+    opened = records(write("\n".join([*lines, json.dumps({"text": "last", "label": 1, "new": 1})]), "a.jsonl"))
+    rows = [item.cells for item in opened.items]
+    assert opened.columns == ("text", "label", "new")
+    assert (rows[0]["new"], rows[-1]["new"]) == (None, 1)
+
+
+JSON_ROWS = [{"text": f"text, number {i}", "label": "ab"[i % 2]} for i in range(12)]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a"])
+@pytest.mark.parametrize(
+    "document",
+    [
+        JSON_ROWS,
+        {"data": JSON_ROWS},
+        {key: [row[key] for row in JSON_ROWS] for key in ("text", "label")},
+        {key: {str(i): row[key] for i, row in enumerate(JSON_ROWS)} for key in ("text", "label")},
+        {"columns": ["text", "label"], "index": list(range(12)), "data": [list(row.values()) for row in JSON_ROWS]},
+    ],
+)
+@pytest.mark.parametrize("indent", [None, 1])
+def test_json_documents_that_hold_a_table(write: Write, name: str, document: object, indent: int | None) -> None:
+    table = read(write(json.dumps(document, indent=indent), name))
+    assert table.rows.inputs == tuple(row["text"] for row in JSON_ROWS)
+    assert table.rows.targets == tuple(row["label"] for row in JSON_ROWS)
+
+
+def test_objects_as_python_prints_them(write: Write) -> None:
+    table = read(write("\n".join(map(str, JSON_ROWS)), "a.jsonl"))
+    assert table.rows.inputs == tuple(row["text"] for row in JSON_ROWS)
+    assert table.warnings == ("a.jsonl is not JSON from line 1 on, but is read as Python writes such objects.",)
+
+
+def test_json_that_is_no_table(write: Write) -> None:
+    with pytest.raises(DataError, match=r"a.json is one JSON document but no table: give a list of objects"):
+        read(write("[1, 2]", "a.json"))
+    with pytest.raises(DataError, match=r"columns of different lengths: 'label' has no value for every row"):
+        read(write('{"text": ["a", "b"], "label": ["x"]}', "a.json"))
+
+
+def test_json_lines_without_a_number_have_no_label(write: Write) -> None:
+    path = write("\n".join(['{"text": "a", "label": NaN}', *map(json.dumps, JSON_ROWS)]), "a.jsonl")
+    assert reasons(path) == [(1, "has no label")]
 
 
 def test_parquet_and_whole_number_labels(tmp_path: Path) -> None:
@@ -333,11 +374,9 @@ def test_labels_that_all_differ_are_no_classes(write: Write) -> None:
         read(path)
 
 
-def test_one_json_document_is_not_json_lines(write: Write) -> None:
-    with pytest.raises(
-        DataError, match=r"a.json is not JSON Lines .an object on every line.: line 1 is not valid JSON"
-    ):
-        read(write('[{"text": "a"},\n{"text": "b"}]', "a.json"))
+def test_broken_json_is_not_json_lines(write: Write) -> None:
+    with pytest.raises(DataError, match=r"a.json is not JSON Lines .an object on every line.: line 1 is not valid"):
+        read(write('[{"text": "a"},\n{"text": "b"', "a.json"))
     with pytest.raises(DataError, match=r"not JSON Lines .*: it holds only empty objects"):
         read(write("{}\n{}\n", "a.jsonl"))
 
@@ -405,10 +444,9 @@ def test_names_of_columns_in_a_dataframe() -> None:
         read(pandas.DataFrame(rows, columns=levels))
 
 
-def test_an_encoding_that_cannot_be_told(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charset_normalizer.from_bytes", lambda *_, **__: [])
-    with pytest.raises(DataError, match=r"the encoding of reviews.csv is not known; save the file as UTF-8"):
-        read(write(b"text,label\ncaf\xe9,pos\n"))
+def test_an_encoding_that_cannot_be_told(write: Write) -> None:
+    with pytest.raises(DataError, match=r"the encoding of reviews.csv is not known; say --encoding NAME, or save"):
+        read(write(b"text,label\nc\xff \x81\xff a\x81 \x8f\xff,pos\n" * 5))
 
 
 def test_an_encoding_the_caller_names_is_believed(write: Write) -> None:

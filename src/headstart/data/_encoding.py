@@ -13,15 +13,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
 from headstart.core.errors import DataError, UsageError, shown
+from headstart.data._letters import best
 
 CHUNK = 1 << 20
-SAMPLE = 1 << 18
+SAMPLE = 1 << 14  # bytes by whose letters an encoding is judged
 PACKED = (".gz", ".zst")
-# The commonest first: of encodings that explain the bytes equally well, the first is taken.
-USUAL = [
-    *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "koi8_r"),
-    *("gb18030", "big5", "cp932", "euc_jp", "cp949", "mac_roman"),
-]
 MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark is the beginning of this one
@@ -79,10 +75,12 @@ def survey(path: Path, encoding: str | None = None) -> Survey:
     encoding = marked or _unmarked(head)
     if not encoding and not utf8 and _controls(head) > 0.05:
         raise DataError(f"{path.name} is no table but binary data; give CSV, TSV, JSON Lines or Parquet.")
-    encoding = encoding or ("utf-8" if utf8 else _guess(path))
+    sample = b"" if encoding or utf8 else _foreign(path)
+    encoding = encoding or ("utf-8" if utf8 else _guess(path.name, sample))
     if marked or encoding == "utf-8":
         return Survey(encoding, sha256)
-    doubt = f"{path.name} is not UTF-8; it was read as {encoding}. Check its accents, or say --encoding NAME."
+    line = (sample or head[: len(head) // 4 * 4]).decode(encoding, "replace").strip().splitlines()[0]
+    doubt = f"{path.name} is not UTF-8; it was read as {encoding}, such as {shown(line)}. Else say --encoding NAME."
     return Survey(encoding, sha256, doubt)
 
 
@@ -175,21 +173,22 @@ def _controls(head: bytes) -> float:
     return sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head) / len(head)
 
 
-def _guess(path: Path) -> str:
-    """Guess the encoding of a file that is not UTF-8 throughout from its lines that are not ASCII."""
-    from charset_normalizer import from_bytes
-
+def _foreign(path: Path) -> bytes:
+    """Return the first lines that are not ASCII."""
     sample = bytearray()
     with open_bytes(path) as file:
         while len(sample) < SAMPLE and (line := file.readline(SAMPLE)):
             if not line.isascii():
                 sample += line
+    return bytes(sample)
+
+
+def _guess(name: str, sample: bytes) -> str:
+    """Guess the encoding of a file that is not UTF-8 throughout from its lines that are not ASCII."""
     text = sample.decode("utf-8", "surrogateescape")
     damaged = sum("\udc80" <= letter <= "\udcff" for letter in text)
     if sum(not letter.isascii() for letter in text) > 2 * damaged:
         return "utf-8"
-    matches = enumerate(from_bytes(bytes(sample), cp_isolation=USUAL))
-    order = [(round(m.chaos, 2), -m.coherence, USUAL.index(m.encoding), m.encoding) for _, m in matches]
-    if not order:
-        raise DataError(f"the encoding of {path.name} is not known; save the file as UTF-8.")
-    return min(order)[-1]
+    if not (encoding := best(sample)):
+        raise DataError(f"the encoding of {name} is not known; say --encoding NAME, or save the file as UTF-8.")
+    return encoding

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from headstart.core.errors import DataError, did_you_mean, shown
 from headstart.core.records import ReadWarning
 from headstart.data import _arrow
 from headstart.data._encoding import open_text, survey, unpacked
-from headstart.data._json import open_json_lines
+from headstart.data._json import open_json
 from headstart.data._layout import open_separated
 from headstart.data._stream import Item, Records, fault, sound
 
+JSON = (".jsonl", ".ndjson", ".json")
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
@@ -40,13 +43,18 @@ def records(path: str | Path, encoding: str | None = None, named: Sequence[str] 
         with path.open("rb") as raw:
             return _checked(path.name, file.schema.names, items, hashlib.file_digest(raw, "sha256").hexdigest(), file)
     seen = survey(path, encoding)
-    lines = _decoded(path, seen.encoding)
-    if unpacked(path).suffix.lower() in (".jsonl", ".ndjson", ".json"):
-        columns, items = open_json_lines(path.name, lines)
+    suffix = unpacked(path).suffix.lower()
+    if suffix in JSON or (not suffix and _begins_with_object(path, seen.encoding)):
+        columns, items = open_json(path.name, partial(_decoded, path, seen.encoding))
     else:
-        columns, items = open_separated(path.name, unpacked(path).suffix.lower(), lines, named)
+        columns, items = open_separated(path.name, suffix, _decoded(path, seen.encoding), named)
     doubts = [ReadWarning(seen.warning)] if seen.warning else []
     return _checked(path.name, columns, itertools.chain(doubts, items), seen.sha256)
+
+
+def _begins_with_object(path: Path, encoding: str) -> bool:
+    with open_text(path, encoding) as file:
+        return re.match(r"\s*(\[\s*)?\{\s*[\"']", file.read(4096)) is not None
 
 
 def _checked(

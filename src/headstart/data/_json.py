@@ -1,11 +1,13 @@
-"""JSON Lines: an object on every line."""
+"""JSON: an object on every line, or one document that holds a table."""
 
 from __future__ import annotations
 
+import ast
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from headstart.core.errors import DataError, shown
 from headstart.core.records import ReadWarning, Rejected
@@ -18,43 +20,118 @@ class _Object:
     values: dict[str, object]
 
 
-def open_json_lines(name: str, lines: Iterator[str]) -> tuple[list[str], Iterator[Item]]:
-    """Read the first objects of JSON Lines and return all their keys as columns, and the items.
+_Found = _Object | Rejected | ReadWarning
+
+
+def open_json(name: str, lines: Callable[[], Iterator[str]]) -> tuple[list[str], Iterator[Item]]:
+    """Return the keys of all objects in a JSON file as columns, and its items.
+
+    An object on every line is read a line at a time, twice where there are many, since a key may first appear far
+    down. A file that is one JSON document is read whole: a list of objects, an object of columns (lists, or objects
+    keyed by row), or pandas' 'split' form.
+
+    Args:
+        lines: opens the file.
 
     Raises:
-        DataError: none of the first lines is an object with a key.
+        DataError: neither of the two.
     """
-    objects = _objects(lines)
+    objects = _objects(name, lines())
     sample = list(itertools.islice(objects, PEEK))
-    columns = list(dict.fromkeys(key for item in sample if isinstance(item, _Object) for key in item.values))
+    found = [item for item in sample if isinstance(item, _Object)]
+    if not found or (len(found) == 1 and _is_table(found[0].values)):
+        document = _document(lines())
+        if document is not None:
+            found = [_Object(number, row) for number, row in enumerate(_rows(name, document), start=1)]
+            sample, objects = list(found), iter(())
+    columns = dict.fromkeys(key for item in found for key in item.values)
     if not columns:
         bad = next((item for item in sample if isinstance(item, Rejected)), None)
         reason = f"line {bad.line} {bad.reason}" if bad else "it holds only empty objects"
         raise DataError(f"{name} is not JSON Lines (an object on every line): {reason}.")
-    return columns, _filled(itertools.chain(sample, objects), columns)
+    if len(sample) == PEEK:
+        for item in _objects(name, lines()):
+            if isinstance(item, _Object):
+                columns.update(dict.fromkeys(item.values))
+    return list(columns), _filled(itertools.chain(sample, objects), list(columns))
 
 
-def _objects(lines: Iterator[str]) -> Iterator[_Object | Rejected]:
+def _objects(name: str, lines: Iterator[str]) -> Iterator[_Found]:
+    warned = False
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             values = json.loads(line)
         except (ValueError, RecursionError) as error:
-            yield Rejected(number, f"is not valid JSON ({error})")
-            continue
+            values = _python(line)
+            if values is None:
+                yield Rejected(number, f"is not valid JSON ({error})")
+                continue
+            if not warned:
+                warned = True
+                yield ReadWarning(
+                    f"{name} is not JSON from line {number} on, but is read as Python writes such objects."
+                )
         yield _Object(number, values) if isinstance(values, dict) else Rejected(number, "is not a JSON object")
 
 
-def _filled(objects: Iterable[_Object | Rejected], columns: list[str]) -> Iterator[Item]:
-    known = set(columns)
+def _python(line: str) -> dict[str, object] | None:
+    """Read an object that Python printed, in single quotation marks; None if it is none."""
+    if not line.lstrip().startswith("{'"):
+        return None
+    try:
+        values = ast.literal_eval(line.strip())
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
+    return values if isinstance(values, dict) and all(isinstance(key, str) for key in values) else None
+
+
+def _document(lines: Iterator[str]) -> Any:
+    """Parse a file as one JSON document; None if it is none."""
+    try:
+        return json.loads("".join(lines))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_table(values: dict[str, object]) -> bool:
+    return bool(values) and all(isinstance(column, dict | list) for column in values.values())
+
+
+def _rows(name: str, document: Any) -> list[dict[str, object]]:
+    """Return the rows of a JSON document."""
+    if isinstance(document, dict) and document.keys() >= {"columns", "data"}:
+        return [dict(zip(document["columns"], row, strict=False)) for row in document["data"]]
+    if isinstance(document, dict) and len(document) == 1:
+        (inner,) = document.values()
+        document = inner if isinstance(inner, list) else document
+    if isinstance(document, list) and document and all(isinstance(row, dict) for row in document):
+        return document
+    if isinstance(document, dict) and _is_table(document):
+        return _transposed(name, document)
+    raise DataError(
+        f"{name} is one JSON document but no table: give a list of objects, an object of columns, or an object a line."
+    )
+
+
+def _transposed(name: str, columns: dict[str, object]) -> list[dict[str, object]]:
+    keyed: dict[str, dict[object, object]] = {}
+    for column, values in columns.items():
+        if isinstance(values, dict):
+            keyed[column] = values
+        elif isinstance(values, list):
+            keyed[column] = dict(enumerate(values))
+    keys = list(dict.fromkeys(key for values in keyed.values() for key in values))
+    short = [column for column, values in keyed.items() if len(values) != len(keys)]
+    if short:
+        raise DataError(f"{name} has columns of different lengths: {shown(short[0])} has no value for every row.")
+    return [{column: values[key] for column, values in keyed.items()} for key in keys]
+
+
+def _filled(objects: Iterable[_Found], columns: Sequence[str]) -> Iterator[Item]:
     for item in objects:
-        if isinstance(item, Rejected):
+        if isinstance(item, _Object):
+            yield Row(item.line, {column: item.values.get(column) for column in columns})
+        else:
             yield item
-            continue
-        for key in item.values.keys() - known:
-            known.add(key)
-            yield ReadWarning(
-                f"key {shown(key)} is left out: it first appears on line {item.line}, after {PEEK} rows without it."
-            )
-        yield Row(item.line, {column: item.values.get(column) for column in columns})

@@ -1,0 +1,133 @@
+"""Which encoding makes sense of bytes that are not UTF-8, judged by the letters that each would give.
+
+Each language says which letters it uses, the commonest first. Bytes are decoded in each of its encodings, and that
+encoding is taken whose letters are the commonest of a language, in words as they are written: a capital does not follow
+a small letter, and no symbol is inside a word.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from functools import cache
+
+# Languages with an alphabet of their own, in groups that share encodings; of equal ones the first is taken.
+LETTERS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+    (
+        ("cp1252", "mac_roman", "cp850"),
+        (
+            *("éàèêçôîûâùœïëü", "äöüßé", "áíóéñúü", "ãçáéóíúêâõôà", "àèùòìé", "åäöé", "øåæé", "éëïèöüó"),
+            "íáðþöóúýæé",
+        ),
+    ),
+    (
+        ("cp1250", "iso8859_2", "cp852"),
+        ("ęłąóżśćńź", "íáéřěýčšžůúťňóď", "áéíčšýžúľťôňäďóŕĺ", "éáöóőüíúű", "ăîâşţ", "čšžćđ"),
+    ),
+    (("cp1254",), ("ıüşçöğâîû",)),
+    (("cp1257",), ("āīēšņļūžķģčī", "ėšžųįąčūę", "äõüöšž")),
+    (
+        ("cp1251", "koi8_r", "cp866", "iso8859_5"),
+        ("оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъё", "аиоетнрсвлкдпмзбугъячжшхйцюфщь", "аиоенрсјтукдпмвлзбгчшцхњжђљћфџ"),
+    ),
+    (("cp1251", "koi8_u"), ("оаинтвріеслкдумпзяьбгчйхюцжїшєфщґ",)),
+    (("cp1253", "iso8859_7"), ("αοιετσνηυρπκμλςίόάέγδωήύθχώφβξζψϊ",)),
+    (("cp1255",), ("יהולאתרבשמנחדקעפכסגטצזםןךףץ",)),
+    (("cp1256", "iso8859_6"), ("ايلمونرتبةعدفهسكقحجأشصطخىضذثزغئإظءآؤ", "ایرندمهتوسبشکگلزخفپعقحجغصطضچذظثژ")),
+    (("cp874",), ("านรอกเ่งมย้ัลวดทสตะิีปบคุหแจพ็ชขใไูำ์ืโถซผึธณภศญ",)),
+)
+# Multi-byte encodings, each with the first bytes of the characters in common use, as its standard ranks them.
+COMMON: dict[str, tuple[str, range]] = {
+    "cp932": ("cp932", range(0x88, 0x98)),
+    "euc_jp": ("euc_jp", range(0xB0, 0xD0)),
+    "cp949": ("euc_kr", range(0xB0, 0xC9)),
+    "gb18030": ("gb2312", range(0xB0, 0xD8)),
+    "big5": ("big5", range(0xA4, 0xC7)),
+}
+# Alphabets without capitals: few letters, each of which is therefore less of a coincidence.
+CASELESS = ("יהולאתרבשמנחדקעפכסגטצזםןךףץ", "ايلمونرتبةعدفهسكقحجأشصطخىضذثزغئإظءآؤ")
+QUIET = "’‘“”„«»–—…°€£№§\xa0،؛؟¿¡"  # signs that say nothing of the language
+LEAST = 0.2  # a worse mean is no language
+
+
+def best(sample: bytes) -> str:
+    """Name the encoding whose letters fit best, '' where none makes sense.
+
+    >>> best("Отличный фильм, рекомендую всем".encode("koi8_r"))
+    'koi8_r'
+    """
+    found = [(_ideographs(sample, encoding), encoding) for encoding in COMMON]
+    for place, (encodings, languages) in enumerate(LETTERS):
+        for encoding in encodings:
+            text = sample.decode(encoding, "replace")
+            found += [(_alphabet(text, letters) - 0.02 * place * (place < 4), encoding) for letters in languages]
+    value, encoding = max(found, key=lambda pair: pair[0])
+    return encoding if value > LEAST else ""
+
+
+def _alphabet(text: str, letters: str) -> float:
+    """Return the mean worth of the letters that are not ASCII, about 0.8 in a language's own text, at most 1.2."""
+    worth = {letter: 1 - 0.6 * place / len(letters) for place, letter in enumerate(letters)}
+    latin = "LATIN" in unicodedata.name(letters[0])
+    total, count = 0.0, 0
+    for before, letter, after in zip(f" {text}", text, f"{text[1:]} ", strict=False):
+        if letter.isascii():
+            continue
+        small = letter.lower()
+        if letter.isalpha() or small in worth:
+            value = worth.get(small, -1.0)
+            beside_ascii = any(other.isascii() and other.isalpha() for other in (before, after))
+            if not latin and beside_ascii:
+                value = -1.0  # no word mixes scripts
+            elif latin and not beside_ascii and before.isalpha() and after.isalpha():
+                value = min(value, -0.3)  # Latin words have plain letters too
+            if letter != small and before.isalpha():
+                value = 0.95 * value if before.isupper() else min(value, -0.5)  # a wrong encoding mixes capitals in
+            total += value
+            count += 1
+        elif letter not in QUIET or (letter in "€£№§°" and before.isalpha()):
+            inside = before.isalpha() or letter == "\ufffd" or not letter.isprintable()
+            total -= 2 if inside else 0.5
+            count += 1
+    return total / count + (0.15 if letters in CASELESS else 0) if count else -1.0
+
+
+def _ideographs(sample: bytes, encoding: str) -> float:
+    """Return the mean worth of the characters of a multi-byte encoding, at most 1.2."""
+    text = sample.decode(encoding, "replace")
+    common = _common(encoding)
+    japanese = encoding in ("cp932", "euc_jp")
+    kana = sum("\u3041" <= letter <= "\u30fe" for letter in text)
+    total, count = 0.0, 0
+    for before, letter, after in zip(f" {text}", text, f"{text[1:]} ", strict=False):
+        if letter.isascii() or "\u3000" <= letter <= "\u3020" or "\uff01" <= letter <= "\uff5e":
+            continue
+        count += 1
+        beside_ascii = sum(other.isascii() and other.isalpha() for other in (before, after))
+        if letter == "\ufffd":
+            total -= 3
+        elif beside_ascii == 2:
+            total -= 1  # a letter with an accent and its neighbour, read as one
+        elif "\u3041" <= letter <= "\u30fe":
+            total += 1.2 if japanese else -1
+        elif common(letter):
+            # Without kana, what reads as Japanese is Chinese or Korean; hangul is certain where Chinese is not.
+            value = 0.5 if japanese and not kana else 1.1 if encoding == "cp949" else 1
+            total += value - 0.5 * beside_ascii
+        else:
+            total -= 1
+    return total / count if count else -1.0
+
+
+def _common(encoding: str) -> Callable[[str], bool]:
+    standard, firsts = COMMON[encoding]
+
+    @cache
+    def common(letter: str) -> bool:
+        try:
+            first, *rest = letter.encode(standard)
+        except UnicodeEncodeError:
+            return False
+        return bool(rest) and first in firsts
+
+    return common
