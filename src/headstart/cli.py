@@ -54,7 +54,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on 
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads to compute with. Default: one a core.")]
 Seed = Annotated[int, typer.Option(help="Of the split and the first training.")]
-Data = Annotated[str, typer.Argument(metavar="DATA", help="CSV, TSV, JSONL, Parquet or hf://datasets/owner/name.")]
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA", help="CSV, TSV, TXT, JSONL, Parquet, - (standard input) or hf://datasets/owner/name."
+    ),
+]
 
 
 @app.command()
@@ -148,7 +153,7 @@ def demo(
 @app.command()
 def pretrain(
     corpus: Annotated[
-        list[Path], typer.Argument(metavar="CORPUS", help="TXT, CSV, TSV, JSONL (also .gz, .zst) or Parquet files.")
+        list[Path], typer.Argument(metavar="CORPUS", help="TXT, CSV, TSV, JSONL (also packed) or Parquet files.")
     ],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the model goes.")],
     text: Text = None,
@@ -247,7 +252,9 @@ def check(
 @app.command()
 def predict(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A model folder, such as runs/NAME/best.")],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, TSV, JSONL or Parquet with texts.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV, TSV, TXT, JSONL or Parquet with texts; - reads standard input.")
+    ],
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A .csv, .tsv, .jsonl or .parquet. Default: standard output.")
     ] = None,

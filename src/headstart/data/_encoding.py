@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
 import codecs
 import gzip
 import hashlib
 import importlib
 import io
+import lzma
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,9 @@ from headstart.data._letters import best
 
 CHUNK = 1 << 20
 SAMPLE = 1 << 14  # bytes by whose letters an encoding is judged
-PACKED = (".gz", ".zst")
+PACKED = (".gz", ".bz2", ".xz", ".zst")
+# First bytes of packed files, which tell them whatever their names are.
+PACKINGS = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\0": ".xz", b"\x28\xb5\x2f\xfd": ".zst"}
 MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark is the beginning of this one
@@ -61,7 +65,11 @@ def survey(path: Path, encoding: str | None = None) -> Survey:
         DataError: the file is empty, a workbook, an archive, a web page or other binary data, or in no known
             encoding.
     """
-    damage = (EOFError, zlib.error, gzip.BadGzipFile, *([_zstd(path).ZstdError] if _packing(path) == ".zst" else []))
+    damage: tuple[type[Exception], ...] = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError)
+    if _packing(path) == ".zst":
+        damage = (*damage, _zstd(path).ZstdError)
+    elif _packing(path) == ".bz2":
+        damage = (*damage, OSError)
     try:
         with open_bytes(path) as file:
             head = file.read(4096)
@@ -103,14 +111,19 @@ def open_text(path: Path, encoding: str) -> TextIO:
 
 
 def open_bytes(path: Path) -> BinaryIO:
-    """Open a file for reading; one whose name ends in .gz or .zst is unpacked on the way.
+    """Open a file for reading; one packed by gzip, bzip2, xz or zstd is unpacked on the way.
 
     Raises:
-        UsageError: a .zst, and nothing is installed that reads it.
+        UsageError: packed by zstd, and nothing is installed that reads it.
     """
-    if _packing(path) == ".gz":
+    packing = _packing(path)
+    if packing == ".gz":
         return cast(BinaryIO, gzip.open(path, "rb"))
-    if _packing(path) == ".zst":
+    if packing == ".bz2":
+        return cast(BinaryIO, bz2.open(path, "rb"))
+    if packing == ".xz":
+        return cast(BinaryIO, lzma.open(path, "rb"))
+    if packing == ".zst":
         return io.BufferedReader(_zstd(path).open(path, "rb"))
     return path.open("rb")
 
@@ -121,11 +134,13 @@ def unpacked(path: Path) -> Path:
     >>> unpacked(Path("news.jsonl.gz")).name, unpacked(Path("news.csv")).name
     ('news.jsonl', 'news.csv')
     """
-    return path.with_suffix("") if _packing(path) in PACKED else path
+    return path.with_suffix("") if path.suffix.lower() in PACKED else path
 
 
 def _packing(path: Path) -> str:
-    return path.suffix.lower()
+    with path.open("rb") as file:
+        head = file.read(6)
+    return next((packing for mark, packing in PACKINGS.items() if head.startswith(mark)), "")
 
 
 def _zstd(path: Path) -> Any:

@@ -15,6 +15,7 @@ from headstart.data import _arrow
 from headstart.data._encoding import open_text, survey, unpacked
 from headstart.data._json import open_json
 from headstart.data._layout import open_separated
+from headstart.data._spool import reread
 from headstart.data._stream import Item, Records, fault, sound
 
 JSON = (".jsonl", ".ndjson", ".json")
@@ -34,7 +35,7 @@ def records(path: str | Path, encoding: str | None = None, named: Sequence[str] 
         DataError: no such file, an empty one, or one that is no table.
         UsageError: an unknown encoding; a Parquet, Feather or Arrow file, and pyarrow is not installed.
     """
-    path = Path(path)
+    path = reread(Path(path))
     check_exists(path)
     with path.open("rb") as raw:
         head = raw.read(8)

@@ -16,6 +16,7 @@ from headstart.data import _columns
 from headstart.data._encoding import open_text, survey, unpacked
 from headstart.data._files import check_exists, records
 from headstart.data._near import normalise
+from headstart.data._spool import reread
 from headstart.data._stream import CELL, PEEK, peek
 from headstart.data._texts import check_is_text, text_of, with_joined_words
 from headstart.data._values import values
@@ -56,7 +57,7 @@ def of_files(
     """Take the documents of files, read as they are asked for: memory holds one document, whatever the files' size.
 
     A row of CSV, TSV, JSON Lines or Parquet is a document. In a ``.txt`` a blank line ends one; where no blank line
-    stands among the first thousand lines, every line is one. All but Parquet may be packed as ``.gz`` or ``.zst``.
+    stands among the first thousand lines, every line is one. All but Parquet may be packed by gzip, bzip2, xz or zstd.
 
     Args:
         text: the column with the texts; None to find it.
@@ -69,7 +70,8 @@ def of_files(
         UsageError: no such column or none that stands out, or a package that is not installed.
     """
     digest = hashlib.sha256(repr((text, encoding) if encoding else text).encode())
-    for path in map(Path, paths):
+    files = [reread(Path(path)) for path in paths]
+    for path in files:
         check_exists(path)
         digest.update((_text_sha256(path, encoding) if _is_plain(path) else records(path, encoding).sha256).encode())
 
@@ -81,7 +83,7 @@ def of_files(
             tell(sentence)
 
     def walk() -> Iterator[str]:
-        for path in map(Path, paths):
+        for path in files:
             yield from (
                 _plain(path, encoding, once) if _is_plain(path) else _table(path, text, trained_on, encoding, once)
             )

@@ -16,7 +16,9 @@ from typing import TextIO
 from headstart.core.errors import DataError, UsageError, shown
 from headstart.core.records import ReadWarning, Rejected
 from headstart.data import _arrow, _columns
+from headstart.data._encoding import unpacked
 from headstart.data._files import records
+from headstart.data._spool import reread
 from headstart.data._stream import Item, Records, Row, peek
 from headstart.data._texts import check_is_text, text_of, with_joined_words
 from headstart.data._values import cell, missing
@@ -58,6 +60,7 @@ def extend(
     Raises:
         DataError, UsageError: as :func:`headstart.data._files.records`, :func:`suffix_for` and :func:`table`.
     """
+    source = reread(source)
     opened = records(source, encoding, [column for column in (text or trained_on,) if column])
     suffix = suffix_for(source, out)
     sample, items = peek(opened.items)
@@ -122,12 +125,12 @@ def suffix_for(source: Path, out: Path | None) -> str:
     Raises:
         UsageError: `out` ends in a suffix that is no format.
 
-    >>> suffix_for(Path("texts.jsonl"), None), suffix_for(Path("texts.parquet"), None)
+    >>> suffix_for(Path("texts.jsonl.gz"), None), suffix_for(Path("texts.parquet"), None)
     ('.jsonl', '.csv')
     """
     if out is not None and out.suffix.lower() not in SUFFIXES:
         raise UsageError(f"cannot tell the format of {shown(out)}; let its name end in {', '.join(SUFFIXES)}.")
-    suffix = _format(out or source)
+    suffix = _format(out or unpacked(source))
     return suffix if suffix in SUFFIXES and not (suffix == ".parquet" and out is None) else ".csv"
 
 
