@@ -334,10 +334,15 @@ def _script(right: Callable[[str], bool], *, needs_checkpoint: bool = False) -> 
     return judge
 
 
-def _same_classes(printed: str) -> bool:
-    """Every container gives the classes 0 and 1, and a column vector or two pairs are read by value or refused."""
-    classes = re.findall(r"\[('.*?')\]", printed)
-    return len(classes) >= 5 and all(found in ("'0', '1'", "'0.0', '1.0'") for found in classes[:5])
+def _containers(path: Path, work: Path) -> str:
+    """Run the script: every container gives the classes 0 and 1; a column vector, which comes last, is refused."""
+    done = subprocess.run([sys.executable, str(path)], cwd=work, capture_output=True, text=True, timeout=SECONDS)
+    classes = re.findall(r"\[('.*?')\]", done.stdout)
+    if len(classes) < 5 or set(classes[:5]) - {"'0', '1'", "'0.0', '1.0'"}:
+        return f"WRONG: classes {classes}"
+    last = (done.stderr.strip().splitlines() or [""])[-1]
+    refused = re.match(r"headstart\.core\.errors\.(Data|Usage)Error: (.*dimension.*)", last)
+    return "right" if done.returncode == 0 or refused else f"WRONG: {last}"
 
 
 def _checkpoints(path: Path, work: Path) -> dict[str, str]:
@@ -387,7 +392,7 @@ WALKS: dict[str, Callable[[Path, Path], dict[str, str] | str]] = {
     "estimator_ok.py": _script(lambda printed: printed == "right"),
     "float_halves_test.csv": _halves,
     "frames.py": _script(lambda printed: "WRONG" not in printed and printed.count("\n") == 3),
-    "in_memory_labels.py": _script(_same_classes),
+    "in_memory_labels.py": _containers,
     "late_key.jsonl": _late_key,
     "lines.txt": _lines,
     "lines_commas.txt": _lines,
@@ -400,8 +405,6 @@ WALKS: dict[str, Callable[[Path, Path], dict[str, str] | str]] = {
     "tiny4.csv": _only_compared("rows|texts"),
     "train_body.csv": _body,
     "two_comparisons.py": _script(lambda printed: printed.endswith("right")),
-    "two_positives.csv": _only_compared(
-        finding="(?i)'fraud'[^\\n]*(no|without|neither)[^\\n]*(test|validation)|(test|validation)[^\\n]*(no|without|neither)[^\\n]*fraud"
-    ),
+    "two_positives.csv": _only_compared(finding="test rows have the label 'ok'"),
     "typed_rows.jsonl": _typed,
 }
