@@ -22,6 +22,17 @@ def test_a_saved_model_opens_with_its_task(folder):
     np.testing.assert_allclose(model.predict(["x"]).probabilities, [[0.25, 0.75]])
 
 
+def test_the_text_column_is_kept_and_a_folder_from_before_it_was_opens(folder):
+    task = Classification(("a", "b"), text_column="body")
+    FittedMajority(task, (0.25, 0.75)).save(folder)
+    assert _saved.open_model(folder).task == task
+    path = folder / "headstart.json"
+    manifest = json.loads(path.read_text())
+    del manifest["task"]["fields"]["text_column"]
+    path.write_text(json.dumps(manifest))
+    assert _saved.open_model(folder).task == Classification(("a", "b"))
+
+
 def test_saving_leaves_no_temporary_folder_and_replaces_the_old_one(folder):
     (folder / "stale.txt").write_text("old")
     FittedMajority(Classification(("a", "b")), (0.5, 0.5)).save(folder)

@@ -132,7 +132,7 @@ def test_imdb_leaks_123_test_texts() -> None:
     [
         ("ab", "ab", "warning", "1 class has no row in test ('c'); 1 class has no row in validation ('c')"),
         ("ab", "abc", "note", "1 class has no row in validation ('c'): no score says"),
-        ("abc", "a", "warning", "All 1 test rows have the label 'a': no score says how well classes are told apart"),
+        ("abc", "a", "warning", "All test rows (1) have the label 'a': no score says how well classes are told apart"),
         ("abc", "abc", "fine", "Every class of train has rows in test and in validation."),
     ],
 )

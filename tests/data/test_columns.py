@@ -48,7 +48,7 @@ def test_the_text_is_where_it_was_in_training(columns, expected):
 )
 def test_a_text_that_is_not_plain_is_asked_for(columns, said):
     with pytest.raises(
-        UsageError, match=f"new.csv has no column 'body', from which the model learns its texts.*{said}"
+        UsageError, match=f"new.csv has no column 'body', which holds the text in the training rows.*{said}"
     ):
         chosen(Trained("body"), columns)
 
@@ -68,7 +68,7 @@ def test_the_labels_are_where_they_were_or_where_known_ones_are(columns, expecte
 
 def test_a_table_without_labels_is_refused():
     with pytest.raises(
-        UsageError, match=r"no column 'label', from which the model learns its labels.*say --label NAME"
+        UsageError, match=r"no column 'label', which holds the label in the training rows.*say --label NAME"
     ):
         chosen(Trained("text", "label", ("a",)), {"text": PROSE}, labelled=True)
     with pytest.raises(UsageError, match=r"new.csv has no column 'lable' \(--label\)"):
@@ -112,7 +112,7 @@ def test_own_test_rows_are_read_from_the_columns_of_training(tmp_path):
         report=said.append,
     )
     assert said == [
-        ReadWarning("there is no column 'body', from which the model learns: column 'review' is read as the text.")
+        ReadWarning("there is no column 'body', as in the training rows: column 'review' is read as the text.")
     ]
     _, finding = unlabelled(tmp_path / "other.jsonl", ["a test text"], trained_on="body")
     assert finding.severity == "warning"

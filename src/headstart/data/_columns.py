@@ -122,7 +122,7 @@ def choose(
 
     >>> rows = [{"id": "1", "review": "it was a fine film"}, {"id": "2", "review": "a poor plot I think"}]
     >>> choose("a.csv", ("id", "review"), rows, None, None, False, Trained("body"))[2]
-    ["there is no column 'body', from which the model learns: column 'review' is read as the text."]
+    ["there is no column 'body', as in the training rows: column 'review' is read as the text."]
     """
     if trained is None:
         return *find(name, columns, sample, text, label, labelled), []
@@ -136,12 +136,11 @@ def choose(
         if found is None:
             could = f"{' and '.join(map(shown, candidates[:3]))} could be meant" if candidates else "none looks like it"
             raise UsageError(
-                f"{name} has no column {shown(wanted)}, from which the model learns its {part}s, and of its columns "
-                f"({shown(', '.join(columns), most=200)[1:-1]}) {could}: say --{part} NAME."
+                f"{name} has no column {shown(wanted)}, which holds the {part} in the training rows, and of its "
+                f"columns ({shown(', '.join(columns), most=200)[1:-1]}) {could}: say --{part} NAME."
             )
         warnings.append(
-            f"there is no column {shown(wanted)}, from which the model learns: column {shown(found)} is read as the "
-            f"{part}."
+            f"there is no column {shown(wanted)}, as in the training rows: column {shown(found)} is read as the {part}."
         )
         return found
 

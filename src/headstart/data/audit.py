@@ -153,7 +153,7 @@ def _unmeasured(labels: Mapping[str, Mapping[str, int]]) -> Finding:
     if len(test) == 1:
         only, count = next(iter(test.items()))
         sentence = (
-            f"All {count:,} test rows have the label {shown(only)}: no score says how well classes are told apart; "
+            f"All test rows ({count:,}) have the label {shown(only)}: no score says how well classes are told apart; "
             "give test rows of every class."
         )
         return Finding("unmeasured-classes", "warning", count, 1.0, sentence)
