@@ -27,7 +27,7 @@ CONTENDERS, ROWS, SEEDS = (3, 6, 9, 12), (200, 600, 2000), (1, 3)
 DIFFERENCE = 0.03
 # Leaderboards drawn for a cell: of equal contenders, and for either way in which one of them is different. Of every
 # fourth of the equal ones the score interval of one contender is computed, and its rungs are compared as a ladder's.
-EQUAL, DIFFERENT, FULL_CHECK = 1000, 120, 4
+EQUAL, DIFFERENT, FULL_CHECK = 2000, 300, 4
 # Shares of a row's difficulty: common to all contenders, and to all trainings of one. The rest is each training's own.
 COMMON, OWN = 0.5, 0.2
 LUCK = 0.01  # standard deviation of the true accuracy of a contender's trainings
