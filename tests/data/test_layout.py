@@ -135,6 +135,18 @@ def test_named_columns_are_believed(write: Write) -> None:
     assert read(write(quoted()), text="column 1", label="column 2").rows.inputs == TEXTS
 
 
+def test_a_delimiter_in_every_text_is_no_row_name(write: Write) -> None:
+    path = write("text,label\n" + "".join(f"{text}, I think,{label}\n" for text, label in PLAIN))
+    with pytest.raises(DataError, match=r"all 30 were rejected, .* is too long: 3 cells where the header has 2"):
+        read(path)
+
+
+def test_names_that_come_three_times_are_names(write: Write) -> None:
+    table = read(write(("text,label\n" + quoted(ROWS[:9])) * 3))
+    assert (table.text_column, len(table.rows), len(table.rejected)) == ("text", 27, 2)
+    assert read(write("text,\n" + quoted())).label_column == "column 2"
+
+
 def test_a_repeated_line_of_names_is_no_row(write: Write) -> None:
     table = read(write("text,label\n" + quoted(ROWS[:15]) + "text,label\n" + quoted(ROWS[15:])))
     assert len(table.rows) == len(ROWS)

@@ -143,6 +143,8 @@ JSON_ROWS = [{"text": f"text, number {i}", "label": "ab"[i % 2]} for i in range(
     [
         JSON_ROWS,
         {"data": JSON_ROWS},
+        {"version": 1, "rows": JSON_ROWS},
+        {str(number): row for number, row in enumerate(JSON_ROWS)},
         {key: [row[key] for row in JSON_ROWS] for key in ("text", "label")},
         {key: {str(i): row[key] for i, row in enumerate(JSON_ROWS)} for key in ("text", "label")},
         {"columns": ["text", "label"], "index": list(range(12)), "data": [list(row.values()) for row in JSON_ROWS]},
@@ -153,6 +155,12 @@ def test_json_documents_that_hold_a_table(write: Write, name: str, document: obj
     table = read(write(json.dumps(document, indent=indent), name))
     assert table.rows.inputs == tuple(row["text"] for row in JSON_ROWS)
     assert table.rows.targets == tuple(row["label"] for row in JSON_ROWS)
+
+
+@pytest.mark.parametrize(("between", "indent"), [(",\n", None), ("\n", 1), ("", 1)])
+def test_json_objects_one_after_another(write: Write, between: str, indent: int | None) -> None:
+    table = read(write(between.join(json.dumps(row, indent=indent) for row in JSON_ROWS), "a.jsonl"))
+    assert table.rows.inputs == tuple(row["text"] for row in JSON_ROWS)
 
 
 def test_objects_as_python_prints_them(write: Write) -> None:

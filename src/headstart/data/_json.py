@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from headstart.core.errors import DataError, shown
 from headstart.core.records import ReadWarning, Rejected
+from headstart.data._columns import known_name
 from headstart.data._stream import PEEK, Item, Row
 
 
@@ -19,6 +21,8 @@ class _Object:
     line: int
     values: dict[str, object]
 
+
+BETWEEN = re.compile(r"[\s,]*")
 
 _Found = _Object | Rejected | ReadWarning
 
@@ -62,7 +66,7 @@ def _objects(name: str, lines: Iterator[str]) -> Iterator[_Found]:
         if not line.strip():
             continue
         try:
-            values = json.loads(line)
+            values = json.loads(line.rstrip().removesuffix(","))
         except (ValueError, RecursionError) as error:
             values = _python(line)
             if values is None:
@@ -88,25 +92,41 @@ def _python(line: str) -> dict[str, object] | None:
 
 
 def _document(lines: Iterator[str]) -> Any:
-    """Parse a file as one JSON document; None if it is none."""
+    """Parse a file as one JSON document, or as several, which make a list; None if it is neither."""
+    text = "".join(lines).strip()
+    decoder, found, end = json.JSONDecoder(), [], 0
     try:
-        return json.loads("".join(lines))
+        while end < len(text):
+            value, end = decoder.raw_decode(text, end)
+            found.append(value)
+            end += len(BETWEEN.match(text, end)[0])  # type: ignore[index]  # matches anywhere
     except (ValueError, RecursionError):
         return None
+    return found[0] if len(found) == 1 else found
 
 
 def _is_table(values: dict[str, object]) -> bool:
-    return bool(values) and all(isinstance(column, dict | list) for column in values.values())
+    """Tell whether a single object holds a table: columns in it, or a list of rows."""
+    columns = values.values()
+    return bool(values) and (all(isinstance(c, dict | list) for c in columns) or any(map(_is_rows, columns)))
+
+
+def _is_rows(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
 
 
 def _rows(name: str, document: Any) -> list[dict[str, object]]:
     """Return the rows of a JSON document."""
     if isinstance(document, dict) and document.keys() >= {"columns", "data"}:
         return [dict(zip(document["columns"], row, strict=False)) for row in document["data"]]
-    if isinstance(document, dict) and len(document) == 1:
-        (inner,) = document.values()
-        document = inner if isinstance(inner, list) else document
-    if isinstance(document, list) and document and all(isinstance(row, dict) for row in document):
+    if isinstance(document, dict):
+        lists = [value for value in document.values() if _is_rows(value)]
+        objects = list(document.values())
+        if len(lists) == 1:
+            document = lists[0]
+        elif _is_rows(objects) and any(map(known_name, objects[0])):  # rows under their keys
+            document = objects
+    if _is_rows(document):
         return document
     if isinstance(document, dict) and _is_table(document):
         return _transposed(name, document)

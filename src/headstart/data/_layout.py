@@ -206,7 +206,11 @@ def _header(name: str, view: _View, named: Sequence[str], plain: bool) -> _Heade
     """Find the row of column names: by names that are known, else by how it differs from the rows below."""
     rows = view.rows
     wide = [place for place, row in enumerate(rows[:ABOVE]) if len(row.values) == view.width]
-    full = [p for p in wide if sum(bool(value.strip()) for value in rows[p].values) >= min(2, view.width)]
+    full = [
+        p
+        for p in wide
+        if sum(bool(value.strip()) for value in rows[p].values) >= min(2, view.width) or _names(rows[p].values, named)
+    ]
     for place, row in enumerate(rows[:ABOVE]):
         if named and all(column in map(str.strip, row.values) for column in named):
             return _Header(place)
@@ -274,7 +278,8 @@ def _evidence(view: _View, place: int) -> int:
 def _recurring(view: _View, place: int) -> list[bool]:
     """Tell which cells of a row are values that come again below in a column of few values."""
     cells = map(str.strip, view.rows[place].values)
-    columns = _values_by_column(view, place)
+    other = [row for row in view.rows[place + 1 :] if row.values != view.rows[place].values]  # names may be repeated
+    columns = _values_by_column(replace(view, rows=other))
     return [cell in column and _repeats(column) for cell, column in zip(cells, columns, strict=True)]
 
 
@@ -286,6 +291,9 @@ def _columns(name: str, view: _View, place: int) -> tuple[list[str], list[str]]:
         cells.pop()
     warnings = []
     more = [row[-1] for row in below if len(row) == view.width]
+    ids = [row[0] for row in below if len(row) == view.width]
+    if len(set(ids)) < len(ids) or any(" " in value.strip() for value in ids):
+        more = []  # no row names, but a cell too many
     if len(cells) + 1 == view.width and view.agreeing > 0.9 and sum(map(bool, map(str.strip, more))) * 2 > len(more):
         cells.insert(0, "row")  # as R writes row names
         warnings.append(f"the rows of {name} have a cell more than its column names: the first is called 'row'.")
@@ -325,7 +333,7 @@ def _kind(column: Sequence[str]) -> str:
     """Tell a column of few short values ('closed') and one of numbers ('number') from all others ('')."""
     if len(column) < 2:
         return ""
-    if _repeats(column) and sum(map(len, column)) < 40 * len(column):
+    if _repeats(column) and sum(map(is_prose, column)) * 2 <= len(column):
         return "closed"
     return "number" if sum(bool(NUMBER.fullmatch(value)) for value in column) > 0.9 * len(column) else ""
 
