@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from headstart.nn import bottleneck, lora
+from headstart.nn import bottleneck, disentangled, lora
 from headstart.nn.disentangled import DisentangledEncoder
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
@@ -145,3 +145,11 @@ def test_adapters_take_part_and_come_out_again(model, batch):
     torch.testing.assert_close(plain(batch), before)
     bottleneck.join(plain, weights)
     torch.testing.assert_close(plain(batch), model(batch))
+
+
+def test_scores_in_parts_are_those_of_whole_groups(batch, monkeypatch):
+    model = build("disentangled")
+    whole = model.encoder(batch)
+    monkeypatch.setattr(disentangled, "MOST_SCORES", 1)
+    torch.testing.assert_close(model.encoder(batch), whole, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(model.encoder(batch, first_only=True), whole[batch.starts], atol=1e-5, rtol=1e-4)

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from headstart.nn.attention import SelfAttention, attend_by_group, inputs
+from headstart.nn.attention import Groups, SelfAttention, attend_by_group, inputs
 from headstart.nn.block import ACTIVATIONS, Block
 from headstart.nn.dropout import Dropout
 from headstart.nn.encoder import FirstStage, Stack, initialise
 from headstart.nn.packed import Batch
+
+MOST_SCORES = 2**22  # at once, of which six or so are held for a while: 100 MB
 
 
 @dataclass(frozen=True)
@@ -140,8 +142,9 @@ class DisentangledAttention(SelfAttention):
             states = self.qkv.part(hidden, width, 3 * width)
         else:
             query, states = None, self.qkv(hidden)
-        terms = self._terms(query, states, self._vectors(self.dropout(bias)), batch)
-        attended = attend_by_group(query, states, batch.groups, self.heads, terms, self.scale)
+        groups = tuple(_in_parts(batch.groups, self.heads))
+        terms = self._terms(query, states, self._vectors(self.dropout(bias)), groups)
+        attended = attend_by_group(query, states, groups, self.heads, terms, self.scale)
         out: Tensor = self.output(attended if places is None else attended[places])
         return out
 
@@ -156,13 +159,13 @@ class DisentangledAttention(SelfAttention):
         return (keys if self.keys else None), (queries if self.queries else None)
 
     def _terms(
-        self, query: Tensor | None, states: Tensor, vectors: tuple[Tensor | None, Tensor | None], batch: Batch
+        self, query: Tensor | None, states: Tensor, vectors: tuple[Tensor | None, Tensor | None], groups: Groups
     ) -> Iterator[Tensor | None]:
         """Yield what distances add to each group's scores, ``(texts, heads, length or 1, length)``."""
-        longest = batch.groups[-1][1]
+        longest = groups[-1][1]
         rows = self.distances.rows(longest)
         rows = (rows - rows[0]).to(states.device)
-        for (q, k, _), (_, length) in zip(inputs(query, states, batch.groups, self.heads), batch.groups, strict=True):
+        for (q, k, _), (_, length) in zip(inputs(query, states, groups, self.heads), groups, strict=True):
             near = rows[longest - length : longest + length + 1]  # of the distances -length to length
             parts = []
             for asks, vector in zip((True, False), vectors, strict=True):
@@ -176,6 +179,14 @@ class DisentangledAttention(SelfAttention):
                 else:
                     parts.append(_slid(_products(k, vector[:, near[1:]])).mT)
             yield sum(parts[1:], parts[0]) * self.scale if parts else None
+
+
+def _in_parts(groups: Groups, heads: int) -> Iterator[tuple[int, int]]:
+    """Cut groups whose scores would take much memory at once into several of the same length."""
+    for count, length in groups:
+        most = max(1, MOST_SCORES // (heads * length**2))
+        for start in range(0, count, most):
+            yield min(most, count - start), length
 
 
 def _products(left: Tensor, right: Tensor) -> Tensor:
