@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 import multiprocessing
+import os
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -69,6 +70,7 @@ def main() -> None:
     """Judge all cells (about 15 minutes on one core, half of that on two) and write the record."""
     began = time.monotonic()
     cells = sorted(itertools.product(CONTENDERS, ROWS, SEEDS), key=math.prod, reverse=True)
+    os.environ["OMP_NUM_THREADS"] = "1"  # of each process below
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         found = sorted(pool.starmap(cell, cells, chunksize=1), key=lambda line: tuple(line.values())[:3])
     record(
