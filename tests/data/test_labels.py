@@ -70,12 +70,19 @@ def test_labels_of_two_files_meet(train, test):
     assert set(splits.test.targets) <= set(table.rows.targets)
 
 
+def test_a_pair_has_no_names_of_columns_that_could_differ():
+    frame = pandas.DataFrame({"body": TEXTS, "stars": ["x", "y"] * 2})
+    table = read(frame, text="body", label="stars")
+    test = read((["another text"], ["x"]), text="body", label="stars", like=table)
+    assert (test.rows.inputs, test.rows.targets, test.warnings) == (("another text",), ("x",), ())
+
+
 def test_a_test_file_may_have_one_class():
     table = read((TEXTS, ["x", "y"] * 2))
     assert set(read((TEXTS, ["x"] * 4), like=table).rows.targets) == {"x"}
 
 
-@pytest.mark.parametrize("label", [["pos"], ("pos",)])
+@pytest.mark.parametrize("label", [["pos"], ("pos",), [["pos"]]])
 def test_a_list_of_one_label_is_that_label(label):
     assert read((TEXTS, [label, ["neg"], [], label])).rows.targets == ("pos", "neg", "pos")
 

@@ -40,7 +40,7 @@ def label_of(value: object, classes: Sequence[str] = ()) -> tuple[str, str]:
     >>> label_of(" yes "), label_of(["yes"]), label_of(1, ("no", "yes")), label_of(float("nan"))
     (('yes', ''), ('yes', ''), ('yes', ''), ('', 'has no label'))
     """
-    if isinstance(value, list | tuple) and len(value) < 2:
+    while isinstance(value, list | tuple) and len(value) < 2:
         value = value[0] if value else None
     if isinstance(value, list | tuple):
         raise SeveralLabels(value)

@@ -18,6 +18,8 @@ from headstart.data import _columns, _hub, _labels, _texts, _values
 from headstart.data._files import records
 from headstart.data._stream import Records, Row, peek, sound
 
+PAIR = ("text", "label")  # what the columns of a pair of sequences are called
+
 
 def read(
     source: Any,
@@ -51,7 +53,7 @@ def read(
     >>> table.rows.targets, table.rejected
     (('1', '0'), (Rejected(line=2, reason='has no text'),))
     """
-    text, label = _name(text), _name(label)
+    text, label = PAIR if _is_pair(source) else (_name(text), _name(label))
     known = (text, label) if like is None else (text or like.text_column, label or like.label_column)
     opened, prefix = _open(source, encoding, [column for column in known if column])
     sample, items = peek(opened.items)
@@ -128,7 +130,7 @@ def _open(source: Any, encoding: str | None, named: Sequence[str]) -> tuple[Reco
     if isinstance(source, str | os.PathLike):
         opened = records(Path(source), encoding, named)
         return opened, opened.name
-    if isinstance(source, tuple | list) and len(source) == 2:
+    if _is_pair(source):
         if isinstance(source, list) and all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in source):
             raise UsageError(
                 "a list of two pairs may be two rows, or two texts and their labels: give a tuple (texts, labels)."
@@ -136,8 +138,12 @@ def _open(source: Any, encoding: str | None, named: Sequence[str]) -> tuple[Reco
         texts, labels = _values.values(source[0], "texts"), _values.values(source[1], "labels")
         if len(texts) != len(labels):
             raise UsageError(f"{len(texts)} texts but {len(labels)} labels: give one label for each text.")
-        return _in_memory(["text", "label"], zip(texts, labels, strict=True)), "row"
+        return _in_memory(PAIR, zip(texts, labels, strict=True)), "row"
     return _frame(source), "row"
+
+
+def _is_pair(source: object) -> bool:
+    return isinstance(source, tuple | list) and len(source) == 2
 
 
 def _frame(source: Any) -> Records:
