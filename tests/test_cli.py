@@ -109,9 +109,19 @@ def test_help_names_what_competes_by_default(capsys):
 def test_list_names_everything_a_line_each(capsys):
     code, out, _ = run(capsys, "list")
     assert code == 0
-    for name in ("contenders", "strategies", "tasks", "models", "majority", "finetuned", "partial", "minilm"):
+    for name in (
+        "contenders",
+        "strategies",
+        "tasks",
+        "trackers",
+        "models",
+        "majority",
+        "finetuned",
+        "partial",
+        "minilm",
+    ):
         assert re.search(rf"^\s*{name}\b", out, re.MULTILINE)
-    assert len(out.splitlines()) == 4 + sum(map(len, api.catalogue().values()))
+    assert len(out.splitlines()) == len(api.catalogue()) + sum(map(len, api.catalogue().values()))
 
 
 # --- what goes wrong -----------------------------------------------------------------------------------------

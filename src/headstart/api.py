@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from headstart import trackers
 from headstart.checkpoints import header, hub
 from headstart.contenders import _pretraining, _saved
 from headstart.contest import int8 as eight_bits
@@ -21,7 +22,18 @@ from headstart.core import device as devices
 from headstart.core import memory, rooms
 from headstart.core.alone import alone
 from headstart.core.errors import CheckpointError, UsageError
-from headstart.core.records import Audit, Finding, Predictions, ReadWarning, Rejected, Result, Run, Splits, Trial
+from headstart.core.records import (
+    Audit,
+    Finding,
+    Predictions,
+    ReadWarning,
+    Rejected,
+    Result,
+    Run,
+    Splits,
+    Tracking,
+    Trial,
+)
 from headstart.data import audit as auditing
 from headstart.data import corpus as corpora
 from headstart.data import demo as demos
@@ -33,7 +45,7 @@ from headstart.report import pretraining as telling
 from headstart.text.tokenizer import Tokenizer
 
 TASK = "classification"
-ROOMS = ("contenders", "strategies", "tasks")
+ROOMS = ("contenders", "strategies", "tasks", "trackers")
 LISTED = 20  # rejected rows named before a comparison begins
 # What a demonstration runs, so that it ends within six minutes on two cores.
 DEMOS: Mapping[str, Mapping[str, Any]] = {
@@ -106,6 +118,7 @@ def compare(
     out: str | Path | None = None,
     device: str = "auto",
     seed: int = 0,
+    track: str | Sequence[str] | None = None,
     listener: Callable[[contest.Event], None] | None = None,
 ) -> Comparison:
     """Train contenders on labelled text under one protocol, and say which to use.
@@ -131,6 +144,8 @@ def compare(
         metric: the score that decides; None for accuracy.
         out: a folder; None for ``runs/`` and the name of the data, or, where that holds another data set, a folder
             beside it, which is then named on standard error.
+        track: trackers besides ``metrics.jsonl``, such as 'tensorboard', 'wandb' or 'mlflow', for the steps of every
+            Transformer's training; what they write is in ``tracking`` in `out`.
         listener: is told of every trial and its progress; None to show them on standard error.
 
     Raises:
@@ -139,6 +154,7 @@ def compare(
         DataError: data that cannot be read or divided.
         TrainingError: no contender could be trained.
     """
+    tracked = trackers.check(track)
     table, splits = splitting.read_and_split(
         data, test, validation, text=text, label=label, encoding=encoding, seed=seed
     )
@@ -167,7 +183,7 @@ def compare(
     judged_by, chosen = labels.check(metric or task.metric), devices.choose(device)
     place = Path(out) if out is not None else None
     with run_folder.opened(place, splits, table.name, lambda told: print(told, file=sys.stderr)) as folder:
-        terms = Terms(folder, judged_by, budget, chosen, texts)
+        terms = Terms(folder, judged_by, budget, chosen, texts, tracked)
         with live.Watch(terms.metric, planned.trials) if listener is None else nullcontext(listener) as listen:
             outcome = contest.run(splits, task, planned.trials, terms, listen)
         skipped = {**planned.skipped, **outcome.failed}
@@ -202,6 +218,7 @@ def pretrain(
     work: str | Path | None = None,
     device: str = "auto",
     seed: int = 0,
+    track: str | Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Pretrain a small BERT on one's own text, of any size, and leave it in a folder that Hugging Face opens.
 
@@ -214,6 +231,7 @@ def pretrain(
         vocabulary, byte_level, window, epochs, minutes, next_sentence, whole_words, batch_tokens, learning_rate: see
             `contenders._pretraining.Recipe`.
         work: where tokenised text and checkpoints go; None for a folder beside `out`.
+        track: see :func:`compare`; what the trackers write is in ``tracking`` in `work`.
 
     Returns:
         costs and scores on documents set apart, as in the folder's ``pretraining.json``.
@@ -224,6 +242,7 @@ def pretrain(
     """
     if start:
         header.open_header(start)  # before a corpus is read, which may take hours
+    tracked = trackers.check(track)
     out = Path(out)
     beside = out.absolute()  # '.' has no name of its own
     work = Path(work) if work is not None else beside.with_name(f"{beside.name}.work")
@@ -242,7 +261,8 @@ def pretrain(
     )
     with alone(work), telling.Watch() as watch:
         corpus = corpora.of_files(files, text, watch.say, encoding=encoding)
-        run = Run(seed, work, device=devices.choose(device), progress=watch)
+        tracking = Tracking(tracked, work / "tracking" / beside.name, work)
+        run = Run(seed, work, device=devices.choose(device), progress=watch, tracking=tracking)
         return _pretraining.pretrain(corpus, recipe, run, out, work, lambda p: watch.say(*telling.planned(p, size)))
 
 

@@ -53,6 +53,10 @@ Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where all goes
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads to compute with. Default: one a core.")]
+Track = Annotated[
+    str | None,
+    typer.Option(metavar="NAME,NAME", help="Log each training to tensorboard, wandb or mlflow too."),
+]
 Seed = Annotated[int, typer.Option(help="Of the split and the first training.")]
 Data = Annotated[
     str,
@@ -103,6 +107,7 @@ def compare(
     device: Device = "auto",
     seed: Seed = 0,
     threads: Threads = None,
+    track: Track = None,
 ) -> None:
     """Train contenders on your labelled text and say which to use.
 
@@ -130,6 +135,7 @@ def compare(
         out=out,
         device=device,
         seed=seed,
+        track=track,
     )
     _tell(result, as_json)
 
@@ -185,6 +191,7 @@ def pretrain(
     device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Of weights, order and hidden words.")] = 0,
     threads: Threads = None,
+    track: Track = None,
 ) -> None:
     """Pretrain a small BERT on your own text, of any size; then compare DATA --backbone FOLDER fine-tunes it.
 
@@ -214,6 +221,7 @@ def pretrain(
         work=work,
         device=device,
         seed=seed,
+        track=track,
     )
     if as_json:
         _print_json(record)

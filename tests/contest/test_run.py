@@ -10,7 +10,7 @@ from headstart.contest import run as contest
 from headstart.contest.ledger import load_record, write_record
 from headstart.contest.trials import jobs
 from headstart.core.errors import CheckpointError, TrainingError
-from headstart.core.records import Predictions, Rows, Trial
+from headstart.core.records import Attempt, Predictions, Rows, Trial
 from headstart.tasks.classification import Classification
 
 
@@ -297,3 +297,42 @@ def test_a_record_says_what_its_model_was_built_on(splits, terms, fits, tmp_path
     record = contest.run(splits, Classification(), [backbone(tmp_path / "model", "one")], terms).records[0]
     (sha256,) = load_record(terms.folder / "trials" / record.path.rsplit("/", 1)[1]).built_on.values()
     assert len(sha256) == 64
+
+
+# --- collapsed trainings and trackers ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("attempts", "told"),
+    [
+        ([], (False, False, 1.0, "")),
+        ([Attempt()], (False, False, 1.0, "")),
+        ([Attempt(1.0, "one class"), Attempt(0.25)], (False, True, 0.25, "one class")),
+        ([Attempt(1.0, "one class"), Attempt(0.25, "still")], (True, True, 0.25, "one class")),
+    ],
+)
+def test_a_record_counts_collapsed_trainings(splits, terms, fits, monkeypatch, attempts, told):
+    fit = fits.fit
+
+    def collapses(*rest):
+        for attempt in attempts:
+            rest[-1].attempted(attempt)
+        return fit(*rest)
+
+    monkeypatch.setattr(fits, "fit", collapses)
+    record = contest.run(splits, Classification(), [Trial("majority", {}, None, 0)], terms).records[0]
+    again = load_record(terms.folder / "trials" / record.path.rsplit("/", 1)[1])
+    for found in (record, again):
+        assert (found.collapsed, found.retried, found.rate_factor, found.collapse) == told
+
+
+def test_trackers_write_to_a_folder_that_names_the_trial(splits, terms, fits, monkeypatch):
+    given = []
+    fit = fits.fit
+    monkeypatch.setattr(fits, "fit", lambda *rest: given.append(rest[-1]) or fit(*rest))
+    trial = Trial("majority", {}, 20, 3)
+    contest.run(splits, Classification(), [trial], replace(terms, track=("tensorboard",)))
+    (run,) = given
+    assert run.tracking.names == ("tensorboard",)
+    assert run.tracking.folder.name == f"majority-20-rows-seed-3-{key(splits, trial, terms)[:8]}"
+    assert run.tracking.work == run.folder

@@ -94,3 +94,8 @@ def test_a_model_is_hashed_once_for_all_trials(splits, terms, tmp_path, monkeypa
         splits, Classification(), [Trial("finetuned:full", {"backbone": model}, None, s) for s in (0, 1)], terms
     )
     assert hashed == [model]
+
+
+def test_a_trial_names_a_file_whatever_its_contender_is_called(splits, terms):
+    (job,) = naming.jobs(splits, Classification(), [Trial("finetuned:full@a/b c", {}, None, 7)], terms)
+    assert naming.file_name(job) == f"finetuned-full-a-b-c-all-rows-seed-7-{job.key[:8]}"

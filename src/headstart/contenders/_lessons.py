@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from headstart.contenders import _matching, _neural
+from headstart.contenders import _collapse, _matching, _neural
 from headstart.core.records import Rows, Run
 from headstart.nn.encoder import Stack
 from headstart.nn.groups import Group
@@ -112,19 +112,27 @@ def match(
         minutes=run.minutes and run.minutes / 2,
         progress=lambda news: run.progress(replace(news, stage="matching the teacher")),
     )
-    history = train(
-        rows=lesson.texts,
-        groups=groups,
-        loss=loss,
-        evaluate=evaluate,
-        held_out=len(lesson.validation),
-        lengths=encoded.lengths,
-        mode=lesson.model,
-        settings=settings,
-        run=place,
-        fingerprint=lesson.fingerprint("matching"),
-    )
-    return history.seconds
+    fingerprint = lesson.fingerprint("matching")
+    seconds = 0.0
+
+    def attempt(run: Run, groups: Sequence[Group]) -> None:
+        nonlocal seconds
+        history = train(
+            rows=lesson.texts,
+            groups=groups,
+            loss=loss,
+            evaluate=evaluate,
+            held_out=len(lesson.validation),
+            lengths=encoded.lengths,
+            mode=lesson.model,
+            settings=settings,
+            run=run,
+            fingerprint=fingerprint,
+        )
+        seconds += history.seconds
+
+    _collapse.train(attempt, lambda: "", groups, place, fingerprint)
+    return seconds
 
 
 def answer(
@@ -163,15 +171,26 @@ def answer(
         score = lesson.task.score(lesson.task.decode(logits), lesson.validation)[run.metric]
         return score, float(model.head.loss(logits, held_out).nan_to_num(posinf=1e9))
 
-    train(
-        rows=lesson.texts,
-        groups=lesson.groups(),
-        loss=loss,
-        evaluate=evaluate,
-        held_out=len(lesson.validation),
-        lengths=student.lengths,
-        mode=model,
-        settings=Settings(epochs=contender.epochs, least_steps=LEAST_STEPS, batch_rows=BATCH_ROWS),
-        run=replace(run, folder=run.folder / "answers", minutes=minutes),
-        fingerprint=lesson.fingerprint("answers"),
-    )
+    fingerprint = lesson.fingerprint("answers")
+
+    def attempt(run: Run, groups: Sequence[Group]) -> None:
+        train(
+            rows=lesson.texts,
+            groups=groups,
+            loss=loss,
+            evaluate=evaluate,
+            held_out=len(lesson.validation),
+            lengths=student.lengths,
+            mode=model,
+            settings=Settings(epochs=contender.epochs, least_steps=LEAST_STEPS, batch_rows=BATCH_ROWS),
+            run=run,
+            fingerprint=fingerprint,
+        )
+
+    def judge() -> str:
+        some = np.unique(np.linspace(0, rows_labelled - 1, _collapse.MOST_ROWS).astype(int))
+        logits = _neural.scores(model, student, run.device, texts=some)
+        return _collapse.reason(logits, torch.from_numpy(targets[some]))
+
+    place = replace(run, folder=run.folder / "answers", minutes=minutes)
+    _collapse.train(attempt, judge, lesson.groups(), place, fingerprint)

@@ -20,7 +20,7 @@ from headstart.checkpoints import peft
 from headstart.checkpoints.folder import Checkpoint, find_family
 from headstart.checkpoints.folder import load as load_checkpoint
 from headstart.checkpoints.folder import save as save_checkpoint
-from headstart.contenders import _kept, _saved
+from headstart.contenders import _collapse, _kept, _saved
 from headstart.core.errors import UsageError, did_you_mean
 from headstart.core.records import Predictions, Progress, Rows, Run
 from headstart.nn import bottleneck, parallel, prepacked
@@ -196,6 +196,7 @@ def fit(
         convex_head = model.head.dense is None and model.frozen_stages() == len(model.encoder.stages)
         if convex_head and (kept is None or validation_kept is None):
             kept, validation_kept = (pooled_states(model, part, run.device) for part in (encoded, validation_encoded))
+        head_only = model.frozen_stages() == len(model.encoder.stages)
 
         def loss(rows: np.ndarray) -> Tensor:
             batch = pack(encoded.tokens, encoded.boundaries, rows, kept).to(run.device)
@@ -205,19 +206,29 @@ def fit(
                 logits = model(batch)
             return model.head.loss(logits, targets[torch.from_numpy(rows).to(run.device)][batch.order], weights)
 
-        def before_step(step: int, total: int) -> None:
-            if hasattr(strategy, "at_step") and strategy.at_step(groups, step, total):
-                model.train()  # which stages drop values depends on which learn
-
         def evaluate() -> tuple[float, float]:
             logits = scores(model, validation_encoded, run.device, validation_kept)
             score = task.score(task.decode(logits), validation)[run.metric]
             return score, float(model.head.loss(logits, validation_targets).nan_to_num(posinf=1e9))
 
-        if convex_head:
-            assert kept is not None
-            solve_head(model, kept, targets, evaluate, run, balanced=class_weights == "balanced")
-        else:
+        fingerprint = _fingerprint(
+            settings,
+            strategy,
+            class_weights,
+            word_dropout,
+            checkpoint.arguments,
+            model.head.pooling,
+            weights_key([model], run.device),
+            train_rows,
+            validation,
+            run.seed,
+        )
+
+        def attempt(run: Run, groups: Sequence[Group]) -> None:
+            def before_step(step: int, total: int) -> None:
+                if hasattr(strategy, "at_step") and strategy.at_step(groups, step, total):
+                    model.train()  # which stages drop values depends on which learn
+
             train(
                 rows=len(train_rows),
                 groups=groups,
@@ -229,20 +240,20 @@ def fit(
                 mode=model,
                 settings=settings,
                 run=run,
-                fingerprint=_fingerprint(
-                    settings,
-                    strategy,
-                    class_weights,
-                    word_dropout,
-                    checkpoint.arguments,
-                    model.head.pooling,
-                    weights_key([model], run.device),
-                    train_rows,
-                    validation,
-                    run.seed,
-                ),
+                fingerprint=fingerprint,
                 before_step=before_step,
             )
+
+        def judge() -> str:
+            some = np.unique(np.linspace(0, len(train_rows) - 1, _collapse.MOST_ROWS).astype(int))
+            logits = scores(model, encoded, run.device, kept, some)
+            return _collapse.reason(logits, targets.cpu()[torch.from_numpy(some)], weights, head_only=head_only)
+
+        if convex_head:
+            assert kept is not None
+            solve_head(model, kept, targets, evaluate, run, balanced=class_weights == "balanced")
+        else:
+            _collapse.train(attempt, judge, groups, run, fingerprint)
     learnt = {name for group in groups for name in group.weights}
     trained = sum(weight.numel() for name, weight in model.named_parameters() if name in learnt)
     updates = strategy.merge(model) if hasattr(strategy, "merge") else None
@@ -277,24 +288,28 @@ def solve_head(
             output.bias.copy_(before[1])
 
 
-def scores(model: Model, encoded: Encoded, device: str, kept: Kept | None = None) -> Tensor:
-    """Compute the logits of all texts, in their order: float32 ``(texts, classes)`` on the CPU.
+def scores(
+    model: Model, encoded: Encoded, device: str, kept: Kept | None = None, texts: np.ndarray | None = None
+) -> Tensor:
+    """Compute the logits of texts, in their order: float32 ``(texts, classes)`` on the CPU.
 
     Args:
-        kept: the output of the model's frozen stages for these texts, if there is one.
+        kept: the output of the model's frozen stages for all texts of `encoded`, if there is one.
+        texts: numbers of the texts that are wanted, int64; None for all.
     """
     if model.training:  # asked first: telling every module costs as much as tokenising a short text
         model.eval()
-    out = torch.zeros(len(encoded), model.head.output.out_features)
+    chosen = np.arange(len(encoded)) if texts is None else texts
+    out = torch.zeros(len(chosen), model.head.output.out_features)
 
     @torch.inference_mode()
     def answer(rows: np.ndarray) -> None:
-        batch = pack(encoded.tokens, encoded.boundaries, rows, kept).to(device)
+        batch = pack(encoded.tokens, encoded.boundaries, chosen[rows], kept).to(device)
         with precision(device):
             logits = model(batch)
         out[torch.from_numpy(rows)[batch.order.cpu()]] = logits.float().cpu()
 
-    deque(parallel.each(answer, _batches(model, encoded.lengths, device), device), maxlen=0)
+    deque(parallel.each(answer, _batches(model, encoded.lengths[chosen], device), device), maxlen=0)
     return out
 
 

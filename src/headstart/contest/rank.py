@@ -186,6 +186,8 @@ def _standing(name: str, team: Sequence[Record], splits: Splits, metric: str, cl
         calibration_error=statistics.fmean(errors) if errors else None,
         cost=_typical([record.cost for record in team]),
         above_floor=claim.above_floor,
+        retried=sum(record.retried for record in team),
+        collapsed=sum(record.collapsed for record in team),
     )
 
 

@@ -6,6 +6,7 @@ runs/NAME/models/KEY/            of each contender on all rows, the model of the
 runs/NAME/work/KEY/              checkpoints of the trial that runs; gone when it has finished
 runs/NAME/work/KEY.model/        a trial's model that later trials build on; gone when all have finished
 runs/NAME/work/shared/           what trials share, such as states of frozen layers; gone when all have finished
+runs/NAME/tracking/              what the trackers write that were asked for, a folder a training
 runs/NAME/test_openings.jsonl    a line each time a trained model was shown the test rows
 """
 
@@ -25,11 +26,11 @@ from headstart.checkpoints import contents
 from headstart.contenders import _members, _saved
 from headstart.contest import meter, models
 from headstart.contest.ledger import load_record, write_record
-from headstart.contest.trials import Job, Terms, jobs, record_path, title, unlabelled_for
+from headstart.contest.trials import Job, Terms, file_name, jobs, record_path, title, unlabelled_for
 from headstart.core import device as devices
 from headstart.core import rooms
 from headstart.core.errors import HeadstartError, TrainingError
-from headstart.core.records import Cost, Predictions, Progress, Record, Rows, Run, Splits, Trial
+from headstart.core.records import Attempt, Cost, Predictions, Progress, Record, Rows, Run, Splits, Tracking, Trial
 from headstart.data.split import nested
 from headstart.metrics import calibration
 
@@ -147,7 +148,8 @@ def _pass_on(tell: Callable[..., None], news: Progress) -> None:
 def _try(contest: _Contest, job: Job, tell: Callable[[Progress], None]) -> Record:
     """Fit, predict validation and test once, meter, and write everything down."""
     splits, terms, trial = contest.splits, contest.terms, job.trial
-    train, fitted_task, fit_it = _prepared(contest, job, tell)
+    attempts: list[Attempt] = []
+    train, fitted_task, fit_it = _prepared(contest, job, tell, attempts.append)
     with meter.measured() as fit:
         fitted = fit_it()
     reused = getattr(fitted, "reused_seconds", 0.0)
@@ -190,6 +192,10 @@ def _try(contest: _Contest, job: Job, tell: Callable[[Progress], None]) -> Recor
         path=str(record_path(job, terms)),
         predictions=predictions,
         built_on=job.built_on,
+        collapsed=bool(attempts and attempts[-1].collapsed),
+        retried=any(attempt.rate_factor < 1 for attempt in attempts),
+        rate_factor=min((attempt.rate_factor for attempt in attempts), default=1.0),
+        collapse=next((attempt.collapsed for attempt in attempts if attempt.collapsed), ""),
     )
     write_record(record, splits.test)
     shutil.rmtree(contest.work(job), ignore_errors=True)
@@ -198,7 +204,12 @@ def _try(contest: _Contest, job: Job, tell: Callable[[Progress], None]) -> Recor
     return record
 
 
-def _prepared(contest: _Contest, job: Job, tell: Callable[[Progress], None]) -> tuple[Rows, Any, Callable[[], Any]]:
+def _prepared(
+    contest: _Contest,
+    job: Job,
+    tell: Callable[[Progress], None],
+    attempted: Callable[[Attempt], None] = lambda _: None,
+) -> tuple[Rows, Any, Callable[[], Any]]:
     """Give a trial's training rows, its fitted task, and what trains its model."""
     splits, terms, trial = contest.splits, contest.terms, job.trial
     train = splits.train if trial.size is None else nested(splits.train, [trial.size], trial.seed)[trial.size]
@@ -215,6 +226,8 @@ def _prepared(contest: _Contest, job: Job, tell: Callable[[Progress], None]) -> 
         contest.shared,
         unlabelled_for(trial, terms),
         fitted=lambda name: _lend(contest, lent[name]),
+        attempted=attempted,
+        tracking=Tracking(terms.track, terms.folder / "tracking" / file_name(job), contest.work(job)),
     )
 
     def fit_it() -> Any:

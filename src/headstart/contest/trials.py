@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ class Terms:
     """What is the same for every trial of a contest.
 
     unlabelled: texts for contenders that say `reads_unlabelled`; none of them of the test rows.
+    track: trackers that are told of every training; they change no result.
     """
 
     folder: Path
@@ -35,6 +37,7 @@ class Terms:
     minutes: float | None = None
     device: str = "cpu"
     unlabelled: tuple[str, ...] = ()
+    track: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,13 @@ def sources(trial: Trial) -> dict[str, str]:
     named = {name: trial.options[name] for name in SOURCES if trial.options.get(name)}
     # A teacher that is a contender is among the members.
     return {name: model for name, model in named.items() if name != "teacher" or not (trial.members or model == "none")}
+
+
+def file_name(job: Job) -> str:
+    """Name a trial for a person where only a file's name may stand, such as 'linear-all-rows-seed-0-1a2b3c4d'."""
+    rows = "all" if job.trial.size is None else str(job.trial.size)
+    named = f"{job.trial.contender}-{rows}-rows-seed-{job.trial.seed}-{job.key[:8]}"
+    return re.sub(r"[^\w.+-]+", "-", named)
 
 
 def title(trial: Trial) -> str:

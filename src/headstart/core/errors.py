@@ -56,6 +56,10 @@ def shown(value: object, most: int = 60) -> str:
     return f"'{visible(text[:most])}{'...' if len(text) > most else ''}'"
 
 
+class DivergedError(TrainingError):
+    """A loss or a gradient is not a finite number."""
+
+
 def at_least(least: float, **options: float) -> None:
     """Refuse options whose value makes no sense.
 

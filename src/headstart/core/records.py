@@ -126,6 +126,30 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """A training of a trial that has ended: the only one, or of two after a collapse.
+
+    rate_factor: of the learning rates. collapsed: why it counts as collapsed; '' where it does not.
+    """
+
+    rate_factor: float = 1.0
+    collapsed: str = ""
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Which trackers are told of a training besides ``metrics.jsonl``, and where they write.
+
+    names: file names in `trackers`. folder: named after the training; one inside `work` gets a folder beside it.
+    work: the training's own folder.
+    """
+
+    names: tuple[str, ...]
+    folder: Path
+    work: Path
+
+
+@dataclass(frozen=True)
 class Run:
     """What one training is given besides data: a seed, a place, a budget and someone to tell.
 
@@ -137,6 +161,8 @@ class Run:
     unlabelled: further texts of the same kind, none of them of the test rows, for contenders that learn from such.
     fitted: gives the model that another contender, named as on the leaderboard, has fitted on the same rows with the
         same seed, and the seconds that took; None outside a contest.
+    attempted: is told of each training that has ended, by contenders that can collapse.
+    tracking: None for no other trackers than ``metrics.jsonl``.
     """
 
     seed: int
@@ -148,6 +174,8 @@ class Run:
     shared: Path | None = None
     unlabelled: tuple[str, ...] = ()
     fitted: Callable[[str], tuple[Any, float]] | None = None
+    attempted: Callable[[Attempt], None] = lambda _: None
+    tracking: Tracking | None = None
 
 
 @dataclass(frozen=True)
@@ -215,6 +243,8 @@ class Record:
     predictions: every test row's predicted value, and its probabilities ``(rows, classes)``, from the file beside it.
     data_sha256: that of the splits. made: ISO time. commit: of Headstart's source, '' outside a checkout.
     built_on: model that was read, as the trial's options name it -> SHA-256 of its content.
+    collapsed: whether the model learnt nothing, in the second training too. retried: whether there was a second one,
+        with the learning rates times `rate_factor`. collapse: why the first, or only, training counts as collapsed.
     """
 
     trial: Trial
@@ -231,6 +261,10 @@ class Record:
     path: str
     predictions: Predictions
     built_on: Mapping[str, str] = field(default_factory=dict)
+    collapsed: bool = False
+    retried: bool = False
+    rate_factor: float = 1.0
+    collapse: str = ""
 
 
 # --- the contest ---------------------------------------------------------------------------------------------
@@ -257,6 +291,7 @@ class Standing:
     calibration_error: mean over seeds, 0 to 1; None for a contender without probabilities.
     cost: the median over seeds, field by field.
     above_floor: whether it is shown to be better than `majority`; True where that did not run.
+    retried: how many of the seeds collapsed and were trained again at a lower rate; collapsed: how many did then too.
     """
 
     contender: str
@@ -271,6 +306,8 @@ class Standing:
     calibration_error: float | None
     cost: Cost
     above_floor: bool = True
+    retried: int = 0
+    collapsed: int = 0
 
 
 @dataclass(frozen=True)

@@ -87,12 +87,18 @@ def _machine(machine: Mapping[str, Any]) -> str:
     return ", ".join(plain + [f"{name} {version}" for name, version in packages.items()])
 
 
+def _repeated(record: Record) -> str:
+    if not record.retried:
+        return ""
+    return " (collapsed twice)" if record.collapsed else " (collapsed, then retried)"
+
+
 def trial(record: Record, metric: str) -> dict[str, str]:
     """Word one finished trial."""
     return {
         "contender": record.trial.contender,
         "rows": write.count(record.train_rows),
-        "seed": str(record.trial.seed),
+        "seed": f"{record.trial.seed}{_repeated(record)}",
         "score": write.percent(record.scores[metric]),
         "validation": write.percent(record.validation[metric]) if metric in record.validation else "–",
         "training": write.duration(record.cost.train_seconds),

@@ -9,9 +9,9 @@ from markupsafe import Markup
 
 from headstart.contest.rank import winner
 from headstart.core.records import Equivalent, Result, Rung, Standing
+from headstart.report import _collapse, _receipts, plots, wording
 from headstart.report import _format as write
 from headstart.report import _head_start as head_start
-from headstart.report import _receipts, plots, wording
 from headstart.report._evidence import confusion, findings, labels, provenance, trial
 from headstart.report._mistakes import confusions, examples
 
@@ -54,6 +54,7 @@ def board(result: Result) -> list[dict[str, Any]]:
     return [
         {
             "contender": s.contender,
+            "mark": _collapse.mark(s),
             "score": write.plus_minus(s.score),
             "between": write.between(s.score),
             "standing": against_best(s, result.standings),

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from headstart.contest.rank import winner
 from headstart.core.records import Audit, Record, Result
+from headstart.report import _collapse
 from headstart.report import _format as form
 from headstart.report._evidence import GRAVE
 from headstart.report._view import against_best, board, view
@@ -54,7 +55,8 @@ def leaderboard(result: Result) -> Table:
     """Build the leaderboard for a terminal: at most 100 columns wide, complete without colour.
 
     The ± is half the 95 % interval of the mean over seeds; costs are medians over seeds: the number of weights that
-    learnt, the time and the most memory that took, the time for one text, and the saved folder.
+    learnt, the time and the most memory that took, the time for one text, and the saved folder. A contender of which
+    a training collapsed has a star.
     """
     table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim", collapse_padding=True)
     table.add_column("contender", no_wrap=True)
@@ -65,7 +67,8 @@ def leaderboard(result: Result) -> Table:
     leader = winner(result.standings)
     for line, standing in zip(board(result), result.standings, strict=True):
         style = "bold green" if standing is leader else ("green" if standing.ties else "")
-        cells = (line["contender"], line["score"], against_best(standing, result.standings))
+        name = f"{line['contender']} {_collapse.MARK}" if line["mark"] else line["contender"]
+        cells = (name, line["score"], against_best(standing, result.standings))
         costs = (line[name] for name in ("trained", "training", "memory", "latency", "disk"))
         table.add_row(*(Text(cell, style=style) for cell in cells), *(Text(cell) for cell in costs))
     return table
@@ -86,6 +89,9 @@ def show(result: Result, console: Console) -> None:
     console.print(leaderboard(result))
     console.print(Text("± half of the 95 % interval; ties: no evidence of a difference from the best", style="dim"))
     console.print(Text("trained: weights that learnt; memory: the most that training took", style="dim"))
+    for line in board(result):
+        if line["mark"]:
+            console.print(Text(f"{_collapse.MARK} {line['contender']}: {line['mark']}", style="yellow"))
     console.print()
     for sentence in result.verdict:
         console.print(Text(form.clean(sentence)))

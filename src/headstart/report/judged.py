@@ -9,7 +9,7 @@ from headstart.contest import curve, ladder, precheck, rank
 from headstart.contest.trials import Terms
 from headstart.core.errors import TrainingError
 from headstart.core.records import Audit, Record, Result, Splits, Table
-from headstart.report import wording
+from headstart.report import _collapse, wording
 
 
 def result(
@@ -31,7 +31,7 @@ def result(
         reasons = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in skipped.items())
         raise TrainingError(f"no contender could be trained: {reasons}.")
     cut_off = precheck.truncation({standing.contender: standing.cost.cut_off for standing in standings})
-    audit = replace(audit, findings=(*audit.findings, cut_off))
+    audit = replace(audit, findings=(*audit.findings, cut_off, *_collapse.finding(records)))
     learning = curve.curve(records, terms.metric)
     worth = curve.equivalents(records, terms.metric)
     receipts = rank.receipts(records, splits, terms.metric)

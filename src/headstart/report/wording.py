@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from headstart.contest.rank import FLOOR, cheapness, winner
 from headstart.core.errors import shown
 from headstart.core.records import Audit, CurvePoint, Equivalent, Interval, Receipt, Standing
-from headstart.report import _head_start, _receipts
+from headstart.report import _collapse, _head_start, _receipts
 from headstart.report._format import about, between, count, half_width, joined, percent, plural, points, savings
 
 # Below this much per doubling of the labels (0.5 points), a learning curve is called flat.
@@ -199,6 +199,7 @@ def _caveats(standings: Sequence[Standing], skipped: Mapping[str, str], receipts
         for r in receipts
         if r.role == "member" and not _receipts.worth_it(r)
     ]
+    parts += [f"of {s.contender}, {_collapse.mark(s)}" for s in standings if s.collapsed or (s.retried and s is leader)]
     left_out = "; ".join(f"{name} ({why.rstrip('.')})" for name, why in skipped.items())
     if leader.clean is not None:
         parts.append(f"some test texts also stand in the training data: without them {_without_leaks(standings)}")

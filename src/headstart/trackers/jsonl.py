@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import TextIOWrapper
 from pathlib import Path
+from typing import ClassVar
 
 FILE = "metrics.jsonl"
 
@@ -17,7 +19,7 @@ class Log:
 
     file: TextIOWrapper
 
-    def log(self, step: int, values: dict[str, float]) -> None:
+    def log(self, step: int, values: Mapping[str, float]) -> None:
         """Add the line of one step."""
         self.file.write(json.dumps({"step": step, **values}) + "\n")
 
@@ -36,6 +38,8 @@ class Jsonl:
     """Write a line a step to metrics.jsonl in the run's folder."""
 
     name: str = field(default=FILE)
+
+    requires: ClassVar[str] = ""
 
     def start(self, folder: Path, step: int) -> Log:
         """Open the file, without the lines after `step` that a killed training may have left."""

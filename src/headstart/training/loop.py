@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from headstart import trackers
 from headstart.core import memory, seed
-from headstart.core.errors import TrainingError
+from headstart.core.errors import DivergedError
 from headstart.core.records import Progress, Run
 from headstart.nn.groups import Group
-from headstart.trackers.jsonl import Jsonl
 from headstart.training import gradients, resume, schedule
 from headstart.training.batches import step_rows
 from headstart.training.optimizer import adamw, clipped_step
@@ -98,13 +98,14 @@ def train(
         checkpoint_seconds: least time between two checkpoints.
 
     Raises:
-        TrainingError: the loss is not a finite number, or the checkpoint belongs to another training.
+        DivergedError: a gradient is not a finite number.
+        TrainingError: the checkpoint belongs to another training.
     """
     run.folder.mkdir(parents=True, exist_ok=True)
     weights = {name: weight for group in groups for name, weight in group.weights.items()}
     optimizer = adamw(groups, settings.weight_decay)
     state, best_weights = resume.restore(run.folder, fingerprint, weights, optimizer)
-    tracker = Jsonl().start(run.folder, state.step)
+    tracker = trackers.start(run, state.step)
     waiting: deque[_Reading] = deque()
     total = settings.steps(rows)
     every = max(
@@ -116,7 +117,7 @@ def train(
     saved = time.monotonic()
     give_back_now_and_then = memory.giving_back()
     mode.train()
-    with gradients.backward(lengths, run.device) as backward:
+    with trackers.finishing(tracker), gradients.backward(lengths, run.device) as backward:
         while not state.finished:
             before_step(state.step, total)
             rate = schedule.factor(state.step, total, warmup=settings.warmup, decay=settings.decay)
@@ -159,7 +160,6 @@ def train(
                 resume.save(run.folder, state, fingerprint, weights, optimizer, best_weights)
                 saved = time.monotonic()
             give_back_now_and_then()
-    tracker.finish()
     with torch.no_grad():
         for name, weight in best_weights.items():
             weights[name].copy_(weight)
@@ -204,7 +204,7 @@ def _settle(waiting: Iterable[_Reading], everything: bool) -> None:
     """Read what has arrived, or wait for everything, before the weights are judged or kept.
 
     Raises:
-        TrainingError: a gradient is not a finite number.
+        DivergedError: a gradient is not a finite number.
     """
     for reading in waiting:
         if everything and reading.arrived is not None:
@@ -213,7 +213,7 @@ def _settle(waiting: Iterable[_Reading], everything: bool) -> None:
             continue
         value, norm = reading.numbers.tolist()
         if not math.isfinite(norm):
-            raise TrainingError(
+            raise DivergedError(
                 f"the gradient of step {reading.step} is not a finite number (loss {value}); try a lower learning rate."
             )
         reading.values |= {"loss": value, "norm": norm}

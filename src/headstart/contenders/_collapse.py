@@ -1,0 +1,110 @@
+"""A training that collapsed is recognised, and done once more from the same start at a third of the learning rate.
+
+It collapsed if a gradient was not finite, or if the model knows no more of its own training rows than their class
+shares: predicting these, whatever the text, has the least loss of all answers that do not depend on it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from headstart.core.errors import DivergedError
+from headstart.core.records import Attempt, Run
+from headstart.nn.groups import Group
+
+FACTOR = 1 / 3
+FILE = "collapsed.json"
+# Training rows that are judged, and the share of the class shares' loss from which nothing was learnt.
+MOST_ROWS = 1000
+NOTHING = 0.99
+# One answer to all texts says more where no class holds most rows: such a model may be a little further below.
+ONE_ANSWER, MOST_SHARE = 0.95, 0.7
+# A head over frozen states has one minimum, at or below the class shares' loss: only one that overshot lies above.
+OVERSHOT = 1.05
+
+
+def train(
+    attempt: Callable[[Run, Sequence[Group]], None],
+    judge: Callable[[], str],
+    groups: Sequence[Group],
+    run: Run,
+    fingerprint: str,
+) -> None:
+    """Train, and where that collapses once more; `run.attempted` is told of both.
+
+    Killed in the second training, the same call resumes there.
+
+    Args:
+        attempt: trains the weights of groups in place; in the second training their rates are a third of the first.
+        judge: says why the training that has ended collapsed, '' where it did not.
+        fingerprint: of settings, data and starting weights.
+
+    Raises:
+        DivergedError: a gradient was not finite in both.
+    """
+    note = run.folder / FILE
+    known = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+    reason = str(known["reason"]) if known.get("fingerprint") == fingerprint else ""
+    if not reason:
+        start = [(weight, weight.detach().clone()) for group in groups for weight in group.weights.values()]
+        try:
+            attempt(run, groups)
+            reason = judge()
+        except DivergedError as error:
+            reason = str(error)
+        if not reason:
+            run.attempted(Attempt())
+            return
+        with torch.no_grad():
+            for weight, value in start:
+                weight.copy_(value)
+                weight.grad = None
+        del start
+        note.parent.mkdir(parents=True, exist_ok=True)
+        fresh = note.with_suffix(".new")
+        fresh.write_text(json.dumps({"fingerprint": fingerprint, "reason": reason}), encoding="utf-8")
+        fresh.replace(note)
+    run.attempted(Attempt(1.0, reason))
+    slower = [replace(group, learning_rate=group.learning_rate * FACTOR) for group in groups]
+    try:
+        attempt(replace(run, folder=run.folder / "retry"), slower)
+    except DivergedError as error:
+        raise DivergedError(f"trained twice, the second time at a third of the learning rate: {error}") from error
+    run.attempted(Attempt(FACTOR, judge()))
+
+
+def reason(logits: Tensor, targets: Tensor, weights: Tensor | None = None, *, head_only: bool = False) -> str:
+    """Say why a model's answers to its training rows show that it learnt nothing; '' where they do not.
+
+    Args:
+        logits: float32 ``(rows, classes)``. targets: class numbers int64 ``(rows,)``.
+        weights: of the classes in the loss ``(classes,)``; None for ones.
+        head_only: whether nothing but the head learnt.
+
+    >>> reason(torch.zeros(4, 2), torch.tensor([0, 1, 0, 1]))
+    'one class for all texts'
+    >>> reason(torch.tensor([[2.0, 0.0], [0.0, 2.0]]), torch.tensor([0, 1]))
+    ''
+    """
+    if not torch.isfinite(logits).all():
+        return "answers that are not finite numbers"
+    counts = torch.bincount(targets, minlength=logits.shape[1]).double()
+    if int((counts > 0).sum()) < 2:
+        return ""
+    factors = torch.ones_like(counts) if weights is None else weights.double().cpu()
+    share = counts * factors
+    least = -(share * (share / share.sum()).clamp(min=1e-12).log()).sum()
+    loss = F.cross_entropy(logits.double(), targets, factors, reduction="sum")
+    if head_only:
+        return "a loss above that of the class shares" if loss > OVERSHOT * least else ""
+    alike = int(logits.argmax(-1).unique().numel()) == 1
+    certain = alike and float(counts.max() / counts.sum()) <= MOST_SHARE
+    if loss < (ONE_ANSWER if certain else NOTHING) * least:
+        return ""
+    return "one class for all texts" if alike else "a loss that never fell below that of the class shares"

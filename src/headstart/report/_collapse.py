@@ -1,0 +1,41 @@
+"""How a training that collapsed is told: beside its contender, in the verdict, and among the findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from headstart.core.records import Finding, Record, Standing
+from headstart.report._format import plural
+
+MARK = "*"
+
+
+def mark(standing: Standing) -> str:
+    """Say how many of a contender's trainings collapsed; '' where none did.
+
+    >>> from types import SimpleNamespace
+    >>> mark(SimpleNamespace(retried=1, collapsed=0, seeds=3))
+    '1 of 3 seeds collapsed, retried at a third of the rate'
+    """
+    if not standing.retried:
+        return ""
+    told = f"{standing.retried} of {plural(standing.seeds, 'seed')} collapsed, retried at a third of the rate"
+    return f"{told}; {standing.collapsed} collapsed again and stayed in the mean" if standing.collapsed else told
+
+
+def finding(records: Sequence[Record]) -> list[Finding]:
+    """Say which trainings collapsed, on fewer rows than all too; empty where none did."""
+    retried = [record for record in records if record.retried]
+    if not retried:
+        return []
+    again = sum(record.collapsed for record in retried)
+    result = "none of them collapsed again" if not again else f"{again} collapsed again, and stayed in the mean"
+    sentence = (
+        f"{plural(len(retried), 'training')} collapsed and ran once more at a third of the learning rate; {result}. "
+        "A lower learning rate or more rows help."
+    )
+    told = tuple(
+        (f"{record.trial.contender} on {plural(record.train_rows, 'row')}, seed {record.trial.seed}", record.collapse)
+        for record in retried
+    )
+    return [Finding("collapsed", "warning", len(retried), len(retried) / len(records), sentence, told)]

@@ -1,0 +1,87 @@
+"""What trackers with a service or a format of their own share: steps sent in groups, each of them once."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Line = tuple[int, dict[str, float]]
+SECONDS = 5.0  # between two groups
+MOST = 100  # steps of a group
+
+
+def run_of(note: Path) -> str:
+    """Return the run that an earlier start of the same training opened; '' where there was none."""
+    return str(_read(note).get("run", ""))
+
+
+class Lines:
+    """A log that sends its steps in groups. A resumed training takes steps again that were sent; they are left out.
+
+    The last step is noted before its group is sent: a kill between the two loses the group, and never doubles it. A
+    service that fails is given up with a sentence on standard error, and the training runs on.
+    """
+
+    def __init__(
+        self, note: Path, run: str, send: Callable[[Sequence[Line]], None], close: Callable[[], None], name: str
+    ) -> None:
+        """Begin after the last step that was sent.
+
+        Args:
+            note: a JSON file, made here: the run and its last step. run: as the tracker names it.
+            send: writes a group of steps to the disk, or to a service. close: ends the run. name: of the tracker.
+        """
+        self.note, self.run, self.name = note, run, name
+        self.last = int(_read(note).get("step", 0))
+        self._send, self._close = send, close
+        self._waiting: list[Line] = []
+        self._sent = time.monotonic()
+        self._failed = False
+        self._write()
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Take a step."""
+        if step > self.last:
+            self._waiting.append((step, dict(values)))
+            if len(self._waiting) >= MOST or time.monotonic() - self._sent >= SECONDS:
+                self.flush()
+
+    def flush(self) -> None:
+        """Send what waits."""
+        if self._waiting and not self._failed:
+            self.last = self._waiting[-1][0]
+            self._write()
+            self._try(lambda: self._send(self._waiting))
+        self._waiting = []
+        self._sent = time.monotonic()
+
+    def finish(self) -> None:
+        """Send what waits and end the run."""
+        self.flush()
+        if not self._failed:
+            self._try(self._close)
+
+    def _try(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except Exception as error:  # what a service raises is its own business
+            self._failed = True
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            print(f"headstart: tracker '{self.name}' failed and is left out from now on: {reason}", file=sys.stderr)
+
+    def _write(self) -> None:
+        fresh = self.note.with_name(self.note.name + ".new")
+        fresh.write_text(json.dumps({"run": self.run, "step": self.last}), encoding="utf-8")
+        fresh.replace(self.note)
+
+
+def _read(note: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(note.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

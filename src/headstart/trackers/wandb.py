@@ -1,0 +1,60 @@
+"""Runs on Weights & Biases."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from headstart.core.errors import UsageError
+from headstart.trackers._lines import Line, Lines, run_of
+
+
+@dataclass(frozen=True)
+class WeightsAndBiases:
+    """Runs on Weights & Biases, or on the disk with WANDB_MODE=offline.
+
+    project: where the runs go, unless WANDB_PROJECT says otherwise.
+    """
+
+    project: str = "headstart"
+
+    requires: ClassVar[str] = "wandb"
+
+    def start(self, folder: Path, step: int) -> Lines:
+        """Open a run, or the one that an earlier start of the same training opened.
+
+        Raises:
+            UsageError: not logged in, and not offline.
+        """
+        import os
+
+        import wandb
+
+        note = folder / "wandb.json"
+        name = run_of(note) or uuid.uuid4().hex[:12]
+        try:
+            run = wandb.init(
+                project=os.environ.get("WANDB_PROJECT", self.project),
+                id=name,
+                name=folder.name,
+                dir=str(folder),
+                resume="allow",
+                reinit="create_new",
+                settings=wandb.Settings(silent=True, console="off"),
+            )
+        except wandb.errors.Error as error:
+            raise UsageError(
+                f"Weights & Biases did not start ({error}); say wandb login, or set WANDB_MODE=offline."
+            ) from error
+
+        def send(lines: Sequence[Line]) -> None:
+            for number, values in lines:
+                run.log(values, step=number)
+
+        return Lines(note, name, send, run.finish, "wandb")
+
+
+PLUGIN = WeightsAndBiases

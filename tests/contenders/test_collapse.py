@@ -1,0 +1,172 @@
+"""Trainings that collapse at a real learning rate, and models that look like it and are not."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from headstart.contenders import _collapse
+from headstart.core import rooms
+from headstart.core.errors import DivergedError
+from headstart.core.records import Attempt, Rows, Run
+from headstart.nn.groups import Group
+from headstart.training.loop import Settings, train
+
+
+@pytest.fixture
+def rows(rng):
+    words = {"praise": ["good", "fine", "lovely", "great"], "blame": ["bad", "awful", "poor", "dreadful"]}
+    labels = tuple(("praise", "blame")[number % 2] for number in range(80))
+    texts = tuple(" ".join(rng.choice(words[label], 6)) for label in labels)
+    return Rows(tuple(map(str, range(80))), texts, labels)
+
+
+def fit(rows, place, rate, told, progress=lambda _: None, **options):
+    small = {"layers": 1, "width": 16, "heads": 2, "feed_forward": 32, "window": 12, "vocabulary": 60, "epochs": 2}
+    contender = rooms.load("contenders", "scratch", {**small, "learning_rate": rate, "word_dropout": 0.0, **options})
+    task = rooms.load("tasks", "classification").fitted(rows)
+    return contender.fit(rows, rows.take(range(20)), task, Run(0, place, progress=progress, attempted=told.append))
+
+
+def test_a_training_that_learns_runs_once(rows, tmp_path):
+    told = []
+    fitted = fit(rows, tmp_path, 3e-3, told)
+    assert told == [Attempt()]
+    assert fitted.predict(rows.inputs).values == rows.targets
+
+
+def test_a_rate_that_is_too_high_is_retried_at_a_third_and_told(rows, tmp_path):
+    told = []
+    fit(rows, tmp_path, 30.0, told)
+    assert [attempt.rate_factor for attempt in told] == [1.0, pytest.approx(1 / 3)]
+    assert told[0].collapsed
+    rates = [seen(tmp_path / where, "rate")[:10] for where in ("", "retry")]
+    assert rates[0] == rates[1]  # shares of the peak, which is the lower one
+
+
+def seen(folder, what):
+    return [json.loads(line)[what] for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("second", [False, True])
+def test_a_kill_in_either_training_resumes_there(rows, tmp_path, second, monkeypatch):
+    from headstart.training import loop
+
+    monkeypatch.setitem(loop.train.__kwdefaults__, "checkpoint_seconds", 0.0)
+    whole = fit(rows, tmp_path / "whole", 30.0, [])
+    steps = [len(seen(tmp_path / "whole" / where, "step")) for where in ("", "retry")]
+    told = []
+
+    class Killed(Exception):
+        pass
+
+    def die(news):
+        told.append(news.stage == "training")
+        if sum(told) == 3 + steps[0] * second:
+            raise Killed
+
+    with pytest.raises(Killed):
+        fit(rows, tmp_path / "broken", 30.0, [], die)
+    told.clear()
+    resumed = fit(rows, tmp_path / "broken", 30.0, [], lambda news: told.append(news.stage == "training"))
+    assert sum(told) in (sum(steps) - 3 - steps[0] * second, sum(steps) - 2 - steps[0] * second)
+    ours, theirs = resumed.model.state_dict(), whole.model.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def diverging(place, told, at):
+    """Train one weight towards rows of which some make the loss infinite while the rate is above a limit."""
+    weight = nn.Parameter(torch.ones(1))
+
+    def attempt(run, groups):
+        bad = groups[0].learning_rate > at
+        train(
+            rows=8,
+            groups=groups,
+            loss=lambda rows: weight.square().sum() * (float("inf") if bad else 1.0),
+            evaluate=lambda: (0.0, 0.0),
+            mode=nn.Identity(),
+            settings=Settings(epochs=1),
+            run=run,
+            fingerprint="same",
+        )
+
+    run = Run(0, place, attempted=told.append)
+    _collapse.train(attempt, lambda: "", [Group({"w": weight}, 0.3)], run, "same")
+    return weight
+
+
+def test_a_gradient_that_is_no_number_is_retried_from_the_start(tmp_path):
+    told = []
+    weight = diverging(tmp_path, told, at=0.2)
+    assert 0 < weight.item() < 1
+    assert [bool(attempt.collapsed) for attempt in told] == [True, False]
+    assert "is not a finite number" in told[0].collapsed
+
+
+def test_a_training_that_diverges_twice_fails(tmp_path):
+    with pytest.raises(DivergedError, match="twice, the second time at a third of the learning rate: the gradient of"):
+        diverging(tmp_path, [], at=0.05)
+
+
+def test_a_note_of_another_training_is_not_believed(tmp_path):
+    (tmp_path / "collapsed.json").write_text(json.dumps({"fingerprint": "other", "reason": "something"}))
+    told = []
+    diverging(tmp_path, told, at=1.0)
+    assert told == [Attempt()]
+
+
+# --- what counts as collapsed -------------------------------------------------------------------------------------
+
+
+def answers(shares, rows, rng, knows=0.0, bias=0.0):
+    """Make targets with these shares, and logits that are the log shares plus what the model knows."""
+    targets = torch.from_numpy(rng.choice(len(shares), rows, p=shares))
+    logits = torch.tensor(shares).log().repeat(rows, 1).float()
+    logits[:, 0] += bias
+    return logits + knows * F.one_hot(targets, len(shares)).float(), targets
+
+
+@pytest.mark.parametrize(
+    ("shares", "knows", "bias", "told"),
+    [
+        ([0.5, 0.5], 0.0, 0.5, "one class for all texts"),
+        ([0.22, 0.2, 0.18, 0.2, 0.2], 0.0, 3.0, "one class for all texts"),
+        ([0.95, 0.05], 0.0, 1.0, "one class for all texts"),
+        ([0.95, 0.05], 1.0, 0.0, ""),  # one answer to all texts, and yet it knows some
+        ([0.5, 0.5], 0.5, 0.0, ""),
+        ([0.9, 0.1], 5.0, 0.0, ""),
+    ],
+)
+def test_a_model_that_knows_no_more_than_the_shares(rng, shares, knows, bias, told):
+    logits, targets = answers(shares, 400, rng, knows, bias)
+    assert _collapse.reason(logits, targets) == told
+
+
+def test_answers_at_random_are_a_loss_that_never_fell(rng):
+    _, targets = answers([0.5, 0.5], 400, rng)
+    logits = torch.from_numpy(rng.normal(size=(400, 2)))
+    assert _collapse.reason(logits, targets) == "a loss that never fell below that of the class shares"
+    assert _collapse.reason(logits.fill_(float("nan")), targets) == "answers that are not finite numbers"
+
+
+def test_a_head_over_frozen_states_may_give_one_answer(rng):
+    logits, targets = answers([0.6, 0.4], 400, rng)
+    assert _collapse.reason(logits, targets, head_only=True) == ""
+    assert _collapse.reason(logits + torch.tensor([9.0, 0.0]), targets, head_only=True) != ""
+
+
+def test_weights_of_classes_are_taken_into_account(rng):
+    """A balanced training answers evenly where it knows nothing, and its plain loss lies above that of the shares."""
+    _, targets = answers([0.9, 0.1], 400, rng)
+    counts = torch.bincount(targets).float()
+    weights = len(targets) / (2 * counts)
+    logits = 0.5 * F.one_hot(targets, 2).float()
+    assert _collapse.reason(logits, targets, weights) == ""
+    assert _collapse.reason(torch.zeros(400, 2), targets, weights) != ""
+
+
+def test_one_class_in_all_rows_is_nothing_to_learn():
+    assert _collapse.reason(torch.zeros(3, 2), torch.zeros(3, dtype=torch.int64)) == ""
