@@ -11,15 +11,17 @@ import pyarrow
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import check_estimator, estimator_checks_generator, parametrize_with_checks
 from sklearn.utils.validation import validate_data
 
+from headstart import estimator
+from headstart.contenders.majority import Majority
 from headstart.core.errors import UsageError
-from headstart.core.records import Rows
+from headstart.core.records import Attempt, Rows
 from headstart.estimator import TextClassifier, hold_out, read_texts
 
 # Of an estimator that takes text, scikit-learn checks next to nothing (`test_the_checks_for_text`). So its checks for
@@ -326,3 +328,15 @@ def test_a_fraction_that_is_none(fraction):
 def test_wrong_parameters_are_found_by_fit(parameters, message):
     with pytest.raises(UsageError, match=message):
         TextClassifier(**parameters).fit(TEXTS, [1, 0] * 15)
+
+
+def test_a_training_that_collapsed_is_warned_about(monkeypatch):
+    class Collapses:
+        def fit(self, train, validation, task, run):
+            for attempt in (Attempt(1.0, "one class for all texts"), Attempt(1 / 3, "one class for all texts")):
+                run.attempted(attempt)
+            return Majority().fit(train, validation, task, run)
+
+    monkeypatch.setattr(estimator._members, "build", lambda name, more: Collapses())
+    with pytest.warns(ConvergenceWarning, match=r"scratch collapsed, .* \(one class for all texts\): try a lower"):
+        TextClassifier("scratch").fit(["a", "b", "c", "d"], [0, 1, 0, 1])

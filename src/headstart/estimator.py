@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
@@ -18,7 +20,7 @@ from headstart.contenders import _members
 from headstart.core import device as devices
 from headstart.core import rooms
 from headstart.core.errors import UsageError
-from headstart.core.records import Predictions, Rows, Run
+from headstart.core.records import Attempt, Predictions, Rows, Run
 from headstart.data import _values
 from headstart.data.split import nested
 from headstart.metrics.labels import check
@@ -93,6 +95,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         train, validation = hold_out(rows, self.validation_fraction, seed)
         task = rooms.load("tasks", "classification").fitted(train)
         plugin = _members.build(self.contender, more=self.options)
+        attempts: list[Attempt] = []
         with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
             run = Run(
                 seed=seed,
@@ -100,8 +103,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 metric=check(self.metric or task.metric),
                 minutes=self.minutes,
                 device=devices.choose(self.device),
+                attempted=attempts.append,
             )
             self.model_ = plugin.fit(train, validation, task, run)
+        if attempts and attempts[-1].collapsed:
+            warnings.warn(
+                f"the training of {self.contender} collapsed, at a third of its learning rate too "
+                f"({attempts[-1].collapsed}): try a lower learning rate, or more texts.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
         return self
 
     def predict(self, X: Sequence[str]) -> np.ndarray:
