@@ -177,7 +177,7 @@ def test_feather_and_arrow_files(tmp_path, kind):
 
 def test_feather_that_cannot_be_read(tmp_path):
     (tmp_path / "a.feather").write_bytes(b"FEA1 and so on")
-    with pytest.raises(DataError, match=r"a.feather is Feather of the first version; write it anew as Parquet"):
+    with pytest.raises(DataError, match=r"a.feather is Feather of the first version; save it as Parquet"):
         records(tmp_path / "a.feather")
     (tmp_path / "b.feather").write_bytes(b"ARROW1 and nothing else")
     with pytest.raises(DataError, match=r"b.feather is damaged Feather \("):

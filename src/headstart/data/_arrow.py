@@ -68,7 +68,7 @@ def open_arrow(path: Path, head: bytes) -> tuple[ArrowFile, Iterator[Item]]:
             f"{path.name} is {kind(head)}, which needs pyarrow: pip install 'headstart[parquet]'"
         ) from None
     if head.startswith(b"FEA1"):
-        raise DataError(f"{path.name} is Feather of the first version; write it anew as Parquet or Feather 2.")
+        raise DataError(f"{path.name} is Feather of the first version; save it as Parquet or Feather 2.")
     damage = (arrow.ArrowException, OSError)
     batches = functools.partial(_batches, path, head)
     try:

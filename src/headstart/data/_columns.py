@@ -107,12 +107,12 @@ def choose(
     labelled: bool,
     trained: Trained | None,
 ) -> tuple[str, str | None, list[str]]:
-    """Name the columns as :func:`find` does; for a model that is there, those that it learnt from.
+    """Name the columns as :func:`find` does, or those of the training rows where a model was trained already.
 
     Where one of those is not there, the only column that could stand for it is taken, with a warning.
 
     Args:
-        trained: None where no model has learnt yet.
+        trained: None for training rows.
 
     Returns:
         the text column, the label column, and warnings.
