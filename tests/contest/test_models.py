@@ -1,10 +1,19 @@
+import shutil
+
+import numpy as np
+import pytest
+
+from headstart.checkpoints import folder
 from headstart.contenders import _saved
 from headstart.contenders.majority import Majority
 from headstart.contest import models
 from headstart.contest import run as contest
 from headstart.contest.plan import plan
+from headstart.core.errors import CheckpointError
 from headstart.core.records import Rows
+from headstart.nn.encoder import Encoder
 from headstart.tasks.classification import Classification
+from headstart.text import vocabulary
 
 
 def test_best_is_the_seed_that_did_best_on_validation_and_costs_no_training(splits, terms, monkeypatch):
@@ -49,3 +58,34 @@ def test_a_model_that_was_announced_outlives_a_better_seed(splits, terms, monkey
 
 def test_no_model_on_all_rows(splits, terms, trials):
     assert contest.run(splits, Classification(), trials[:1], terms).models == {}
+
+
+def test_kept_models_share_the_words_of_their_backbone_and_best_stands_alone(splits, terms, tmp_path):
+    tokenizer = vocabulary.train(splits.train.inputs, 60, window=16)
+    arguments = {"vocabulary": 400, "width": 8, "layers": 1, "heads": 2, "feed_forward": 16, "window": 16, "dropout": 0}
+    base = tmp_path / "base"
+    base.mkdir()
+    folder.save(base, Encoder(**arguments), tokenizer, "bert", arguments, ())
+    task, options = Classification(), {"finetuned.epochs": 1, "ensemble.members": "finetuned:full+linear"}
+    names = ("finetuned:full", "ensemble:mean")
+    trials = plan(task=task, train_rows=60, contenders=names, backbone=str(base), options=options, seeds=(0,)).trials
+    outcome = contest.run(splits, task, trials, terms)
+    kept = outcome.models["ensemble:mean"]
+    assert {path.parent.name for path in terms.folder.rglob("words.safetensors")} == {
+        outcome.models["finetuned:full"].name,
+        "member-0",
+    }
+    whole = {record.trial.contender: record.cost.disk_bytes for record in outcome.records}
+    assert whole["finetuned:full"] > 400 * 8 * 4
+    before = _saved.open_model(kept).predict(splits.test.inputs)
+    models.announce(kept, terms)
+    shutil.rmtree(base)
+    for place in (terms.folder / "best", kept):
+        assert not [*place.rglob("words.safetensors")]
+        np.testing.assert_array_equal(
+            _saved.open_model(place).predict(splits.test.inputs).probabilities, before.probabilities
+        )
+        # Large files are one with two names.
+        assert (place / "member-0" / "model.safetensors").stat().st_nlink == 2
+    with pytest.raises(CheckpointError, match="saved without the words of its backbone"):
+        _saved.open_model(outcome.models["finetuned:full"])

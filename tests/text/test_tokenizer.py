@@ -288,3 +288,24 @@ def test_words_are_not_encoded_apart_where_an_added_token_may_reach_across_a_spa
     backend = vocabulary.train(CORPUS, 120, window=WINDOW).backend
     backend.add_tokens([tokenizers.AddedToken(content, normalized=True)])
     assert Tokenizer(backend, WINDOW)._splits_at_spaces() is not together
+
+
+def test_a_prefix_stands_before_each_text_and_survives_saving(tmp_path):
+    plain = vocabulary.train(["query: a good cat"] * 5, 64, window=12)
+    made = Tokenizer(plain.backend, 12, {**plain.settings, "headstart_prefix": "query: "})
+    made.save(tmp_path)
+    again = ours.load(tmp_path, 12)
+    for texts in (["good cat", ""], ["a cat"] * 40):
+        expected = plain.encode([f"query: {text}" for text in texts]).tokens
+        assert again.encode(texts).tokens.tolist() == made.encode(texts).tokens.tolist() == expected.tolist()
+    # Text that is pretrained on has none.
+    assert again.encode_whole(["a cat"]).tokens.tolist() == plain.encode_whole(["a cat"]).tokens.tolist()
+
+
+@pytest.mark.parametrize("prefix", [3, "x" * 65])
+def test_a_prefix_that_is_no_short_text(tmp_path, prefix):
+    vocabulary.train(["a cat"] * 5, 64, window=12).save(tmp_path)
+    path = tmp_path / "tokenizer_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "headstart_prefix": prefix}))
+    with pytest.raises(CheckpointError, match=r"'headstart_prefix' in .* must be a text of at most 64"):
+        ours.load(tmp_path, 12)

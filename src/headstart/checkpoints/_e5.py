@@ -18,6 +18,7 @@ import tokenizers
 from safetensors.numpy import save_file
 
 from headstart.checkpoints import _charsmap
+from headstart.text.tokenizer import PREFIX
 
 BLOCK = np.dtype([("scale", "<f2"), ("halves", "u1", 16)])
 Q4_0 = 1
@@ -118,6 +119,7 @@ def _tokenizer(reader: _Reader, positions: int) -> tuple[tokenizers.Tokenizer, d
     roles |= {"mask_token": "<mask>", "cls_token": begin, "sep_token": end}
     backend.add_special_tokens([*dict.fromkeys(roles.values())])
     settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": positions, **roles}
+    settings[PREFIX] = "query: "  # of texts that are no passages to be searched (Wang et al. 2024)
     return backend, settings
 
 

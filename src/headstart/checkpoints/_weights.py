@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,13 +26,15 @@ class Weights:
     """The tensors of open files under our names (those of a ``nn.heads.Model``).
 
     path: for messages: the file, or the folder where there are several.
+    in_place: whether the table of words, of which few rows are ever read, may stay where the files have it; its pages
+        are copied when they are written to. Only for files that never change and hold finite numbers.
     """
 
-    def __init__(self, file: _files.Tensors, path: Path, family: Family):
+    def __init__(self, file: _files.Tensors, path: Path, family: Family, *, in_place: bool = False):
         self.file = file
         self.path = path
         self.family = family
-        self.cached = _cache.holds(path)
+        self.in_place = in_place
         self.present = set(file.keys())
         self.used: set[str] = set()
 
@@ -45,6 +47,11 @@ class Weights:
         shapes = [tuple(self.file.get_slice(self._find(theirs)).get_shape()) for theirs in self._names(name)]
         return (sum(shape[0] for shape in shapes), *shapes[0][1:])
 
+    def slice(self, name: str) -> _files.Slice:
+        """Give one of our weights that the file has as one tensor, unread."""
+        (theirs,) = self._names(name)
+        return self.file.get_slice(self._find(theirs))
+
     def read(self, name: str) -> Tensor:
         """Read one of our weights as float32.
 
@@ -53,12 +60,10 @@ class Weights:
         """
         stored = [self._find(theirs) for theirs in self._names(name)]
         self.used.update(stored)
-        if self.cached and name == WORDS:
-            # A large table of which few rows are ever read: left in the file, whose pages are copied when written to.
-            # Files of the cache never change, and hold finite numbers only.
-            tensor = self.file.get_tensor(stored[0])
-            if tensor.dtype is torch.float32:
-                return tensor
+        if self.in_place and name == WORDS:
+            table = self.file.get_tensor(stored[0])
+            if table.dtype is torch.float32:
+                return table
         # Joining copies, so that the model does not hang on the file's mapped memory.
         tensor = torch.cat([self.file.get_tensor(part) for part in stored]).to(torch.float32)
         if not torch.isfinite(tensor).all():
@@ -123,15 +128,20 @@ def open_weights(files: Sequence[Path], family: Family) -> Iterator[Weights]:
         CheckpointError: one is missing or malformed.
     """
     with _files.opened(files) as tensors:
-        yield Weights(tensors, files[0] if len(files) == 1 else files[0].parent, family)
+        path = files[0] if len(files) == 1 else files[0].parent
+        yield Weights(tensors, path, family, in_place=_cache.holds(path))
 
 
-def write(path: Path, model: Model | Pretraining | Stack, family: Family) -> None:
-    """Write a model's weights under the names its family has in Hugging Face's files."""
+def write(path: Path, model: Model | Pretraining | Stack, family: Family, leave_out: Container[str] = ()) -> None:
+    """Write a model's weights under the names its family has in Hugging Face's files.
+
+    Args:
+        leave_out: our names of weights that are not written.
+    """
     prefix = "encoder." if isinstance(model, Stack) else ""
     weights = {prefix + name: weight.detach().cpu() for name, weight in model.named_parameters()}
     tensors = {}
-    for name, theirs in family.names(weights).items():
+    for name, theirs in family.names(name for name in weights if name not in leave_out).items():
         for stored, part in zip(theirs, weights[name].chunk(len(theirs)), strict=True):
             tensors[stored] = part.clone()
     save_file(tensors, path, metadata={"format": "pt"})

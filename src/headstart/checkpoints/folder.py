@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headstart.checkpoints import _modules
+from headstart.checkpoints import _modules, _rows, _weights
 from headstart.checkpoints._family import Family
-from headstart.checkpoints._weights import Weights, write
-from headstart.checkpoints.header import find_family, open_header, unfilled
+from headstart.checkpoints._weights import Weights
+from headstart.checkpoints.header import find_family, open_header, read_json, unfilled
 from headstart.core.errors import CheckpointError
 from headstart.nn.encoder import Encoder, Stack
 from headstart.nn.heads import Model
@@ -33,6 +33,8 @@ class Checkpoint:
     fresh: our names of weights that were not in the file and begin at random.
     ignored: the file's names of weights that nothing here uses. source: where the model was found, as `hub.find` takes
         it; empty for one that was made here or that an adapter was merged into.
+    base: the model whose table of words this one's began as: `source`, or its backbone where it was saved by the rows
+        that changed (see :func:`save`).
     """
 
     model: Model | Pretraining | Stack
@@ -43,6 +45,7 @@ class Checkpoint:
     fresh: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     source: str = ""
+    base: str = ""
 
 
 def load(
@@ -104,6 +107,7 @@ def load(
         weights.fill(model, fresh)
         if linear:
             fresh = set()
+    source = "" if header.adapter else str(source)
     return Checkpoint(
         model,
         header.tokenizer,
@@ -112,7 +116,8 @@ def load(
         labels,
         tuple(sorted(fresh)),
         tuple(weights.unused()),
-        "" if header.adapter else str(source),
+        source,
+        _rows.base_of(header.folder) or source,
     )
 
 
@@ -123,6 +128,7 @@ def save(
     family: str,
     arguments: Mapping[str, Any],
     labels: Sequence[str],
+    base: str = "",
 ) -> None:
     """Write a model so that :func:`load` and Hugging Face's auto classes open it with the same answers.
 
@@ -133,11 +139,16 @@ def save(
         folder: exists already; renaming it into place once all is written is the caller's.
         arguments: those the encoder was built with.
         labels: the classes in the order of the logits; empty for an encoder alone.
+        base: a model whose table of words this one began with: of its own only the rows that differ are written, where
+            they are few, so that the folder opens here alone (see `_rows`); '' to write all.
 
     Raises:
         CheckpointError: the family cannot express the model.
     """
     kind = find_family(family, "the model")
+    encoder = model if isinstance(model, Stack) else model.encoder
+    words = encoder.embeddings.word.weight.detach().cpu()
+    leave_out = {_weights.WORDS} if base and _rows.save_changed(folder, words, kind, base) else set()
     head_dropout = model.head.dropout.p if isinstance(model, Model) else float(arguments["dropout"])
     config = kind.config(arguments, labels, head_dropout, tokenizer.padding)
     if isinstance(model, Pretraining):
@@ -146,13 +157,18 @@ def save(
     if isinstance(model, Model) and model.head.dense is None:
         config["architectures"] = [f"{kind.architecture}Model"]
         _modules.write(folder, model.head, tokenizer.window)
-        write(folder / "model.safetensors", model.encoder, kind)
+        _weights.write(folder / "model.safetensors", model.encoder, kind, leave_out)
     else:
         if isinstance(model, Model):
             config |= kind.pooling_key(model.head.pooling)
-        write(folder / "model.safetensors", model, kind)
+        _weights.write(folder / "model.safetensors", model, kind, leave_out)
     (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
     tokenizer.save(folder)
+
+
+def complete(folder: Path) -> None:
+    """Write the whole table of words into a folder that :func:`save` gave the changed rows alone."""
+    _rows.complete(folder, find_family(str(read_json(folder / "config.json")["model_type"]), str(folder)))
 
 
 def _check_pretrains(family: Family, where: str) -> None:

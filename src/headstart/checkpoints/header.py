@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from headstart.checkpoints import _files, hub, peft
+from headstart.checkpoints import _files, _rows, hub, peft
 from headstart.checkpoints._family import Family
-from headstart.checkpoints._weights import Weights, open_weights
+from headstart.checkpoints._weights import Weights
 from headstart.core import rooms
 from headstart.core.errors import CheckpointError
 from headstart.nn.encoder import Stack
@@ -50,7 +50,7 @@ class Header:
         """Open the files with the weights, an adapter's merged into them."""
         if self.adapter is not None:
             return peft.merged(self.adapter, self.files, self.family)
-        return open_weights(self.files, self.family)
+        return _rows.opened(self.folder, self.files, self.family)
 
 
 def open_header(source: str | Path) -> Header:

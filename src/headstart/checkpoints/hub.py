@@ -28,7 +28,7 @@ WEIGHTS = {
     "pytorch_model.bin.index.json": ["pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin"],
 }
 SECONDS = 10
-UNPACKING = 1  # version of what unpacking makes
+UNPACKING = 2  # version of what unpacking makes
 
 
 @dataclass(frozen=True)

@@ -110,15 +110,20 @@ class Neural:
         share: float = self.task.encode(inputs, self.checkpoint.tokenizer).cut_off
         return share
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write a Hugging Face folder with Headstart's manifest beside it.
+
+        Args:
+            whole: False to write of the table of words only the rows that the training changed, where they are few;
+                see `checkpoints.folder.save`.
 
         Low-rank updates are also written alone, to ``adapter/``, as PEFT has them, where what they change has a name.
         """
         part = self.checkpoint
         plain, bottlenecks = bottleneck.split(self.model)
         with _saved.saving(folder) as fresh:
-            save_checkpoint(fresh, plain, part.tokenizer, part.family, part.arguments, self.task.classes)
+            base = "" if whole else part.base
+            save_checkpoint(fresh, plain, part.tokenizer, part.family, part.arguments, self.task.classes, base)
             if bottlenecks:
                 save_file({name: weight.cpu() for name, weight in bottlenecks.items()}, fresh / BOTTLENECKS)
             if self.updates is not None and part.source:

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from headstart.checkpoints import folder as checkpoints
+from headstart.checkpoints._rows import FILE as CHANGED_ROWS
 from headstart.core import rooms
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.hashing import file_sha256
@@ -62,10 +64,26 @@ def write_manifest(folder: Path, contender: str, task: Any, extra: Mapping[str, 
         "contender": contender,
         "task": {"name": type(task).__module__.rsplit(".", 1)[-1], "fields": dataclasses.asdict(task)},
         "extra": dict(extra),
-        "files": {path.relative_to(folder).as_posix(): file_sha256(path) for path in _files(folder)},
+        "files": _hashes(folder),
     }
-    text = json.dumps(manifest, indent=2, ensure_ascii=False)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8", errors="surrogatepass")
+    _write(folder, manifest)
+
+
+def complete(folder: Path) -> bool:
+    """Give the models in a folder all their weights, where some were saved as what differs from a backbone.
+
+    Files are replaced, never written to, so that other names of them keep what they had.
+
+    Returns:
+        whether there was such a model.
+    """
+    partial = [path.parent for path in folder.rglob(CHANGED_ROWS)]
+    for place in partial:
+        checkpoints.complete(place)
+    for path in folder.rglob(MANIFEST) if partial else ():
+        manifest = _read_manifest(path.parent)
+        _write(path.parent, {**manifest, "files": _hashes(path.parent)})
+    return bool(partial)
 
 
 def open_model(folder: Path) -> Any:
@@ -112,6 +130,17 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     if version != FORMAT or not complete:
         raise CheckpointError(f"'{path}' has format {version!r}, this Headstart reads {FORMAT}; install a newer one.")
     return manifest
+
+
+def _write(folder: Path, manifest: Mapping[str, Any]) -> None:
+    text = json.dumps(manifest, indent=2, ensure_ascii=False)
+    fresh = folder / f"{MANIFEST}.new"
+    fresh.write_text(text + "\n", encoding="utf-8", errors="surrogatepass")
+    fresh.replace(folder / MANIFEST)
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    return {path.relative_to(folder).as_posix(): file_sha256(path) for path in _files(folder)}
 
 
 def _files(folder: Path) -> list[Path]:

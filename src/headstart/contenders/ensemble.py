@@ -77,12 +77,12 @@ class FittedEnsemble:
         """Return the largest share of the inputs' tokens (0 to 1) that a member cuts off."""
         return max(member.cut_off(inputs) for member in self.members)
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write each member into a folder of its own, and the weights as safetensors."""
         arrays = {"weights": self.weights} | ({} if self.stacked is None else {"stacked": self.stacked})
         with _saved.saving(folder) as fresh:
             for number, member in enumerate(self.members):
-                member.save(fresh / f"member-{number}")
+                member.save(fresh / f"member-{number}", whole=whole)
             save_file(arrays, fresh / "ensemble.safetensors")
             (fresh / "ensemble.json").write_text(json.dumps({"names": self.names, "vote": self.vote}), encoding="utf-8")
             _saved.write_manifest(fresh, "ensemble", self.task, {})

@@ -123,7 +123,7 @@ class FittedLinear:
         ratios = np.maximum(expit(logits), np.finfo(np.float64).tiny)
         return (ratios / ratios.sum(axis=1, keepdims=True)).astype(np.float32)
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write the n-grams as JSON and the numbers as safetensors."""
         arrays = {
             "weights": self.weights,

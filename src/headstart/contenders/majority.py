@@ -31,7 +31,7 @@ class FittedMajority:
         probabilities = np.tile(np.array(self.shares, dtype=np.float32), (len(inputs), 1))
         return Predictions((best,) * len(inputs), self.task.classes, probabilities)
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write the shares as JSON."""
         with _saved.saving(folder) as fresh:
             (fresh / "majority.json").write_text(json.dumps({"shares": self.shares}), encoding="utf-8")

@@ -15,6 +15,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from headstart.checkpoints import _rows
+from headstart.contenders import _saved
+from headstart.contest import meter
 from headstart.contest.ledger import write_whole
 from headstart.contest.trials import Job, Terms
 
@@ -27,6 +30,13 @@ def announce(model: Path, terms: Terms) -> None:
     best, fresh = terms.folder / "best", terms.folder / "best.new"
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(model, fresh, copy_function=_link)
+    if _saved.complete(fresh):
+        # The announced model depends on no backbone from now on, and shares its files with 'best'.
+        whole = model.with_name(f"{model.name}.whole")
+        shutil.rmtree(whole, ignore_errors=True)
+        shutil.copytree(fresh, whole, copy_function=_link)
+        shutil.rmtree(model)
+        whole.rename(model)
     shutil.rmtree(best, ignore_errors=True)
     fresh.rename(best)
 
@@ -67,9 +77,14 @@ def find(job: Job, terms: Terms) -> Path | None:
 
 
 def save(fitted: Any, folder: Path, note: dict[str, Any]) -> None:
-    """Save a model and its note beside it."""
-    fitted.save(folder)
+    """Save a model and its note beside it; of a table of words only the rows that changed, see `checkpoints._rows`."""
+    fitted.save(folder, whole=False)
     write_whole(folder.with_suffix(".json"), json.dumps(note))
+
+
+def whole_bytes(folder: Path) -> int:
+    """Count the bytes of a saved model as it would be with all its weights."""
+    return meter.folder_bytes(folder) + _rows.left_out(folder)
 
 
 def note_of(folder: Path) -> dict[str, Any]:

@@ -163,7 +163,7 @@ def _try(contest: _Contest, job: Job, tell: Callable[[Progress], None]) -> Recor
     saved = contest.work(job).with_suffix(".model")
     note = {"contender": trial.contender, "seed": trial.seed, "seconds": fit.seconds + reused}
     models.save(fitted, saved, note)
-    disk_bytes = meter.folder_bytes(saved)
+    disk_bytes = models.whole_bytes(saved)
     if trial.size is None:
         models.keep(job, terms, saved, {**note, "validation": validation[terms.metric]})
     record = Record(

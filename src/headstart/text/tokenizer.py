@@ -31,6 +31,8 @@ MOST_WORDS = 500_000
 MOST_REMEMBERED = 100_000_000
 BYTES_BESIDE = 250
 BYTES = array("i").itemsize
+# In tokenizer_config.json: what a model was trained to find before each text, such as 'query: '.
+PREFIX, LONGEST_PREFIX = "headstart_prefix", 64
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ class Tokenizer:
 
         Args:
             window: most tokens of one text, special tokens included.
-            settings: what ``tokenizer_config.json`` held, kept so that saving gives it back.
+            settings: what ``tokenizer_config.json`` held, kept so that saving gives it back. With `PREFIX` among them,
+                :meth:`encode` puts that before each text.
             memory: of the texts that the same vocabulary has encoded elsewhere; None for a fresh one.
         """
         self.memory: Memory | None = memory or Memory()
@@ -100,6 +103,7 @@ class Tokenizer:
         self.backend.no_truncation()
         self.window = window
         self.settings = dict(settings or {})
+        self.prefix = str(self.settings.get(PREFIX, ""))
         self.opening, self.closing = _around(backend)
 
     def forget(self) -> None:
@@ -175,7 +179,7 @@ class Tokenizer:
         joined = bytearray()
         lengths = array("q", [0])
         left_out = total = 0.0
-        for body, text in zip(self._bodies(texts, limit), texts, strict=True):
+        for body, text in zip(self._bodies(texts, limit, self.prefix), texts, strict=True):
             found = len(body) // BYTES
             kept = min(found, room)
             # A text cut before tokenising has its missing tokens estimated from the part that was read.
@@ -193,11 +197,11 @@ class Tokenizer:
         lengths = [0, *(len(body) // BYTES for body in bodies)]
         return Encoded(np.frombuffer(b"".join(bodies), dtype=np.int32), np.cumsum(lengths, dtype=np.int64))
 
-    def _bodies(self, texts: Sequence[str], limit: int | None) -> Iterator[bytes]:
-        """Give each text's ids without special tokens, as the bytes of 32-bit numbers."""
+    def _bodies(self, texts: Sequence[str], limit: int | None, prefix: str = "") -> Iterator[bytes]:
+        """Give each text's ids without special tokens, behind those of a prefix, as the bytes of 32-bit numbers."""
         known: dict[str, bytes] | None = {} if len(texts) >= MANY and self._splits_at_spaces() else None
         for start in range(0, len(texts), CHUNK):
-            chunk = [clean(text[:limit]) for text in texts[start : start + CHUNK]]
+            chunk = [clean(prefix + text[:limit]) for text in texts[start : start + CHUNK]]
             encode = self._encode if known is None else partial(self._encode_words, known=known)
             yield from encode(chunk) if self.memory is None else self.memory.find(chunk, encode)
 
@@ -264,6 +268,11 @@ def load(folder: Path, window: int, model_type: str = "") -> Tokenizer:
         CheckpointError: there is no vocabulary, or it cannot be read or trusted.
     """
     opened = build(read_files(folder, model_type))
+    prefix = opened.settings.get(PREFIX, "")
+    if not isinstance(prefix, str) or len(prefix) > LONGEST_PREFIX:
+        raise CheckpointError(
+            f"{folder}: '{PREFIX}' in tokenizer_config.json must be a text of at most {LONGEST_PREFIX} characters."
+        )
     most = opened.settings.get("model_max_length", opened.settings.get("max_len"))
     # Some files say 1e30 for "no limit", or even Infinity.
     if isinstance(most, int | float) and not isinstance(most, bool) and 1 <= most < window:

@@ -1,0 +1,146 @@
+"""A saved model whose table of words is its backbone's but for some rows: these rows, and where the others lie.
+
+FOLDER/model.safetensors    all weights but the table of words
+FOLDER/words.safetensors    'index' int64 (rows,) and 'rows' float32 (rows, width); its header names the backbone and
+                            the hash of its weights
+
+A training changes the rows that its texts look up; those of a multilingual vocabulary are far fewer than its 250,000.
+Such a folder opens here alone, as long as its backbone is there; :func:`complete` makes an ordinary one of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import safetensors
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from headstart.checkpoints import _files, hub
+from headstart.checkpoints._family import Family
+from headstart.checkpoints._weights import WORDS, Weights, open_weights
+from headstart.core.errors import CheckpointError, UsageError
+from headstart.core.hashing import file_sha256
+
+FILE = "words.safetensors"
+CHUNK = 4096  # rows compared at a time
+MOST = 0.5  # share of changed rows from which the whole table is written
+
+
+def save_changed(folder: Path, table: Tensor, family: Family, source: str) -> bool:
+    """Write the rows of a table of words ``(rows, width)`` that differ from those of the model it began as.
+
+    Args:
+        source: that model, as `hub.find` takes it.
+
+    Returns:
+        whether this was done: not where the source has no such table or most rows differ.
+    """
+    try:
+        files = _files.find(hub.find(source))
+    except (UsageError, CheckpointError):
+        return False
+    with open_weights(files, family) as weights:
+        if not weights.has(WORDS) or weights.shape(WORDS) != tuple(table.shape):
+            return False
+        before = weights.read(WORDS)
+    changed = [(a != b).any(1) for a, b in zip(table.split(CHUNK), before.split(CHUNK), strict=True)]
+    index = torch.cat(changed).nonzero().flatten()
+    if len(index) > MOST * len(table):
+        return False
+    place = str(Path(source).expanduser().absolute()) if Path(source).expanduser().is_dir() else source
+    header = {"source": place, "sha256": _sha256(files), "bytes": str(table.nbytes)}
+    save_file({"index": index, "rows": table[index].clone()}, folder / FILE, metadata=header)
+    return True
+
+
+@contextmanager
+def opened(folder: Path, files: Sequence[Path], family: Family) -> Iterator[Weights]:
+    """Open a folder's weights, where only changed rows were saved with the others from the backbone.
+
+    Raises:
+        CheckpointError: a file is missing or malformed, or the backbone is no longer what it was.
+    """
+    path = folder / FILE
+    with open_weights(files, family) as own:
+        if not path.is_file():
+            yield own
+            return
+        source, expected = _header(path)["source"], _header(path)["sha256"]
+        try:
+            base = _files.find(hub.find(source))
+        except (UsageError, CheckpointError) as error:
+            raise CheckpointError(f"{folder} was saved without the words of its backbone: {error}") from None
+        if _sha256(base) != expected:
+            raise CheckpointError(
+                f"{folder} was saved without the words of its backbone '{source}', which is another model now; "
+                "run the comparison again."
+            )
+        with open_weights(base, family) as before:
+            yield Weights(_Completed(own, before, load_file(path)), folder, family, in_place=True)
+
+
+def base_of(folder: Path) -> str:
+    """Return the backbone of a folder that was saved by its changed rows; '' of any other."""
+    return _header(folder / FILE)["source"] if (folder / FILE).is_file() else ""
+
+
+def complete(folder: Path, family: Family) -> None:
+    """Replace the files of a folder that was saved by its changed rows with one that holds all weights."""
+    path = folder / "model.safetensors"
+    with opened(folder, [path], family) as weights:
+        tensors = {name: weights.file.get_tensor(name) for name in weights.present}
+        fresh = folder / f"{path.name}.new"
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, fresh, metadata={"format": "pt"})
+    fresh.replace(path)
+    (folder / FILE).unlink()
+
+
+def left_out(folder: Path) -> int:
+    """Count the bytes by which the complete models of a folder are larger than its files."""
+    return sum(int(_header(path)["bytes"]) - path.stat().st_size for path in folder.rglob(FILE))
+
+
+class _Completed:
+    """The tensors of an open file and the table of words, whose rows are written over those of the backbone."""
+
+    def __init__(self, own: Weights, before: Weights, changed: dict[str, Tensor]):
+        self.own, self.before, self.changed = own.file, before, changed
+        (self.words,) = own.family.names([WORDS])[WORDS]
+
+    def keys(self) -> list[str]:
+        """List all names."""
+        return [*self.own.keys(), self.words]
+
+    def get_slice(self, name: str) -> _files.Slice:
+        """Give the shape of a tensor without reading it."""
+        if name != self.words:
+            return self.own.get_slice(name)
+        return self.before.slice(WORDS)
+
+    def get_tensor(self, name: str) -> Tensor:
+        """Read a tensor."""
+        if name != self.words:
+            return self.own.get_tensor(name)
+        table = self.before.read(WORDS)
+        table[self.changed["index"]] = self.changed["rows"]
+        return table
+
+
+def _header(path: Path) -> dict[str, str]:
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            found = file.metadata() or {}
+    except safetensors.SafetensorError as error:
+        raise CheckpointError(f"{path} is damaged ({error}); run the comparison again.") from None
+    if not {"source", "sha256", "bytes"} <= found.keys():
+        raise CheckpointError(f"{path} does not name its backbone; run the comparison again.")
+    return dict(found)
+
+
+def _sha256(files: Sequence[Path]) -> str:
+    return hashlib.sha256("".join(map(file_sha256, files)).encode()).hexdigest()
