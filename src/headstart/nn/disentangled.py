@@ -44,7 +44,7 @@ class Distances:
         """Give the buckets of the distances from ``-length`` to ``length``, int64 ``(2 * length + 1,)``, ascending.
 
         >>> Distances(4, 9).rows(5).tolist()
-        [0, 1, 1, 2, 3, 4, 5, 6, 7, 7, 7]
+        [1, 1, 1, 2, 3, 4, 5, 6, 7, 7, 7]
         """
         distance = torch.arange(-length, length + 1)
         if self.buckets:
