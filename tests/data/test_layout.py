@@ -86,7 +86,7 @@ def check(path: Path, rows: tuple[tuple[str, str], ...], *warnings: str) -> None
             ('quotation marks written \\" in a.csv',),
         ),
         ("text;score;label\n" + "".join(f"{a};{n},5;{b}\n" for n, (a, b) in enumerate(PLAIN)), PLAIN, ()),
-        (quoted(), ROWS, ("has no line of column names: its line 1, 'In short: the phone works, 0 times | pos'",)),
+        (quoted(), ROWS, ("has no line of column names: its line 1, 'In short: the phone... | pos'",)),
         (bare(mark="\t"), PLAIN, ("has no line of column names",)),
         ("text,spam\n" + quoted(tuple((a, ("ham", "spam")[len(a) % 2]) for a, _ in ROWS)), None, ("'text | spam'",)),
         ("v2,v1\n" + quoted(), ROWS, ()),

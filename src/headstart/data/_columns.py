@@ -56,7 +56,7 @@ def find(
     if labelled and len(columns) < 2:
         raise DataError(
             f"{name} has a single column, {shown(columns[0])}, where a text and a label are needed; "
-            "is it split by commas, semicolons, tabs or bars?"
+            "divide them by tabs, commas, semicolons or bars."
         )
     free = [column for column in columns if column not in (text, label)]
     text = text or _named(free, "text", TEXT_NAMES)

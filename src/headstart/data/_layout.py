@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -238,7 +239,7 @@ def _header(name: str, view: _View, named: Sequence[str], plain: bool) -> _Heade
     cells = rows[first].values
     if view.width == 1 and plain and not evidence > 0:
         return _Header(None, f"each line of {name} is read as one text, the first one, {shown(cells[0])}, too.")
-    quoted = " | ".join(value.strip() for value in cells)
+    quoted = " | ".join(textwrap.shorten(value, 24, placeholder="...") for value in cells)
     if evidence < 0:
         called = "'text'" if view.width == 1 else f"'column 1' to 'column {view.width}'"
         return _Header(
