@@ -216,19 +216,6 @@ def fit(
             score = task.score(task.decode(logits), validation)[run.metric]
             return score, float(model.head.loss(logits, validation_targets).nan_to_num(posinf=1e9))
 
-        fingerprint = _fingerprint(
-            settings,
-            strategy,
-            class_weights,
-            word_dropout,
-            checkpoint.arguments,
-            model.head.pooling,
-            weights_key([model], run.device),
-            train_rows,
-            validation,
-            run.seed,
-        )
-
         def attempt(run: Run, groups: Sequence[Group]) -> None:
             def before_step(step: int, total: int) -> None:
                 if hasattr(strategy, "at_step") and strategy.at_step(groups, step, total):
@@ -258,6 +245,18 @@ def fit(
             assert kept is not None
             solve_head(model, kept, targets, evaluate, run, balanced=class_weights == "balanced")
         else:
+            fingerprint = _fingerprint(
+                settings,
+                strategy,
+                class_weights,
+                word_dropout,
+                checkpoint.arguments,
+                model.head.pooling,
+                weights_key([model], run.device),
+                train_rows,
+                validation,
+                run.seed,
+            )
             _collapse.train(attempt, judge, groups, run, fingerprint)
     learnt = {name for group in groups for name in group.weights}
     trained = sum(weight.numel() for name, weight in model.named_parameters() if name in learnt)
