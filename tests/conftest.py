@@ -46,3 +46,15 @@ def backbone(tmp_path_factory) -> str:
     torch.manual_seed(0)
     folder.save(place, Encoder(**arguments), tokenizer, "bert", arguments, ())
     return str(place)
+
+
+@pytest.fixture
+def pickles_converted_here(monkeypatch):
+    """Let this process convert pickled weights, which saves the seconds that another takes to load torch."""
+    from headstart.checkpoints import _pickles, _unpickle
+
+    def convert(files, folder):
+        for number, file in enumerate(files):
+            _unpickle.convert(file, folder / f"model-{number:05}.safetensors")
+
+    monkeypatch.setattr(_pickles, "_convert", convert)

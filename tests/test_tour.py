@@ -32,7 +32,7 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture
-def headstart(place, monkeypatch, capsys):
+def headstart(place, monkeypatch, capsys, pickles_converted_here):
     """The command line, called in the folder; it returns what is said and what standard error gets."""
     monkeypatch.chdir(place)
     monkeypatch.setenv("HEADSTART_CACHE", str(place / "cache"))

@@ -423,7 +423,7 @@ def _open_models(trials: Sequence[Trial]) -> dict[str, Tokenizer]:
     """
     opened = {}
     everything = itertools.chain.from_iterable((trial, *trial.members) for trial in trials)
-    for backbone in sorted({trial.options["backbone"] for trial in everything if "strategy" in trial.options}):
+    for backbone in dict.fromkeys(trial.options["backbone"] for trial in everything if "strategy" in trial.options):
         opened[backbone] = header.open_header(backbone).tokenizer
     teachers = {trial.options.get("teacher", "none") for trial in trials if not trial.members} - {"none"}
     for teacher in sorted(teachers):

@@ -11,7 +11,7 @@ import torch
 import transformers
 from hub_tokenizers import BAD, GOOD, TEXTS
 
-from headstart.checkpoints import _pickles, _unpickle, folder
+from headstart.checkpoints import folder
 from headstart.contenders import _saved
 from headstart.core import rooms
 from headstart.core.records import Rows, Run
@@ -28,15 +28,9 @@ def name(request):
 
 
 @pytest.fixture
-def place(name, tmp_path, monkeypatch):
-    """A model's folder, whose pickles are converted by this process, which saves the time to load torch again."""
-
-    def convert(files, fresh):
-        for number, file in enumerate(files):
-            _unpickle.convert(file, fresh / f"model-{number}.safetensors")
-
+def place(name, tmp_path, monkeypatch, pickles_converted_here):
+    """A model's folder."""
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(_pickles, "_convert", convert)
     return hub_models.write(name, tmp_path / name)
 
 

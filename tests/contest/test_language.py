@@ -37,6 +37,14 @@ def test_a_vocabulary_that_knows_the_texts_is_fine(tokenizers):
     assert found.sentence.startswith("The vocabulary of en knows the texts: 0.0 % of the tokens unknown and 1.")
 
 
+def test_backbones_have_the_names_of_the_leaderboard(tokenizers, monkeypatch):
+    packaged(monkeypatch, tokenizers, {})
+    many = language.findings({f"/models/{name}/bert@1": made for name, made in tokenizers.items()}, ENGLISH)
+    assert many[0].sentence.startswith("The vocabulary of en-bert-1 knows the texts:")
+    (one,) = language.findings({"hf://owner/bert": tokenizers["en"]}, ENGLISH)
+    assert one.sentence.startswith("The vocabulary of bert knows the texts:")
+
+
 def test_one_that_does_not_names_the_packaged_model_that_does(tokenizers, monkeypatch):
     packaged(monkeypatch, tokenizers, {"minilm": "en", "e5-small": "zh"})
     found, _ = language.findings(tokenizers, CHINESE)

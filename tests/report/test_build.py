@@ -344,6 +344,24 @@ def test_the_leaderboard_fits_100_columns_and_reads_without_colour(result: Resul
         assert form.duration(s.cost.train_seconds) in lines[s.contender]
 
 
+@pytest.mark.parametrize(
+    ("width", "left_out"),
+    [(140, ""), (100, ": memory"), (80, ": trained, memory"), (60, ": trained, ")],
+)
+def test_names_of_backbones_cut_no_cell_short(result: Result, width: int, left_out: str) -> None:
+    named = [dataclasses.replace(s, contender=f"{s.contender}@TinyBERT_General_4L") for s in result.standings]
+    text = plain(dataclasses.replace(result, standings=tuple(named)), width)
+    table = text[text.index("contender ") : text.index("± half")]
+    assert "…" not in table
+    assert max(map(len, table.splitlines())) <= width
+    assert table.count("@TinyBERT_General_4L") == len(named)
+    assert all(f"{100 * s.score.value:.1f} ±" in table for s in named)
+    noted = " ".join(text[text.index("± half") :].split())
+    assert left_out in noted
+    assert ("in the report, for lack of room here" in noted) == bool(left_out)
+    assert all((title in table.splitlines()[0]) == (title not in noted) for title in ("disk", "one text"))
+
+
 def test_the_terminal_shows_findings_verdict_and_where_the_page_lies(result: Result) -> None:
     text = " ".join(plain(result).split())
     assert "warning 19 texts stand in the data with different labels" in text

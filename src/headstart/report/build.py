@@ -6,7 +6,7 @@ import dataclasses
 import io
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 WIDTH = 100
+# Columns of costs, with their names in `board`, and which of them a narrow terminal does without first.
+COSTS = {"trained": "trained", "training": "training", "memory": "memory", "one text": "latency", "disk": "disk"}
+MEANT = {"trained": "weights that learnt", "memory": "the most that training took"}
+LEFT_OUT_FIRST = ("memory", "trained", "disk", "training", "one text")
 # rich's own frame loads a font from the network; a picture must not.
 FRAME = """\
 <svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
@@ -51,26 +55,37 @@ font-size: {char_height}px; line-height: {line_height}px; font-variant-east-asia
 """
 
 
-def leaderboard(result: Result) -> Table:
-    """Build the leaderboard for a terminal: at most 100 columns wide, complete without colour.
+def leaderboard(result: Result, width: int = WIDTH) -> Table:
+    """Build the leaderboard for a terminal of so many columns: complete without colour, no cell cut short.
 
+    Where it is too wide, names of backbones go on a second line, and then costs are left out, which the page has.
     The ± is half the 95 % interval of the mean over seeds; costs are medians over seeds: the number of weights that
     learnt, the time and the most memory that took, the time for one text, and the saved folder. A contender of which
     a training collapsed has a star.
     """
+    ruler = Console(width=10_000, file=io.StringIO())
+    for broken, left_out in ((False, 0), *((True, count) for count in range(len(LEFT_OUT_FIRST) + 1))):
+        table = _leaderboard(result, broken, LEFT_OUT_FIRST[:left_out])
+        if ruler.measure(table).maximum <= width:
+            break
+    return table
+
+
+def _leaderboard(result: Result, broken: bool, left_out: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim", collapse_padding=True)
-    table.add_column("contender", no_wrap=True)
+    table.add_column("contender", no_wrap=not broken, overflow="fold")
     table.add_column(result.metric, justify="right", no_wrap=True)
     table.add_column("against the best", no_wrap=True)
-    for name in ("trained", "training", "memory", "one text", "disk"):
-        table.add_column(name, justify="right", no_wrap=True)
+    costs = {title: name for title, name in COSTS.items() if title not in left_out}
+    for title in costs:
+        table.add_column(title, justify="right", no_wrap=True)
     leader = winner(result.standings)
     for line, standing in zip(board(result), result.standings, strict=True):
         style = "bold green" if standing is leader else ("green" if standing.ties else "")
         name = f"{line['contender']} {_collapse.MARK}" if line["mark"] else line["contender"]
+        name = name.replace("@", "\n  @") if broken else name
         cells = (name, line["score"], against_best(standing, result.standings))
-        costs = (line[name] for name in ("trained", "training", "memory", "latency", "disk"))
-        table.add_row(*(Text(cell, style=style) for cell in cells), *(Text(cell) for cell in costs))
+        table.add_row(*(Text(cell, style=style) for cell in cells), *(Text(line[name]) for name in costs.values()))
     return table
 
 
@@ -86,9 +101,15 @@ def show(result: Result, console: Console) -> None:
     if result.table.rejected:
         console.print(_finding("warning", f"{form.plural(len(result.table.rejected), 'row')} could not be used."))
     console.print()
-    console.print(leaderboard(result))
+    table = leaderboard(result, console.width)
+    console.print(table)
     console.print(Text("± half of the 95 % interval; ties: no evidence of a difference from the best", style="dim"))
-    console.print(Text("trained: weights that learnt; memory: the most that training took", style="dim"))
+    shown = {str(column.header) for column in table.columns}
+    meant = "; ".join(f"{title}: {meaning}" for title, meaning in MEANT.items() if title in shown)
+    if meant:
+        console.print(Text(meant, style="dim"))
+    if missing := [title for title in COSTS if title not in shown]:
+        console.print(Text(f"in the report, for lack of room here: {', '.join(missing)}", style="dim"))
     for line in board(result):
         if line["mark"]:
             console.print(Text(f"{_collapse.MARK} {line['contender']}: {line['mark']}", style="yellow"))
