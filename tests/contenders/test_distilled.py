@@ -95,11 +95,16 @@ def test_matching_brings_the_student_inside_nearer_to_the_teacher(rows, task, te
     seen = []
     train = _lessons.train
     monkeypatch.setattr(_lessons, "train", lambda **given: seen.append(train(**given)) or seen[-1])
-    fit(rows, task, tmp_path / "run", teacher, matching_epochs=10)
+    learning = {
+        "student": "1x32",
+        "epochs": 20,
+        "learning_rate": 1e-2,
+    }  # a student that learnt nothing is trained twice
+    fit(rows, task, tmp_path / "run", teacher, matching_epochs=10, **learning)
     losses = [evaluation["loss"] for evaluation in seen[0].evaluations]
     assert losses[-1] < losses[0]
     assert len(seen) == 2
-    fit(rows, task, tmp_path / "logits", teacher, method="logits")
+    fit(rows, task, tmp_path / "logits", teacher, method="logits", **learning)
     assert len(seen) == 3
 
 
