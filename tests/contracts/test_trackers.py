@@ -41,8 +41,10 @@ def tensorboard(folder: Path) -> list[tuple[int, str, float]]:
 
 def wandb(folder: Path) -> list[tuple[int, str, float]]:
     """Read offline runs: protocol buffers in the log format of LevelDB, behind seven bytes of their own."""
+    from wandb import teardown
     from wandb.proto.wandb_internal_pb2 import Record
 
+    teardown()  # waits for the process that writes the file, which a finished run alone does not
     found = []
     for path in sorted(folder.glob("wandb/offline-run-*/*.wandb")):
         data = path.read_bytes()
