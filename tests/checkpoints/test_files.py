@@ -97,6 +97,20 @@ def test_two_shards_with_the_same_tensor(place):
         folder.load(place)
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4665a76f6b7ef\nsize 133508397\n"
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin", "tokenizer.json", "spm.model"])
+def test_a_file_that_git_lfs_never_fetched(place, name):
+    if name.endswith(".bin"):
+        (place / "model.safetensors").unlink()
+    (place / name).write_bytes(POINTER)
+    with pytest.raises(
+        CheckpointError, match=rf"{name} is only a pointer of Git LFS: run 'git lfs pull' in its folder"
+    ):
+        folder.load(place)
+
+
 def test_a_damaged_shard(place):
     shard(place, save_file, "model")
     sorted(place.glob("*-of-*"))[0].write_bytes(b"\xff" * 64)

@@ -241,3 +241,8 @@ def test_a_package_without_a_wheel_for_this_machine(monkeypatch, tmp_path):
         UsageError, match=r"e5-small has no wheel for this machine .*, only for dos 8086: choose another"
     ):
         hub.find("e5-small")
+
+
+def test_a_name_without_owner_is_sent_to_the_hub():
+    with pytest.raises(UsageError, match=r"no model folder 'bert-base-uncased'.* as in hf://google-bert/bert-base-unc"):
+        hub.find("bert-base-uncased")

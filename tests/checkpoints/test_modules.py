@@ -1,12 +1,14 @@
 """Heads that read means: saved as sentence-transformers has them, with equal logits there and here."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
 
 from headstart.checkpoints import folder
+from headstart.checkpoints.header import open_header
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
@@ -79,3 +81,23 @@ def test_a_layer_that_is_damaged_or_of_another_size(saved, tmp_path):
     finally:
         layer.write_bytes(content)
     assert len(config["id2label"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"pooling_mode": "cls"}, "first"),
+        ({"pooling_mode": ["mean"]}, "mean"),
+        ({"pooling_mode": ["mean", "max"]}, ""),
+        ({"pooling_mode": "max"}, ""),
+        ({"pooling_mode_mean_tokens": True}, "mean"),
+        ({"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": True}, ""),
+    ],
+)
+def test_poolings_as_old_and_new_sentence_transformers_write_them(settings, expected, backbone, tmp_path):
+    place = tmp_path / "model"
+    shutil.copytree(backbone, place)
+    (place / "1_Pooling").mkdir()
+    (place / "1_Pooling" / "config.json").write_text(json.dumps(settings))
+    (place / "modules.json").write_text("[]")
+    assert open_header(place).pooling == expected

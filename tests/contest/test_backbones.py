@@ -18,3 +18,13 @@ def test_names_hold_none_of_the_marks_that_divide_leaderboard_names():
 def test_equal_names_are_numbered_where_nothing_else_tells_them_apart():
     assert [*backbones.named(["/a+b/x", "/a-b/x"])] == ["a-b-x-1", "a-b-x-2"]
     assert [*backbones.named(["minilm", "/own/minilm"])] == ["minilm", "own-minilm"]
+
+
+def test_a_model_in_the_hub_s_cache_has_its_name_on_the_hub():
+    cached = "/cache/models--google-bert--bert-base-uncased/snapshots/86b5e0934494"
+    assert backbones.name_of(cached) == "bert-base-uncased"
+    assert [*backbones.named([cached, "minilm"])] == ["bert-base-uncased", "minilm"]
+    assert [*backbones.named([cached, "/own/bert-base-uncased"])] == [
+        "google-bert-bert-base-uncased",
+        "own-bert-base-uncased",
+    ]

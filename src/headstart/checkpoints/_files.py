@@ -12,6 +12,7 @@ import safetensors
 from torch import Tensor
 
 from headstart.checkpoints import _pickles
+from headstart.core import lfs
 from headstart.core.errors import CheckpointError
 
 INDEX = ".index.json"
@@ -44,18 +45,17 @@ def find(folder: Path, stem: str = "model") -> tuple[Path, ...]:
         stem: 'model', or 'adapter_model'.
 
     Raises:
-        CheckpointError: there are none, an index is damaged, or a pickle cannot be converted.
+        CheckpointError: there are none or only pointers to them, an index is damaged, or a pickle cannot be converted.
     """
     whole = folder / f"{stem}.safetensors"
-    if whole.is_file():
-        return (whole,)
-    if (index := whole.with_name(whole.name + INDEX)).is_file():
-        return _shards(index, ".safetensors")
     pickled = folder / f"{'pytorch_' if stem == 'model' else ''}{stem}.bin"
-    if pickled.is_file():
-        return _pickles.converted([pickled])
-    if (index := pickled.with_name(pickled.name + INDEX)).is_file():
-        return _pickles.converted(_shards(index, ".bin"))
+    for file in (whole, pickled):
+        index = file.with_name(file.name + INDEX)
+        if file.is_file() or index.is_file():
+            files = (file,) if file.is_file() else _shards(index, file.suffix)
+            for found in files:
+                lfs.refuse_pointer(found)
+            return files if file is whole else _pickles.converted(files)
     raise CheckpointError(f"no {whole.name} or {pickled.name} in {folder}: fetch the model.")
 
 

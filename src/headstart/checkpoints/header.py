@@ -21,8 +21,8 @@ from headstart.nn.encoder import Stack
 from headstart.text.tokenizer import Tokenizer
 from headstart.text.tokenizer import load as load_tokenizer
 
-# sentence-transformers' settings: one such flag is true.
-POOLINGS = {"pooling_mode_cls_token": "first", "pooling_mode_mean_tokens": "mean"}
+# sentence-transformers' settings: one such flag is true, or, since version 6, 'pooling_mode' names it.
+POOLINGS = {"pooling_mode_cls_token": "first", "pooling_mode_mean_tokens": "mean", "cls": "first", "mean": "mean"}
 
 
 @dataclass(frozen=True)
@@ -170,4 +170,6 @@ def _pooling(source: str, folder: Path) -> str:
         return ""
     settings = read_json(path)
     modes = [key for key, value in settings.items() if key.startswith("pooling_mode_") and value is True]
-    return POOLINGS.get(modes[0], "") if len(modes) == 1 else ""
+    named = settings.get("pooling_mode", modes)
+    names = named if isinstance(named, list) else [named]
+    return POOLINGS.get(str(names[0]), "") if len(names) == 1 else ""

@@ -103,7 +103,10 @@ def find(source: str) -> Path:
         return folder
     if re.fullmatch(r"[\w.-]+/[\w.-]+", source):
         raise UsageError(f"no model folder {shown(source)}; for the model of that name on the hub say hf://{source}.")
-    raise UsageError(f"no model folder {shown(source)}; {did_you_mean(source, PACKAGED)}")
+    raise UsageError(
+        f"no model folder {shown(source)}; {did_you_mean(source, PACKAGED)} "
+        "A model on the hub is named with its owner, as in hf://google-bert/bert-base-uncased."
+    )
 
 
 def title(source: str) -> str:

@@ -64,5 +64,7 @@ def _parts(source: str) -> list[str]:
         return [source]
     address = source.startswith("hf://")
     path = source.removeprefix("hf://").split("/") if address else Path(source).expanduser().absolute().parts
+    if cached := re.fullmatch(r"models--(.+)", path[-3] if len(path) > 2 and path[-2] == "snapshots" else ""):
+        path = cached[1].split("--")  # the hub's cache keeps a model in models--OWNER--NAME/snapshots/COMMIT
     parts = [re.sub(r"[^\w.-]+", "-", part).strip("-") for part in path]
     return [part for part in parts if part] or ["model"]

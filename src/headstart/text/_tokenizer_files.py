@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.core import lfs
 from headstart.core.errors import CheckpointError
 
 TOKENIZER = "tokenizer.json"
@@ -69,7 +70,7 @@ def read(folder: Path, model_type: str = "") -> Files:
     """Read the files that are there.
 
     Raises:
-        CheckpointError: one is larger than any tokenizer's.
+        CheckpointError: one is larger than any tokenizer's, or only a pointer of Git LFS.
     """
     contents = []
     for name in NAMES:
@@ -78,5 +79,6 @@ def read(folder: Path, model_type: str = "") -> Files:
             continue
         if path.stat().st_size > MOST_BYTES:
             raise CheckpointError(f"{path} is larger than {MOST_BYTES // 2**20} MiB, so it is no tokenizer's file.")
+        lfs.refuse_pointer(path)
         contents.append((name, path.read_bytes()))
     return Files(folder, tuple(contents), model_type)
