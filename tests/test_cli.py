@@ -178,9 +178,7 @@ def test_an_error_nobody_foresaw_leaves_its_traceback_in_a_file(error, capsys, m
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     code, out, err = run(capsys, "list")
     assert (code, out) == (1, "")
-    assert re.fullmatch(
-        r"headstart: stopped by an error nobody foresaw \(\w+: .*\); the details are in \S+\.log\.\n", err
-    )
+    assert re.fullmatch(r"headstart: stopped by an unexpected error \(\w+: .*\); the details are in \S+\.log\.\n", err)
     kept = next(tmp_path.iterdir())
     assert str(kept) in err
     assert "Traceback" in kept.read_text(encoding="utf-8")
@@ -213,7 +211,7 @@ def test_it_is_interrupted_and_goes_on(reviews, tmp_path):
         first.send_signal(signal.SIGINT)
         out, err = first.communicate(timeout=60)
     assert (first.returncode, out) == (130, "")
-    told = "headstart: interrupted; say it again, and a comparison or a pretraining goes on where it stopped."
+    told = "headstart: interrupted; rerun the same command, and a comparison or a pretraining resumes where it stopped."
     assert err.splitlines()[-1] == told
     assert "Traceback" not in err
     done = {path: path.stat().st_mtime_ns for path in trials.glob("*.json")}
@@ -437,7 +435,7 @@ def test_pretrain_goes_on_where_it_was_killed_and_says_what_came_of_it(tmp_path)
         first.send_signal(signal.SIGINT)
         out, err = first.communicate(timeout=60)
     assert (first.returncode, out) == (130, "")
-    assert err.splitlines()[-1].endswith("a comparison or a pretraining goes on where it stopped.")
+    assert err.splitlines()[-1].endswith("a comparison or a pretraining resumes where it stopped.")
     second = subprocess.run(command, capture_output=True, text=True, check=False)
     assert second.returncode == 0, second.stderr
     assert "tokens, 40 passes" in second.stderr

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="headstart",
     help="Find out, on your own labelled text, which model to use and what a pretrained head start is worth.",
-    epilog="Exit codes: 0 done, 1 failure, 2 wrong usage, 3 bad data, 130 interrupted (say it again to go on).",
+    epilog="Exit codes: 0 done, 1 failure, 2 wrong usage, 3 bad data, 130 interrupted (rerun to resume).",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -111,7 +111,7 @@ def compare(
 ) -> None:
     """Train contenders on your labelled text and say which to use.
 
-    A training that is done is never done again: the same command, or one with more contenders, goes on from there.
+    A finished training is never run again: the same command, or one with more contenders, resumes from there.
     """
     _use(threads)
     from headstart import api
@@ -195,8 +195,8 @@ def pretrain(
 ) -> None:
     """Pretrain a small BERT on your own text, of any size; then compare DATA --backbone FOLDER fine-tunes it.
 
-    What it will cost is told before it starts. The same command goes on where it was stopped, and what was tokenised
-    once is not tokenised again.
+    The cost is printed before it starts. The same command resumes where it was stopped, and what was tokenised once is
+    not tokenised again.
     """
     _use(threads)
     from headstart import api
@@ -319,14 +319,16 @@ def run(arguments: list[str]) -> int:
     except typer.Exit as error:
         return error.exit_code
     except KeyboardInterrupt:
-        return _fail("interrupted; say it again, and a comparison or a pretraining goes on where it stopped.", 130)
+        return _fail(
+            "interrupted; rerun the same command, and a comparison or a pretraining resumes where it stopped.", 130
+        )
     except BrokenPipeError:
         # The reader has had enough. Python flushes once more as it ends, which must go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
         place = f" '{error.filename}'" if error.filename else ""
-        return _fail(f"{error.strerror or error}{place}: mend this, and the same command goes on.", 1)
+        return _fail(f"{error.strerror or error}{place}: fix this and rerun the same command.", 1)
     except BaseException as error:  # a panic inside the tokenizers' Rust code is no Exception
         return _fail(_unexpected(error), 1)
     return 0
@@ -349,7 +351,7 @@ def _unexpected(error: BaseException) -> str:
     ) as file:
         file.write("".join(traceback.format_exception(error)))
     reason = (str(error).splitlines() or ["no reason given"])[0]
-    return f"stopped by an error nobody foresaw ({type(error).__name__}: {reason}); the details are in {file.name}."
+    return f"stopped by an unexpected error ({type(error).__name__}: {reason}); the details are in {file.name}."
 
 
 def _use(threads: int | None) -> None:

@@ -43,6 +43,8 @@ def test_backbones_have_the_names_of_the_leaderboard(tokenizers, monkeypatch):
     assert many[0].sentence.startswith("The vocabulary of en-bert-1 knows the texts:")
     (one,) = language.findings({"hf://owner/bert": tokenizers["en"]}, ENGLISH)
     assert one.sentence.startswith("The vocabulary of bert knows the texts:")
+    (own,) = language.findings({"e5-small": tokenizers["en"]}, ENGLISH)
+    assert own.sentence.startswith("The vocabulary of e5-small, 4-bit, unpacked knows the texts:")
 
 
 def test_one_that_does_not_names_the_packaged_model_that_does(tokenizers, monkeypatch):

@@ -85,3 +85,11 @@ def test_a_process_that_was_faster_keeps_the_folder(splits, other, monkeypatch):
 
     monkeypatch.setattr(run_folder, "alone", late)
     assert opened(other)[0].startswith("runs/train-")
+
+
+def test_a_file_where_the_folder_should_be_is_refused(splits, tmp_path):
+    (tmp_path / "notes").write_text("keep me")
+    for place in (tmp_path / "notes", tmp_path / "notes/run"):
+        with pytest.raises(UsageError, match=r"notes.*' is a file, or inside one: name a folder with --out"):
+            opened(splits, place)
+    assert (tmp_path / "notes").read_text() == "keep me"

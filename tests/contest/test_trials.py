@@ -69,6 +69,16 @@ def test_a_model_that_changed_is_another_trial_and_a_copy_of_it_is_not(splits, t
     assert key(splits, other, terms) == before
 
 
+def test_a_backbone_that_no_training_reads_is_not_read(splits, terms):
+    member = Trial("linear", {}, None, 0)
+    taught = Trial("distilled", {"teacher": "linear", "backbone": "nowhere"}, None, 0, members=(member,))
+    alone = Trial("distilled:alone", {"teacher": "none", "backbone": "nowhere"}, None, 0)
+    for trial in (taught, alone):
+        assert naming.jobs(splits, Classification(), [trial], terms)[0].built_on == {}
+    several = [taught, Trial("finetuned:full", {"backbone": "a"}, None, 0, members=(taught,)), alone]
+    assert naming.all_sources(several) == ("a",)
+
+
 def test_what_a_member_is_built_on_counts(splits, terms, tmp_path):
     member = Trial("finetuned:full", {"backbone": model_folder(tmp_path / "model")}, None, 0)
     student = Trial("distilled", {"teacher": "finetuned:full"}, None, 0, members=(member,))

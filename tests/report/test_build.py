@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from headstart.core.records import Interval, Predictions, Rejected, Result, Rows
+from headstart.core.records import Interval, Predictions, Rejected, Result, Rows, Trial
 from headstart.report import _format as form
 from headstart.report import build
 from headstart.report._mistakes import confusions, examples, full_records
@@ -191,6 +191,19 @@ def test_every_trial_is_shown_with_its_score_and_record(source: str, result: Res
 def test_provenance_names_data_machine_versions_and_commit(page: Page, result: Result) -> None:
     for fact in ("a" * 64, "b" * 64, "543f71d0c0ffee", "torch 2.13.0", "Example CPU @ 2.60GHz", "0, 1, 2"):
         assert fact in page.text
+
+
+def test_pretrained_models_are_named_in_full_wherever_a_result_is_shown(result: Result) -> None:
+    member = Trial("finetuned:full@e5-small", {"backbone": "e5-small"}, None, 0)
+    trial = Trial("distilled", {"teacher": "finetuned:full", "backbone": "minilm"}, None, 0, (member,))
+    first = dataclasses.replace(result.records[0], trial=trial)
+    second = dataclasses.replace(result.records[1], trial=member, built_on={"e5-small": "c0ffee"})
+    built = dataclasses.replace(result, records=(first, second, *result.records[2:]))
+    assert "pretrained: e5-small, 4-bit, unpacked\n" in plain(built)
+    for page in (build.html(built), build.fragment(built)):
+        assert "Pretrained: e5-small, 4-bit, unpacked." in page
+    assert "e5-small, 4-bit, unpacked, SHA-256 c0ffee" in build.html(built)
+    assert "etrained: " not in plain(result) + build.fragment(result)
 
 
 def test_rejected_rows_and_warnings_are_listed(page: Page) -> None:

@@ -8,7 +8,7 @@ from rich.console import Console
 from headstart.report import _collapse, build
 from headstart.report.wording import _caveats
 
-TOLD = "2 of 3 seeds collapsed, retried at a third of the rate; 1 collapsed again and stayed in the mean"
+TOLD = "2 of 3 seeds collapsed, retried at a third of the learning rate; 1 collapsed again and counted in the mean"
 
 
 def with_collapse(result):
@@ -27,6 +27,9 @@ def test_table_page_and_verdict_mark_it(result, monkeypatch):
     assert TOLD in build.fragment(marked)
     assert TOLD in build.html(marked)
     assert f"Mind that of scratch, {TOLD}." in _caveats(marked.standings, {}, ())
+    several = [dataclasses.replace(s, retried=1, collapsed=1) for s in marked.standings[:3]]
+    names = [s.contender for s in several]
+    assert f"trainings of {names[0]}, {names[1]} and {names[2]} collapsed, so" in _caveats(several, {}, ())
     assert "collapsed" not in build.fragment(result)
     assert " *" not in "".join(map(str, build.leaderboard(result).columns[0].cells))
 

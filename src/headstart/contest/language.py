@@ -36,6 +36,7 @@ def findings(tokenizers: Mapping[str, Tokenizer], texts: Sequence[str]) -> list[
     sample = texts[:: max(1, -(-len(texts) // TEXTS))]
     # One alone has no name of its own on the leaderboard.
     names = {source: name or backbones.name_of(source) for name, source in backbones.named([*tokenizers]).items()}
+    names |= {source: hub.title(source) for source in names if source in hub.PACKAGED}
     return [
         _finding(source, names[source], coverage.measure(sample, tokenizer), sample)
         for source, tokenizer in tokenizers.items()

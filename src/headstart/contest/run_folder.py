@@ -80,7 +80,7 @@ def _owner(folder: Path) -> str:
     """Return the hash of the data set whose folder it is; '' for nobody's, '?' where that cannot be known."""
     try:
         return str(json.loads((folder / FILE).read_text(encoding="utf-8"))["sha256"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return "?" if any((folder / name).exists() for name in LEFT) else ""
     except (ValueError, KeyError, TypeError):
         return "?"
@@ -92,4 +92,4 @@ def _described(folder: Path) -> str:
         whose = json.loads((folder / FILE).read_text(encoding="utf-8"))
         return f"the comparison of another data set ({whose['name']}, {whose['rows']:,} rows)"
     except (OSError, ValueError, KeyError, TypeError):
-        return f"a comparison of unknown data (it has no readable {FILE})"
+        return f"a comparison of unknown data (no readable {FILE}: perhaps an earlier version made it)"

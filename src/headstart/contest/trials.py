@@ -7,7 +7,7 @@ import hashlib
 import importlib.metadata
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,8 +93,18 @@ def jobs(splits: Splits, task: Any, trials: Sequence[Trial], terms: Terms) -> tu
 def sources(trial: Trial) -> dict[str, str]:
     """Return the options of a trial that name a model to read, and the model."""
     named = {name: trial.options[name] for name in SOURCES if trial.options.get(name)}
-    # A teacher that is a contender is among the members.
-    return {name: model for name, model in named.items() if name != "teacher" or not (trial.members or model == "none")}
+    if "teacher" in named:
+        # A teacher that is a contender is among the members, with the backbone that it starts from.
+        return {} if trial.members or named["teacher"] == "none" else {"teacher": named["teacher"]}
+    return named
+
+
+def all_sources(trials: Iterable[Trial]) -> tuple[str, ...]:
+    """List the models that trials and their members read, each once, in order."""
+    found: dict[str, None] = {}
+    for trial in trials:
+        found |= dict.fromkeys((*sources(trial).values(), *all_sources(trial.members)))
+    return tuple(found)
 
 
 def file_name(job: Job) -> str:

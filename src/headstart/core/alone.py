@@ -16,11 +16,14 @@ def alone(folder: Path) -> Iterator[None]:
     """Hold a folder, which is made where it is missing; a killed process lets go of it.
 
     Raises:
-        UsageError: somebody else holds it.
+        UsageError: another process holds it, or the name is that of a file.
     """
     import filelock
 
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(f"'{folder}' is a file, or inside one: name a folder with --out.") from None
     lock = filelock.FileLock(folder / FILE, blocking=False)
     try:
         lock.acquire()

@@ -1,11 +1,11 @@
-"""How a training that collapsed is told: beside its contender, in the verdict, and among the findings."""
+"""How a training that collapsed is reported: beside its contender, in the verdict, and among the findings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from headstart.core.records import Finding, Record, Standing
-from headstart.report._format import plural
+from headstart.report._format import joined, plural
 
 MARK = "*"
 
@@ -15,12 +15,20 @@ def mark(standing: Standing) -> str:
 
     >>> from types import SimpleNamespace
     >>> mark(SimpleNamespace(retried=1, collapsed=0, seeds=3))
-    '1 of 3 seeds collapsed, retried at a third of the rate'
+    '1 of 3 seeds collapsed, retried at a third of the learning rate'
     """
     if not standing.retried:
         return ""
-    told = f"{standing.retried} of {plural(standing.seeds, 'seed')} collapsed, retried at a third of the rate"
-    return f"{told}; {standing.collapsed} collapsed again and stayed in the mean" if standing.collapsed else told
+    told = f"{standing.retried} of {plural(standing.seeds, 'seed')} collapsed, retried at a third of the learning rate"
+    return f"{told}; {standing.collapsed} collapsed again and counted in the mean" if standing.collapsed else told
+
+
+def caveat(standings: Sequence[Standing]) -> str:
+    """Say for the verdict whose trainings collapsed: the marks where it is one contender, else their names."""
+    if len(standings) == 1:
+        return f"of {standings[0].contender}, {mark(standings[0])}"
+    names = joined([standing.contender for standing in standings])
+    return f"trainings of {names} collapsed, so their scores say little about these methods"
 
 
 def finding(records: Sequence[Record]) -> list[Finding]:
@@ -29,10 +37,10 @@ def finding(records: Sequence[Record]) -> list[Finding]:
     if not retried:
         return []
     again = sum(record.collapsed for record in retried)
-    result = "none of them collapsed again" if not again else f"{again} collapsed again, and stayed in the mean"
+    result = "none of them collapsed again" if not again else f"{again} collapsed again and counted in the mean"
     sentence = (
         f"{plural(len(retried), 'training')} collapsed and ran once more at a third of the learning rate; {result}. "
-        "A lower learning rate or more rows help."
+        "A lower learning rate, more epochs or more rows may help."
     )
     told = tuple(
         (f"{record.trial.contender} on {plural(record.train_rows, 'row')}, seed {record.trial.seed}", record.collapse)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from headstart.checkpoints import hub
+from headstart.contest.trials import all_sources
 from headstart.core.records import Record, Result
 from headstart.report import _format as write
 from headstart.report._mistakes import Confusion
@@ -53,6 +55,11 @@ def labels(result: Result) -> dict[str, Any]:
     }
 
 
+def pretrained(result: Result) -> str:
+    """Name the pretrained models and saved teachers that contenders were built on, in full; '' where there are none."""
+    return "; ".join(hub.title(source) for source in all_sources(record.trial for record in result.records))
+
+
 def provenance(result: Result) -> list[tuple[str, str]]:
     """Name what stands behind the numbers: data, splits, seeds, source, machines."""
     records = result.records
@@ -61,6 +68,7 @@ def provenance(result: Result) -> list[tuple[str, str]]:
         ("Data", f"{table.name}, column '{table.text_column}' with labels in '{table.label_column}'"),
         ("SHA-256 of the file", table.sha256),
         ("SHA-256 of the splits", result.splits.sha256),
+        *_models(records),
         ("Seeds", ", ".join(str(seed) for seed in sorted({r.trial.seed for r in records}))),
         ("Headstart's commit", ", ".join(sorted({r.commit or "outside a checkout" for r in records}))),
         ("Trained", _when(records)),
@@ -74,6 +82,12 @@ def provenance(result: Result) -> list[tuple[str, str]]:
     for place, each in enumerate(machines):
         facts.append(("Machine" if len(machines) == 1 else f"Machine {place + 1}", _machine(each)))
     return facts
+
+
+def _models(records: Sequence[Record]) -> list[tuple[str, str]]:
+    """Name each model that was read with the hash of its content."""
+    built_on = {model: sha256 for record in records for model, sha256 in record.built_on.items()}
+    return [("Pretrained model", f"{hub.title(model)}, SHA-256 {sha256}") for model, sha256 in built_on.items()]
 
 
 def _when(records: Sequence[Record]) -> str:

@@ -12,7 +12,7 @@ from headstart.core.records import Equivalent, Result, Rung, Standing
 from headstart.report import _collapse, _receipts, plots, wording
 from headstart.report import _format as write
 from headstart.report import _head_start as head_start
-from headstart.report._evidence import confusion, findings, labels, provenance, trial
+from headstart.report._evidence import confusion, findings, labels, pretrained, provenance, trial
 from headstart.report._mistakes import confusions, examples
 
 MOST_REJECTED = 500
@@ -30,6 +30,7 @@ def view(result: Result) -> dict[str, Any]:
         "looks": {name: _look(name, place) for place, name in enumerate(order)},
         "tiles": _tiles(result, line),
         "board": board(result),
+        "pretrained": pretrained(result),
         "axis": _axis(result.standings),
         "costs": [_costs(s) for s in result.standings],
         "equivalents": _equivalents(result.equivalents, order),

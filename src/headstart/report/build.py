@@ -18,7 +18,7 @@ from headstart.contest.rank import winner
 from headstart.core.records import Audit, Record, Result
 from headstart.report import _collapse
 from headstart.report import _format as form
-from headstart.report._evidence import GRAVE
+from headstart.report._evidence import GRAVE, pretrained
 from headstart.report._view import against_best, board, view
 
 if TYPE_CHECKING:
@@ -110,6 +110,8 @@ def show(result: Result, console: Console) -> None:
         console.print(Text(meant, style="dim"))
     if missing := [title for title in COSTS if title not in shown]:
         console.print(Text(f"in the report, for lack of room here: {', '.join(missing)}", style="dim"))
+    if names := pretrained(result):
+        console.print(Text(f"pretrained: {form.clean(names)}", style="dim"))
     for line in board(result):
         if line["mark"]:
             console.print(Text(f"{_collapse.MARK} {line['contender']}: {line['mark']}", style="yellow"))
@@ -151,7 +153,11 @@ def write(result: Result, path: Path) -> None:
 
 def fragment(result: Result) -> str:
     """Build the verdict and the leaderboard as a piece of HTML for a notebook."""
-    return _environment().get_template("fragment.html").render(result=result, board=board(result))
+    return (
+        _environment()
+        .get_template("fragment.html")
+        .render(result=result, board=board(result), pretrained=pretrained(result))
+    )
 
 
 def as_json(result: Result) -> dict[str, Any]:

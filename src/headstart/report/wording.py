@@ -199,7 +199,8 @@ def _caveats(standings: Sequence[Standing], skipped: Mapping[str, str], receipts
         for r in receipts
         if r.role == "member" and not _receipts.worth_it(r)
     ]
-    parts += [f"of {s.contender}, {_collapse.mark(s)}" for s in standings if s.collapsed or (s.retried and s is leader)]
+    if marked := [s for s in standings if s.collapsed or (s.retried and s is leader)]:
+        parts.append(_collapse.caveat(marked))
     left_out = "; ".join(f"{name} ({why.rstrip('.')})" for name, why in skipped.items())
     if leader.clean is not None:
         parts.append(f"some test texts also stand in the training data: without them {_without_leaks(standings)}")
