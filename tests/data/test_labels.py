@@ -82,7 +82,7 @@ def test_a_test_file_may_have_one_class():
     assert set(read((TEXTS, ["x"] * 4), like=table).rows.targets) == {"x"}
 
 
-@pytest.mark.parametrize("label", [["pos"], ("pos",), [["pos"]]])
+@pytest.mark.parametrize("label", [["pos"], ("pos",), [["pos"]], {"pos"}, frozenset(["pos"])])
 def test_a_list_of_one_label_is_that_label(label):
     assert read((TEXTS, [label, ["neg"], [], label])).rows.targets == ("pos", "neg", "pos")
 
@@ -106,6 +106,11 @@ def test_several_labels_name_the_task_that_reads_them(tmp_path):
         r"'multilabel', which is not available yet; give one label for each row",
     ):
         read(path)
+
+
+def test_a_set_of_several_labels_names_the_task():
+    with pytest.raises(DataError, match=r"row:1 has several labels \('a', 'b'\): .* the task 'multilabel'"):
+        read((TEXTS, [{"b", "a"}] * 4))
 
 
 def test_an_object_is_no_label(tmp_path):

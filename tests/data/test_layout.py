@@ -127,6 +127,15 @@ def test_a_csv_of_texts_keeps_its_commas(write: Write) -> None:
     assert read(path, labelled=False).rows.inputs == TEXTS
 
 
+@pytest.mark.parametrize(("line", "mark"), [("-----\t-----", "\t"), ("|---|:--:|", "|"), ("====,=====", ",")])
+def test_a_line_under_the_column_names_is_no_row(write: Write, line: str, mark: str) -> None:
+    edge = mark if mark == "|" else ""
+    rows = "".join(f"{edge}{text}{mark}{label}{edge}\n" for text, label in PLAIN)
+    table = read(write(f"{edge}text{mark}label{edge}\n{line}\n{rows}"))
+    assert table.rows.inputs == tuple(text for text, _ in PLAIN)
+    assert [(row.line, row.reason) for row in table.rejected] == [(2, "is a line of dashes, which divides the table")]
+
+
 def test_named_columns_are_believed(write: Write) -> None:
     path = write("Report,2024\npos,neg\n" + quoted())
     table = read(path, text="pos", label="neg")

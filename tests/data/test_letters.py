@@ -21,6 +21,8 @@ TEXTS = [
             "livraison rapide, goût excellent, ça marche",
         ),
     ),
+    ("cp1252", ("It’s fine", "30 € too much", "“Never again” – they said…", "Brand™, I don’t like", "c’est bon")),
+    ("mac_roman", ("El niño está aquí, muy rápido", "Añadí más azúcar")),
     ("cp1252", ("Sehr schön, würde ich wieder kaufen", "Größe passt nicht", "ÜBERALL SCHÖN")),
     ("cp1252", ("¡Qué bueno! El niño está contento", "malísimo, no lo compraré más")),
     ("cp1252", ("Não gostei, a atuação é ruim", "ótimo produto, recomendação")),

@@ -205,6 +205,15 @@ def test_hugging_face_names_of_classes(tmp_path):
     assert kept["length"]["dtype"] == "float64"
 
 
+@pytest.mark.parametrize("wrap", [lambda feature: [feature], lambda feature: {"feature": feature, "_type": "List"}])
+def test_names_of_classes_inside_of_lists(tmp_path, wrap):
+    features = {"label": wrap({"names": ["neg", "pos"], "_type": "ClassLabel"})}
+    table = pyarrow.table({"text": TEXTS, "label": [[1], [0], [1], [0]]})
+    metadata = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
+    pyarrow.parquet.write_table(table.replace_schema_metadata(metadata), tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet").rows.targets == ("pos", "neg", "pos", "neg")
+
+
 @pytest.mark.parametrize("metadata", [b"{", b"[]", b'{"info": 3}', b'{"info": {"features": {"label": ["x"]}}}'])
 def test_metadata_that_says_nothing(tmp_path, metadata):
     table = pyarrow.table({"text": TEXTS, "label": [1, 0, 1, 0]}).replace_schema_metadata({b"huggingface": metadata})

@@ -36,7 +36,9 @@ class ArrowFile:
         """Names of the numbers of label columns, where Hugging Face's datasets library wrote them (`ClassLabel`)."""
         found = {}
         for name, feature in _features(self.schema).items():
-            inner = feature.get("feature", feature) if isinstance(feature, dict) else None
+            inner = feature[0] if isinstance(feature, list) and feature else feature
+            if isinstance(inner, dict):
+                inner = inner.get("feature", inner)
             if isinstance(inner, dict) and inner.get("_type") == "ClassLabel" and isinstance(inner.get("names"), list):
                 found[name] = tuple(map(str, inner["names"]))
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ LABEL_NAMES = {
     *("polarity", "score", "emotion", "output", "gold", "answer", "labeltext", "labelname", "y", "grade"),
 }
 
+NUMERIC = re.compile(r"[-+\d.,:/ %eET]*\d[-+\d.,:/ %eETZ]*")  # a number, a date or a time
 OTHER_NAMES = {
     *("id", "idx", "index", "no", "nr", "number", "row", "rowid", "uid", "uuid", "user", "userid", "username", "name"),
     *("title", "subject", "date", "time", "timestamp", "created", "createdat", "author", "source", "url", "lang"),
@@ -55,8 +57,8 @@ def find(
             raise UsageError(f"{name} has no column {shown(wanted)} ({option}); {did_you_mean(wanted, columns)}")
     if labelled and len(columns) < 2:
         raise DataError(
-            f"{name} has a single column, {shown(columns[0])}, where a text and a label are needed; "
-            "divide them by tabs, commas, semicolons or bars."
+            f"{name} has a single column, {shown(columns[0])}, where a text and a label are needed; give each a column "
+            "(in a text file, divided by tabs, commas, semicolons or bars)."
         )
     free = [column for column in columns if column not in (text, label)]
     text = text or _named(free, "text", TEXT_NAMES)
@@ -72,7 +74,7 @@ def find(
         free = [column for column in free if column != label]
     # What is left when the other is known needs no looks.
     if text is None and (label or not labelled):
-        text = _only(free)
+        text = _only([column for column in free if not _holds_numbers(values[column])])
     elif labelled and label is None:
         label = _only(free)
     if text is None or (labelled and label is None):
@@ -201,6 +203,12 @@ def _looks_like_text(values: list[str]) -> bool:
     return letters * 2 > sum(map(len, filled)) and sum(map(is_prose, filled)) * 2 > len(filled)
 
 
+def _holds_numbers(values: list[str]) -> bool:
+    """Tell a column of numbers or times, which is no text, even if no other column is left."""
+    filled = [value for value in values if value.strip()]
+    return bool(filled) and all(NUMERIC.fullmatch(value) for value in filled)
+
+
 def is_prose(value: str) -> bool:
     """Tell several words from a code or a name."""
     # Scripts without spaces say in four characters what others say in three words.
@@ -215,7 +223,7 @@ def _looks_like_label(values: list[str]) -> bool:
 
 
 def _question(name: str, columns: Sequence[str], text: str | None, labelled: bool) -> str:
-    listed = ", ".join(columns)
+    listed = shown(", ".join(columns), most=200)[1:-1]
     if text is not None:
         return f"which column holds the label? {name} has columns {listed}: say --label NAME."
     ask = "say --text NAME and --label NAME." if labelled else "say --text NAME."

@@ -19,6 +19,7 @@ from headstart.data._stream import CELL, Item, Row
 Quoting = Literal[0, 3]  # csv.QUOTE_MINIMAL and csv.QUOTE_NONE
 NO_DELIMITER = "\x1f"  # a letter no text holds: every line is one cell
 MANY = 64  # lines of one cell after which it is asked whether a stray quotation mark swallows rows
+RULE = re.compile(r"[-=+:\s]*(--|==)[-=+:\s]*")  # a line under column names, as databases and Markdown have it
 BACKSLASHED = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
 
 
@@ -205,6 +206,8 @@ def rows_below(
             yield row
         elif row.line < first_line:
             continue
+        elif len(columns) > 1 and RULE.fullmatch("".join(row.values)):
+            yield Rejected(row.line, "is a line of dashes, which divides the table")
         elif header is not None and row.values == header:
             yield Rejected(row.line, "repeats the line of column names")
         else:

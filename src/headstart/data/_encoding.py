@@ -29,6 +29,8 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+# Bytes that switch to another alphabet, in encodings that are ASCII throughout.
+ESCAPES = {b"\x1b$B": "iso2022_jp", b"\x1b$@": "iso2022_jp", b"\x1b$)C": "iso2022_kr"}
 # First bytes of what people take for a table, and what to do about each.
 NO_TABLES = {
     b"pk\x03\x04": "an Excel workbook or a zip archive: save the sheet as CSV, or unpack it",
@@ -39,6 +41,12 @@ NO_TABLES = {
     b"<!doctype html": "an HTML page: download the data itself",
     b"<html": "an HTML page: download the data itself",
     b"sqlite format 3": "an SQLite database: export the table as CSV",
+    b"<?xml": "an XML document: save its rows as CSV or JSON Lines",
+    b"{\\rtf": "a document of rich text: save it as plain text",
+    b"@relation": "a Weka file (ARFF): save it as CSV",
+    b"\x93numpy": "a NumPy array: save it as CSV or Parquet",
+    b"orc\n": "an ORC file: save it as Parquet",
+    b"version https://git-lfs": "a pointer to a file that Git LFS has not fetched: run git lfs pull",
 }
 
 
@@ -177,10 +185,20 @@ def _read_through(path: Path) -> tuple[bool, str]:
 
 
 def _unmarked(head: bytes) -> str:
-    """Recognise UTF-16 without a mark: in most scripts every second byte of a comma or a letter is zero."""
+    """Recognise encodings that other bytes than letters give away: ISO-2022, and UTF-16 without a mark.
+
+    In most scripts every second byte of a comma or a letter is zero in UTF-16; in the others, line ends show it.
+    """
+    for escape, encoding in ESCAPES.items():
+        if escape in head:
+            return encoding
     even, odd = head[::2].count(0), head[1::2].count(0)
     if max(even, odd) > len(head) * 0.2 and min(even, odd) * 20 < max(even, odd):
         return "utf-16-be" if even > odd else "utf-16-le"
+    for encoding in ("utf-16-le", "utf-16-be"):
+        text = head.decode(encoding, "ignore")
+        if "\n" in text and all(letter.isprintable() or letter in "\t\r\n\u3000" for letter in text):
+            return encoding
     return ""
 
 

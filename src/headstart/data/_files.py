@@ -12,13 +12,15 @@ from pathlib import Path
 from headstart.core.errors import DataError, did_you_mean, shown
 from headstart.core.records import ReadWarning
 from headstart.data import _arrow
-from headstart.data._encoding import open_text, survey, unpacked
+from headstart.data._encoding import open_bytes, open_text, survey, unpacked
 from headstart.data._json import open_json
 from headstart.data._layout import open_separated
 from headstart.data._spool import reread
 from headstart.data._stream import Item, Records, fault, sound
 
 JSON = (".jsonl", ".ndjson", ".json")
+OBJECT = re.compile(r"""\s*(\[\s*)?\{\s*("[^"]*"|'[^']*')\s*:""")  # how JSON begins, whatever the file is called
+ADDRESS = re.compile(r"[a-z][a-z0-9]+:/")
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
@@ -45,7 +47,7 @@ def records(path: str | Path, encoding: str | None = None, named: Sequence[str] 
             return _checked(path.name, file.schema.names, items, hashlib.file_digest(raw, "sha256").hexdigest(), file)
     seen = survey(path, encoding)
     suffix = unpacked(path).suffix.lower()
-    if suffix in JSON or (not suffix and _begins_with_object(path, seen.encoding)):
+    if suffix in JSON or _begins_with_object(path, seen.encoding):
         columns, items = open_json(path.name, partial(_decoded, path, seen.encoding))
     else:
         columns, items = open_separated(path.name, suffix, _decoded(path, seen.encoding), named)
@@ -54,13 +56,15 @@ def records(path: str | Path, encoding: str | None = None, named: Sequence[str] 
 
 
 def _begins_with_object(path: Path, encoding: str) -> bool:
-    with open_text(path, encoding) as file:
-        return re.match(r"\s*(\[\s*)?\{\s*[\"']", file.read(4096)) is not None
+    with open_bytes(path) as file:
+        return OBJECT.match(file.read(4096).decode(encoding, "ignore")) is not None
 
 
 def _checked(
     name: str, columns: Sequence[str], items: Iterator[Item], sha256: str, file: _arrow.ArrowFile | None = None
 ) -> Records:
+    if not columns:
+        raise DataError(f"{name} has no columns; it should have a text and a label.")
     reason = next(filter(None, map(fault, columns)), "")
     if reason:
         raise DataError(f"{name} does not begin with column names: a name {reason}.")
@@ -72,9 +76,15 @@ def _checked(
 
 def check_exists(path: Path) -> None:
     """Stop where a path is no file."""
-    if path.is_dir():
+    try:
+        is_folder, exists = path.is_dir(), path.exists()
+    except OSError as error:  # a name that is too long
+        raise DataError(f"no file {shown(path)} ({error.strerror}); give a path, not the text itself.") from None
+    if is_folder:
         raise DataError(f"{path} is a folder; name one file in it.")
-    if not path.exists():
+    if not exists:
+        if address := ADDRESS.match(str(path)):
+            raise DataError(f"{address[0]}/... is an address, which is not fetched: download the file and name that.")
         folder = path.parent
         if not folder.is_dir():
             raise DataError(f"no file {path}, and no folder {folder} either.")

@@ -22,6 +22,7 @@ class _Object:
     values: dict[str, object]
 
 
+LAST_COMMA = re.compile(r",\s*\]\Z")
 BETWEEN = re.compile(r"[\s,]*")
 
 _Found = _Object | Rejected | ReadWarning
@@ -63,10 +64,10 @@ def open_json(name: str, lines: Callable[[], Iterator[str]]) -> tuple[list[str],
 def _objects(name: str, lines: Iterator[str]) -> Iterator[_Found]:
     warned = False
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
+        if line.strip() in ("", "[", "]"):
             continue
         try:
-            values = json.loads(line.rstrip().removesuffix(","))
+            values = _object(line)
         except (ValueError, RecursionError) as error:
             values = _python(line)
             if values is None:
@@ -78,6 +79,22 @@ def _objects(name: str, lines: Iterator[str]) -> Iterator[_Found]:
                     f"{name} is not JSON from line {number} on, but is read as Python writes such objects."
                 )
         yield _Object(number, values) if isinstance(values, dict) else Rejected(number, "is not a JSON object")
+
+
+def _object(line: str) -> object:
+    """Parse a line, which may also be the first, another or the last one of a list.
+
+    Raises:
+        ValueError, RecursionError: not JSON.
+    """
+    bare = line.strip().removesuffix(",")
+    try:
+        return json.loads(bare)
+    except ValueError:
+        inner = bare.removeprefix("[").removesuffix("]").strip().removesuffix(",")
+        if not (inner.startswith("{") and inner.endswith("}") and inner != bare):
+            raise
+        return json.loads(inner)
 
 
 def _python(line: str) -> dict[str, object] | None:
@@ -93,7 +110,7 @@ def _python(line: str) -> dict[str, object] | None:
 
 def _document(lines: Iterator[str]) -> Any:
     """Parse a file as one JSON document, or as several, which make a list; None if it is neither."""
-    text = "".join(lines).strip()
+    text = LAST_COMMA.sub("]", "".join(lines).strip())
     decoder, found, end = json.JSONDecoder(), [], 0
     try:
         while end < len(text):

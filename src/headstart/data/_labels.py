@@ -6,7 +6,7 @@ import ast
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from decimal import Decimal
 
 from headstart.core.errors import shown
@@ -40,6 +40,8 @@ def label_of(value: object, classes: Sequence[str] = ()) -> tuple[str, str]:
     >>> label_of(" yes "), label_of(["yes"]), label_of(1, ("no", "yes")), label_of(float("nan"))
     (('yes', ''), ('yes', ''), ('yes', ''), ('', 'has no label'))
     """
+    if isinstance(value, Set):
+        value = sorted(value, key=cell)
     while isinstance(value, list | tuple) and len(value) < 2:
         value = value[0] if value else None
     if isinstance(value, list | tuple):

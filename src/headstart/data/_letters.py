@@ -7,6 +7,7 @@ a small letter, and no symbol is inside a word.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 from functools import cache
@@ -47,6 +48,8 @@ COMMON: dict[str, tuple[str, range]] = {
 # Alphabets without capitals: few letters, each of which is therefore less of a coincidence.
 CASELESS = ("יהולאתרבשמנחדקעפכסגטצזםןךףץ", "ايلمونرتبةعدفهسكقحجأشصطخىضذثزغئإظءآؤ")
 QUIET = "’‘“”„«»–—…°€£№§\xa0،؛؟¿¡"  # signs that say nothing of the language
+SIGNS = QUIET + "™®©•·½¼¾²³×†"  # of cp1252, which texts without any accented letter hold
+CONTRACTED = re.compile(r"(s|t|d|m|re|ll|ve)\b", re.IGNORECASE)  # what follows an apostrophe in English
 LEAST = 0.2  # a worse mean is no language
 
 
@@ -56,6 +59,8 @@ def best(sample: bytes) -> str:
     >>> best("Отличный фильм, рекомендую всем".encode("koi8_r"))
     'koi8_r'
     """
+    if _is_punctuation(sample.decode("cp1252", "replace")):
+        return "cp1252"
     found = [(_ideographs(sample, encoding), encoding) for encoding in COMMON]
     for place, (encodings, languages) in enumerate(LETTERS):
         for encoding in encodings:
@@ -63,6 +68,26 @@ def best(sample: bytes) -> str:
             found += [(_alphabet(text, letters) - 0.02 * place * (place < 4), encoding) for letters in languages]
     value, encoding = max(found, key=lambda pair: pair[0])
     return encoding if value > LEAST else ""
+
+
+def _is_punctuation(text: str) -> bool:
+    """Tell whether all that is not ASCII is punctuation, mostly where it belongs and not inside of words."""
+    fitting, count = 0, 0
+    for place, letter in enumerate(text):
+        if letter.isascii():
+            continue
+        if letter not in SIGNS:
+            return False
+        before, after = text[max(0, place - 1) : place], text[place + 1 : place + 2]
+        if letter == "’" and after.isalpha():  # don’t, l’été
+            fits = bool(CONTRACTED.match(text, place + 1)) or not text[max(0, place - 2) : place - 1].isalpha()
+        elif letter in "’”…™®©»":
+            fits = not after.isalpha()
+        else:
+            fits = not before.isalpha()
+        fitting += fits
+        count += 1
+    return fitting * 2 > count
 
 
 def _alphabet(text: str, letters: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import stat
 import sys
 import tempfile
 from functools import cache
@@ -19,10 +20,11 @@ def reread(path: Path) -> Path:
     """
     if str(path) == STDIN:
         return _copy(path, 0, 0)
-    if path.is_fifo():
+    try:
         state = path.stat()
-        return _copy(path, state.st_dev, state.st_ino)
-    return path
+    except OSError:  # whoever opens the file says what is wrong with its name
+        return path
+    return _copy(path, state.st_dev, state.st_ino) if stat.S_ISFIFO(state.st_mode) else path
 
 
 @cache

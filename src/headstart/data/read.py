@@ -54,6 +54,8 @@ def read(
     (('1', '0'), (Rejected(line=2, reason='has no text'),))
     """
     text, label = PAIR if _is_pair(source) else (_name(text), _name(label))
+    if text is not None and text == label:
+        raise UsageError(f"the text and the label are both read from column {shown(text)}; name two columns.")
     known = (text, label) if like is None else (text or like.text_column, label or like.label_column)
     opened, prefix = _open(source, encoding, [column for column in known if column])
     sample, items = peek(opened.items)
