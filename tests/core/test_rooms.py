@@ -47,6 +47,29 @@ def test_a_value_of_another_type_is_refused(value):
         rooms.load("contenders", "scratch", {"layers": value})
 
 
+@pytest.mark.parametrize(
+    ("contender", "option", "told"),
+    [
+        ("finetuned", "pooling", "did you mean 'mean'"),
+        ("scratch", "pooling", "did you mean 'mean'"),
+        ("selfpretrained", "pooling", "did you mean 'mean'"),
+        ("selfpretrained", "size", "did you mean 'mini'"),
+        ("distilled", "method", "known: logits, minilm, tinybert"),
+        ("ensemble", "how", "did you mean 'mean'"),
+        ("finetuned", "decay", "known: constant, cosine, linear, step"),
+        ("scratch", "class_weights", "known: balanced, none"),
+    ],
+)
+def test_a_choice_that_an_option_does_not_have_is_refused_before_anything_is_trained(contender, option, told):
+    with pytest.raises(UsageError, match=f"option '{option}' of contender '{contender}' cannot be 'meen'; {told}"):
+        rooms.load("contenders", contender, {option: "meen"})
+
+
+def test_choices_are_taken_as_they_are():
+    assert rooms.load("contenders", "finetuned", {"pooling": "checkpoint"}).pooling == "checkpoint"
+    assert rooms.load("contenders", "finetuned", {"pooling": "mean"}).pooling == "mean"
+
+
 @dataclass(frozen=True)
 class Many:
     """Fields of every kind that a plugin may have."""

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -41,7 +41,8 @@ STATE_BUDGET = {"cpu": 1024 * 384, "cuda": 32_768 * 384}
 # Values of states up to which one thread answers sooner than two, which wake each other in every layer: a sentence, or
 # with 8-bit weights a paragraph (docs/lab.md).
 ALONE, ALONE_INT8 = 32 * 384, 224 * 384
-CLASS_WEIGHTS = ("none", "balanced")
+ClassWeights = Literal["none", "balanced"]
+CLASS_WEIGHTS: tuple[ClassWeights, ...] = get_args(ClassWeights)
 # Fewest frozen stages worth keeping the states of: to read them from a disk takes as long as to look embeddings up.
 LEAST_KEPT = 2
 # Beside a model's weights: those of its bottlenecks, for which Hugging Face's files have no place.

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -45,7 +45,8 @@ from headstart.training import gradients
 from headstart.training.loop import Settings, train
 
 # Layers and width; a head for 64 of width, and four times the width inside the feed-forward (Turc et al. 2019).
-SIZES = {"tiny": (2, 128), "mini": (4, 256), "small": (4, 512), "base": (12, 768)}
+Size = Literal["tiny", "mini", "small", "base"]
+SIZES: dict[str, tuple[int, int]] = {"tiny": (2, 128), "mini": (4, 256), "small": (4, 512), "base": (12, 768)}
 # Peaks of AdamW for them: the larger a model, the less it bears. A model that has learnt already is moved carefully.
 RATES = {"tiny": 1e-3, "mini": 1e-3, "small": 5e-4, "base": 1e-4}
 GOING_ON = 1e-4

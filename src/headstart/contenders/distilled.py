@@ -9,7 +9,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from headstart.core import rooms, seed
 from headstart.core.errors import UsageError, did_you_mean
 from headstart.core.records import Progress, Rows, Run
 from headstart.nn.encoder import Encoder, Stack
-from headstart.nn.heads import ClassificationHead, Model
+from headstart.nn.heads import ClassificationHead, Model, Pooling
 from headstart.nn.narrow import narrowed
 from headstart.nn.packed import Batch, Kept
 from headstart.text import vocabulary
@@ -32,7 +32,8 @@ from headstart.text.tokenizer import Encoded
 NONE = "none"
 USUAL = "4x256"
 SHAPES = {"tinybert": (4, 312, 1200)}
-METHODS = ("tinybert", "minilm", "logits")
+Method = Literal["tinybert", "minilm", "logits"]
+METHODS: tuple[Method, ...] = get_args(Method)
 HEADS = (12, 8, 4, 2, 1)
 LEAST_HEAD = 24  # width of an attention head
 # Word pieces and window of a student whose teacher has none.
@@ -65,14 +66,14 @@ class Distilled:
 
     teacher: str = "finetuned:full"
     student: str = USUAL
-    method: str = "tinybert"
+    method: Method = "tinybert"
     layers: str = "uniform"
     temperature: float = 1.0
     label_weight: float = 0.5
     matching_epochs: int = 3
     epochs: int = 3
     vocabulary: int = 0
-    pooling: str = "first"
+    pooling: Pooling = "first"
     learning_rate: float = 5e-4
     backbone: str = "minilm"
 

@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -33,6 +33,7 @@ STRENGTHS = (0.01, 0.1, 1.0)  # of 'stacking'; inverse regularisation
 FOLDS = 5
 LEAST = 1e-6  # a probability below it counts as this in logarithms
 TIE = 1e-3  # share of the mean probabilities in a vote, which they decide where it is even
+Way = Literal["greedy", "weights", "stacking", "mean", "vote"]
 NEVER = -1e4  # the logit of a class that validation does not show; its probability is 0
 
 
@@ -100,7 +101,7 @@ class Ensemble:
     """
 
     members: tuple[str, ...] = (_members.ALL,)
-    how: str = "greedy"
+    how: Way = "greedy"
 
     rung: ClassVar[str] = "ensemble"
 
@@ -286,7 +287,7 @@ def _predictions(probabilities: np.ndarray, task: Any) -> Predictions:
     return Predictions(tuple(task.classes[number] for number in single.argmax(axis=1)), task.classes, single)
 
 
-WAYS: dict[str, Callable[[np.ndarray, Rows, Any, str], np.ndarray]] = {
+WAYS: dict[Way, Callable[[np.ndarray, Rows, Any, str], np.ndarray]] = {
     "greedy": greedy,
     "weights": likeliest,
     "stacking": equal,

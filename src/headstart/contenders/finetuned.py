@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from headstart.checkpoints import folder as checkpoints
-from headstart.checkpoints.folder import CHECKPOINT
 from headstart.contenders import _neural
 from headstart.core import rooms, seed
 from headstart.core.errors import UsageError
 from headstart.core.records import Rows, Run
-from headstart.nn.heads import Model
+from headstart.nn.heads import Model, Pooling
 from headstart.training.loop import Settings
+from headstart.training.schedule import Decay
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class Finetuned:
     strategy: str = "full"
     backbone: str = "minilm"
     options: tuple[str, ...] = ()
-    pooling: str = CHECKPOINT
+    pooling: Literal[Pooling, "checkpoint"] = "checkpoint"
     learning_rate: float = 0.0
     epochs: int = 0
     batch_rows: int = 32
     warmup: float = 0.1
-    decay: str = "linear"
+    decay: Decay = "linear"
     accumulate: int = 1
-    class_weights: str = "none"
+    class_weights: _neural.ClassWeights = "none"
     recompute: bool = False
 
     @property

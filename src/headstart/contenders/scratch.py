@@ -13,7 +13,7 @@ from headstart.contenders import _neural
 from headstart.core import seed
 from headstart.core.records import Rows, Run
 from headstart.nn.encoder import Encoder
-from headstart.nn.heads import ClassificationHead, Model
+from headstart.nn.heads import ClassificationHead, Model, Pooling
 from headstart.strategies.full import Full
 from headstart.text import vocabulary
 from headstart.training.loop import Settings
@@ -37,11 +37,11 @@ class Scratch:
     window: int = 512
     dropout: float = 0.2
     word_dropout: float = 0.4
-    pooling: str = "first"
+    pooling: Pooling = "first"
     learning_rate: float = 1e-3
     epochs: int = 8
     batch_rows: int = 32
-    class_weights: str = "none"
+    class_weights: _neural.ClassWeights = "none"
 
     name: ClassVar[str] = "scratch"
     rung: ClassVar[str] = "scratch"

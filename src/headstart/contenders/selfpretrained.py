@@ -15,6 +15,7 @@ from headstart.contenders import _neural, _pretraining
 from headstart.core import seed
 from headstart.core.records import Rows, Run
 from headstart.data import corpus as corpora
+from headstart.nn.heads import Pooling
 from headstart.strategies.full import Full
 from headstart.training.loop import Settings
 
@@ -39,7 +40,7 @@ class SelfPretrained:
     epochs, batch_rows: of fine-tuning; see `training.loop.Settings`. class_weights: 'none' or 'balanced'.
     """
 
-    size: str = "tiny"
+    size: _pretraining.Size = "tiny"
     vocabulary: int = 8000
     window: int = 512
     masked: float = 0.15
@@ -48,12 +49,12 @@ class SelfPretrained:
     pretraining_minutes: float = 10.0
     pretraining_rate: float = 0.0
     batch_tokens: int = 2048
-    pooling: str = "first"
+    pooling: Pooling = "first"
     learning_rate: float = 3e-4
     word_dropout: float = 0.2
     epochs: int = 4
     batch_rows: int = 32
-    class_weights: str = "none"
+    class_weights: _neural.ClassWeights = "none"
 
     name: ClassVar[str] = "selfpretrained"
     rung: ClassVar[str] = "self-pretrained"

@@ -96,6 +96,11 @@ def _read(value: Any, hint: Any, where: str) -> Any:
                 return kind(value)
             except (TypeError, ValueError):
                 continue
+        elif typing.get_origin(kind) is typing.Literal:
+            choices = typing.get_args(kind)
+            if value in choices:
+                return value
+            raise UsageError(f"{where} cannot be {shown(value)}; {did_you_mean(str(value), choices)}")
         elif isinstance(kind, type) and isinstance(value, kind):
             return value
         elif typing.get_origin(kind) is tuple:

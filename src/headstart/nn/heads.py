@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -12,7 +14,8 @@ from headstart.nn.dropout import Dropout
 from headstart.nn.encoder import Stack, initialise
 from headstart.nn.packed import Batch, means
 
-POOLINGS = ("first", "mean")
+Pooling = Literal["first", "mean"]
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
 
 class ClassificationHead(nn.Module):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Literal, get_args
 
 from headstart.core.errors import UsageError, did_you_mean, shown
 
-DECAYS = ("linear", "cosine", "step", "constant")
+Decay = Literal["linear", "cosine", "step", "constant"]
+DECAYS: tuple[Decay, ...] = get_args(Decay)
 
 
 def factor(step: int, total: int, *, warmup: float = 0.1, decay: str = "linear") -> float:
