@@ -180,6 +180,13 @@ def test_json_objects_one_after_another(write: Write, between: str, indent: int 
     assert table.rows.inputs == tuple(row["text"] for row in JSON_ROWS)
 
 
+def test_a_key_twice_is_reported_once(write: Write) -> None:
+    lines = [f'{{"text": "draft", {json.dumps(row)[1:]}\n' for row in JSON_ROWS]
+    table = read(write("".join(lines), "a.jsonl"))
+    assert table.rows.inputs[0] == "text, number 0"
+    assert table.warnings == ("line 1 of a.jsonl holds a key twice ('text'): the last value counts.",)
+
+
 def test_objects_as_python_prints_them(write: Write) -> None:
     table = read(write("\n".join(map(str, JSON_ROWS)), "a.jsonl"))
     assert table.rows.inputs == tuple(row["text"] for row in JSON_ROWS)

@@ -6,6 +6,7 @@ import ast
 import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,11 +64,25 @@ def open_json(name: str, lines: Callable[[], Iterator[str]]) -> tuple[list[str],
 
 def _objects(name: str, lines: Iterator[str]) -> Iterator[_Found]:
     warned = False
+    twice: set[str] = set()  # keys
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            twice.update(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        return values
+
     for number, line in enumerate(lines, start=1):
         if line.strip() in ("", "[", "]"):
             continue
         try:
-            values = _object(line)
+            known = len(twice)
+            values = _object(line, unique)
+            if len(twice) > known:
+                yield ReadWarning(
+                    f"line {number} of {name} holds a key twice ({', '.join(map(shown, sorted(twice)))}): "
+                    "the last value counts."
+                )
         except (ValueError, RecursionError) as error:
             values = _python(line)
             if values is None:
@@ -81,20 +96,23 @@ def _objects(name: str, lines: Iterator[str]) -> Iterator[_Found]:
         yield _Object(number, values) if isinstance(values, dict) else Rejected(number, "is not a JSON object")
 
 
-def _object(line: str) -> object:
+def _object(line: str, unique: Callable[[list[tuple[str, object]]], dict[str, object]]) -> object:
     """Parse a line, which may also be the first, another or the last one of a list.
+
+    Args:
+        unique: makes an object of its keys and values.
 
     Raises:
         ValueError, RecursionError: not JSON.
     """
     bare = line.strip().removesuffix(",")
     try:
-        return json.loads(bare)
+        return json.loads(bare, object_pairs_hook=unique)
     except ValueError:
         inner = bare.removeprefix("[").removesuffix("]").strip().removesuffix(",")
         if not (inner.startswith("{") and inner.endswith("}") and inner != bare):
             raise
-        return json.loads(inner)
+        return json.loads(inner, object_pairs_hook=unique)
 
 
 def _python(line: str) -> dict[str, object] | None:
