@@ -28,7 +28,7 @@ Three choices, and why.
   by the distribution of the largest of all studentised differences, and drops contenders one by one from the set of
   those that may be the best (the model confidence set of Hansen, Lunde & Nason 2011, with the range statistic). The
   chance that any contender as good as the best is called worse is at most 5 %. Rows are finite and seeds are few, so
-  the distribution is an approximation, and its p-values are raised by a quarter.
+  the distribution is an approximation, and its p-values are raised by half.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from headstart.metrics._rows import Outcomes, codes, influence
 RESAMPLES = 10_000
 DRAWS = 5000
 LEVEL = 0.95
-_CAUTION = 1.25  # by which simultaneous p-values are raised
+_CAUTION = 1.5  # by which simultaneous p-values are raised
 _MADE_UP = 2.0  # rows added to a comparison
 _KNOWN = 1e6  # degrees of freedom of a variance that is known
 _MOST_SHARED = 100.0  # degrees of freedom from which on a variance is as good as known
