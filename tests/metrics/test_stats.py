@@ -227,7 +227,7 @@ def test_simultaneous_p_values_follow_their_definition(contenders, rows, seed):
         )
         loser = -loser
         largest = np.max([np.abs(drawn[i] - drawn[j]) / errors[i, j] for i in left for j in left if i < j], axis=0)
-        running = max(running, min(1.0, 1.25 * (1 + (largest >= distance).sum()) / 401))
+        running = max(running, min(1.0, stats._CAUTION * (1 + (largest >= distance).sum()) / 401))
         assert got.p_values[loser] == pytest.approx(running if distance > 0 else 1.0)
         left.remove(loser)
     assert got.p_values[left[0]] == 1.0
