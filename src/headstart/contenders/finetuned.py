@@ -26,7 +26,7 @@ class Finetuned:
     strategy: what learns: a file name in `strategies`. backbone: a folder, a packaged model such as 'minilm', or
         'hf://owner/name'. options: the strategy's own, such as 'rank=4'.
     pooling: what the head reads: the 'first' token, the 'mean' of all, or 'checkpoint' for what the backbone was
-        trained with where it says so, else the first token.
+        trained with where it says so, else the first token. '' for the strategy's own choice.
     learning_rate, epochs: 0 for the strategy's, with more epochs where there are few rows. batch_rows, warmup,
         decay, accumulate: see `training.loop.Settings`. class_weights: 'none' or 'balanced'.
     recompute: whether to save memory by computing each block twice; see `nn.encoder.Encoder`.
@@ -35,7 +35,7 @@ class Finetuned:
     strategy: str = "full"
     backbone: str = "minilm"
     options: tuple[str, ...] = ()
-    pooling: Literal[Pooling, "checkpoint"] = "checkpoint"
+    pooling: Literal["", Pooling, "checkpoint"] = ""
     learning_rate: float = 0.0
     epochs: int = 0
     batch_rows: int = 32
@@ -61,7 +61,7 @@ class Finetuned:
 
     @property
     def _said(self) -> dict[str, Any]:
-        own = {"learning_rate": self.learning_rate, "epochs": self.epochs}
+        own = {"learning_rate": self.learning_rate, "epochs": self.epochs, "pooling": self.pooling}
         known = {field.name for field in dataclasses.fields(rooms.plugin("strategies", self.strategy))}
         said = {name: value for name, _, value in (option.partition("=") for option in self.options)}
         return {**{name: value for name, value in own.items() if value and name in known}, **said}
@@ -84,7 +84,7 @@ class Finetuned:
             )
         strategy = self.tuning
         torch.manual_seed(seed.derive(run.seed, "weights"))
-        checkpoint = checkpoints.load(self.backbone, classes=len(task.classes), pooling=self.pooling)
+        checkpoint = checkpoints.load(self.backbone, classes=len(task.classes), pooling=strategy.pooling)
         assert isinstance(checkpoint.model, Model)  # classes were asked for, so there is a head
         checkpoint.model.encoder.recompute = self.recompute
         settings = Settings(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from headstart.core.errors import UsageError, at_least, did_you_mean
 from headstart.nn import bottleneck
 from headstart.nn.groups import Group, by_name
-from headstart.nn.heads import Model
+from headstart.nn.heads import Model, Pooling
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,14 @@ class Adapter:
 
     kind: 'houlsby' for two bottlenecks a block, 'pfeiffer' for one, behind the feed-forward layers (Pfeiffer et al.
         2020). width: of a bottleneck. learning_rate: of all that learns.
+    pooling: what the head reads; see `contenders.finetuned`.
     """
 
     kind: str = "houlsby"
     width: int = 64
     learning_rate: float = 1e-3
     epochs: int = 4
+    pooling: Literal[Pooling, "checkpoint"] = "first"
 
     rung: ClassVar[str] = "light tuning"
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from headstart.core.errors import UsageError
 from headstart.nn.groups import Group, by_name
-from headstart.nn.heads import Model
+from headstart.nn.heads import Model, Pooling
 
 
 @dataclass(frozen=True)
@@ -15,10 +15,12 @@ class BitFit:
     """Fine-tune the biases of all blocks and the head, under 1 % of the weights (Ben Zaken et al. 2022).
 
     learning_rate: of all that learns.
+    pooling: what the head reads; see `contenders.finetuned`.
     """
 
     learning_rate: float = 5e-3
     epochs: int = 4
+    pooling: Literal[Pooling, "checkpoint"] = "first"
 
     rung: ClassVar[str] = "light tuning"
 

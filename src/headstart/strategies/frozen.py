@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from headstart.nn.groups import Group, by_stage
-from headstart.nn.heads import Model
+from headstart.nn.heads import Model, Pooling
 
 # Of a head that is trained by steps after all, as part of a larger training.
 LEARNING_RATE = 1e-3
@@ -17,7 +17,10 @@ class Frozen:
     """Train a linear head alone; the encoder runs once per text and its answer is kept (Peters et al. 2019).
 
     The head is a logistic regression, whose one optimum is found exactly (see `training.convex`).
+    pooling: what the head reads; see `contenders.finetuned`.
     """
+
+    pooling: Literal[Pooling, "checkpoint"] = "checkpoint"
 
     rung: ClassVar[str] = "frozen"
     epochs: ClassVar[int] = 1  # over the texts, by the encoder

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from headstart.core.errors import UsageError, at_least
 from headstart.nn.encoder import initialise
 from headstart.nn.groups import Group, by_stage
-from headstart.nn.heads import Model
+from headstart.nn.heads import Model, Pooling
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,13 @@ class Full:
     reinitialise: how many blocks, counted from the top, begin afresh, and with them the head's dense layer: what lies
         there is the most bound to the task of the pretraining (Zhang et al. 2021, section 5); drawn from torch's
         generator.
+    pooling: what the head reads; see `contenders.finetuned`.
     """
 
     learning_rate: float = 1e-4
     layer_decay: float = 0.9
     epochs: int = 3
+    pooling: Literal[Pooling, "checkpoint"] = "first"
     reinitialise: int = 0
 
     rung: ClassVar[str] = "full tuning"

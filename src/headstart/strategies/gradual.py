@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from headstart.core.errors import at_least
 from headstart.nn.groups import Group, by_stage
-from headstart.nn.heads import Model
+from headstart.nn.heads import Model, Pooling
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,14 @@ class Gradual:
 
     learning_rate, layer_decay: as in `full`. opening: share of the steps (0 to 1) after which everything learns; the
         stages open evenly until then.
+    pooling: what the head reads; see `contenders.finetuned`.
     """
 
     learning_rate: float = 1e-4
     layer_decay: float = 0.9
     opening: float = 0.3
     epochs: int = 4
+    pooling: Literal[Pooling, "checkpoint"] = "first"
 
     rung: ClassVar[str] = "full tuning"
 

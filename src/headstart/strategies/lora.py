@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from headstart.core.errors import UsageError, at_least, did_you_mean
 from headstart.nn import lora
 from headstart.nn.groups import Group, by_name
-from headstart.nn.heads import Model
+from headstart.nn.heads import Model, Pooling
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Lora:
     targets: which matrices: query, key, value, output, up, down, joined by '+'. All of them by default, since fewer
         stay behind full fine-tuning (Dettmers et al. 2023, section 4).
     learning_rate: of all that learns.
+    pooling: what the head reads; see `contenders.finetuned`.
     """
 
     rank: int = 8
@@ -28,6 +29,7 @@ class Lora:
     targets: tuple[str, ...] = tuple(lora.TARGETS)
     learning_rate: float = 1e-3
     epochs: int = 4
+    pooling: Literal[Pooling, "checkpoint"] = "first"
 
     rung: ClassVar[str] = "light tuning"
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from headstart.core.errors import at_least
 from headstart.nn.groups import Group, by_stage
-from headstart.nn.heads import Model
+from headstart.nn.heads import Model, Pooling
 
 
 @dataclass(frozen=True)
@@ -15,11 +15,13 @@ class Partial:
     """Fine-tune the top blocks and the head; what lies below runs once per text and is kept (Lee et al. 2019).
 
     blocks: how many learn, counted from the top. learning_rate: of all that learns.
+    pooling: what the head reads; see `contenders.finetuned`.
     """
 
     blocks: int = 2
     learning_rate: float = 1e-4
     epochs: int = 4
+    pooling: Literal[Pooling, "checkpoint"] = "first"
 
     rung: ClassVar[str] = "light tuning"
 
