@@ -29,6 +29,16 @@ def test_a_package_that_is_not_installed_is_named(name, package, monkeypatch):
         trackers.check([name])
 
 
+def test_a_service_nobody_is_logged_in_to_is_named_before_anything_is_trained(monkeypatch):
+    wandb = pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "online")
+    monkeypatch.setattr(wandb, "login", lambda prompt: False)
+    with pytest.raises(UsageError, match="tracker 'wandb' cannot start: run wandb login, or set WANDB_MODE=offline"):
+        trackers.check("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    assert trackers.check("wandb") == ("wandb",)
+
+
 @dataclass(frozen=True)
 class Told:
     requires: ClassVar[str] = ""

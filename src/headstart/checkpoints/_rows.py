@@ -74,7 +74,10 @@ def opened(folder: Path, files: Sequence[Path], family: Family) -> Iterator[Weig
         try:
             base = _files.find(hub.find(source))
         except (UsageError, CheckpointError) as error:
-            raise CheckpointError(f"{folder} was saved without the words of its backbone: {error}") from None
+            raise CheckpointError(
+                f"{folder} was saved without the words of its backbone '{source}', which cannot be opened: put it "
+                f"back, or run the comparison again; 'best' beside 'models' needs no backbone. ({error})"
+            ) from None
         if _sha256(base) != expected:
             raise CheckpointError(
                 f"{folder} was saved without the words of its backbone '{source}', which is another model now; "

@@ -34,6 +34,9 @@ class Tracker(Protocol):
 
     requires: ClassVar[str]
 
+    def obstacle(self) -> str:
+        """Say what keeps runs from being opened, and what to do; '' for nothing. Asked before anything is trained."""
+
     def start(self, folder: Path, step: int) -> Log:
         """Open the log of the training that `folder` is named after, and that resumes after `step` (0: begins).
 
@@ -74,7 +77,7 @@ def check(names: str | Sequence[str] | None) -> tuple[str, ...]:
         names: file names in this room, as a sequence or as 'a,b'.
 
     Raises:
-        UsageError: an unknown name, or a package that is not installed.
+        UsageError: an unknown name, a package that is not installed, or a service that is not logged in to.
     """
     listed = names.split(",") if isinstance(names, str) else list(names or ())
     wanted = tuple(dict.fromkeys(name.strip() for name in listed if name.strip() and name.strip() != ALWAYS))
@@ -82,6 +85,9 @@ def check(names: str | Sequence[str] | None) -> tuple[str, ...]:
         tracker: type[Tracker] = rooms.plugin("trackers", name)
         if tracker.requires and importlib.util.find_spec(tracker.requires.partition("-")[0]) is None:
             raise UsageError(f"tracker '{name}' needs a package that is not installed: pip install {tracker.requires}")
+        opened: Tracker = rooms.load("trackers", name)
+        if obstacle := opened.obstacle():
+            raise UsageError(f"tracker '{name}' cannot start: {obstacle}")
     return wanted
 
 

@@ -41,6 +41,10 @@ class Jsonl:
 
     requires: ClassVar[str] = ""
 
+    def obstacle(self) -> str:
+        """Return '': files need nothing."""
+        return ""
+
     def start(self, folder: Path, step: int) -> Log:
         """Open the file, without the lines after `step` that a killed training may have left."""
         path = folder / self.name

@@ -16,6 +16,10 @@ class TensorBoard:
 
     requires: ClassVar[str] = "tensorboard"
 
+    def obstacle(self) -> str:
+        """Return '': files need nothing."""
+        return ""
+
     def start(self, folder: Path, step: int) -> Lines:
         """Write to another event file of the folder's run; TensorBoard joins them."""
         from torch.utils.tensorboard import SummaryWriter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import ClassVar
 
 from headstart.core.errors import UsageError
 from headstart.trackers._lines import Line, Lines, run_of
+
+NOT_LOGGED_IN = "run wandb login, or set WANDB_MODE=offline."
 
 
 @dataclass(frozen=True)
@@ -23,14 +26,20 @@ class WeightsAndBiases:
 
     requires: ClassVar[str] = "wandb"
 
+    def obstacle(self) -> str:
+        """Say how to log in where nobody is and runs go to the service."""
+        if os.environ.get("WANDB_MODE", "online") != "online":
+            return ""
+        import wandb
+
+        return "" if wandb.login(prompt=False) else NOT_LOGGED_IN
+
     def start(self, folder: Path, step: int) -> Lines:
         """Open a run, or the one that an earlier start of the same training opened.
 
         Raises:
             UsageError: not logged in, and not offline.
         """
-        import os
-
         import wandb
 
         note = folder / "wandb.json"
@@ -46,9 +55,7 @@ class WeightsAndBiases:
                 settings=wandb.Settings(silent=True, console="off"),
             )
         except wandb.errors.Error as error:
-            raise UsageError(
-                f"Weights & Biases did not start ({error}); say wandb login, or set WANDB_MODE=offline."
-            ) from error
+            raise UsageError(f"Weights & Biases did not start ({error}); {NOT_LOGGED_IN}") from error
 
         def send(lines: Sequence[Line]) -> None:
             for number, values in lines:
