@@ -85,6 +85,8 @@ def check(path: Path, rows: tuple[tuple[str, str], ...], *warnings: str) -> None
             tuple((f'{a} said "no, {n}"', b) for n, (a, b) in enumerate(ROWS)),
             ('quotation marks written \\" in a.csv',),
         ),
+        ("text,label\n" + "".join(f"'{a}',{b}\n" for a, b in ROWS), ROWS, ("enclosed in single quotation marks",)),
+        ("'text';'label'\n" + "".join(f"'{a}';'{b}'\n" for a, b in ROWS), ROWS, ("enclosed in single quotation",)),
         ("text;score;label\n" + "".join(f"{a};{n},5;{b}\n" for n, (a, b) in enumerate(PLAIN)), PLAIN, ()),
         (quoted(), ROWS, ("has no line of column names: its line 1, 'In short: the phone... | pos'",)),
         (bare(mark="\t"), PLAIN, ("has no line of column names",)),
@@ -95,6 +97,12 @@ def check(path: Path, rows: tuple[tuple[str, str], ...], *warnings: str) -> None
 )
 def test_tables_as_people_save_them(write: Write, content: str, rows: tuple | None, warnings: tuple[str, ...]) -> None:
     check(write(content), rows or tuple((a, ("ham", "spam")[len(a) % 2]) for a, _ in ROWS), *warnings)
+
+
+@pytest.mark.parametrize("text", ["'{}' or not", "'{}' and 'so on'", "'tis {}"])
+def test_single_quotation_marks_inside_of_texts_stay(write: Write, text: str) -> None:
+    rows = tuple((text.format(found), label) for found, label in PLAIN)
+    check(write("text,label\n" + bare(rows)), rows)
 
 
 @pytest.mark.parametrize(

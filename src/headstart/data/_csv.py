@@ -31,6 +31,7 @@ class Dialect:
     backslashes: whether a mark inside a cell is written after a backslash; else it is doubled.
     spaces: whether spaces after a delimiter are skipped.
     wrapped: whether whole rows are enclosed in marks, as one cell that holds the cells.
+    mark: the quotation mark.
     """
 
     delimiter: str
@@ -38,6 +39,7 @@ class Dialect:
     backslashes: bool = False
     spaces: bool = False
     wrapped: bool = False
+    mark: str = '"'
 
     @property
     def quoting(self) -> Quoting:
@@ -135,6 +137,7 @@ def split_rows(
             lines,
             delimiter=dialect.delimiter,
             quoting=dialect.quoting,
+            quotechar=dialect.mark,
             skipinitialspace=dialect.spaces,
             strict=True,
         )

@@ -128,7 +128,7 @@ def _view(sample: list[str], delimiter: str, whole: bool) -> _View:
     dialect = Dialect(delimiter, spaces=_has_spaces(sample, delimiter))
     usual = _seen(sample, dialect, whole)
     if not any('"' in line for line in sample):
-        return usual
+        return _in_single_quotes(sample, dialect, whole) or usual
     if usual.faults and any('\\"' in line for line in sample):
         other = _seen(sample, replace(dialect, backslashes=True), whole)
         if other.faults < usual.faults:
@@ -138,6 +138,17 @@ def _view(sample: list[str], delimiter: str, whole: bool) -> _View:
         if other.width > 1 and other.agreeing > 0.9 and any(_kind(column) for column in _values_by_column(other)):
             return other
     return _without_quotes(sample, usual, whole) or usual
+
+
+def _in_single_quotes(sample: list[str], dialect: Dialect, whole: bool) -> _View | None:
+    """See the sample with its texts in single quotation marks, where nearly every row has such a cell."""
+    mark = re.escape(dialect.delimiter)
+    rows = [line for line in sample if line.strip()][1:]
+    enclosed = sum(bool(re.search(rf"(^|{mark})\s*'.*'\s*({mark}|$)", line)) for line in rows)
+    if enclosed <= 0.9 * len(rows):
+        return None
+    other = _seen(sample, replace(dialect, mark="'"), whole)
+    return other if other.width > 1 and other.agreeing > 0.95 and not other.faults else None
 
 
 def _without_quotes(sample: list[str], usual: _View, whole: bool) -> _View | None:
@@ -311,6 +322,8 @@ def _about(name: str, view: _View, names_line: int) -> list[str]:
         warnings.append(f"the {lines} above the table in {name} is no row: {shown(title)}.")
     if not view.dialect.quotes:
         warnings.append(f"quotation marks in {name} are read as part of the text, since they do not enclose cells.")
+    if view.dialect.mark == "'":
+        warnings.append(f"cells of {name} are enclosed in single quotation marks, which are left out.")
     if view.dialect.backslashes:
         warnings.append(f'quotation marks written \\" in {name} are read as marks inside a cell.')
     if view.dialect.wrapped:
