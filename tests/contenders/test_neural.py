@@ -357,7 +357,9 @@ def test_balanced_weights_change_the_training(backbone, rows, tmp_path):
 
 
 def test_an_unknown_weighting_is_refused(backbone, rows, task, tmp_path):
-    with pytest.raises(HeadstartError, match="no class weights 'even'; known: balanced, none"):
+    with pytest.raises(
+        HeadstartError, match="option 'class_weights' of contender 'finetuned' cannot be 'even'; known: ba"
+    ):
         fit(backbone, rows, task, tmp_path / "a", class_weights="even")
 
 
