@@ -22,6 +22,7 @@ from headstart.core import device as devices
 from headstart.core import memory, rooms
 from headstart.core.alone import alone
 from headstart.core.errors import CheckpointError, UsageError
+from headstart.core.files import write_whole
 from headstart.core.records import (
     Audit,
     Finding,
@@ -192,7 +193,7 @@ def compare(
         told = _judge_int8(winner, splits, terms.metric)
         models.announce(winner, terms)
         build.write(result, folder / "report.html")
-        writing.whole(folder / "result.json", json.dumps(build.as_json(result), indent=1))
+        write_whole(folder / "result.json", json.dumps(build.as_json(result), indent=1))
     if told and listener is None:
         print(told, file=sys.stderr)
     return Comparison(result, winner.resolve())

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from sklearn.utils.class_weight import compute_class_weight
 
 from headstart.checkpoints import folder
-from headstart.contenders import _kept, _neural, _saved
+from headstart.contenders import _kept, _neural, _saved, _states
 from headstart.contenders.finetuned import Finetuned
 from headstart.core import rooms
 from headstart.core.errors import HeadstartError, TrainingError, UsageError
@@ -73,7 +73,7 @@ def test_scores_come_back_in_the_order_of_the_texts(backbone, rows, task, tmp_pa
 
 
 def test_two_threads_answer_as_one_does(backbone, rows, task, tmp_path, monkeypatch, set_threads):
-    monkeypatch.setattr(_neural, "STATE_BUDGET", {"cpu": 100 * 16})  # many batches
+    monkeypatch.setattr(_states, "STATE_BUDGET", {"cpu": 100 * 16})  # many batches
     used = []
     monkeypatch.setattr(parallel, "ThreadPoolExecutor", lambda *a: used.append(a) or ThreadPoolExecutor(*a))
     full = fit(backbone, rows, task, tmp_path / "full")
@@ -319,7 +319,7 @@ def test_a_frozen_head_is_the_logistic_regression_that_is_best_on_validation(bac
 
     def states(part):
         encoded = task.encode(part.inputs, fitted.checkpoint.tokenizer)
-        return _neural.pooled_states(encoder, encoded, "cpu").states.numpy()
+        return _states.pooled_states(encoder, encoded, "cpu").states.numpy()
 
     features, numbers = states(rows), task.numbers(rows)
     scores = []

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from headstart.core.errors import DataError, UsageError
 from headstart.core.records import ReadWarning
 from headstart.data import write
-from headstart.data.write import CHUNK, extend, suffix_for, table, unused, whole
+from headstart.data.write import CHUNK, extend, suffix_for, table, unused
 
 
 def lengths(texts):
@@ -170,14 +170,3 @@ def test_new_names_collide_with_nothing(names, others):
     taken = ["label", "predicted", "p(a)", "p(a) 2", *others]
     assert not set(unused(names, taken)) & set(taken)
     assert len(set(unused(names, taken))) == len(names)
-
-
-def test_a_text_is_written_whole(tmp_path):
-    path = tmp_path / "a.json"
-    whole(path, "old")
-    whole(path, "ü")
-    assert path.read_text(encoding="utf-8") == "ü"
-    with pytest.raises(UnicodeEncodeError):
-        whole(path, "\ud800")
-    assert list(tmp_path.iterdir()) == [path]
-    assert path.read_text(encoding="utf-8") == "ü"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from headstart.core.errors import CheckpointError
+from headstart.core.files import flush
 
 
 def root() -> Path:
@@ -51,8 +52,7 @@ def made_once(name: str, make: Callable[[Path], None], sentence: str) -> Path:
         fresh.chmod(0o755)
         for path in fresh.rglob("*"):
             if path.is_file():
-                with path.open("rb+") as file:
-                    os.fsync(file.fileno())
+                flush(path)
         try:
             fresh.rename(folder)
         except OSError:

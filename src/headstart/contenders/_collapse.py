@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from headstart.core.errors import DivergedError
+from headstart.core.files import write_whole
 from headstart.core.records import Attempt, Run
 from headstart.nn.groups import Group
 
@@ -67,9 +68,7 @@ def train(
                 weight.grad = None
         del start
         note.parent.mkdir(parents=True, exist_ok=True)
-        fresh = note.with_suffix(".new")
-        fresh.write_text(json.dumps({"fingerprint": fingerprint, "reason": reason}), encoding="utf-8")
-        fresh.replace(note)
+        write_whole(note, json.dumps({"fingerprint": fingerprint, "reason": reason}))
     run.attempted(Attempt(1.0, reason))
     slower = [replace(group, learning_rate=group.learning_rate * FACTOR) for group in groups]
     try:

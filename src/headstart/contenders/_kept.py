@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from headstart.core.files import replacing
 from headstart.nn.packed import Kept
 
 # All files of a folder together. IMDB's 25,000 reviews take 5 GB.
@@ -132,9 +133,5 @@ def _read(path: Path) -> _Index:
 def _write(path: Path, index: _Index) -> None:
     names = np.frombuffer(b"".join(index.places), dtype=np.uint8).reshape(-1, KEY_BYTES)
     starts = np.fromiter(index.places.values(), dtype=np.int64, count=len(index.places))
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("wb") as file:
+    with replacing(path) as fresh, fresh.open("wb") as file:
         np.savez(file, names=names, starts=starts, rows=index.rows, seconds=index.seconds)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

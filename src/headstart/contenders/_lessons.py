@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from headstart.contenders import _collapse, _matching, _neural
+from headstart.contenders import _collapse, _matching, _states
+from headstart.core.hashing import parts_sha256
 from headstart.core.records import Rows, Run
 from headstart.nn.encoder import Stack
 from headstart.nn.groups import Group
@@ -53,13 +54,13 @@ class Lesson:
 
     def held_out(self, lengths: np.ndarray) -> Iterator[np.ndarray]:
         """Yield batches of the numbers of validation's texts."""
-        for rows in by_length(lengths[self.texts :], _neural.STATE_BUDGET[self.run.device] // self.model.encoder.width):
+        for rows in by_length(lengths[self.texts :], _states.STATE_BUDGET[self.run.device] // self.model.encoder.width):
             yield rows + self.texts
 
     def fingerprint(self, phase: str) -> str:
         """Name all that a phase depends on."""
         parts = (self.contender, phase, self.teacher, self.train, self.validation, self.run.unlabelled, self.run.seed)
-        return _neural._fingerprint(*parts)
+        return parts_sha256(*parts)
 
 
 def match(
@@ -80,7 +81,7 @@ def match(
 
     def loss(rows: np.ndarray) -> Tensor:
         batch = pack(student.tokens, student.boundaries, rows, kept).to(run.device)
-        with _neural.precision(run.device):
+        with _states.precision(run.device):
             states = batch.hidden
             if states is None:
                 given = pack(encoded.tokens, encoded.boundaries, rows).to(run.device)
@@ -158,7 +159,7 @@ def answer(
 
     def loss(rows: np.ndarray) -> Tensor:
         batch: Batch = pack(student.tokens, student.boundaries, rows).to(run.device)
-        with _neural.precision(run.device):
+        with _states.precision(run.device):
             logits = model(batch).float()
         order = torch.from_numpy(rows).to(run.device)[batch.order]
         true = F.cross_entropy(logits, numbers[order], ignore_index=-100, reduction="sum") / len(rows)
@@ -167,7 +168,7 @@ def answer(
         return share * true + (1 - share) * _matching.soft_loss(logits, soft[order], contender.temperature)
 
     def evaluate() -> tuple[float, float]:
-        logits = _neural.scores(model, validation, run.device)
+        logits = _states.scores(model, validation, run.device)
         score = lesson.task.score(lesson.task.decode(logits), lesson.validation)[run.metric]
         return score, float(model.head.loss(logits, held_out).nan_to_num(posinf=1e9))
 
@@ -189,7 +190,7 @@ def answer(
 
     def judge() -> str:
         some = np.unique(np.linspace(0, rows_labelled - 1, _collapse.MOST_ROWS).astype(int))
-        logits = _neural.scores(model, student, run.device, texts=some)
+        logits = _states.scores(model, student, run.device, texts=some)
         return _collapse.reason(logits, torch.from_numpy(targets[some]))
 
     place = replace(run, folder=run.folder / "answers", minutes=minutes)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,8 +18,10 @@ from headstart.checkpoints import peft
 from headstart.checkpoints.folder import Checkpoint, find_family
 from headstart.checkpoints.folder import load as load_checkpoint
 from headstart.checkpoints.folder import save as save_checkpoint
-from headstart.contenders import _collapse, _kept, _saved
+from headstart.contenders import _collapse, _saved
+from headstart.contenders._states import frozen_states, pooled_states, precision, scores, weights_key
 from headstart.core.errors import UsageError, did_you_mean
+from headstart.core.hashing import parts_sha256
 from headstart.core.records import Predictions, Progress, Rows, Run
 from headstart.nn import bottleneck, parallel, prepacked
 from headstart.nn.groups import Group
@@ -29,22 +29,15 @@ from headstart.nn.heads import Model
 from headstart.nn.int8 import quantised
 from headstart.nn.lora import Updates
 from headstart.nn.narrow import narrowed
-from headstart.nn.packed import Batch, Kept, drop_words, pack
-from headstart.text.tokenizer import Encoded
+from headstart.nn.packed import Kept, drop_words, pack
 from headstart.training import convex
-from headstart.training.batches import by_length
 from headstart.training.loop import Settings, train
 
-# Values of states (tokens times width) in a batch where nothing is learnt. What a layer makes of so few stays in a
-# processor's cache, which is worth a tenth of the time; a GPU wants many, since every call of a kernel has its price.
-STATE_BUDGET = {"cpu": 1024 * 384, "cuda": 32_768 * 384}
 # Values of states up to which one thread answers sooner than two, which wake each other in every layer: a sentence, or
 # with 8-bit weights a paragraph (docs/lab.md).
 ALONE, ALONE_INT8 = 32 * 384, 224 * 384
 ClassWeights = Literal["none", "balanced"]
 CLASS_WEIGHTS: tuple[ClassWeights, ...] = get_args(ClassWeights)
-# Fewest frozen stages worth keeping the states of: to read them from a disk takes as long as to look embeddings up.
-LEAST_KEPT = 2
 # Beside a model's weights: those of its bottlenecks, for which Hugging Face's files have no place.
 BOTTLENECKS = "adapter.safetensors"
 
@@ -246,7 +239,7 @@ def fit(
             assert kept is not None
             solve_head(model, kept, targets, evaluate, run, balanced=class_weights == "balanced")
         else:
-            fingerprint = _fingerprint(
+            fingerprint = parts_sha256(
                 settings,
                 strategy,
                 class_weights,
@@ -293,130 +286,7 @@ def solve_head(
             output.bias.copy_(before[1])
 
 
-def scores(
-    model: Model, encoded: Encoded, device: str, kept: Kept | None = None, texts: np.ndarray | None = None
-) -> Tensor:
-    """Compute the logits of texts, in their order: float32 ``(texts, classes)`` on the CPU.
-
-    Args:
-        kept: the output of the model's frozen stages for all texts of `encoded`, if there is one.
-        texts: numbers of the texts that are wanted, int64; None for all.
-    """
-    if model.training:  # asked first: telling every module costs as much as tokenising a short text
-        model.eval()
-    chosen = np.arange(len(encoded)) if texts is None else texts
-    out = torch.zeros(len(chosen), model.head.output.out_features)
-
-    @torch.inference_mode()
-    def answer(rows: np.ndarray) -> None:
-        batch = pack(encoded.tokens, encoded.boundaries, chosen[rows], kept).to(device)
-        with precision(device):
-            logits = model(batch)
-        out[torch.from_numpy(rows)[batch.order.cpu()]] = logits.float().cpu()
-
-    deque(parallel.each(answer, _batches(model, encoded.lengths[chosen], device), device), maxlen=0)
-    return out
-
-
-def _batches(model: Model, lengths: np.ndarray, device: str) -> list[np.ndarray]:
-    return list(by_length(lengths, STATE_BUDGET[device] // model.encoder.width))
-
-
-def frozen_states(model: Model, parts: Sequence[Encoded], run: Run) -> tuple[list[Kept | None], float]:
-    """Run the model's frozen stages over all texts that no training of this contest has run them over.
-
-    Returns:
-        what the stages give for each part, None where too few are frozen or too much would have to be kept (the stages
-        then run in every step); and the seconds saved, see `_kept.keep`.
-    """
-    stages = model.frozen_stages()
-    if stages < LEAST_KEPT:
-        return [None] * len(parts), 0.0
-    model.eval()
-    by_token = stages < len(model.encoder.stages)
-    key = weights_key(model.encoder.stages[:stages], run.device) + ("" if by_token else f"-{model.head.pooling}")
-    compute = model.frozen_states
-    found = [keep_states(model, part, run, "frozen states", key, compute, stages, by_token=by_token) for part in parts]
-    return [kept for kept, _ in found], sum(seconds for _, seconds in found)
-
-
-def pooled_states(model: Model, encoded: Encoded, device: str) -> Kept:
-    """Run a wholly frozen encoder over texts and hold their pooled states in memory."""
-    states = torch.zeros(len(encoded), model.encoder.width)
-    for rows in _batches(model, encoded.lengths, device):
-        batch = pack(encoded.tokens, encoded.boundaries, rows)
-        with precision(device):
-            states[torch.from_numpy(rows)[batch.order]] = model.frozen_states(batch.to(device)).float().cpu()
-    return Kept(len(model.encoder.stages), states, np.arange(len(encoded)), by_token=False)
-
-
-def keep_states(
-    model: Model,
-    encoded: Encoded,
-    run: Run,
-    doing: str,
-    key: str,
-    compute: Callable[[Batch], Tensor],
-    stages: int,
-    *,
-    side_by_side: int = 1,
-    by_token: bool = True,
-) -> tuple[Kept | None, float]:
-    """Compute states of texts batch by batch and keep them, except those that this contest has kept already.
-
-    Args:
-        doing: a word for a person. key: names the weights and what of them is kept.
-        compute: batch -> states ``(tokens, side_by_side * width)``, or ``(sequences, ...)`` where not `by_token`.
-        stages, by_token: see `nn.packed.Kept`.
-
-    Returns: as of `_kept.keep`.
-    """
-
-    def batches(missing: np.ndarray) -> Iterator[tuple[np.ndarray, Tensor]]:
-        def run_over(places: np.ndarray) -> tuple[np.ndarray, Tensor]:
-            texts = missing[places]
-            batch = pack(encoded.tokens, encoded.boundaries, texts)
-            with precision(run.device):
-                return texts[batch.order.numpy()], compute(batch.to(run.device))
-
-        parts = _batches(model, encoded.lengths[missing], run.device)
-        done = 0
-        for texts, states in parallel.each(run_over, parts, run.device):
-            yield texts, states
-            done += len(texts)
-            run.progress(Progress(doing, done / len(missing)))
-
-    return _kept.keep(
-        run.shared or run.folder,
-        key,
-        _kept.name_texts(encoded.tokens, encoded.boundaries),
-        encoded.lengths,
-        side_by_side * model.encoder.width,
-        stages,
-        by_token,
-        batches,
-    )
-
-
-def weights_key(stages: Sequence[torch.nn.Module], device: str) -> str:
-    """Name stages by their weights, their number and what they compute on."""
-    digest = hashlib.sha256(f"{len(stages)} {device}".encode())
-    for stage in stages:
-        for weight in stage.state_dict().values():
-            digest.update(memoryview(weight.cpu().contiguous().numpy()).cast("B"))
-    return digest.hexdigest()[:16]
-
-
-def precision(device: str) -> Any:
-    """Compute in bfloat16 where the device is made for it; weights stay float32."""
-    return torch.autocast("cuda", torch.bfloat16, enabled=device == "cuda")
-
-
 def balanced_weights(targets: Tensor, classes: int) -> Tensor:
     """Weigh each class by the inverse of its share, so that every class counts alike: ``(classes,)``, mean about 1."""
     counts = torch.bincount(targets, minlength=classes).clamp(min=1)
     return len(targets) / (classes * counts.float())
-
-
-def _fingerprint(*parts: Any) -> str:
-    return hashlib.sha256(repr(parts).encode("utf-8", "replace")).hexdigest()

@@ -9,7 +9,6 @@ Each is written whole or not at all, and KEY names all that it depends on, so th
 
 from __future__ import annotations
 
-import hashlib
 import json
 import statistics
 import time
@@ -26,10 +25,12 @@ from torch.nn import functional as F
 from headstart.checkpoints import folder as checkpoints
 from headstart.checkpoints.folder import Checkpoint
 from headstart.contenders import _saved
-from headstart.contenders._neural import precision, weights_key
+from headstart.contenders._states import precision, weights_key
 from headstart.core import device as devices
 from headstart.core import seed
 from headstart.core.errors import UsageError, did_you_mean
+from headstart.core.files import write_whole
+from headstart.core.hashing import parts_sha256
 from headstart.core.records import Progress, Run
 from headstart.data.corpus import Corpus
 from headstart.nn import chance
@@ -370,9 +371,7 @@ def _plan(
         alternatives={size: 1e-9 * flops(other) * steps / rate / used for size, other in others.items()},
     )
     run.folder.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(asdict(plan)), encoding="utf-8")
-    fresh.replace(path)
+    write_whole(path, json.dumps(asdict(plan)))
     return plan
 
 
@@ -391,5 +390,5 @@ def _time(model: Pretraining, loss: gradients.Loss, rows: np.ndarray, lengths: n
     return statistics.median(times[1:])
 
 
-def _key(*parts: Any) -> str:
-    return hashlib.sha256(repr(parts).encode("utf-8", "replace")).hexdigest()[:16]
+def _key(*parts: object) -> str:
+    return parts_sha256(*parts)[:16]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from headstart.checkpoints import folder as checkpoints
 from headstart.checkpoints._rows import FILE as CHANGED_ROWS
 from headstart.core import rooms
 from headstart.core.errors import CheckpointError, UsageError
+from headstart.core.files import flush, write_whole
 from headstart.core.hashing import file_sha256
 
 MANIFEST = "headstart.json"
@@ -36,7 +36,7 @@ def saving(folder: Path) -> Iterator[Path]:
         yield fresh
         fresh.chmod(0o755)
         for path in [*fresh.rglob("*"), fresh]:
-            _flush(path)
+            flush(path)
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
             folder.rename(old / folder.name)
@@ -44,7 +44,7 @@ def saving(folder: Path) -> Iterator[Path]:
             shutil.rmtree(old)
         else:
             fresh.rename(folder)
-        _flush(folder.parent)
+        flush(folder.parent)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
@@ -133,10 +133,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _write(folder: Path, manifest: Mapping[str, Any]) -> None:
-    text = json.dumps(manifest, indent=2, ensure_ascii=False)
-    fresh = folder / f"{MANIFEST}.new"
-    fresh.write_text(text + "\n", encoding="utf-8", errors="surrogatepass")
-    fresh.replace(folder / MANIFEST)
+    write_whole(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
 
 
 def _hashes(folder: Path) -> dict[str, str]:
@@ -145,14 +142,3 @@ def _hashes(folder: Path) -> dict[str, str]:
 
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-
-
-def _flush(path: Path) -> None:
-    """Wait until a file, or a folder's list of names, is on the disk. Windows cannot open folders for this."""
-    if path.is_dir() and os.name == "nt":
-        return
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

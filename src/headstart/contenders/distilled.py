@@ -18,7 +18,7 @@ from torch import Tensor
 from headstart.checkpoints import contents
 from headstart.checkpoints import folder as checkpoints
 from headstart.checkpoints.folder import Checkpoint
-from headstart.contenders import _lessons, _matching, _members, _neural, _saved
+from headstart.contenders import _lessons, _matching, _members, _neural, _saved, _states
 from headstart.core import rooms, seed
 from headstart.core.errors import UsageError, did_you_mean
 from headstart.core.records import Progress, Rows, Run
@@ -184,7 +184,7 @@ class Distilled:
     def _name(self, guide: _neural.Neural | None, run: Run) -> str:
         """Name a teacher by what it knows; a contender that is no Transformer follows from the rows and the seed."""
         if guide is not None:
-            return _neural.weights_key([guide.model], run.device)
+            return _states.weights_key([guide.model], run.device)
         return "" if self.teacher == NONE or self.members else contents.sha256(self.teacher)
 
     def _student(self, guide: _neural.Neural | None, task: Any, texts: Sequence[str]) -> Checkpoint:
@@ -282,13 +282,13 @@ def _keep(model: Model, stages: Sequence[int], encoded: Encoded, run: Run) -> tu
     Returns:
         states of all these stages side by side, None where they would be too many; and the seconds saved.
     """
-    key = f"{_neural.weights_key(model.encoder.stages, run.device)}-{'-'.join(map(str, stages))}"
+    key = f"{_states.weights_key(model.encoder.stages, run.device)}-{'-'.join(map(str, stages))}"
 
     def compute(batch: Batch) -> Tensor:
         return _matching.outputs(model.encoder, batch, stages)
 
     count = len(stages)
-    return _neural.keep_states(model, encoded, run, "listening to the teacher", key, compute, count, side_by_side=count)
+    return _states.keep_states(model, encoded, run, "listening to the teacher", key, compute, count, side_by_side=count)
 
 
 def _answers(

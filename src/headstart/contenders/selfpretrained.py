@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from headstart.checkpoints import folder as checkpoints
 from headstart.contenders import _neural, _pretraining
 from headstart.core import seed
+from headstart.core.hashing import parts_sha256
 from headstart.core.records import Rows, Run
 from headstart.data import corpus as corpora
 from headstart.nn.heads import Pooling
@@ -100,7 +100,7 @@ class SelfPretrained:
         )
         # Each text once, so that rows which unlabelled text holds anyway make no other corpus of it.
         corpus = corpora.of_texts(tuple(dict.fromkeys(texts)))
-        name = hashlib.sha256(repr((corpus.sha256, asdict(recipe), run.seed, run.device)).encode()).hexdigest()[:16]
+        name = parts_sha256(corpus.sha256, asdict(recipe), run.seed, run.device)[:16]
         work = run.shared or run.folder
         place = work / f"pretrained-{name}"
         if place.is_dir():

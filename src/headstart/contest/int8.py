@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from headstart.contenders import _saved
-from headstart.contest.ledger import write_whole
 from headstart.core.errors import CheckpointError, UsageError
+from headstart.core.files import write_whole
 from headstart.core.records import Rows
 
 FILE = "int8.json"

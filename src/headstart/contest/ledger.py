@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from headstart.core.errors import CheckpointError
+from headstart.core.files import write_whole
 from headstart.core.records import Cost, Predictions, Record, Rows, Trial
 
 
@@ -56,16 +56,6 @@ def load_record(path: Path) -> Record:
 
 def _trial(values: dict[str, Any]) -> Trial:
     return Trial(**{**values, "members": tuple(_trial(member) for member in values.get("members", ()))})
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a kill leaves the whole of it or nothing."""
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("w", encoding="utf-8", errors="surrogatepass", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
 
 
 def _read_predictions(path: Path) -> Predictions:

@@ -18,8 +18,8 @@ from typing import Any
 from headstart.checkpoints import _rows
 from headstart.contenders import _saved
 from headstart.contest import meter
-from headstart.contest.ledger import write_whole
 from headstart.contest.trials import Job, Terms
+from headstart.core.files import write_whole
 
 ANNOUNCED = "announced"
 

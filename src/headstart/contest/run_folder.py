@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from headstart.contest.ledger import write_whole
 from headstart.core.alone import alone
 from headstart.core.errors import UsageError
+from headstart.core.files import write_whole
 from headstart.core.records import Rows, Splits
 
 FILE = "data.json"

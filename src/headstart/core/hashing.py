@@ -1,4 +1,4 @@
-"""SHA-256 of files, each file read once a process while it stays as it is."""
+"""SHA-256 of files, each file read once a process while it stays as it is, and of values."""
 
 from __future__ import annotations
 
@@ -34,3 +34,8 @@ def file_sha256(path: Path) -> str:
         with _lock:
             _known[identity] = digest
     return digest
+
+
+def parts_sha256(*parts: object) -> str:
+    """Return the SHA-256 of what parts print as, which names what was made of them; letters UTF-8 lacks are '?'."""
+    return hashlib.sha256(repr(parts).encode("utf-8", "replace")).hexdigest()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from headstart.core.errors import DataError, UsageError, shown
+from headstart.core.files import replacing
 from headstart.core.records import ReadWarning, Rejected
 from headstart.data import _arrow, _columns
 from headstart.data._encoding import unpacked
@@ -180,31 +181,16 @@ def table(out: Path | None, suffix: str, columns: Sequence[str]) -> Iterator[Wri
         return
     with _whole(out) as part, part.open("w", encoding="utf-8", newline="") as file:
         yield _text(file, suffix, columns)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 @contextmanager
 def _whole(out: Path) -> Iterator[Path]:
     """Give a place beside `out` whose file takes its name once the block ends without an error."""
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        yield part
-        part.replace(out)
+        with replacing(out, f"{os.getpid()}.part") as part:
+            yield part
     except OSError as error:
         raise DataError(f"cannot write {out} ({error.strerror}); name another place with --out.") from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def whole(path: Path, text: str) -> None:
-    """Write a text file so that its name never stands for a part of it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _text(file: TextIO, suffix: str, columns: Sequence[str]) -> Write:

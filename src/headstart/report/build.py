@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from headstart.contest.rank import winner
+from headstart.core.files import write_whole
 from headstart.core.records import Audit, Record, Result
 from headstart.report import _collapse
 from headstart.report import _format as form
@@ -146,9 +147,7 @@ def html(result: Result) -> str:
 def write(result: Result, path: Path) -> None:
     """Write the report to a file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".part")
-    unfinished.write_text(html(result), encoding="utf-8")
-    unfinished.replace(path)
+    write_whole(path, html(result))
 
 
 def fragment(result: Result) -> str:

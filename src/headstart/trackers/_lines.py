@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from headstart.core.files import write_whole
+
 Line = tuple[int, dict[str, float]]
 SECONDS = 5.0  # between two groups
 MOST = 100  # steps of a group
@@ -74,9 +76,7 @@ class Lines:
             print(f"headstart: tracker '{self.name}' failed and is left out from now on: {reason}", file=sys.stderr)
 
     def _write(self) -> None:
-        fresh = self.note.with_name(self.note.name + ".new")
-        fresh.write_text(json.dumps({"run": self.run, "step": self.last}), encoding="utf-8")
-        fresh.replace(self.note)
+        write_whole(self.note, json.dumps({"run": self.run, "step": self.last}))
 
 
 def _read(note: Path) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from headstart.core.errors import TrainingError
+from headstart.core.files import replacing
 from headstart.training.stopping import Best
 
 FILE = "checkpoint.safetensors"
@@ -49,11 +49,8 @@ def save(
         for key, value in optimizer.state.get(weight, {}).items():
             tensors[f"{key}/{name}"] = value
     header = {"state": json.dumps(asdict(state)), "fingerprint": fingerprint}
-    fresh = folder / f"{FILE}.new"
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, fresh, metadata=header)
-    with fresh.open("rb") as written:
-        os.fsync(written.fileno())
-    fresh.replace(folder / FILE)
+    with replacing(folder / FILE) as fresh:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, fresh, metadata=header)
 
 
 def restore(
