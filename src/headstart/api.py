@@ -19,31 +19,33 @@ from headstart.contest import language, models, plan, precheck, rank, run_folder
 from headstart.contest import run as contest
 from headstart.contest.trials import Terms
 from headstart.core import device as devices
-from headstart.core import memory, rooms
+from headstart.core import rooms
 from headstart.core.alone import alone
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.files import write_whole
-from headstart.core.records import (
-    Audit,
-    Finding,
-    Predictions,
-    ReadWarning,
-    Rejected,
-    Result,
-    Run,
-    Splits,
-    Tracking,
-    Trial,
-)
+from headstart.core.records import Audit, Finding, Run, Splits, Tracking, Trial
+from headstart.core.results import Result
 from headstart.data import audit as auditing
 from headstart.data import corpus as corpora
 from headstart.data import demo as demos
 from headstart.data import split as splitting
-from headstart.data import write as writing
 from headstart.metrics import labels
+from headstart.prediction import open_model, predict, predict_file
 from headstart.report import build, judged, live
 from headstart.report import pretraining as telling
 from headstart.text.tokenizer import Tokenizer
+
+__all__ = [
+    "Comparison",
+    "catalogue",
+    "check",
+    "compare",
+    "demo",
+    "open_model",
+    "predict",
+    "predict_file",
+    "pretrain",
+]
 
 TASK = "classification"
 ROOMS = ("contenders", "strategies", "tasks", "trackers")
@@ -61,7 +63,7 @@ DEMO_ROWS = {"tweets": 2000, "news": 1000, "hotel": 2000}
 class Comparison:
     """A finished comparison, which shows itself in a notebook.
 
-    result: everything that was measured; see `headstart.core.records.Result`.
+    result: everything that was measured; see `headstart.core.results.Result`.
     model: the winner's own folder, which later comparisons leave as it is.
     """
 
@@ -304,88 +306,6 @@ def demo(
     """
     table = demos.demo(name, DEMO_ROWS.get(name))
     return compare(table, out=out, listener=listener, **DEMOS[name])
-
-
-def predict(model: str | Path, inputs: Sequence[str], *, int8: bool = False) -> Predictions:
-    """Label texts with a saved model: `values` in their order, `probabilities` ``(texts, classes)``.
-
-    Args:
-        int8: see :func:`open_model`.
-
-    Raises:
-        CheckpointError, UsageError: as :func:`open_model`.
-    """
-    found: Predictions = open_model(model, int8=int8).predict(inputs)
-    return found
-
-
-def predict_file(
-    model: str | Path,
-    file: str | Path,
-    out: str | Path | None = None,
-    *,
-    text: str | None = None,
-    encoding: str | None = None,
-    int8: bool = False,
-    report: Callable[[Rejected | ReadWarning], None],
-) -> int:
-    """Copy a file with a label and each class's probability added; return the number of rows written.
-
-    Rows are read, answered and written a few thousand at a time, so that memory does not depend on their number.
-
-    Args:
-        out: a CSV, TSV, JSON Lines or Parquet file; None for standard output in the file's own format.
-        text: the column with the texts; None for the one that the model learnt from. Where the file does not have that,
-            the only column that could be it, with a warning.
-        encoding: of a file that holds text; None to find out.
-        int8: see :func:`open_model`; what speaks for it is said on standard error.
-        report: gets each row that has no text, which is kept, each that cannot be read, which is not, and each doubt
-            about how the file was read.
-
-    Raises:
-        CheckpointError: as :func:`open_model`.
-        UsageError: as :func:`open_model`; no such column, or a format that cannot be written.
-        DataError: no such file, no table, or `out` cannot be written.
-    """
-    if int8:
-        fitted, found = eight_bits.open_model(Path(model))
-        print(found.sentence, file=sys.stderr)
-    else:
-        fitted = open_model(model)
-
-    give_back_now_and_then = memory.giving_back()
-
-    def answer(texts: list[str]) -> list[list[str | float]]:
-        give_back_now_and_then()
-        predictions = fitted.predict(texts)
-        rows = predictions.probabilities.astype(float).round(6).tolist()
-        return [[label, *row] for label, row in zip(predictions.values, rows, strict=True)]
-
-    names = ["label", *(f"p({name})" for name in fitted.task.classes)]
-    return writing.extend(
-        Path(file),
-        Path(out) if out else None,
-        names,
-        answer,
-        text=text,
-        encoding=encoding,
-        trained_on=fitted.task.text_column,
-        report=report,
-    )
-
-
-def open_model(folder: str | Path, *, int8: bool = False) -> Any:
-    """Open a saved model, such as ``runs/NAME/best``; it has `predict(texts)`.
-
-    Args:
-        int8: answer with 8-bit weights, about one and a half times as fast as with float32 on a CPU. Only where the
-            comparison found that the labels of the validation texts stay what they were; see `contest.int8`.
-
-    Raises:
-        CheckpointError: the folder is missing, damaged, or no model; or nobody tried int8 on it.
-        UsageError: int8 was refused, or the model or the machine does not have it.
-    """
-    return eight_bits.open_model(Path(folder))[0] if int8 else _saved.open_model(Path(folder))
 
 
 def catalogue() -> dict[str, dict[str, str]]:

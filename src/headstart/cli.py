@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import codecs
 import dataclasses
 import io
-import json
 import os
-import re
 import sys
-import tempfile
-import traceback
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from headstart.core.errors import HeadstartError, UsageError, visible
-
-if TYPE_CHECKING:
-    from headstart.api import Comparison
-    from headstart.core.records import ReadWarning, Rejected
+from headstart import _output
+from headstart.core.errors import HeadstartError, UsageError
 
 # What a command needs is imported inside it: torch and scikit-learn take seconds, and --help should not wait.
 
@@ -137,7 +128,7 @@ def compare(
         seed=seed,
         track=track,
     )
-    _tell(result, as_json)
+    _output.print_comparison(result, as_json)
 
 
 @app.command()
@@ -153,7 +144,7 @@ def demo(
     _use(threads)
     from headstart import api
 
-    _tell(api.demo(name, out=out), as_json)
+    _output.print_comparison(api.demo(name, out=out), as_json)
 
 
 @app.command()
@@ -224,7 +215,7 @@ def pretrain(
         track=track,
     )
     if as_json:
-        _print_json(record)
+        _output.print_json(record)
         return
     for line in pretraining.summary(record, out):
         typer.echo(line)
@@ -250,7 +241,7 @@ def check(
         data, test=test, validation=validation, text=text, label=label, encoding=encoding, backbone=backbone, seed=seed
     )
     if as_json:
-        _print_json(dataclasses.asdict(audit))
+        _output.print_json(dataclasses.asdict(audit))
         return
     typer.echo(", ".join(f"{count:,} {part}" for part, count in audit.rows.items()) + " rows")
     for line in precheck.told(audit.findings):
@@ -279,9 +270,9 @@ def predict(
     (too long, too short, not the file's encoding) has no place in the output; each is named on standard error.
     """
     _use(threads)
-    from headstart import api
+    from headstart import prediction
 
-    api.predict_file(model, file, out, text=text, encoding=encoding, int8=int8, report=_report(file))
+    prediction.predict_file(model, file, out, text=text, encoding=encoding, int8=int8, report=_output.row_printer(file))
 
 
 @app.command("list")
@@ -313,13 +304,13 @@ def run(arguments: list[str]) -> int:
             command.invoke(context)
         sys.stdout.flush()
     except HeadstartError as error:
-        return _fail(str(error), error.exit_code)
+        return _output.fail(str(error), error.exit_code)
     except typer.TyperException as error:
-        return _fail(_usage(error), 2)
+        return _output.fail(_output.usage_message(error), 2)
     except typer.Exit as error:
         return error.exit_code
     except KeyboardInterrupt:
-        return _fail(
+        return _output.fail(
             "interrupted; rerun the same command, and a comparison or a pretraining resumes where it stopped.", 130
         )
     except BrokenPipeError:
@@ -328,30 +319,10 @@ def run(arguments: list[str]) -> int:
         return 1
     except OSError as error:
         place = f" '{error.filename}'" if error.filename else ""
-        return _fail(f"{error.strerror or error}{place}: fix this and rerun the same command.", 1)
+        return _output.fail(f"{error.strerror or error}{place}: fix this and rerun the same command.", 1)
     except BaseException as error:  # a panic inside the tokenizers' Rust code is no Exception
-        return _fail(_unexpected(error), 1)
+        return _output.fail(_output.unexpected_message(error), 1)
     return 0
-
-
-def _fail(sentence: str, code: int) -> int:
-    typer.echo(f"headstart: {visible(sentence)}", err=True)
-    return code
-
-
-def _usage(error: typer.TyperException) -> str:
-    message = error.format_message() if hasattr(error, "format_message") else str(error)
-    return re.sub(r" \(Possible options: (.*)\)$", r"; did you mean \1?", message)
-
-
-def _unexpected(error: BaseException) -> str:
-    """Keep the traceback in a file, and say where."""
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="headstart-", suffix=".log", delete=False, encoding="utf-8", errors="backslashreplace"
-    ) as file:
-        file.write("".join(traceback.format_exception(error)))
-    reason = (str(error).splitlines() or ["no reason given"])[0]
-    return f"stopped by an unexpected error ({type(error).__name__}: {reason}); the details are in {file.name}."
 
 
 def _use(threads: int | None) -> None:
@@ -375,36 +346,6 @@ def _options(assignments: list[str]) -> dict[str, str]:
             raise UsageError(f"cannot read --set {assignment}; write it as in --set scratch.layers=3.")
         options[name] = value
     return options
-
-
-def _report(file: Path) -> Callable[[Rejected | ReadWarning], None]:
-    """Name on standard error each row of a file that could not be used, and each doubt about how it was read."""
-
-    def report(item: Rejected | ReadWarning) -> None:
-        from headstart.core.records import Rejected
-
-        where = f"line {item.line} {item.reason}" if isinstance(item, Rejected) else f"warning: {item.sentence}"
-        typer.echo(f"{file}: {visible(where)}", err=True)
-
-    return report
-
-
-def _tell(comparison: Comparison, as_json: bool) -> None:
-    """Print a comparison: as JSON on standard output, or for a person."""
-    from rich.console import Console
-
-    from headstart.report import build
-
-    if as_json:
-        _print_json(build.as_json(comparison.result))
-    else:
-        build.show(comparison.result, Console(width=None if sys.stdout.isatty() else build.WIDTH))
-
-
-def _print_json(value: Any) -> None:
-    # What a reader of JSON gets must be whole, so letters that the output's encoding lacks are written as escapes.
-    encoding = codecs.lookup(sys.stdout.encoding or "utf-8").name
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=not encoding.startswith("utf")))
 
 
 if __name__ == "__main__":

@@ -7,24 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from headstart.core.records import (
-    Audit,
-    Cost,
-    CurvePoint,
-    Equivalent,
-    Finding,
-    Interval,
-    Predictions,
-    Record,
-    Rejected,
-    Result,
-    Rows,
-    Rung,
-    Splits,
-    Standing,
-    Table,
-    Trial,
-)
+from headstart.core.records import Audit, Cost, Finding, Predictions, Record, Rejected, Rows, Splits, Table, Trial
+from headstart.core.results import CurvePoint, Equivalent, Interval, Result, Rung, Standing
 from headstart.report.wording import verdict
 
 CLASSES = ("negative", "neutral", "positive")

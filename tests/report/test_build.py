@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from headstart.core.records import Interval, Predictions, Rejected, Result, Rows, Trial
+from headstart.core.records import Predictions, Rejected, Rows, Trial
+from headstart.core.results import Interval, Result
 from headstart.report import _format as form
 from headstart.report import build
 from headstart.report._mistakes import confusions, examples, full_records

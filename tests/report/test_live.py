@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 
 from headstart.contest.run import Event
-from headstart.core.records import Progress, Record, Result, Trial
+from headstart.core.records import Progress, Record, Trial
+from headstart.core.results import Result
 from headstart.report.live import Watch
 
 

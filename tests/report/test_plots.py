@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from headstart.core.records import Equivalent, Interval, Result
+from headstart.core.results import Equivalent, Interval, Result
 from headstart.report import plots
 
 TOLD = Equivalent("scratch", "finetuned:full", 100, 0.611, Interval(2070.0, 1480.0, 2240.0), 2240)

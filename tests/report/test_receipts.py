@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from headstart.core.records import Audit, Cost, Interval, Receipt, Result, Standing
+from headstart.core.records import Audit, Cost
+from headstart.core.results import Interval, Receipt, Result, Standing
 from headstart.report import build
 from headstart.report._receipts import sentences
 from headstart.report.wording import verdict

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headstart.contest.rank import winner
-from headstart.core.records import Audit, Cost, CurvePoint, Equivalent, Finding, Interval, Standing
+from headstart.core.records import Audit, Cost, Finding
+from headstart.core.results import CurvePoint, Equivalent, Interval, Standing
 from headstart.report._head_start import labels_range
 from headstart.report._head_start import sentence as head_start
 from headstart.report.wording import behind, cheapest, verdict

@@ -10,7 +10,8 @@ import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
 from headstart.core import seed
-from headstart.core.records import CurvePoint, Equivalent, Interval, Record
+from headstart.core.records import Record
+from headstart.core.results import CurvePoint, Equivalent, Interval
 
 RIVALS = ("scratch", "linear")
 RESAMPLES = 1000

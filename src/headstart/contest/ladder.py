@@ -12,7 +12,8 @@ from headstart.contenders import _members
 from headstart.contest import curve
 from headstart.contest.rank import LEVEL, best_on_validation, full_size, paired
 from headstart.core import rooms
-from headstart.core.records import Record, Rung, Splits, Standing
+from headstart.core.records import Record, Splits
+from headstart.core.results import Rung, Standing
 
 # From the bottom up: each asks for more than the one below, in knowledge from elsewhere or in computing.
 RUNGS = (

@@ -9,7 +9,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from headstart.core.records import Cost, Interval, Predictions, Receipt, Record, Rows, Splits, Standing
+from headstart.core.records import Cost, Predictions, Record, Rows, Splits
+from headstart.core.results import Interval, Receipt, Standing
 from headstart.metrics import calibration, stats
 
 LEVEL = 0.05

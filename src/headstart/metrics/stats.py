@@ -39,7 +39,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, special
 
-from headstart.core.records import Interval
+from headstart.core.results import Interval
 from headstart.metrics._rows import Outcomes, codes, influence
 
 RESAMPLES = 10_000

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headstart.core.records import Finding, Record, Standing
+from headstart.core.records import Finding, Record
+from headstart.core.results import Standing
 from headstart.report._format import joined, plural
 
 MARK = "*"

@@ -7,7 +7,8 @@ from typing import Any
 
 from headstart.checkpoints import hub
 from headstart.contest.trials import all_sources
-from headstart.core.records import Record, Result
+from headstart.core.records import Record
+from headstart.core.results import Result
 from headstart.report import _format as write
 from headstart.report._mistakes import Confusion
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import unicodedata
 
-from headstart.core.records import Cost, Interval
+from headstart.core.records import Cost
+from headstart.core.results import Interval
 
 
 def count(number: float) -> str:

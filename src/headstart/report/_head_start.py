@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headstart.core.records import Equivalent, Interval, Standing
+from headstart.core.results import Equivalent, Interval, Standing
 from headstart.report._format import about, count, plural, ratio
 
 

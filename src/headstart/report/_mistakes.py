@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headstart.core.records import Record, Result
+from headstart.core.records import Record
+from headstart.core.results import Result
 
 MOST_CLASSES = 20
 MOST_EXAMPLES = 16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from headstart.core.records import Receipt, Standing
+from headstart.core.results import Receipt, Standing
 from headstart.report._format import percent, points, savings
 
 LEVEL = 0.05

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from headstart.contest.rank import winner
-from headstart.core.records import Equivalent, Result, Rung, Standing
+from headstart.core.results import Equivalent, Result, Rung, Standing
 from headstart.report import _collapse, _receipts, plots, wording
 from headstart.report import _format as write
 from headstart.report import _head_start as head_start

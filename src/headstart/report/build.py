@@ -16,7 +16,8 @@ from rich.text import Text
 
 from headstart.contest.rank import winner
 from headstart.core.files import write_whole
-from headstart.core.records import Audit, Record, Result
+from headstart.core.records import Audit, Record
+from headstart.core.results import Result
 from headstart.report import _collapse
 from headstart.report import _format as form
 from headstart.report._evidence import GRAVE, pretrained

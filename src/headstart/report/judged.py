@@ -8,7 +8,8 @@ from dataclasses import replace
 from headstart.contest import curve, ladder, precheck, rank
 from headstart.contest.trials import Terms
 from headstart.core.errors import TrainingError
-from headstart.core.records import Audit, Record, Result, Splits, Table
+from headstart.core.records import Audit, Record, Splits, Table
+from headstart.core.results import Result
 from headstart.report import _collapse, wording
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.core.records import CurvePoint, Equivalent, Standing
+from headstart.core.results import CurvePoint, Equivalent, Standing
 from headstart.report._format import about, count
 from headstart.report._svg import FAINT, GREY, INK, PAPER, PLACEHOLDERS, svg
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from headstart.contest.rank import FLOOR, cheapness, winner
 from headstart.core.errors import shown
-from headstart.core.records import Audit, CurvePoint, Equivalent, Interval, Receipt, Standing
+from headstart.core.records import Audit
+from headstart.core.results import CurvePoint, Equivalent, Interval, Receipt, Standing
 from headstart.report import _collapse, _head_start, _receipts
 from headstart.report._format import about, between, count, half_width, joined, percent, plural, points, savings
 

@@ -1,0 +1,74 @@
+"""What the command line prints: results on standard output, all else on standard error."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from headstart.core.errors import visible
+
+if TYPE_CHECKING:
+    from headstart.api import Comparison
+    from headstart.core.records import ReadWarning, Rejected
+
+
+def fail(sentence: str, code: int) -> int:
+    """Print one sentence on standard error and return the exit code."""
+    typer.echo(f"headstart: {visible(sentence)}", err=True)
+    return code
+
+
+def usage_message(error: typer.TyperException) -> str:
+    """Say what is wrong with the arguments, and what may have been meant."""
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    return re.sub(r" \(Possible options: (.*)\)$", r"; did you mean \1?", message)
+
+
+def unexpected_message(error: BaseException) -> str:
+    """Keep the traceback in a file, and say where."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="headstart-", suffix=".log", delete=False, encoding="utf-8", errors="backslashreplace"
+    ) as file:
+        file.write("".join(traceback.format_exception(error)))
+    reason = (str(error).splitlines() or ["no reason given"])[0]
+    return f"stopped by an unexpected error ({type(error).__name__}: {reason}); the details are in {file.name}."
+
+
+def row_printer(file: Path) -> Callable[[Rejected | ReadWarning], None]:
+    """Name on standard error each row of a file that could not be used, and each doubt about how it was read."""
+
+    def print_row(item: Rejected | ReadWarning) -> None:
+        from headstart.core.records import Rejected
+
+        where = f"line {item.line} {item.reason}" if isinstance(item, Rejected) else f"warning: {item.sentence}"
+        typer.echo(f"{file}: {visible(where)}", err=True)
+
+    return print_row
+
+
+def print_comparison(comparison: Comparison, as_json: bool) -> None:
+    """Print a comparison: as JSON on standard output, or for a person."""
+    from rich.console import Console
+
+    from headstart.report import build
+
+    if as_json:
+        print_json(build.as_json(comparison.result))
+    else:
+        build.show(comparison.result, Console(width=None if sys.stdout.isatty() else build.WIDTH))
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON on standard output."""
+    # What a reader of JSON gets must be whole, so letters that the output's encoding lacks are written as escapes.
+    encoding = codecs.lookup(sys.stdout.encoding or "utf-8").name
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=not encoding.startswith("utf")))

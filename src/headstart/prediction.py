@@ -1,0 +1,96 @@
+"""Open a saved model, and answer texts or a whole file with it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from headstart.contenders import _saved
+from headstart.contest import int8 as eight_bits
+from headstart.core import memory
+from headstart.core.records import Predictions, ReadWarning, Rejected
+from headstart.data import write as writing
+
+
+def open_model(folder: str | Path, *, int8: bool = False) -> Any:
+    """Open a saved model, such as ``runs/NAME/best``; it has `predict(texts)`.
+
+    Args:
+        int8: answer with 8-bit weights, about one and a half times as fast as with float32 on a CPU. Only where the
+            comparison found that the labels of the validation texts stay what they were; see `contest.int8`.
+
+    Raises:
+        CheckpointError: the folder is missing, damaged, or no model; or nobody tried int8 on it.
+        UsageError: int8 was refused, or the model or the machine does not have it.
+    """
+    return eight_bits.open_model(Path(folder))[0] if int8 else _saved.open_model(Path(folder))
+
+
+def predict(model: str | Path, inputs: Sequence[str], *, int8: bool = False) -> Predictions:
+    """Label texts with a saved model: `values` in their order, `probabilities` ``(texts, classes)``.
+
+    Args:
+        int8: see :func:`open_model`.
+
+    Raises:
+        CheckpointError, UsageError: as :func:`open_model`.
+    """
+    found: Predictions = open_model(model, int8=int8).predict(inputs)
+    return found
+
+
+def predict_file(
+    model: str | Path,
+    file: str | Path,
+    out: str | Path | None = None,
+    *,
+    text: str | None = None,
+    encoding: str | None = None,
+    int8: bool = False,
+    report: Callable[[Rejected | ReadWarning], None],
+) -> int:
+    """Copy a file with a label and each class's probability added; return the number of rows written.
+
+    Rows are read, answered and written a few thousand at a time, so that memory does not depend on their number.
+
+    Args:
+        out: a CSV, TSV, JSON Lines or Parquet file; None for standard output in the file's own format.
+        text: the column with the texts; None for the one that the model learnt from. Where the file does not have that,
+            the only column that could be it, with a warning.
+        encoding: of a file that holds text; None to find out.
+        int8: see :func:`open_model`; what speaks for it is said on standard error.
+        report: gets each row that has no text, which is kept, each that cannot be read, which is not, and each doubt
+            about how the file was read.
+
+    Raises:
+        CheckpointError: as :func:`open_model`.
+        UsageError: as :func:`open_model`; no such column, or a format that cannot be written.
+        DataError: no such file, no table, or `out` cannot be written.
+    """
+    if int8:
+        fitted, found = eight_bits.open_model(Path(model))
+        print(found.sentence, file=sys.stderr)
+    else:
+        fitted = open_model(model)
+
+    give_back_now_and_then = memory.giving_back()
+
+    def answer(texts: list[str]) -> list[list[str | float]]:
+        give_back_now_and_then()
+        predictions = fitted.predict(texts)
+        rows = predictions.probabilities.astype(float).round(6).tolist()
+        return [[label, *row] for label, row in zip(predictions.values, rows, strict=True)]
+
+    names = ["label", *(f"p({name})" for name in fitted.task.classes)]
+    return writing.extend(
+        Path(file),
+        Path(out) if out else None,
+        names,
+        answer,
+        text=text,
+        encoding=encoding,
+        trained_on=fitted.task.text_column,
+        report=report,
+    )
