@@ -386,17 +386,6 @@ def test_the_terminal_shows_findings_verdict_and_where_the_page_lies(result: Res
     assert str(result.folder / "report.html") in text
 
 
-def test_an_audit_alone_is_told_whole_and_the_grave_first(result: Result, capsys: pytest.CaptureFixture[str]) -> None:
-    build.show_audit(result.audit)
-    told = capsys.readouterr()
-    assert told.err == ""
-    lines = told.out.splitlines()
-    assert lines[0] == "2,240 train, 480 validation, 600 test rows"
-    severities = [line.split()[0] for line in lines[1:] if not line.startswith(" ")]
-    assert severities == ["warning", "note", "fine"]
-    assert "         tweets.csv:3001 | tweets.csv:3002" in lines
-
-
 def test_a_persons_text_cannot_command_the_terminal(result: Result) -> None:
     text = plain(with_text(result, "[bold]x[/bold] \x1b[31mred\x07"))
     assert "\x1b" not in text

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from headstart.checkpoints import _pickles
 from headstart.core import lfs
-from headstart.core.errors import CheckpointError
+from headstart.core.errors import CheckpointError, shown
 
 INDEX = ".index.json"
 
@@ -105,7 +105,7 @@ class _Joined:
         for path, part in parts.items():
             for name in part.keys():  # noqa: SIM118 (safe_open is no dictionary)
                 if name in self.owners:
-                    raise CheckpointError(f"{path} holds '{name}' again, which another file has; fetch the model.")
+                    raise CheckpointError(f"{path} holds {shown(name)} again, which another file has; fetch the model.")
                 self.owners[name] = part
 
     def keys(self) -> list[str]:

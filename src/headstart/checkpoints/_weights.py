@@ -12,7 +12,7 @@ from torch import Tensor
 
 from headstart.checkpoints import _cache, _files
 from headstart.checkpoints._family import Family
-from headstart.core.errors import CheckpointError
+from headstart.core.errors import CheckpointError, shown
 from headstart.nn.encoder import Stack
 from headstart.nn.heads import Model
 from headstart.nn.pretraining import Pretraining
@@ -68,7 +68,7 @@ class Weights:
         tensor = torch.cat([self.file.get_tensor(part) for part in stored]).to(torch.float32)
         if not torch.isfinite(tensor).all():
             raise CheckpointError(
-                f"{self.path}: '{stored[0]}' holds values that are not finite; fetch the model again."
+                f"{self.path}: {shown(stored[0])} holds values that are not finite; fetch the model again."
             )
         return tensor
 
@@ -82,7 +82,7 @@ class Weights:
             found = self.shape(name)
             if found != tuple(shape):
                 raise CheckpointError(
-                    f"{self.path}: '{self._names(name)[0]}' has shape {found}, but config.json asks for "
+                    f"{self.path}: {shown(self._names(name)[0])} has shape {found}, but config.json asks for "
                     f"{tuple(shape)}; the two files do not belong together."
                 )
 

@@ -16,7 +16,7 @@ from headstart.checkpoints import _files, _rows, hub, peft
 from headstart.checkpoints._family import Family
 from headstart.checkpoints._weights import Weights
 from headstart.core import rooms
-from headstart.core.errors import CheckpointError
+from headstart.core.errors import CheckpointError, shown
 from headstart.nn.encoder import Stack
 from headstart.text.tokenizer import Tokenizer
 from headstart.text.tokenizer import load as load_tokenizer
@@ -116,7 +116,7 @@ def find_family(model_type: str, where: str) -> Family:
     """
     known = rooms.names("checkpoints")
     if model_type not in known:
-        raise CheckpointError(f"{where} is of type '{model_type}'; Headstart reads {', '.join(known)}.")
+        raise CheckpointError(f"{where} is of type {shown(model_type)}; Headstart reads {', '.join(known)}.")
     family: Family = rooms.load("checkpoints", model_type)
     return family
 

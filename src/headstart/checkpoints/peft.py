@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from headstart.checkpoints import _files, hub
 from headstart.checkpoints._family import Family
 from headstart.checkpoints._weights import Weights, open_weights
-from headstart.core.errors import CheckpointError
+from headstart.core.errors import CheckpointError, shown
 from headstart.nn.lora import SHARING, Updates
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -177,7 +177,7 @@ class _Merged:
                 self.updates[f"{name}.weight"] = stem
             else:
                 raise CheckpointError(
-                    f"{own.path}: '{stored}' changes nothing that {base.path} has; the two do not belong together."
+                    f"{own.path}: {shown(stored)} changes nothing that {base.path} has; the two do not belong together."
                 )
         for name, stem in self.updates.items():
             shapes = [
@@ -190,7 +190,7 @@ class _Merged:
                 or shapes[0][1] != shapes[1][0]
             ):
                 raise CheckpointError(
-                    f"{own.path}: '{stem}' has factors {shapes}, which make no matrix {whole} as {base.path} has; "
+                    f"{own.path}: {shown(stem)} has factors {shapes}, which make no matrix {whole} as {base.path} has; "
                     "the two do not belong together."
                 )
 

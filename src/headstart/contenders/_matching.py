@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from headstart.core.errors import UsageError, did_you_mean
+from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.nn.attention import Groups, SelfAttention, by_group, relations, threads_that_pay
 from headstart.nn.encoder import Embeddings, Encoder, FirstStage, Stack
 from headstart.nn.packed import Batch
@@ -48,10 +48,10 @@ def layer_map(wanted: str, student: int, teacher: int) -> tuple[int, ...]:
         return tuple(range(teacher - student + 1, teacher + 1))
     chosen = numbers(wanted)
     if not chosen and wanted != "last":
-        raise UsageError(f"no layer map '{wanted}'; {did_you_mean(wanted, MAPS)} Or name layers, as in 2+4.")
+        raise UsageError(f"no layer map {shown(wanted)}; {did_you_mean(wanted, MAPS)} Or name layers, as in 2+4.")
     if len(chosen) != student or not all(1 <= number <= teacher for number in chosen):
         raise UsageError(
-            f"the layer map '{wanted}' must name one of the teacher's layers, 1 to {teacher}, for each of the "
+            f"the layer map {shown(wanted)} must name one of the teacher's layers, 1 to {teacher}, for each of the "
             f"student's {student}; name as many."
         )
     return chosen

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headstart.core import rooms
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, shown
 from headstart.core.records import Rows, Run
 
 ALL = "all"
@@ -52,7 +52,7 @@ def options(name: str) -> dict[str, Any]:
     elif way and hasattr(plugin, "named"):
         found = plugin.named(way)
     elif way:
-        raise UsageError(f"contender '{kind}' has no strategies; write '{kind}' instead of '{name}'.")
+        raise UsageError(f"contender '{kind}' has no strategies; write '{kind}' instead of {shown(name)}.")
     if backbone and not has_field(kind, "backbone"):
         raise UsageError(f"contender '{kind}' builds on no backbone; leave '@{backbone}' out.")
     return {**found, **({"backbone": backbone} if backbone else {})}

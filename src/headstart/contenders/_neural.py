@@ -20,7 +20,7 @@ from headstart.checkpoints.folder import load as load_checkpoint
 from headstart.checkpoints.folder import save as save_checkpoint
 from headstart.contenders import _collapse, _saved
 from headstart.contenders._states import frozen_states, pooled_states, precision, scores, weights_key
-from headstart.core.errors import UsageError, did_you_mean
+from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.core.hashing import parts_sha256
 from headstart.core.records import Predictions, Progress, Rows, Run
 from headstart.nn import bottleneck, parallel, prepacked
@@ -164,7 +164,7 @@ def fit(
         TrainingError: see `training.loop.train`.
     """
     if class_weights not in CLASS_WEIGHTS:
-        raise UsageError(f"no class weights '{class_weights}'; {did_you_mean(class_weights, CLASS_WEIGHTS)}")
+        raise UsageError(f"no class weights {shown(class_weights)}; {did_you_mean(class_weights, CLASS_WEIGHTS)}")
     run.progress(Progress("tokenising", 0.0))
     assert isinstance(checkpoint.model, Model)
     model = checkpoint.model.to(run.device)

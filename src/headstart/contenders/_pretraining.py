@@ -28,7 +28,7 @@ from headstart.contenders import _saved
 from headstart.contenders._states import precision, weights_key
 from headstart.core import device as devices
 from headstart.core import seed
-from headstart.core.errors import UsageError, did_you_mean
+from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.core.files import write_whole
 from headstart.core.hashing import parts_sha256
 from headstart.core.records import Progress, Run
@@ -130,7 +130,7 @@ def pretrain(
         CheckpointError: the model to go on from is of another family than BERT's.
     """
     if recipe.size not in SIZES:
-        raise UsageError(f"no size '{recipe.size}'; {did_you_mean(recipe.size, SIZES)}")
+        raise UsageError(f"no size {shown(recipe.size)}; {did_you_mean(recipe.size, SIZES)}")
     if out.exists() and not (out / RECORD).is_file() and not (out.is_dir() and not any(out.iterdir())):
         raise UsageError(f"'{out}' exists and is no pretrained model, so it is not replaced; name another folder.")
     began = time.perf_counter()

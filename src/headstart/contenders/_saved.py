@@ -14,7 +14,7 @@ from typing import Any
 from headstart.checkpoints import folder as checkpoints
 from headstart.checkpoints._rows import FILE as CHANGED_ROWS
 from headstart.core import rooms
-from headstart.core.errors import CheckpointError, UsageError
+from headstart.core.errors import CheckpointError, UsageError, shown
 from headstart.core.files import flush, write_whole
 from headstart.core.hashing import file_sha256
 
@@ -100,7 +100,9 @@ def open_model(folder: Path) -> Any:
     for name, expected in manifest["files"].items():
         path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()):
-            raise CheckpointError(f"'{folder / MANIFEST}' names a file outside its folder: '{name}'; do not use it.")
+            raise CheckpointError(
+                f"'{folder / MANIFEST}' names a file outside its folder: {shown(name)}; do not use it."
+            )
         if not path.is_file():
             raise CheckpointError(f"'{path}' is missing; copy the model's folder again, or save it again.")
         if file_sha256(path) != expected:

@@ -20,7 +20,7 @@ from headstart.checkpoints import folder as checkpoints
 from headstart.checkpoints.folder import Checkpoint
 from headstart.contenders import _lessons, _matching, _members, _neural, _saved, _states
 from headstart.core import rooms, seed
-from headstart.core.errors import UsageError, did_you_mean
+from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.core.records import Progress, Rows, Run
 from headstart.nn.encoder import Encoder, Stack
 from headstart.nn.heads import ClassificationHead, Model, Pooling
@@ -115,10 +115,10 @@ class Distilled:
             TrainingError: see `training.loop.train`.
         """
         if self.method not in METHODS:
-            raise UsageError(f"no way of distilling '{self.method}'; {did_you_mean(self.method, METHODS)}")
+            raise UsageError(f"no way of distilling {shown(self.method)}; {did_you_mean(self.method, METHODS)}")
         if self.vocabulary and self.method != "logits" and self.teacher != NONE:
             raise UsageError(
-                f"a vocabulary of the student's own lets it match answers alone, not '{self.method}'; "
+                f"a vocabulary of the student's own lets it match answers alone, not {shown(self.method)}; "
                 "set distilled.method=logits too, or leave the vocabulary."
             )
         teacher, seconds = (None, 0.0) if self.teacher == NONE else self._teacher(train, validation, task, run)
@@ -221,17 +221,17 @@ class Distilled:
         wanted = _matching.numbers(self.student.removeprefix("layers:"))
         if guide is None or self.vocabulary:
             raise UsageError(
-                f"the student '{self.student}' is made of a Transformer's layers and word pieces, which "
+                f"the student {shown(self.student)} is made of a Transformer's layers and word pieces, which "
                 f"{'a vocabulary of its own' if self.vocabulary else f'teacher {self.teacher!r}'} does not go with; "
                 f"choose a shape such as {USUAL}."
             )
         most = len(guide.model.encoder.layers)
         if not wanted or not all(1 <= number <= most for number in wanted):
-            raise UsageError(f"the student '{self.student}' must name layers of the teacher, from 1 to {most}.")
+            raise UsageError(f"the student {shown(self.student)} must name layers of the teacher, from 1 to {most}.")
         if not isinstance(guide.model.encoder, Encoder):
             raise UsageError(
                 f"the layers of a {guide.checkpoint.family} model depend on where they stand, so the student "
-                f"'{self.student}' cannot be made of some of them; choose a shape such as {USUAL}."
+                f"{shown(self.student)} cannot be made of some of them; choose a shape such as {USUAL}."
             )
         model = copy.deepcopy(guide.model).requires_grad_(True)
         model.encoder.keep(wanted)
@@ -240,8 +240,8 @@ class Distilled:
     def _inside(self, student: Stack, teacher: Stack) -> _matching.TinyBert | _matching.MiniLm:
         if not isinstance(student, Encoder) or not isinstance(teacher, Encoder):
             raise UsageError(
-                f"the method '{self.method}' compares attention as BERT's family computes it, which the teacher is not "
-                "of; set distilled.method=logits."
+                f"the method {shown(self.method)} compares attention as BERT's family computes it, which the teacher "
+                "is not of; set distilled.method=logits."
             )
         if self.method == "minilm":
             return _matching.MiniLm(student, teacher)
@@ -265,7 +265,8 @@ def shape(student: str) -> tuple[int, int, int]:
     parts = student.split("x")
     if not 2 <= len(parts) <= 3 or not all(part.isdecimal() and int(part) for part in parts):
         raise UsageError(
-            f"no student '{student}'; give layers x width, such as {USUAL}, or {', '.join(SHAPES)}, or layers:1+3+5."
+            f"no student {shown(student)}; give layers x width, such as {USUAL}, or {', '.join(SHAPES)}, "
+            "or layers:1+3+5."
         )
     layers, width, *more = map(int, parts)
     return layers, width, more[0] if more else 4 * width

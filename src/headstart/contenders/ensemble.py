@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from headstart.contenders import _members, _saved
-from headstart.core.errors import HeadstartError, TrainingError, UsageError, did_you_mean
+from headstart.core.errors import HeadstartError, TrainingError, UsageError, did_you_mean, shown
 from headstart.core.records import Predictions, Progress, Rows, Run
 
 ALONE = ("linear", "scratch")  # what 'all' means outside a contest
@@ -136,7 +136,7 @@ class Ensemble:
             TrainingError: no member could be trained.
         """
         if self.how not in WAYS:
-            raise UsageError(f"no ensemble by '{self.how}'; {did_you_mean(self.how, WAYS)}")
+            raise UsageError(f"no ensemble by {shown(self.how)}; {did_you_mean(self.how, WAYS)}")
         names = ALONE if _members.ALL in self.members else tuple(dict.fromkeys(self.members))
         found: dict[str, tuple[Any, float]] = {}
         reasons = []

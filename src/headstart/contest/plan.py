@@ -182,7 +182,7 @@ def _entry(
     if _members.ALL in members:
         if not alone:
             raise UsageError(
-                f"contender '{name}' finds no others to build on; add some, "
+                f"contender {shown(name)} finds no others to build on; add some, "
                 f"or name them, as in {_members.divide(name)[0]}.members=linear+scratch."
             )
         contestant = dataclasses.replace(contestant, plugin=dataclasses.replace(contestant.plugin, members=alone))
@@ -243,7 +243,7 @@ def _options(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     for key, value in options.items():
         kind, dot, name = key.partition(".")
         if not dot:
-            raise UsageError(f"option '{key}' does not say whose it is; write it as contender.{key}=VALUE.")
+            raise UsageError(f"option {shown(key)} does not say whose it is; write it as contender.{key}=VALUE.")
         given.setdefault(kind, {})[name] = value
     return given
 

@@ -44,10 +44,6 @@ class Copies:
     exact: dict[str, int]
     near: dict[str, int]
 
-    def exact_groups(self, texts: Sequence[str]) -> np.ndarray:
-        """Give each text the number of its group of equal texts, int64 ``(n,)``."""
-        return np.fromiter((self.exact[text] for text in texts), np.int64, len(texts))
-
     def near_groups(self, texts: Sequence[str]) -> np.ndarray:
         """Give each text the number of its group of near copies, int64 ``(n,)``."""
         return np.fromiter((self.near[text] for text in texts), np.int64, len(texts))

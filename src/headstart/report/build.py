@@ -16,7 +16,7 @@ from rich.text import Text
 
 from headstart.contest.rank import winner
 from headstart.core.files import write_whole
-from headstart.core.records import Audit, Record
+from headstart.core.records import Record
 from headstart.core.results import Result
 from headstart.report import _collapse
 from headstart.report import _format as form
@@ -122,22 +122,6 @@ def show(result: Result, console: Console) -> None:
         console.print(Text(form.clean(sentence)))
     console.print()
     console.print(Text.assemble("The whole report: ", (str(result.folder / "report.html"), "bold")), soft_wrap=True)
-
-
-def show_audit(audit: Audit, console: Console | None = None) -> None:
-    """Print all findings of an audit, the grave ones first and with a few examples.
-
-    Args:
-        console: standard output where None.
-    """
-    console = console or Console()
-    rows = ", ".join(f"{form.count(number)} {name}" for name, number in audit.rows.items())
-    console.print(Text(f"{rows} rows"))
-    for finding in sorted(audit.findings, key=lambda f: GRAVE.index(f.severity)):
-        console.print(_finding(finding.severity, finding.sentence))
-        for group in finding.examples[:3]:
-            examples = " | ".join(form.shorten(form.clean(item), 60) for item in group[:4])
-            console.print(Text(f"         {examples}", style="dim"), soft_wrap=True)
 
 
 def html(result: Result) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # What becomes of a word to be guessed: hidden, replaced by a random one, or else left (Devlin et al. 2019, 3.1).
 HIDDEN, REPLACED = 0.8, 0.1
 UNASKED = -100
-GOES_ON, ANOTHER = 0, 1
+ANOTHER = 1
 
 
 @dataclass(frozen=True)
