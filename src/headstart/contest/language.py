@@ -49,7 +49,7 @@ def _finding(source: str, name: str, found: Coverage, texts: Sequence[str]) -> F
     if not _foreign(found):
         return Finding("language", "fine", found.unknown, share, f"The vocabulary of {name} knows the texts: {known}.")
     sentence = f"The vocabulary of {name} was not made for these texts: {known}."
-    return Finding("language", "warning", found.unknown, share, f"{sentence} {_better(source, found, texts)}")
+    return Finding("language", "warning", found.unknown, share, f"{sentence} {_better(source, texts)}")
 
 
 def _foreign(found: Coverage) -> bool:
@@ -60,7 +60,7 @@ def _figures(found: Coverage) -> str:
     return f"{100 * found.unknown_share:.1f} % of the tokens unknown and {found.tokens_per_word:.1f} tokens per word"
 
 
-def _better(source: str, found: Coverage, texts: Sequence[str]) -> str:
+def _better(source: str, texts: Sequence[str]) -> str:
     """Name the packaged model that knows the texts best, if one knows them better."""
     measured: dict[str, Coverage] = {}
     for other in hub.PACKAGED.keys() - {source}:

@@ -62,19 +62,21 @@ class SelfAttention(nn.Module):
         Returns:
             ``(tokens, width)``, or ``(sequences, width)`` for first tokens only, or ``(places, width)``.
         """
-        width = hidden.shape[-1]
-        if first_only:
-            query = self.qkv.part(hidden[batch.starts], 0, width)
-            key_value = self.qkv.part(hidden, width, 3 * width)
-        else:
-            query, key_value = None, self.qkv(hidden)
+        query, states = self.queries_and_states(hidden, batch, first_only)
         if bias is None:
-            attended = attend(query, key_value, batch, self.heads)
+            attended = attend(query, states, batch, self.heads)
         else:
             terms = (bias[None, :, : 1 if first_only else length, :length] for _, length in batch.groups)
-            attended = attend_by_group(query, key_value, batch.groups, self.heads, terms)
+            attended = attend_by_group(query, states, batch.groups, self.heads, terms)
         out: Tensor = self.output(attended if places is None else attended[places])
         return out
+
+    def queries_and_states(self, hidden: Tensor, batch: Batch, first_only: bool) -> tuple[Tensor | None, Tensor]:
+        """Compute what :func:`attend_by_group` takes: queries of first tokens and the rest apart, or all in one."""
+        if not first_only:
+            return None, self.qkv(hidden)
+        width = hidden.shape[-1]
+        return self.qkv.part(hidden[batch.starts], 0, width), self.qkv.part(hidden, width, 3 * width)
 
 
 def attend(query: Tensor | None, states: Tensor, batch: Batch, heads: int) -> Tensor:

@@ -136,12 +136,7 @@ class DisentangledAttention(SelfAttention):
             ``(tokens, width)``, or ``(sequences, width)`` for first tokens only, or ``(places, width)``.
         """
         assert bias is not None
-        width = hidden.shape[-1]
-        if first_only:
-            query: Tensor | None = self.qkv.part(hidden[batch.starts], 0, width)
-            states = self.qkv.part(hidden, width, 3 * width)
-        else:
-            query, states = None, self.qkv(hidden)
+        query, states = self.queries_and_states(hidden, batch, first_only)
         groups = tuple(_in_parts(batch.groups, self.heads))
         terms = self._terms(query, states, self._vectors(self.dropout(bias)), groups)
         attended = attend_by_group(query, states, groups, self.heads, terms, self.scale)
@@ -260,11 +255,7 @@ class DisentangledBlock(Block):
         out = super().forward(hidden, batch, first_only, places, shared)
         if self.convolution is None:
             return out
-        added = self.convolution(hidden, batch)
-        if first_only:
-            added = added[batch.starts]
-        elif places is not None:
-            added = added[places]
+        added = batch.asked(self.convolution(hidden, batch), first_only, places)
         normed: Tensor = self.convolution.norm(out + added)
         return normed
 

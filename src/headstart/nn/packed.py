@@ -48,6 +48,12 @@ class Batch:
         """Where each text's first token stands, int32 ``(sequences,)``."""
         return self.boundaries[:-1]
 
+    def asked(self, states: Tensor, first_only: bool, places: Tensor | None) -> Tensor:
+        """Take the states ``(tokens, width)`` that a layer answers for: of first tokens, of some `places`, or all."""
+        if first_only:
+            return states[self.starts]
+        return states if places is None else states[places]
+
     def to(self, device: str) -> Batch:
         """Copy the batch to a device; a GPU copies from pinned memory while it computes what came before."""
 
