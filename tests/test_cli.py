@@ -75,6 +75,12 @@ def run(capsys, *arguments):
     return code, said.out, said.err
 
 
+def started(*arguments):
+    """Start a command in a process of its own, which can be interrupted."""
+    command = [*COMMAND, *arguments, "--threads", "1"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
 # --- starting ------------------------------------------------------------------------------------------------
 
 
@@ -200,11 +206,13 @@ def test_a_place_that_cannot_be_written(reviews, tmp_path, capsys):
     assert err.splitlines()[-1].startswith(f"headstart: Not a directory '{out}")
 
 
-def test_it_is_interrupted_and_goes_on(reviews, tmp_path):
-    command = [*COMMAND, "compare", str(reviews), "--contenders", "majority,scratch", *TINY]
-    command += ["--sizes", "all", "--seeds", "2", "--out", str(tmp_path / "out"), "--threads", "1"]
+def test_it_is_interrupted_and_goes_on(reviews, tmp_path, capsys):
+    command = ["compare", str(reviews), "--contenders", "majority,scratch", *TINY]
+    command += ["--sizes", "all", "--seeds", "2", "--out", str(tmp_path / "out")]
     trials = tmp_path / "out" / "trials"
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as first:
+    with subprocess.Popen(
+        [*COMMAND, *command, "--threads", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as first:
         until = time.monotonic() + 120
         while len(list(trials.glob("*.json"))) < 2 and time.monotonic() < until:
             time.sleep(0.01)
@@ -217,11 +225,11 @@ def test_it_is_interrupted_and_goes_on(reviews, tmp_path):
     done = {path: path.stat().st_mtime_ns for path in trials.glob("*.json")}
     assert len(done) == 2
 
-    second = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert second.returncode == 0, second.stderr
+    code, _, err = run(capsys, *command)
+    assert code == 0, err
     assert len(list(trials.glob("*.json"))) == 3
     assert {path: path.stat().st_mtime_ns for path in done} == done
-    assert second.stderr.count("from an earlier run") == len(done)
+    assert err.count("from an earlier run") == len(done)
 
 
 # --- compare -------------------------------------------------------------------------------------------------
@@ -422,13 +430,15 @@ def test_a_reader_who_leaves_is_no_error_message(compared, tmp_path):
 # --- pretrain ------------------------------------------------------------------------------------------------
 
 
-def test_pretrain_goes_on_where_it_was_killed_and_says_what_came_of_it(tmp_path):
+def test_pretrain_goes_on_where_it_was_killed_and_says_what_came_of_it(tmp_path, capsys):
     corpus = tmp_path / "corpus.txt"
     texts = [f"The {noun} came late. It was {word}." for noun in ("box", "film", "cat") for word in "abcdefghij"]
     corpus.write_text("\n\n".join(texts), encoding="utf-8")
-    command = [*COMMAND, "pretrain", str(corpus), "--out", str(tmp_path / "model"), "--size", "tiny", "--threads", "1"]
+    command = ["pretrain", str(corpus), "--out", str(tmp_path / "model"), "--size", "tiny"]
     command += ["--vocabulary", "60", "--window", "16", "--batch-tokens", "64", "--epochs", "40"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as first:
+    with subprocess.Popen(
+        [*COMMAND, *command, "--threads", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as first:
         until = time.monotonic() + 120
         while not list(tmp_path.glob("model.work/training-*/plan.json")) and time.monotonic() < until:
             time.sleep(0.01)
@@ -436,12 +446,12 @@ def test_pretrain_goes_on_where_it_was_killed_and_says_what_came_of_it(tmp_path)
         out, err = first.communicate(timeout=60)
     assert (first.returncode, out) == (130, "")
     assert err.splitlines()[-1].endswith("a comparison or a pretraining resumes where it stopped.")
-    second = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert second.returncode == 0, second.stderr
-    assert "tokens, 40 passes" in second.stderr
-    assert "the same with another size: about mini" in second.stderr
-    assert "timing a few steps" not in second.stderr
-    told = second.stdout.splitlines()
+    code, out, err = run(capsys, *command)
+    assert code == 0, err
+    assert "tokens, 40 passes" in err
+    assert "the same with another size: about mini" in err
+    assert "timing a few steps" not in err
+    told = out.splitlines()
     assert told[0].startswith("of hidden words in 1 document set apart")
     assert told[-1].endswith(f"headstart compare DATA --backbone {tmp_path / 'model'}")
     assert json.loads((tmp_path / "model" / "pretraining.json").read_text())["corpus"]["documents"] == 30

@@ -37,6 +37,7 @@ def regression(
     loss=None,
     told=None,
     held_out=0,
+    checkpoint_seconds=0.0,
 ):
     """Train a small network with dropout; return its weights and history."""
     torch.manual_seed(0)
@@ -68,7 +69,7 @@ def regression(
         run=Run(seed, Path(folder), minutes=minutes),
         fingerprint=fingerprint,
         before_step=lambda step, total: None if told is None else told.append((step, total)),
-        checkpoint_seconds=0.0,
+        checkpoint_seconds=checkpoint_seconds,
     )
     return {name: weight.detach().clone() for name, weight in model.named_parameters()}, history
 
@@ -128,10 +129,10 @@ def test_a_process_killed_at_any_moment_goes_on_bit_for_bit(tmp_path):
     script = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "import torch, test_loop; torch.set_num_threads(1)\n"
-        f"test_loop.regression({str(tmp_path / 'killed')!r}, settings=test_loop.Settings(epochs=80, batch_rows=8))"
+        f"test_loop.regression({str(tmp_path / 'killed')!r}, settings=test_loop.Settings(epochs=40, batch_rows=8))"
     )
     checkpoint = tmp_path / "killed/checkpoint.safetensors"
-    for pause in (0.05, 0.3):
+    for pause in (0.02, 0.1):
         child = subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "OMP_NUM_THREADS": "1"})
         before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
         while not checkpoint.exists() or checkpoint.stat().st_mtime_ns == before:
@@ -143,9 +144,10 @@ def test_a_process_killed_at_any_moment_goes_on_bit_for_bit(tmp_path):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        settings = Settings(epochs=80, batch_rows=8)
-        resumed, _ = regression(tmp_path / "killed", settings=settings)
-        whole, _ = regression(tmp_path / "whole", settings=settings)
+        settings = Settings(epochs=40, batch_rows=8)
+        # Checkpoints of these two runs are of no interest, and each waits for the disk.
+        resumed, _ = regression(tmp_path / "killed", settings=settings, checkpoint_seconds=60.0)
+        whole, _ = regression(tmp_path / "whole", settings=settings, checkpoint_seconds=60.0)
     finally:
         torch.set_num_threads(threads)
     assert same(whole, resumed)
