@@ -202,8 +202,17 @@ def test_a_place_that_cannot_be_written(reviews, tmp_path, capsys):
     out = tmp_path / "file" / "out"
     out.parent.touch()
     code, _, err = run(capsys, "compare", reviews, "--contenders", "majority", "--out", out)
-    assert code == 1
-    assert err.splitlines()[-1].startswith(f"headstart: Not a directory '{out}")
+    assert code == 2
+    assert err.splitlines()[-1] == f"headstart: '{out}' is a file, or inside one: name a folder with --out."
+
+
+def test_an_error_of_the_system_names_its_file(capsys, monkeypatch):
+    def fail():
+        raise OSError(28, "No space left on device", "/runs/a")
+
+    monkeypatch.setattr(api, "catalogue", fail)
+    told = "headstart: No space left on device '/runs/a': fix this and rerun the same command.\n"
+    assert run(capsys, "list") == (1, "", told)
 
 
 def test_it_is_interrupted_and_goes_on(reviews, tmp_path, capsys):
