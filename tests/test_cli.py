@@ -35,6 +35,10 @@ VERBS = ("compare", "demo", "pretrain", "check", "predict", "list")
 COMMAND = [sys.executable, "-m", "headstart.cli"]
 HEAVY = ("torch", "sklearn", "scipy", "numpy", "pandas", "matplotlib", "transformers", "tokenizers", "rich")
 
+# What a shell shows as 130 either way: where the signal falls into code that is made at run time, as dataclasses make
+# it, Python ends itself by the signal in spite of the exit code.
+INTERRUPTED = (130, -signal.SIGINT)
+
 
 def write_reviews(path, rows=120):
     """Write rows whose label is plain from their words; one of the two labels is hostile."""
@@ -227,7 +231,8 @@ def test_it_is_interrupted_and_goes_on(reviews, tmp_path, capsys):
             time.sleep(0.01)
         first.send_signal(signal.SIGINT)
         out, err = first.communicate(timeout=60)
-    assert (first.returncode, out) == (130, "")
+    assert first.returncode in INTERRUPTED
+    assert out == ""
     told = "headstart: interrupted; rerun the same command, and a comparison or a pretraining resumes where it stopped."
     assert err.splitlines()[-1] == told
     assert "Traceback" not in err
@@ -453,7 +458,8 @@ def test_pretrain_goes_on_where_it_was_killed_and_says_what_came_of_it(tmp_path,
             time.sleep(0.01)
         first.send_signal(signal.SIGINT)
         out, err = first.communicate(timeout=60)
-    assert (first.returncode, out) == (130, "")
+    assert first.returncode in INTERRUPTED
+    assert out == ""
     assert err.splitlines()[-1].endswith("a comparison or a pretraining resumes where it stopped.")
     code, out, err = run(capsys, *command)
     assert code == 0, err
