@@ -149,6 +149,13 @@ def test_doubtful_labels(labels, warnings):
         assert part in sentence
 
 
+def test_truth_values_and_numbers_mixed():
+    warnings = read((TEXTS * 2, [True, 1, 0, False] * 2)).warnings
+    assert warnings == (
+        "labels '0', '1', 'False', 'True' mix truth values with numbers: each counts as a class of its own.",
+    )
+
+
 def test_labels_that_look_like_those_of_training():
     found = list(doubts(["Pos", "neg", "Pos"], ["pos", "neg"]))
     assert len(found) == 1

@@ -84,6 +84,13 @@ def test_other_encodings_are_detected_with_a_warning(write: Write, text: str, en
     assert f"it was read as {encoding}, such as '" in table.warnings[0]
 
 
+def test_text_that_was_encoded_twice_is_reported(write: Write) -> None:
+    text = "text,label\n" + "Très bon café,pos\nÇa va déjà,neg\n" * 5
+    assert read(write(text)).warnings == ()
+    table = read(write(text.encode().decode("cp1252")))
+    assert "it holds 'TrÃ¨s bon cafÃ©,pos' where 'Très bon café,pos' may be meant" in table.warnings[0]
+
+
 @pytest.mark.parametrize(("mark", "name"), [(";", "a.csv"), ("\t", "a.tsv"), ("\t", "a.csv"), ("|", "a.txt")])
 def test_the_delimiter_is_found(write: Write, mark: str, name: str) -> None:
     assert read(write(GOOD.replace(",", mark), name)).rows.targets == ("pos", "neg", "pos", "neg")

@@ -94,10 +94,25 @@ def survey(path: Path, encoding: str | None = None) -> Survey:
     sample = b"" if encoding or utf8 else _foreign(path)
     encoding = encoding or ("utf-8" if utf8 else _guess(path.name, sample))
     if marked or encoding == "utf-8":
-        return Survey(encoding, sha256)
+        return Survey(encoding, sha256, _encoded_twice(path.name, head.decode(encoding, "ignore")))
     line = (sample or head[: len(head) // 4 * 4]).decode(encoding, "replace").strip().splitlines()[0]
     doubt = f"{path.name} is not UTF-8; it was read as {encoding}, such as {shown(line)}. Else say --encoding NAME."
     return Survey(encoding, sha256, doubt)
+
+
+def _encoded_twice(name: str, text: str) -> str:
+    """Warn where whole lines are UTF-8 that was once read as cp1252 and saved again; '' where none is."""
+    for line in text.splitlines():
+        try:
+            meant = line.encode("cp1252").decode()
+        except UnicodeError:
+            continue
+        if meant != line:
+            return (
+                f"{name} looks as if its UTF-8 was once read as cp1252 and saved again: it holds {shown(line)} where "
+                f"{shown(meant)} may be meant. Export it again as UTF-8."
+            )
+    return ""
 
 
 def _said(encoding: str, marked: str) -> str:

@@ -136,6 +136,10 @@ def doubts(labels: Sequence[str], known: Sequence[str] = ()) -> Iterator[str]:
             f"label '{marker}' ({_rows(counts[marker])}) often marks rows without a label, but counts as a class: "
             "leave the cell empty where there is no label."
         )
+    truths, bits = counts.keys() & {"True", "False"}, counts.keys() & {"0", "1"}
+    if truths and bits:
+        mixed = _listed(sorted(truths | bits))
+        yield f"labels {mixed} mix truth values with numbers: each counts as a class of its own."
     seen: dict[str, str] = {_skeleton(label): label for label in sorted(known)}
     for label in sorted(counts.keys() - set(known)):
         other = seen.setdefault(_skeleton(label), label)
