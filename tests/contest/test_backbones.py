@@ -10,6 +10,12 @@ def test_a_folder_with_a_comma_in_its_name_is_one_backbone(tmp_path):
     assert backbones.read(str(folder)) == (str(folder),)
 
 
+def test_a_folder_in_two_spellings_is_one_backbone(tmp_path, monkeypatch):
+    (tmp_path / "model").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert backbones.read(f"model,./model/,{tmp_path}/model,minilm") == ("model", "minilm")
+
+
 def test_names_hold_none_of_the_marks_that_divide_leaderboard_names():
     found = backbones.named(["hf://owner/model@v1", "./a:b+c d"])
     assert [*found] == ["model-v1", "a-b-c-d"]

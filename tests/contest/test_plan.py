@@ -134,7 +134,7 @@ def test_a_task_that_a_contender_cannot_learn_is_skipped_with_the_reason():
         ({"contenders": ("linear",), "options": {"full.epochs": 4}}, r"'full\.epochs' is for a contender or strategy"),
         ({"options": {"full.epoch": 4}}, r"strategy 'full' has no option 'epoch'; did you mean 'epochs'\?"),
         ({"options": {"full.epochs": "x"}}, "option 'epochs' of strategy 'full' must be int, not 'x'"),
-        ({"options": {"partial.blocks": -1}}, "option 'blocks' is -1; give a number from 0 up"),
+        ({"options": {"partial.blocks": -1}}, "option 'blocks' of strategy 'partial' is -1; give a number from 0 up"),
         ({"options": {"scratch.layer": 4}}, r"contender 'scratch' has no option 'layer'; did you mean 'layers'\?"),
         ({"options": {"scratch.layers": "x"}}, "must be int, not 'x'"),
         ({"contenders": ("ensemble",)}, "'ensemble' finds no others to build on; add some, .*ensemble.members=linear"),

@@ -65,6 +65,12 @@ def test_a_choice_that_an_option_does_not_have_is_refused_before_anything_is_tra
         rooms.load("contenders", contender, {option: "meen"})
 
 
+@pytest.mark.parametrize(("option", "value"), [("epochs", "-1"), ("epochs", -1), ("warmup", "nan"), ("warmup", -0.1)])
+def test_a_number_below_zero_is_refused(option, value):
+    with pytest.raises(UsageError, match=f"option '{option}' of contender 'finetuned' is (-|nan).*; give a number"):
+        rooms.load("contenders", "finetuned", {option: value})
+
+
 def test_choices_are_taken_as_they_are():
     assert rooms.load("contenders", "finetuned", {"pooling": "checkpoint"}).pooling == "checkpoint"
     assert rooms.load("contenders", "finetuned", {"pooling": "mean"}).pooling == "mean"

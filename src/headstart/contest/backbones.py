@@ -21,7 +21,12 @@ def read(given: str | Sequence[str]) -> tuple[str, ...]:
     """
     one = isinstance(given, str) and ("," not in given or Path(given).expanduser().is_dir())
     parts = [given] if one else given.split(",") if isinstance(given, str) else given
-    found = tuple(dict.fromkeys(str(part).strip() for part in parts if str(part).strip()))
+    once: dict[str, str] = {}
+    for part in filter(None, (str(part).strip() for part in parts)):
+        folder = Path(part).expanduser()
+        # One folder may be spelt in several ways; a packaged model's name is never a folder's.
+        once.setdefault(str(folder.resolve()) if part not in hub.PACKAGED and folder.is_dir() else part, part)
+    found = tuple(once.values())
     if not found:
         raise UsageError("no backbone is named; give a folder, a packaged model, or hf://owner/name.")
     return found

@@ -93,9 +93,13 @@ def _read(value: Any, hint: Any, where: str) -> Any:
             if isinstance(value, bool) or (kind is int and isinstance(value, float) and value != int(value)):
                 continue
             try:
-                return kind(value)
+                found = kind(value)
             except (TypeError, ValueError):
                 continue
+            # Counts, rates and shares all; this also refuses 'nan'.
+            if kind is not str and not found >= 0:
+                raise UsageError(f"{where} is {value}; give a number from 0 up.")
+            return found
         elif typing.get_origin(kind) is typing.Literal:
             choices = typing.get_args(kind)
             if value in choices:
