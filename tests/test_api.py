@@ -152,15 +152,15 @@ def test_a_backbone_that_is_damaged_ends_a_comparison_after_the_findings_and_bef
 
 
 def test_a_contender_that_fails_is_named_and_the_others_go_on(tmp_path):
-    wrong = {"scratch.class_weights": "heavy"}
+    wrong = {"scratch.vocabulary": 8}
     comparison, _ = quick(make(60), tmp_path, contenders=["majority", "scratch"], options=wrong, sizes=[])
-    assert "no class weights 'heavy'" in comparison.result.skipped["scratch"]
+    assert "a vocabulary of 8 tokens is too small" in comparison.result.skipped["scratch"]
     assert [line["contender"] for line in comparison.leaderboard] == ["majority"]
 
 
 def test_nobody_is_left(tmp_path):
-    with pytest.raises(TrainingError, match="no contender could be trained: scratch: no class weights 'heavy'"):
-        quick(make(60), tmp_path, contenders=["scratch"], options={"scratch.class_weights": "heavy"}, sizes=[])
+    with pytest.raises(TrainingError, match="no contender could be trained: scratch: a vocabulary of 8 tokens"):
+        quick(make(60), tmp_path, contenders=["scratch"], options={"scratch.vocabulary": 8}, sizes=[])
 
 
 def test_check_divides_as_compare_does(finished):

@@ -318,7 +318,7 @@ def test_a_fraction_that_is_none(fraction):
         ({"contender": "linaer"}, "did you mean 'linear'"),
         ({"contender": "linear:full"}, "contender 'linear' has no strategies; write 'linear' instead"),
         ({"contender": "finetuned:lroa"}, "no strategy 'lroa'; did you mean 'lora'"),
-        ({"contender": "ensemble:vot"}, "no ensemble by 'vot'; did you mean 'vote'"),
+        ({"contender": "ensemble:vot"}, "option 'how' of contender 'ensemble' cannot be 'vot'; did you mean 'vote'"),
         ({"contender": "linear", "options": {"no": 1}}, "has no option 'no'"),
         ({"metric": "acuracy"}, "no metric 'acuracy'; did you mean 'accuracy'"),
         ({"device": "abacus"}, "device 'abacus' is not on this machine"),

@@ -357,10 +357,10 @@ def test_balanced_weights_change_the_training(backbone, rows, tmp_path):
 
 
 def test_an_unknown_weighting_is_refused(backbone, rows, task, tmp_path):
-    with pytest.raises(
-        HeadstartError, match="option 'class_weights' of contender 'finetuned' cannot be 'even'; known: ba"
-    ):
+    with pytest.raises(UsageError, match="'class_weights' of contender 'finetuned' cannot be 'even'; known: balanced"):
         fit(backbone, rows, task, tmp_path / "a", class_weights="even")
+    with pytest.raises(UsageError, match="no class weights 'even'; known: balanced, none"):
+        Finetuned(backbone=backbone, class_weights="even").fit(rows, rows.take([0, 1]), task, Run(0, tmp_path / "b"))
 
 
 def test_without_validation_rows_the_training_rows_stand_in(backbone, rows, task, tmp_path):
