@@ -405,6 +405,6 @@ WALKS: dict[str, Callable[[Path, Path], dict[str, str] | str]] = {
     "tiny4.csv": _only_compared("rows|texts"),
     "train_body.csv": _body,
     "two_comparisons.py": _script(lambda printed: printed.endswith("right")),
-    "two_positives.csv": _only_compared(finding="test rows have the label 'ok'"),
+    "two_positives.csv": _only_compared(finding=r"test rows \(\d+\) have the label 'ok'"),
     "typed_rows.jsonl": _typed,
 }
