@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers.convert_slow_tokenizer import import_protobuf
 
 GOOD, BAD = ["great", "lovely", "fine", "happy", "warm"], ["awful", "broken", "slow", "sad", "cold"]
-COMMON = "the a film food was and with it This My café hotel , . 很 好 不 吃".split()  # noqa: SIM905
+COMMON = "the a film food was and with it This My café hotel , . 很 好 不 吃".split()  # noqa: SIM905 (a list of so many words reads worse)
 TEXTS = (
     "The film was great , and it was Lovely .",
     "awful food",

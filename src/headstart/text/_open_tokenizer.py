@@ -190,6 +190,7 @@ def _old_source(files: Files, kind: TokenizerClass, roles: Mapping[str, Token]) 
 
 
 def _pair(merge: object) -> tuple[str, str]:
+    # A value of the file, which may be of any type: one that is no pair fails to unpack.
     left, right = merge.split(" ") if isinstance(merge, str) else (str(part) for part in merge)  # type: ignore[attr-defined]
     return left, right
 
