@@ -1,11 +1,12 @@
 # make demo   install into .venv and compare every contender on real tweets (about 6 minutes on 2 cores)
 # make demo-zh   the same with Chinese reviews and a multilingual encoder
 # make test   install with the development tools and run every check that CI runs
+# make hostile   try broken model folders, data files, kept states, disks and hubs, and kill trainings (about an hour)
 # make bench  the benchmarks, each leaving one record in benchmarks/records
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-zh test check bench clean
+.PHONY: demo demo-zh test check hostile bench clean
 
 demo: .venv/installed
 	$(BIN)/headstart demo tweets
@@ -15,6 +16,9 @@ demo-zh: .venv/installed-zh
 
 test: .venv/developed
 	BIN=$(BIN) ./check
+
+hostile: .venv/developed
+	$(BIN)/python -m tests.hostile
 
 bench: .venv/benched
 	$(BIN)/python -m benchmarks
