@@ -26,7 +26,7 @@ from headstart.data.split import nested
 from headstart.metrics.labels import check
 
 
-class TextClassifier(ClassifierMixin, BaseEstimator):
+class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Classify texts with one contender, by scikit-learn's rules.
 
     Works in pipelines, cross-validation and searches. X is a sequence of texts: a list, a one-dimensional array, or

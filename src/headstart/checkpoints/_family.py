@@ -125,7 +125,9 @@ class Family:
         """Write what a classifier with a dense layer reads; the inverse of :meth:`pooling`."""
         return {}
 
-    def config(self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int) -> dict:
+    def config(
+        self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int
+    ) -> dict[str, Any]:
         """Write the arguments as a complete config.json; the inverse of :meth:`arguments`.
 
         Args:

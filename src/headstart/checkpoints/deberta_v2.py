@@ -94,7 +94,9 @@ class DebertaV2(Family):
         """Build the encoder that the arguments describe, with random weights."""
         return DisentangledEncoder(**arguments)
 
-    def config(self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int) -> dict:
+    def config(
+        self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int
+    ) -> dict[str, Any]:
         """Write the arguments as a complete config.json."""
         arguments = with_defaults(DisentangledEncoder, arguments)
         found = super().config(arguments, labels, head_dropout, pad) | {

@@ -36,7 +36,9 @@ class Electra(Family):
         wide = arguments["embedding_width"] == arguments["width"]
         return {**arguments, "embedding_width": None if wide else arguments["embedding_width"]}
 
-    def config(self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int) -> dict:
+    def config(
+        self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int
+    ) -> dict[str, Any]:
         """Write the arguments as config.json, where the embeddings' width always stands.
 
         Raises:

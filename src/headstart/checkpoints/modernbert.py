@@ -94,7 +94,9 @@ class ModernBert(Family):
         """Write what the classifier reads."""
         return {"classifier_pooling": "cls" if pooling == "first" else pooling}
 
-    def config(self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int) -> dict:
+    def config(
+        self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int
+    ) -> dict[str, Any]:
         """Write the arguments as a complete config.json, with keys that old and new readers know."""
         arguments = with_defaults(ModernEncoder, arguments)
         every = arguments["far_every"]

@@ -42,7 +42,9 @@ class Roberta(Family):
         offset = padding + 1
         return {**arguments, "window": arguments["window"] - offset, "position_offset": offset}
 
-    def config(self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int) -> dict:
+    def config(
+        self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int
+    ) -> dict[str, Any]:
         """Write the arguments as config.json; `pad` follows from where the positions begin.
 
         Raises:

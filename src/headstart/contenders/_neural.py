@@ -15,9 +15,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from headstart.checkpoints import peft
-from headstart.checkpoints.folder import Checkpoint, find_family
+from headstart.checkpoints.folder import Checkpoint
 from headstart.checkpoints.folder import load as load_checkpoint
 from headstart.checkpoints.folder import save as save_checkpoint
+from headstart.checkpoints.header import find_family
 from headstart.contenders import _collapse, _saved
 from headstart.contenders._states import frozen_states, pooled_states, precision, scores, weights_key
 from headstart.core.errors import UsageError, did_you_mean, shown
@@ -76,12 +77,15 @@ class Neural:
         """Answer any number of inputs, in their order."""
         encoded = self.task.encode(inputs, self.checkpoint.tokenizer)
         states = len(encoded.tokens) * self.model.encoder.width
-        if self.int8 is not None:
-            with parallel.one_thread(states <= ALONE_INT8):
-                return self.task.decode(scores(self.int8, encoded, "cpu"))
         few = self.device == "cpu" and len(encoded.tokens) <= prepacked.FEW and prepacked.available()
-        with parallel.one_thread(self.device == "cpu" and states <= ALONE):
-            return self.task.decode(scores(self._for_few if few else self.model, encoded, self.device))
+        if self.int8 is not None:
+            model, device, alone = self.int8, "cpu", states <= ALONE_INT8
+        else:
+            model, device = self._for_few if few else self.model, self.device
+            alone = device == "cpu" and states <= ALONE
+        with parallel.one_thread(alone):
+            predictions: Predictions = self.task.decode(scores(model, encoded, device))
+        return predictions
 
     @cached_property
     def _for_few(self) -> Model:

@@ -76,7 +76,7 @@ class FittedEnsemble:
 
     def cut_off(self, inputs: Sequence[Any]) -> float:
         """Return the largest share of the inputs' tokens (0 to 1) that a member cuts off."""
-        return max(member.cut_off(inputs) for member in self.members)
+        return max(float(member.cut_off(inputs)) for member in self.members)
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write each member into a folder of its own, and the weights as safetensors."""
@@ -183,12 +183,14 @@ def mix(said: np.ndarray, weights: np.ndarray) -> np.ndarray:
     >>> mix(np.array([[[1.0, 0.0]], [[0.5, 0.5]]]), np.array([0.5, 0.5])).tolist()
     [[0.75, 0.25]]
     """
-    return np.einsum("m,mnc->nc", weights, said.astype(np.float64))
+    means: np.ndarray = np.einsum("m,mnc->nc", weights, said.astype(np.float64))
+    return means
 
 
 def votes(said: np.ndarray) -> np.ndarray:
     """Give each member's vote to its likeliest class, and a trace of it to the others to settle even votes."""
-    return (1 - TIE) * np.eye(said.shape[-1])[said.argmax(axis=-1)] + TIE * said
+    counted: np.ndarray = (1 - TIE) * np.eye(said.shape[-1])[said.argmax(axis=-1)] + TIE * said
+    return counted
 
 
 def equal(said: np.ndarray, validation: Rows, task: Any, metric: str) -> np.ndarray:
@@ -216,7 +218,8 @@ def greedy(said: np.ndarray, validation: Rows, task: Any, metric: str) -> np.nda
         if best is None or merit > best[0]:
             best = merit, counts
     assert best is not None
-    return best[1] / best[1].sum()
+    shares: np.ndarray = best[1] / best[1].sum()
+    return shares
 
 
 def likeliest(said: np.ndarray, validation: Rows, task: Any, metric: str) -> np.ndarray:
@@ -230,7 +233,8 @@ def likeliest(said: np.ndarray, validation: Rows, task: Any, metric: str) -> np.
     for _ in range(STEPS):
         shares = weights[:, None] * right
         weights = (shares / shares.sum(axis=0)).mean(axis=1)
-    return np.where(weights < LEAST, 0.0, weights) / weights[weights >= LEAST].sum()
+    found: np.ndarray = np.where(weights < LEAST, 0.0, weights) / weights[weights >= LEAST].sum()
+    return found
 
 
 def stacking(said: np.ndarray, numbers: np.ndarray) -> np.ndarray | None:
@@ -275,7 +279,8 @@ def _regression(strength: float) -> LogisticRegression:
 
 def _features(said: np.ndarray) -> np.ndarray:
     """Turn ``(M, N, C)`` into log probabilities ``(N, M * C)``."""
-    return np.log(np.maximum(said, LEAST)).transpose(1, 0, 2).reshape(said.shape[1], -1)
+    logarithms: np.ndarray = np.log(np.maximum(said, LEAST))
+    return logarithms.transpose(1, 0, 2).reshape(said.shape[1], -1)
 
 
 def _log_likelihood(probabilities: np.ndarray, numbers: np.ndarray) -> float:

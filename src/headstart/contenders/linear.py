@@ -118,10 +118,12 @@ class FittedLinear:
             second = expit(logits[:, 0])
             return np.column_stack([1 - second, second]).astype(np.float32)
         if not self.presence:
-            return softmax(logits, axis=1).astype(np.float32)
+            shares: np.ndarray = softmax(logits, axis=1)
+            return shares.astype(np.float32)
         # One-versus-rest probabilities, brought to a sum of one as scikit-learn's OneVsRestClassifier does.
         ratios = np.maximum(expit(logits), np.finfo(np.float64).tiny)
-        return (ratios / ratios.sum(axis=1, keepdims=True)).astype(np.float32)
+        found: np.ndarray = ratios / ratios.sum(axis=1, keepdims=True)
+        return found.astype(np.float32)
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write the n-grams as JSON and the numbers as safetensors."""
@@ -248,7 +250,8 @@ def _regression(strength: float, classes: int) -> LogisticRegression:
 def _log_count_ratio(present: sparse.csr_matrix, positive: np.ndarray) -> np.ndarray:
     """Compute r of Wang & Manning 2012, equation 2: float32 ``(F,)``."""
     inside, outside = (1 + np.asarray(present[rows].sum(axis=0)).ravel() for rows in (positive, ~positive))
-    return (np.log(inside / inside.sum()) - np.log(outside / outside.sum())).astype(np.float32)
+    ratio: np.ndarray = np.log(inside / inside.sum()) - np.log(outside / outside.sum())
+    return ratio.astype(np.float32)
 
 
 def _presence(features: sparse.csr_matrix) -> sparse.csr_matrix:

@@ -162,7 +162,8 @@ def _rows(name: str, document: Any) -> list[dict[str, object]]:
         elif _is_rows(objects) and any(map(known_name, objects[0])):  # rows under their keys
             document = objects
     if _is_rows(document):
-        return document
+        rows: list[dict[str, object]] = document
+        return rows
     if isinstance(document, dict) and _is_table(document):
         return _transposed(name, document)
     raise DataError(

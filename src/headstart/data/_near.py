@@ -229,10 +229,12 @@ def _checked(texts: list[bytes], pairs: np.ndarray, near: np.ndarray, misses: np
 
 def _sorted_set(values: np.ndarray) -> np.ndarray:
     values.sort()  # in place; several times faster than numpy.unique on arrays of this size
-    return values[np.concatenate([[True], values[1:] != values[:-1]])]
+    different: np.ndarray = values[np.concatenate([[True], values[1:] != values[:-1]])]
+    return different
 
 
 def _components(count: int, links: np.ndarray) -> np.ndarray:
     weights = np.ones(len(links), np.int8)
     graph = coo_matrix((weights, (links[:, 0], links[:, 1])), shape=(count, count))
-    return connected_components(graph, directed=False)[1]
+    groups: np.ndarray = connected_components(graph, directed=False)[1]
+    return groups

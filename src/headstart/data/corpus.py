@@ -92,7 +92,7 @@ def of_files(
 
 
 def unlabelled(
-    source: str | os.PathLike | Sequence[str],
+    source: str | os.PathLike[str] | Sequence[str],
     test: Sequence[str],
     encoding: str | None = None,
     trained_on: str = "",

@@ -66,7 +66,8 @@ class Outcomes:
 
     def observed(self, metric: str) -> np.ndarray:
         """Score each model on the rows as they are: ``(models,)``."""
-        return self._scores(metric, self.weights[None])[0]
+        scores: np.ndarray = self._scores(metric, self.weights[None])[0]
+        return scores
 
     def resample(self, metric: str, resamples: int, seed: int) -> np.ndarray:
         """Score each model on resampled rows: ``(resamples, models)``."""
@@ -136,4 +137,5 @@ def influence(
 def _commonest_others(shares: np.ndarray) -> np.ndarray:
     """Return for each class the commonest other one."""
     ranked = np.argsort(-shares, kind="stable")
-    return np.where(np.arange(len(shares)) == ranked[0], ranked[1], ranked[0])
+    others: np.ndarray = np.where(np.arange(len(shares)) == ranked[0], ranked[1], ranked[0])
+    return others

@@ -78,7 +78,8 @@ def from_counts(name: str, hits: np.ndarray, predicted: np.ndarray, actual: np.n
 
 
 def _accuracy(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
-    return hits.sum(-1) / actual.sum(-1)
+    shares: np.ndarray = hits.sum(-1) / actual.sum(-1)
+    return shares
 
 
 def _f1(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
@@ -90,7 +91,8 @@ def _macro_f1(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np
 
 
 def _weighted_f1(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
-    return (_f1(hits, predicted, actual) * actual).sum(-1) / actual.sum(-1)
+    means: np.ndarray = (_f1(hits, predicted, actual) * actual).sum(-1) / actual.sum(-1)
+    return means
 
 
 def _balanced_accuracy(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
@@ -107,7 +109,8 @@ def _mcc(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndar
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """Divide, with 0 where the denominator is 0."""
-    return np.divide(above, below, out=np.zeros(np.broadcast(above, below).shape), where=below > 0)
+    quotients: np.ndarray = np.divide(above, below, out=np.zeros(np.broadcast(above, below).shape), where=below > 0)
+    return quotients
 
 
 METRICS: Mapping[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {

@@ -82,7 +82,8 @@ class Joint:
         """Standard errors of all differences, ``(contenders, contenders)``; positive off the diagonal."""
         variances = self.rows.diagonal() + self.luck
         square = variances[:, None] + variances - 2 * self.rows
-        return np.sqrt(np.maximum(square, 1e-24))
+        errors: np.ndarray = np.sqrt(np.maximum(square, 1e-24))
+        return errors
 
 
 @dataclass(frozen=True)
@@ -308,7 +309,7 @@ def _draw(chances: Joint, resamples: int, seed: int) -> np.ndarray:
     random = np.random.default_rng(seed)
     values, vectors = np.linalg.eigh(chances.rows)
     size = len(chances.scores), resamples
-    drawn = (vectors * np.sqrt(np.maximum(values, 0.0))) @ random.standard_normal(size)
+    drawn: np.ndarray = (vectors * np.sqrt(np.maximum(values, 0.0))) @ random.standard_normal(size)
     uncertain = np.flatnonzero(chances.luck)
     if len(uncertain):
         luck = random.standard_t(chances.freedom, (len(uncertain), resamples))

@@ -191,7 +191,8 @@ def _products(left: Tensor, right: Tensor) -> Tensor:
     """
     texts, _, length, _ = left.shape
     flat = left.transpose(0, 1).flatten(1, 2)
-    return (flat @ right.mT).unflatten(1, (texts, length))
+    products: Tensor = (flat @ right.mT).unflatten(1, (texts, length))
+    return products
 
 
 def _slid(products: Tensor) -> Tensor:
@@ -201,7 +202,8 @@ def _slid(products: Tensor) -> Tensor:
     """
     length = products.shape[2]
     flat = products.flatten(2)[:, :, length - 1 : length - 1 + length * (2 * length - 1)]
-    return flat.unflatten(2, (length, 2 * length - 1))[..., :length].transpose(0, 1)
+    slid: Tensor = flat.unflatten(2, (length, 2 * length - 1))[..., :length].transpose(0, 1)
+    return slid
 
 
 class Convolution(nn.Module):

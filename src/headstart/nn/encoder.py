@@ -64,8 +64,10 @@ class Embeddings(FirstStage):
         if self.segment is not None:
             first = batch.segments is None
             hidden = hidden + (self.segment.weight[0] if first else self.segment(batch.segments))
-        hidden = self.dropout(self.norm(hidden))
-        return hidden if self.project is None else self.project(hidden)
+        states: Tensor = self.dropout(self.norm(hidden))
+        if self.project is not None:
+            states = self.project(states)
+        return states
 
 
 class Stack(nn.Module):

@@ -26,7 +26,7 @@ NOTHING, GELU = ("none", ""), ("gelu", "none")
 
 def available() -> bool:
     """Say whether this build of torch has the kernel."""
-    return torch.backends.mkldnn.is_available()
+    return bool(torch.backends.mkldnn.is_available())
 
 
 def prepacked(model: Model) -> Model:

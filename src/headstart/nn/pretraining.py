@@ -143,4 +143,4 @@ def operations(arguments: dict[str, Any], length: float, masked: float) -> float
     linear = arguments["layers"] * (3 * width**2 + after) - (1 - masked) * after
     attention = arguments["layers"] * 2 * width * length
     head = masked * (width**2 + width * arguments["vocabulary"])
-    return 3 * 2 * (linear + attention + head)
+    return float(3 * 2 * (linear + attention + head))
