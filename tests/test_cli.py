@@ -349,6 +349,77 @@ def test_a_label_cannot_speak_to_the_terminal(tmp_path, capsys):
     assert "\\x1b[31mred" in out
 
 
+EVIL = "\x1b]0;a\x07\x9b31m\u202eb\u2066\u200f\u200b\ufeff\u2028[red]c\udcff\n"
+
+
+def is_plain(said):
+    return all(letter.isprintable() or letter == "\n" for letter in said)
+
+
+def test_no_argument_speaks_to_the_terminal(tmp_path, capsys, reviews):
+    evil = str(tmp_path / f"{EVIL}.csv")
+    commands = [
+        ["check", evil],
+        ["check", reviews, "--test", evil],
+        ["check", reviews, "--text", EVIL],
+        ["check", reviews, "--encoding", EVIL],
+        ["check", reviews, "--seed", EVIL],
+        ["check", f"hf://datasets/{EVIL}/b"],
+        [EVIL],
+        ["list", EVIL],
+        ["check", f"--{EVIL}"],
+        ["demo", EVIL],
+        ["predict", evil, reviews],
+        ["predict", evil, evil, "--out", evil],
+        ["pretrain", evil, "--out", evil, "--from", EVIL],
+        *(["compare", reviews, option, EVIL] for option in ("--contenders", "--strategies", "--sizes", "--metric")),
+        *(["compare", reviews, option, EVIL] for option in ("--backbone", "--set", "--device", "--track", "--budget")),
+        *(["compare", reviews, "--set", f"scratch.{name}={EVIL}"] for name in ("layers", EVIL)),
+        ["compare", reviews, "--unlabelled", evil],
+    ]
+    for command in commands:
+        code, out, err = run(capsys, *command)
+        assert code in (1, 2, 3), command
+        assert is_plain(out + err), command
+        assert "headstart: " in err
+
+
+def test_no_file_speaks_to_the_terminal(tmp_path, capsys, compared):
+    evil = EVIL.replace("\udcff", "").strip()
+    named = tmp_path / f"{EVIL}.csv"
+    chance = random.Random(0)
+    rows = [f'"{chance.getrandbits(200):x} text of {number} {evil}","{number % 2}{evil}"' for number in range(40)]
+    named.write_text("\n".join([f'"{evil}","label"', *rows, "one", ""]), encoding="utf-8")
+    for extra in ([], ["--json"]):
+        code, out, err = run(capsys, "check", named, *extra)
+        assert code == 0, err
+        assert is_plain(out + err)
+    out = tmp_path / f"out{EVIL}"
+    for extra in ([], ["--json"]):
+        command = ["compare", named, "--contenders", "majority,linear", "--sizes", "all", "--seeds", "1", "--out", out]
+        code, said, told = run(capsys, *command, *extra)
+        assert code == 0, told
+        assert is_plain(said + told)
+    code, said, told = run(capsys, "predict", compared[0] / "best", named, "--text", evil, "--out", tmp_path / "a.csv")
+    assert code == 0, told
+    assert is_plain(said + told)
+
+
+def test_predictions_on_a_terminal_are_shown_and_not_obeyed(tmp_path, capsys, compared, monkeypatch):
+    evil = EVIL.replace("\udcff", "").strip()
+    for ending, content in (("csv", f'text\n"{evil}"\n'), ("jsonl", json.dumps({"text": evil}) + "\n")):
+        path = tmp_path / f"a.{ending}"
+        path.write_text(content, encoding="utf-8")
+        piped = run(capsys, "predict", compared[0] / "best", path)[1]
+        assert "\u202e" in piped
+        with monkeypatch.context() as patch:
+            patch.setattr(sys.stdout, "isatty", lambda: True)
+            shown = run(capsys, "predict", compared[0] / "best", path)[1]
+        assert is_plain(shown)
+        if ending == "jsonl":
+            assert json.loads(shown) == json.loads(piped)
+
+
 # --- predict -------------------------------------------------------------------------------------------------
 
 

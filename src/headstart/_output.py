@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from headstart.core.errors import visible
+from headstart.core.terminal import say, visible_json
 
 if TYPE_CHECKING:
     from headstart.api import Comparison
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def fail(sentence: str, code: int) -> int:
     """Print one sentence on standard error and return the exit code."""
-    typer.echo(f"headstart: {visible(sentence)}", err=True)
+    say(f"headstart: {sentence}")
     return code
 
 
@@ -50,7 +50,7 @@ def row_printer(file: Path) -> Callable[[Rejected | ReadWarning], None]:
         from headstart.core.records import Rejected
 
         where = f"line {item.line} {item.reason}" if isinstance(item, Rejected) else f"warning: {item.sentence}"
-        typer.echo(f"{file}: {visible(where)}", err=True)
+        say(f"{file}: {where}")
 
     return print_row
 
@@ -71,4 +71,4 @@ def print_json(value: Any) -> None:
     """Print a value as JSON on standard output."""
     # What a reader of JSON gets must be whole, so letters that the output's encoding lacks are written as escapes.
     encoding = codecs.lookup(sys.stdout.encoding or "utf-8").name
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=not encoding.startswith("utf")))
+    typer.echo(visible_json(json.dumps(value, indent=2, ensure_ascii=not encoding.startswith("utf"))))

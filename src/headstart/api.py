@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.files import write_whole
 from headstart.core.records import Audit, Finding, Run, Splits, Tracking, Trial
 from headstart.core.results import Result
+from headstart.core.terminal import say
 from headstart.data import audit as auditing
 from headstart.data import corpus as corpora
 from headstart.data import demo as demos
@@ -185,7 +185,7 @@ def compare(
     audit = replace(audit, findings=(*audit.findings, *spoken))
     judged_by, chosen = labels.check(metric or task.metric), devices.choose(device)
     place = Path(out) if out is not None else None
-    with run_folder.opened(place, splits, table.name, lambda told: print(told, file=sys.stderr)) as folder:
+    with run_folder.opened(place, splits, table.name, say) as folder:
         terms = Terms(folder, judged_by, budget, chosen, texts, tracked)
         with live.Watch(terms.metric, planned.trials) if listener is None else nullcontext(listener) as listen:
             outcome = contest.run(splits, task, planned.trials, terms, listen)
@@ -197,7 +197,7 @@ def compare(
         build.write(result, folder / "report.html")
         write_whole(folder / "result.json", json.dumps(build.as_json(result), indent=1))
     if told and listener is None:
-        print(told, file=sys.stderr)
+        say(told)
     return Comparison(result, winner.resolve())
 
 
@@ -330,7 +330,7 @@ def _model_of(contender: str, kept: Mapping[str, Path], folder: Path) -> Path:
 def _warn(findings: Iterable[Finding]) -> None:
     """Print the warnings among findings on standard error."""
     for line in precheck.told([finding for finding in findings if finding.severity == "warning"], LISTED):
-        print(line, file=sys.stderr)
+        say(line)
 
 
 def _open_models(trials: Sequence[Trial]) -> dict[str, Tokenizer]:

@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 
 from headstart import _output
-from headstart.core.errors import HeadstartError, UsageError
+from headstart.core.errors import HeadstartError, UsageError, shown, visible
+from headstart.core.terminal import guard_other_messages
 
 # What a command needs is imported inside it: torch and scikit-learn take seconds, and --help should not wait.
 
@@ -218,7 +219,7 @@ def pretrain(
         _output.print_json(record)
         return
     for line in pretraining.summary(record, out):
-        typer.echo(line)
+        typer.echo(visible(line))
 
 
 @app.command()
@@ -298,6 +299,7 @@ def run(arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a letter shows '?'
+    guard_other_messages()
     command = typer.main.get_command(app)
     try:
         with command.make_context("headstart", arguments or ["--help"]) as context:
@@ -343,7 +345,7 @@ def _options(assignments: list[str]) -> dict[str, str]:
     for assignment in assignments:
         name, sign, value = assignment.partition("=")
         if not sign or "." not in name:
-            raise UsageError(f"cannot read --set {assignment}; write it as in --set scratch.layers=3.")
+            raise UsageError(f"cannot read --set {shown(assignment)}; write it as in --set scratch.layers=3.")
         options[name] = value
     return options
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from headstart.contenders import _saved
 from headstart.contest import int8 as eight_bits
 from headstart.core import memory
 from headstart.core.records import Predictions, ReadWarning, Rejected
+from headstart.core.terminal import say
 from headstart.data import write as writing
 
 
@@ -71,7 +71,7 @@ def predict_file(
     """
     if int8:
         fitted, found = eight_bits.open_model(Path(model))
-        print(found.sentence, file=sys.stderr)
+        say(found.sentence)
     else:
         fitted = open_model(model)
 

@@ -71,7 +71,7 @@ def test_a_pipe_says_what_failed_and_what_was_there_already(records: list[Record
     board(Event("failed", records[1].trial, 2, 2, reason="the loss is not a number\x1b[31m"))
     cached, failed = stream.getvalue().splitlines()
     assert cached.endswith("from an earlier run")
-    assert failed.endswith("failed, the loss is not a number␛[31m")
+    assert failed.endswith(r"failed, the loss is not a number\x1b[31m")
 
 
 def test_the_table_shows_means_seeds_done_and_what_runs(records: list[Record]) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from headstart.core.errors import CheckpointError
 from headstart.core.files import flush
+from headstart.core.terminal import say
 
 
 def root() -> Path:
@@ -60,5 +60,5 @@ def made_once(name: str, make: Callable[[Path], None], sentence: str) -> Path:
                 raise
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-    print(f"headstart: {sentence} ({folder})", file=sys.stderr)
+    say(f"headstart: {sentence} ({folder})")
     return folder

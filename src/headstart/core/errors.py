@@ -16,6 +16,9 @@ class HeadstartError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        return visible(super().__str__())  # it may quote a file, and whoever prints it may print to a terminal
+
 
 class UsageError(HeadstartError):
     """The call itself is wrong: an unknown name, an option out of range, a missing extra."""
@@ -37,13 +40,20 @@ class TrainingError(HeadstartError):
     """A training went wrong: the loss is not a number, or a checkpoint belongs to another run."""
 
 
-def visible(text: str) -> str:
-    """Show control characters and other letters without a shape of their own instead of obeying them.
+def visible(text: str, kept: str = "") -> str:
+    """Escape control characters, direction overrides and all else without a shape, which a terminal would obey.
+
+    Everything that is printed goes through here.
+
+    Args:
+        kept: such characters that stay as they are.
 
     >>> visible("a\\x1b[31m\\u200b")
     'a\\\\x1b[31m\\\\u200b'
     """
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter in kept else ascii(letter)[1:-1] for letter in text)
 
 
 def shown(value: object, most: int = 60) -> str:

@@ -9,13 +9,15 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO
 
-from headstart.core.errors import DataError, UsageError, shown
+from headstart.core.errors import DataError, UsageError, shown, visible
 from headstart.core.files import replacing
 from headstart.core.records import ReadWarning, Rejected
+from headstart.core.terminal import LINE_ENDS, visible_json
 from headstart.data import _arrow, _columns
 from headstart.data._encoding import unpacked
 from headstart.data._files import records
@@ -26,6 +28,12 @@ from headstart.data._values import cell, missing
 
 Rows = Iterable[Sequence[object]]
 Write = Callable[[Rows], None]
+
+
+class _Writable(Protocol):
+    def write(self, text: str, /) -> object: ...
+
+
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 # Rows held at once: enough for a model to sort by length, few enough for any memory. Long texts end a chunk earlier.
 CHUNK = 2048
@@ -176,11 +184,22 @@ def table(out: Path | None, suffix: str, columns: Sequence[str]) -> Iterator[Wri
     """
     if out is None:
         sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]  # a TextIOWrapper here
-        yield _text(sys.stdout, suffix, columns)
+        yield _text(_Terminal(sys.stdout, suffix) if sys.stdout.isatty() else sys.stdout, suffix, columns)
         sys.stdout.flush()
         return
     with _whole(out) as part, part.open("w", encoding="utf-8", newline="") as file:
         yield _text(file, suffix, columns)
+
+
+@dataclass(frozen=True)
+class _Terminal:
+    """A terminal, which is shown what it would obey."""
+
+    stream: TextIO
+    suffix: str
+
+    def write(self, text: str) -> int:
+        return self.stream.write(visible_json(text) if self.suffix == ".jsonl" else visible(text, LINE_ENDS))
 
 
 @contextmanager
@@ -193,9 +212,14 @@ def _whole(out: Path) -> Iterator[Path]:
         raise DataError(f"cannot write {out} ({error.strerror}); name another place with --out.") from error
 
 
-def _text(file: TextIO, suffix: str, columns: Sequence[str]) -> Write:
+def _text(file: _Writable, suffix: str, columns: Sequence[str]) -> Write:
     if suffix == ".jsonl":
-        return lambda rows: file.writelines(_line(dict(zip(columns, row, strict=True))) for row in rows)
+
+        def write_lines(rows: Rows) -> None:
+            for row in rows:
+                file.write(_line(dict(zip(columns, row, strict=True))))
+
+        return write_lines
     writer = csv.writer(file, delimiter="\t" if suffix == ".tsv" else ",", lineterminator="\n")
     writer.writerow(columns)
     return lambda rows: writer.writerows(map(cell, row) for row in rows)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 import unicodedata
 
+from headstart.core.errors import visible
 from headstart.core.records import Cost
 from headstart.core.results import Interval
+
+HARMLESS = "\n\t\u200c\u200d\xad"  # of what has no shape: line ends, joiners, soft hyphen
 
 
 def count(number: float) -> str:
@@ -176,22 +179,21 @@ def joined(words: list[str] | tuple[str, ...]) -> str:
 
 
 def clean(text: str) -> str:
-    r"""Make a person's text safe to show: control characters and lone surrogates become visible or go.
+    r"""Make a person's text safe in a page: as `core.errors.visible` does, but letters of all scripts stay.
 
-    Terminals obey escape sequences and HTML forbids NUL, so neither may reach them.
+    HTML forbids NUL, and direction overrides would reach beyond the text that holds them.
 
-    >>> clean("a\x1b[31mb\x00\ud800")
-    'a␛[31mb␀�'
+    >>> clean("a\x1b[31mb\x00\ud800\u202e")
+    'a\\x1b[31mb\\x00\\ud800\\u202e'
     """
-    return "".join(_shown(letter) for letter in str(text))
+    if text.isprintable():
+        return text
+    return "".join(letter if _harmless(letter) else visible(letter) for letter in text)
 
 
-def _shown(letter: str) -> str:
-    if letter in "\n\t":
-        return letter
-    if ord(letter) < 0x20:
-        return chr(0x2400 + ord(letter))
-    return "�" if unicodedata.category(letter) in ("Cc", "Cs") else letter
+def _harmless(letter: str) -> bool:
+    """Tell spaces, new letters, and what joins or parts letters of Persian, Indic scripts and emoji."""
+    return letter in HARMLESS or unicodedata.category(letter) in ("Zs", "Co", "Cn")
 
 
 def shorten(text: str, limit: int = 600) -> str:

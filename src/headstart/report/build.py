@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from headstart.contest.rank import winner
+from headstart.core.errors import visible
 from headstart.core.files import write_whole
 from headstart.core.records import Record
 from headstart.core.results import Result
@@ -87,7 +88,10 @@ def _leaderboard(result: Result, broken: bool, left_out: Sequence[str]) -> Table
         name = f"{line['contender']} {_collapse.MARK}" if line["mark"] else line["contender"]
         name = name.replace("@", "\n  @") if broken else name
         cells = (name, line["score"], against_best(standing, result.standings))
-        table.add_row(*(Text(cell, style=style) for cell in cells), *(Text(line[name]) for name in costs.values()))
+        table.add_row(
+            *(Text(visible(cell, kept="\n"), style=style) for cell in cells),
+            *(Text(line[name]) for name in costs.values()),
+        )
     return table
 
 
@@ -96,7 +100,7 @@ def show(result: Result, console: Console) -> None:
     splits = result.splits
     named = {"training": splits.train, "validation": splits.validation, "test": splits.test}
     told = ", ".join(f"{form.count(len(rows))} {name}" for name, rows in named.items())
-    console.print(Text.assemble((form.clean(result.table.name), "bold"), f"  {told} rows"))
+    console.print(Text.assemble((visible(result.table.name), "bold"), f"  {told} rows"))
     for finding in sorted(result.audit.findings, key=lambda f: GRAVE.index(f.severity)):
         if finding.severity != "fine":
             console.print(_finding(finding.severity, finding.sentence))
@@ -113,15 +117,17 @@ def show(result: Result, console: Console) -> None:
     if missing := [title for title in COSTS if title not in shown]:
         console.print(Text(f"in the report, for lack of room here: {', '.join(missing)}", style="dim"))
     if names := pretrained(result):
-        console.print(Text(f"pretrained: {form.clean(names)}", style="dim"))
+        console.print(Text(f"pretrained: {visible(names)}", style="dim"))
     for line in board(result):
         if line["mark"]:
-            console.print(Text(f"{_collapse.MARK} {line['contender']}: {line['mark']}", style="yellow"))
+            console.print(Text(visible(f"{_collapse.MARK} {line['contender']}: {line['mark']}"), style="yellow"))
     console.print()
     for sentence in result.verdict:
-        console.print(Text(form.clean(sentence)))
+        console.print(Text(visible(sentence)))
     console.print()
-    console.print(Text.assemble("The whole report: ", (str(result.folder / "report.html"), "bold")), soft_wrap=True)
+    console.print(
+        Text.assemble("The whole report: ", (visible(str(result.folder / "report.html")), "bold")), soft_wrap=True
+    )
 
 
 def html(result: Result) -> str:
@@ -211,7 +217,7 @@ def picture(result: Result) -> str:
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(leaderboard(result))
     return console.export_svg(
-        title=form.clean(f"headstart compare {result.table.name}"), code_format=FRAME, unique_id="board"
+        title=visible(f"headstart compare {result.table.name}"), code_format=FRAME, unique_id="board"
     )
 
 
@@ -223,7 +229,7 @@ def _finding(severity: str, sentence: str) -> Table:
     line = Table.grid(padding=(0, 1))
     line.add_column(width=8, style={"warning": "yellow", "fine": "green"}.get(severity, "dim"))
     line.add_column()
-    line.add_row(severity, Text(form.clean(sentence)))
+    line.add_row(severity, Text(visible(sentence)))
     return line
 
 

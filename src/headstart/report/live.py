@@ -13,8 +13,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from headstart.core.errors import visible
 from headstart.core.records import Trial
-from headstart.report._format import clean, count, duration, number, percent
+from headstart.report._format import count, duration, number, percent
 
 if TYPE_CHECKING:
     from headstart.contest.run import Event
@@ -75,7 +76,7 @@ class Watch:
             line = self._line(event)
             if line:
                 self._spoke = self._clock()
-                self.console.print(Text(line), soft_wrap=True)
+                self.console.print(Text(visible(line)), soft_wrap=True)
 
     def _line(self, event: Event) -> str:
         """Word an event for a log, or return '' where it is not worth a line."""
@@ -85,7 +86,7 @@ class Watch:
             metric = self._board.metric
             return f"{head}: {metric} {percent(event.record.scores[metric])} {how}"
         if event.kind == "failed":
-            return f"{head}: failed, {clean(event.reason)}"
+            return f"{head}: failed, {event.reason}"
         if event.kind == "progress" and event.progress and self._clock() - self._spoke >= QUIET_SECONDS:
             left = event.progress.seconds_left
             rest = f", {duration(left)} left" if left is not None else ""
@@ -142,7 +143,7 @@ class _Board:
         for size in sizes:
             table.add_column("all rows" if size is None else f"{count(size)} rows", justify="right", no_wrap=True)
         for contender in dict.fromkeys(name for name, _ in self._scores):
-            table.add_row(Text(contender), *(self._cell((contender, size)) for size in sizes))
+            table.add_row(Text(visible(contender)), *(self._cell((contender, size)) for size in sizes))
         return table
 
     def _cell(self, cell: Cell) -> Text:
@@ -169,7 +170,7 @@ class _Board:
             told = [progress.stage if progress else "starting"]
             told += [f"{duration(left)} left"] if left is not None else []
             told += [f"{name} {value:.3g}" for name, value in (progress.values if progress else {}).items()][:2]
-            words = Text.assemble(f"{_words(event.trial)}: ", (", ".join(told), "dim"))
+            words = Text.assemble(visible(f"{_words(event.trial)}: "), (", ".join(told), "dim"))
             lines.add_row(ProgressBar(1.0, done, width=20), words)
         over = len(self._over)
         told = [f"{duration(self._clock() - self._begun)} so far"]

@@ -14,6 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from headstart.core.errors import visible
 from headstart.core.records import Progress
 from headstart.report._format import about, count, duration, percent, plural
 from headstart.report.live import QUIET_SECONDS
@@ -60,13 +61,13 @@ class Watch:
     def say(self, *lines: str) -> None:
         """Write lines that stay."""
         for line in lines:
-            self.console.print(Text(line), soft_wrap=True)
+            self.console.print(Text(visible(line)), soft_wrap=True)
 
     def _render(self) -> RenderableType:
         line = Table.grid(padding=(0, 2))
         line.add_column(width=20)
         line.add_column(no_wrap=True, overflow="ellipsis")
-        line.add_row(ProgressBar(1.0, self._last.done, width=20), _words(self._last))
+        line.add_row(ProgressBar(1.0, self._last.done, width=20), Text(visible(_words(self._last))))
         return line
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from headstart.core.files import write_whole
+from headstart.core.terminal import say
 
 Line = tuple[int, dict[str, float]]
 SECONDS = 5.0  # between two groups
@@ -73,7 +73,7 @@ class Lines:
         except Exception as error:  # what a service raises is its own business
             self._failed = True
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-            print(f"headstart: tracker '{self.name}' failed and is left out from now on: {reason}", file=sys.stderr)
+            say(f"headstart: tracker '{self.name}' failed and is left out from now on: {reason}")
 
     def _write(self) -> None:
         write_whole(self.note, json.dumps({"run": self.run, "step": self.last}))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from headstart.core.errors import visible
 from headstart.trackers._lines import Line, Lines, run_of
 
 MOST_METRICS = 1000  # of a batch
@@ -43,7 +44,7 @@ class MLflow:
         if not run:
             known = client.get_experiment_by_name(self.experiment)
             experiment = known.experiment_id if known else client.create_experiment(self.experiment)
-            run = client.create_run(experiment, run_name=folder.name).info.run_id
+            run = client.create_run(experiment, run_name=visible(folder.name)).info.run_id
 
         def send(lines: Sequence[Line]) -> None:
             now = int(1000 * time.time())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, visible
 from headstart.trackers._lines import Line, Lines, run_of
 
 NOT_LOGGED_IN = "run wandb login, or set WANDB_MODE=offline."
@@ -48,7 +48,7 @@ class WeightsAndBiases:
             run = wandb.init(
                 project=os.environ.get("WANDB_PROJECT", self.project),
                 id=name,
-                name=folder.name,
+                name=visible(folder.name),
                 dir=str(folder),
                 resume="allow",
                 reinit="create_new",
