@@ -151,13 +151,52 @@ def test_no_network_is_said_at_once(online, monkeypatch):
 
 
 def test_a_hub_that_never_answers_is_given_up(online, monkeypatch):
-    monkeypatch.setattr(hub, "SECONDS", 0.3)
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.3)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
         with pytest.raises(CheckpointError, match="no answer from"):
             hub.find("hf://owner/good")
+
+
+def test_without_the_hub_a_model_is_read_from_the_cache_where_it_is_whole(server):
+    folder = hub.find("hf://owner/good")
+    server.shutdown()
+    server.server_close()
+    assert hub.find("hf://owner/good") == folder
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(
+        CheckpointError, match=r"\(no connection\) and owner/good is not in the cache: check the network"
+    ):
+        hub.find("hf://owner/good")
+
+
+def test_a_model_once_fetched_is_not_fetched_again(server):
+    hub.find("hf://owner/good")
+    Hub.asked.clear()
+    hub.find("hf://owner/good")
+    assert Hub.asked == ["/api/models/owner/good"]
+
+
+def test_offline_is_said(online, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(CheckpointError, match=r"\(HF_HUB_OFFLINE is set\) and .*: unset HF_HUB_OFFLINE, or name a"):
+        hub.find("hf://owner/good")
+
+
+def test_a_cache_that_cannot_be_written_is_no_fault_of_the_hub(server, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(
+        CheckpointError, match=r"cannot keep model owner/good in .*cache \(Not a directory\): make room"
+    ):
+        hub.find("hf://owner/good")
+
+
+def test_a_name_that_no_repository_can_have():
+    with pytest.raises(UsageError, match="cannot read the address hf://owner/na me: no repository can have that name"):
+        hub.find("hf://owner/na me")
 
 
 @pytest.mark.parametrize("address", ["hf://good", "hf://datasets/owner/name", "hf://owner/good@"])

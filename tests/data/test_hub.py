@@ -125,6 +125,22 @@ def test_without_a_network_the_cache_answers_and_else_a_quick_error(hub: Threadi
     start = time.monotonic()
     assert len(read(address).rows) == 2
     for other in ("hf://datasets/someone/one", "hf://datasets/someone/many/train.csv"):
-        with pytest.raises(DataError, match=r"no answer from http://127.0.0.1:.* \(ConnectError\): check the network"):
+        with pytest.raises(DataError, match=r"no answer from http://127.0.0.1:.* \(no connection\): check the network"):
             read(other)
     assert time.monotonic() - start < 8
+
+
+def test_a_cache_that_cannot_be_written_is_no_fault_of_the_hub(
+    hub: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub.constants
+
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(DataError, match=r"cannot keep data set someone/one in .*cache \(Not a directory\): make room"):
+        read("hf://datasets/someone/one")
+
+
+def test_a_name_that_no_repository_can_have() -> None:
+    with pytest.raises(UsageError, match=r"cannot read the address .*na me: no repository can have that name"):
+        read("hf://datasets/owner/na me")

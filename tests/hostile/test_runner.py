@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.hostile import __main__ as runner
+from tests.hostile import _runner as runner
 from tests.hostile._common import Case, Outcome
 
 

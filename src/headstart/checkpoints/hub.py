@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import fnmatch
 import importlib
 import importlib.metadata
 import os
 import platform
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headstart.checkpoints import _cache
+from headstart.core import downloads
 from headstart.core.errors import CheckpointError, UsageError, did_you_mean, shown
 from headstart.core.hashing import file_sha256
 from headstart.text._tokenizer_files import NAMES as TOKENIZER_FILES
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
 
 ADDRESS = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>.+))?")
 # Nothing else is ever fetched, besides the weights.
@@ -27,7 +33,6 @@ WEIGHTS = {
     "pytorch_model.bin": ["pytorch_model.bin"],
     "pytorch_model.bin.index.json": ["pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin"],
 }
-SECONDS = 10
 UNPACKING = 2  # version of what unpacking makes
 
 
@@ -160,38 +165,55 @@ def _fetch(address: str) -> Path:
     if not match:
         raise UsageError(f"cannot read the address {address}: write hf://owner/name or hf://owner/name@revision.")
     repo, revision = match["repo"], match["revision"]
-    from huggingface_hub import HfApi, errors
+    from huggingface_hub import HfApi, constants, errors
 
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
     try:
-        info = api.model_info(repo, revision=revision, timeout=SECONDS)
-        wanted = FILES + _weights(repo, {file.rfilename for file in info.siblings or []})
-        return Path(api.snapshot_download(repo, revision=revision, allow_patterns=wanted, etag_timeout=SECONDS))
-    except CheckpointError:
-        raise
+        with downloads.limited(api.endpoint):
+            info = api.model_info(repo, revision=revision)
+            names = _wanted(repo, downloads.listed(info))
+            return downloads.fetch(api, "model", repo, revision, info.sha, names)
+    except errors.HFValidationError as error:
+        raise UsageError(f"cannot read the address {address}: no repository can have that name.") from error
     except errors.GatedRepoError as error:
         raise CheckpointError(f"model {repo} needs its terms accepted on {api.endpoint}: do so and log in.") from error
     except errors.RepositoryNotFoundError as error:
         raise CheckpointError(f"no model {repo} on {api.endpoint}, or it is private: check the name.") from error
     except errors.RevisionNotFoundError as error:
         raise CheckpointError(f"model {repo} has no revision {shown(revision)}: check it, or leave it out.") from error
-    except Exception as error:  # the class of a failed request depends on the version of huggingface_hub
-        try:
-            # Of the weights the cache has what the repository has, so those that are asked for first will do.
-            wanted = [*FILES, *next(iter(WEIGHTS.values()))]
-            return Path(api.snapshot_download(repo, revision=revision, allow_patterns=wanted, local_files_only=True))
-        except Exception:
-            raise CheckpointError(
-                f"no answer from {api.endpoint} ({type(error).__name__}) and {repo} is not in the cache: check the "
-                "network, or name a folder or a packaged model."
-            ) from error
+    except downloads.DownloadError as error:
+        if (cached := _cached(api, repo, revision)) is not None:
+            return cached
+        raise CheckpointError(
+            f"{error} and {repo} is not in the cache: {error.advice}, or name a folder or a packaged model."
+        ) from error
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot keep model {repo} in {constants.HF_HUB_CACHE} ({error.strerror}): make room there, or set "
+            "HF_HUB_CACHE."
+        ) from error
 
 
-def _weights(repo: str, files: set[str]) -> list[str]:
-    """Choose which of a repository's weights to fetch: pickles only where there is nothing else."""
-    for sign, wanted in WEIGHTS.items():
+def _cached(api: HfApi, repo: str, revision: str | None) -> Path | None:
+    """Find a model whole in the hub's cache."""
+    try:
+        # Of the weights the cache has what the repository has, so those that are asked for first will do.
+        wanted = [*FILES, *next(iter(WEIGHTS.values()))]
+        folder = Path(api.snapshot_download(repo, revision=revision, allow_patterns=wanted, local_files_only=True))
+    except OSError:  # it is not there
+        return None
+    return folder if any((folder / sign).is_file() for sign in WEIGHTS) else None
+
+
+def _wanted(repo: str, files: Sequence[str]) -> list[str]:
+    """Choose which of a repository's files to fetch, last the one that shows that the weights are there.
+
+    Pickles are fetched only where there is nothing else.
+    """
+    for sign, weights in WEIGHTS.items():
         if sign in files:
-            return wanted
+            others = {file for pattern in [*FILES, *weights] for file in fnmatch.filter(files, pattern)} - {sign}
+            return [*sorted(file for file in others if "/" not in file or file in FILES), sign]
     raise CheckpointError(
         f"model {repo} has no {' or '.join(name for name in WEIGHTS if 'index' not in name)}: choose another, or "
         "convert it and name the folder."

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from headstart.core import downloads
 from headstart.core.errors import DataError, UsageError, did_you_mean
 from headstart.data._files import SUFFIXES
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 PREFIX = "hf://"
 ADDRESS = re.compile(r"hf://datasets/(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>[^/]+))?(?:/(?P<path>.+))?")
-SECONDS = 10
 
 
 def fetch(address: str) -> Path:
@@ -35,40 +35,44 @@ def fetch(address: str) -> Path:
             f"cannot read the address {address}: write hf://datasets/owner/name[@revision][/path/in/repo]."
         )
     repo, revision, path = match["repo"], match["revision"] and unquote(match["revision"]), match["path"]
-    from huggingface_hub import HfApi, errors
+    from huggingface_hub import HfApi, constants, errors
 
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
     try:
-        found = api.dataset_info(repo, revision=revision, timeout=SECONDS)
+        with downloads.limited(api.endpoint):
+            found = api.dataset_info(repo, revision=revision)
+            files = downloads.listed(found)
+            path = path or _choose(repo, [file for file in files if file.lower().endswith(SUFFIXES)])
+            if path not in files:
+                raise DataError(f"data set {repo} has no file {path}; {did_you_mean(path, files)}")
+            return downloads.fetch(api, "dataset", repo, revision, found.sha, [path]) / path
+    except errors.HFValidationError as error:
+        raise UsageError(f"cannot read the address {address}: no repository can have that name.") from error
     except errors.GatedRepoError as error:
         raise DataError(f"data set {repo} needs its terms accepted on {api.endpoint}, then 'hf auth login'.") from error
     except errors.RepositoryNotFoundError as error:
         raise DataError(f"no data set {repo} on {api.endpoint}, or it is private: check the name.") from error
     except errors.RevisionNotFoundError as error:
         raise DataError(f"data set {repo} has no revision '{revision}': check it, or leave it out.") from error
-    except Exception as error:  # the class of a failed request depends on the version of huggingface_hub
-        return _cached(api, repo, revision, path, error)
-    files = [file.rfilename for file in found.siblings or []]
-    path = _choose(repo, [file for file in files if file.lower().endswith(SUFFIXES)]) if path is None else path
-    if path not in files:
-        raise DataError(f"data set {repo} has no file {path}; {did_you_mean(path, files)}")
-    try:
-        return Path(api.hf_hub_download(repo, path, repo_type="dataset", revision=revision, etag_timeout=SECONDS))
-    except Exception as error:
-        return _cached(api, repo, revision, path, error)
+    except downloads.DownloadError as error:
+        if (cached := _cached(api, repo, revision, path)) is not None:
+            return cached
+        raise DataError(f"{error}: {error.advice}, or download the file and give its path.") from error
+    except OSError as error:
+        raise DataError(
+            f"cannot keep data set {repo} in {constants.HF_HUB_CACHE} ({error.strerror}): make room there, or set "
+            "HF_HUB_CACHE."
+        ) from error
 
 
-def _cached(api: HfApi, repo: str, revision: str | None, path: str | None, failure: Exception) -> Path:
-    """Without the hub, take the file that an earlier download left in its cache."""
+def _cached(api: HfApi, repo: str, revision: str | None, path: str | None) -> Path | None:
+    """Without the hub, find the file that an earlier download left in its cache."""
     try:
         if path is not None:
             return Path(api.hf_hub_download(repo, path, repo_type="dataset", revision=revision, local_files_only=True))
-    except OSError:  # it is not there: what failed before is what there is to tell
+    except OSError:  # it is not there
         pass
-    raise DataError(
-        f"no answer from {api.endpoint} ({type(failure).__name__}): check the network, or download the file and give "
-        "its path."
-    ) from failure
+    return None
 
 
 def _choose(repo: str, files: list[str]) -> str:
