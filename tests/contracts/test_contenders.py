@@ -16,18 +16,6 @@ NAMES = rooms.names("contenders")
 ODD = ("", " ", "\t\n", "x", "非常好", "🙂", "\u202e\x00", "word " * 3000, "Arrived early, works well, very happy.")
 
 
-def tiny_options(name: str, backbone: str) -> dict[str, object]:
-    """Options that make a contender small enough for a test; a new one without an entry runs on its defaults."""
-    small: dict[str, dict[str, object]] = {
-        "scratch": {"vocabulary": 120, "layers": 1, "width": 16, "heads": 2, "feed_forward": 16, "window": 16},
-        "selfpretrained": {"size": "tiny", "vocabulary": 120, "window": 16, "pretraining_epochs": 1, "epochs": 1},
-        "ensemble": {"members": "majority+linear"},
-        "distilled": {"student": "1x16", "matching_epochs": 2, "epochs": 2},
-    }
-    fields = {field.name for field in dataclasses.fields(rooms.plugin("contenders", name))}
-    return {**small.get(name, {}), **({"backbone": backbone} if "backbone" in fields else {})}
-
-
 def rows(pairs) -> Rows:
     texts, labels = zip(*pairs, strict=True)
     return Rows(tuple(f"s:{i + 2}" for i in range(len(texts))), tuple(texts), tuple(labels))
@@ -39,8 +27,8 @@ def name(request) -> str:
 
 
 @pytest.fixture(scope="module")
-def contender(name, backbone):
-    return rooms.load("contenders", name, tiny_options(name, backbone))
+def contender(name, tiny_options):
+    return rooms.load("contenders", name, tiny_options(name))
 
 
 @pytest.fixture(scope="module")

@@ -184,8 +184,8 @@ def fit(
     hidden = [] if tokenizer.unknown is None else [tokenizer.unknown]
     words = model.encoder.embeddings.word
     with ExitStack() as stack:
-        used = [encoded.tokens, validation_encoded.tokens, np.array([*special, *hidden])]
-        renumber = stack.enter_context(narrowed(words, np.concatenate(used)))
+        learnt_ids = np.concatenate([encoded.tokens, np.array([*special, *hidden])])
+        renumber = stack.enter_context(narrowed(words, learnt_ids, validation_encoded.tokens))
         groups: list[Group] = strategy.prepare(model)
         if words.weight.requires_grad:
             encoded = replace(encoded, tokens=renumber(encoded.tokens))

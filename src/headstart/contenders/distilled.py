@@ -143,7 +143,8 @@ class Distilled:
         soft = None if teacher is None else _answers(teacher, texts, task, kept, lengths, run.device)
         words = checkpoint.model.encoder.embeddings.word
         special = [*checkpoint.tokenizer.opening, *checkpoint.tokenizer.closing]
-        with narrowed(words, np.concatenate([encoded.tokens, special])) as renumber:
+        own, held_out = np.split(encoded.tokens, [encoded.boundaries[len(texts)]])
+        with narrowed(words, np.concatenate([own, special]), held_out) as renumber:
             student = replace(encoded, tokens=renumber(encoded.tokens))
             minutes = run.minutes
             if matching is not None and guide is not None:

@@ -9,17 +9,23 @@ import numpy as np
 import torch
 from torch import nn
 
+NONE = np.empty(0, dtype=np.int64)
+
 
 @contextmanager
-def narrowed(embedding: nn.Embedding, used: np.ndarray) -> Iterator[Callable[[np.ndarray], np.ndarray]]:
+def narrowed(
+    embedding: nn.Embedding, learnt: np.ndarray, evaluated: np.ndarray = NONE
+) -> Iterator[Callable[[np.ndarray], np.ndarray]]:
     """Keep only some rows of an embedding, in place, until the block ends; then write them back among the others.
 
     A vocabulary of 30,000 word pieces is most of a small model's weights, and few of them stand in a training's
     texts. The others get no gradient, so gradients, their norm, the optimiser and checkpoints leave them out. They
-    come back unchanged (weight decay would have shrunk them a little).
+    come back unchanged (weight decay would have shrunk them a little). So do rows that evaluation alone looks up: in
+    evaluation mode they hold what they held before the training, or the validation texts would change weights.
 
     Args:
-        used: the ids that will be looked up, in any order, each once or often.
+        learnt: ids that training looks up, in any order, each once or often.
+        evaluated: ids that are looked up in evaluation mode, some of them perhaps in training too.
 
     Yields:
         what turns such ids into their new numbers, int32, of the same shape.
@@ -31,13 +37,24 @@ def narrowed(embedding: nn.Embedding, used: np.ndarray) -> Iterator[Callable[[np
     >>> len(embedding.weight)
     100
     """
-    rows = np.unique(used)
+    rows = np.union1d(learnt, evaluated)
     whole = embedding.weight
     places = torch.from_numpy(rows).to(whole.device)
+    fixed = torch.from_numpy(np.flatnonzero(~np.isin(rows, learnt))).to(whole.device)
     embedding.weight = nn.Parameter(whole.detach()[places], requires_grad=whole.requires_grad)
+
+    @torch.no_grad()
+    def restore(module: nn.Module, inputs: object) -> None:
+        if not module.training:
+            embedding.weight[fixed] = whole[places[fixed]]
+
+    hook = embedding.register_forward_pre_hook(restore) if len(fixed) else None
     try:
         yield lambda ids: np.searchsorted(rows, ids).astype(np.int32)
     finally:
+        if hook is not None:
+            hook.remove()
         with torch.no_grad():
+            embedding.weight[fixed] = whole[places[fixed]]
             whole[places] = embedding.weight
         embedding.weight = whole.requires_grad_(embedding.weight.requires_grad)
