@@ -222,13 +222,21 @@ def test_simultaneous_p_values_follow_their_definition(contenders, rows, seed):
     drawn, errors = stats._draw(chances, 400, 3), chances.errors
     left, running = list(range(contenders)), 0.0
     while len(left) > 1:
-        distance, loser = max(
-            ((chances.scores[j] - chances.scores[i]) / errors[i, j], -i) for i in left for j in left if i != j
-        )
-        loser = -loser
-        largest = np.max([np.abs(drawn[i] - drawn[j]) / errors[i, j] for i in left for j in left if i < j], axis=0)
-        running = max(running, min(1.0, stats._CAUTION * (1 + (largest >= distance).sum()) / 401))
-        assert got.p_values[loser] == pytest.approx(running if distance > 0 else 1.0)
+        distances, by_chance, below = [], [], {}
+        for i in left:
+            others = [j for j in left if j != i]
+            weights = np.zeros(contenders)
+            weights[i], weights[others] = 1, -1 / len(others)
+            error = np.sqrt(weights @ chances.rows @ weights)
+            below[i] = (chances.scores[i] - chances.scores[others].mean()) / error
+            distances += [abs(below[i]), *((chances.scores[j] - chances.scores[i]) / errors[i, j] for j in others)]
+            by_chance += [np.abs(drawn[i] - drawn[others].mean(axis=0)) / error]
+            by_chance += [np.abs(drawn[i] - drawn[j]) / errors[i, j] for j in others]
+        loser, distance = min(left, key=lambda i: (round(below[i], 9), i)), max(distances)
+        largest = np.max(by_chance, axis=0)
+        running = max(running, min(1.0, stats._CAUTION_ROWS * (1 + (largest >= distance).sum()) / 401))
+        if distance > 1e-9:
+            assert got.p_values[loser] == pytest.approx(running)
         left.remove(loser)
     assert got.p_values[left[0]] == 1.0
 

@@ -23,12 +23,13 @@ Three choices, and why.
   as their spread allows (Smyth 2004, section 4), and the degrees of freedom follow Welch and Satterthwaite. A
   contender with one seed adds none: the answer is then about that one trained model, which is exact for contenders
   without randomness.
-* The best is whoever scores highest on the same test rows, so comparing the others with it as if it had been named
-  before would find differences among equals. :func:`against_best` allows for that selection: it compares every pair
-  by the distribution of the largest of all studentised differences, and drops contenders one by one from the set of
-  those that may be the best (the model confidence set of Hansen, Lunde & Nason 2011, with the range statistic). The
-  chance that any contender as good as the best is called worse is at most 5 %. Rows are finite and seeds are few, so
-  the distribution is an approximation, and its p-values are raised by half.
+* The best contender is whichever scores highest on the same test rows. Comparing the others with it as if it had been
+  named in advance would find differences among equals. :func:`against_best` allows for that selection: it drops
+  contenders one by one from those that may be the best (the model confidence set of Hansen, Lunde & Nason 2011). Each
+  step tests whether all remaining contenders are equal, by the largest studentised difference of any two, or of one
+  from the mean of the others: the first shows a contender far ahead of another, the second one that leads or trails a
+  group of equals. The chance that any contender as good as the best is called worse is at most 5 %. The distribution
+  is an approximation, since rows are finite and seeds are few, so p-values are raised by a factor.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ from headstart.metrics._rows import Outcomes, codes, influence
 RESAMPLES = 10_000
 DRAWS = 5000
 LEVEL = 0.95
-_CAUTION = 1.5  # by which simultaneous p-values are raised
+# By which simultaneous p-values are raised: rows alone, and variances of few trainings as well.
+_CAUTION_ROWS, _CAUTION_SEEDS = 1.3, 1.5
 _MADE_UP = 2.0  # rows added to a comparison
 _KNOWN = 1e6  # degrees of freedom of a variance that is known
 _MOST_SHARED = 100.0  # degrees of freedom from which on a variance is as good as known
@@ -192,9 +194,10 @@ def compare(
 def against_best(chances: Joint, *, draws: int = DRAWS, seed: int = 0) -> Standings:
     """Test for each contender whether it may be the best, allowing for the best being picked on the same rows.
 
-    The contender that is furthest behind another, in standard errors, is dropped from those that may be the best, and
-    the rest are tested again; a p-value is the largest so far of the chance that differences as large would appear
-    among those left if they were all equal. See the head of this module.
+    While more than one contender may be the best, the one furthest below the mean of the others, in standard errors,
+    is dropped. Its p-value is the largest so far of the chance that differences as large, of two contenders or of one
+    from the mean of the others, would appear among the remaining contenders if all were equal. See the head of this
+    module.
 
     Args:
         draws: from the joint distribution of all scores.
@@ -205,27 +208,32 @@ def against_best(chances: Joint, *, draws: int = DRAWS, seed: int = 0) -> Standi
     """
     count, errors = len(chances.scores), chances.errors
     behind = (chances.scores - chances.scores[:, None]) / errors  # (contenders, contenders): how far i is behind j
-    left, dropped = list(range(count)), []
-    while len(left) > 1:
-        apart = behind[np.ix_(left, left)]
-        worst, _ = np.unravel_index(apart.argmax(), apart.shape)
-        dropped.append((left.pop(worst), apart.max()))
     drawn = _draw(chances, draws, seed)
+    candidates, dropped = np.arange(count), []
+    while len(candidates) > 1:
+        against_rest, rest_errors = _against_rest(chances, candidates)
+        distances = against_rest @ chances.scores[candidates] / rest_errors
+        widest = max(behind[np.ix_(candidates, candidates)].max(), np.abs(distances).max())
+        by_chance = np.abs(against_rest @ drawn[candidates] / rest_errors[:, None]).max(axis=0)  # (draws,)
+        lowest = int(distances.round(9).argmin())  # of equals the first, whatever the last bit says
+        dropped.append((int(candidates[lowest]), float(widest), by_chance))
+        candidates = np.delete(candidates, lowest)
     # From the last pair back to all contenders: each step adds the pairs of one more.
-    among, largest = list(left), np.zeros(draws)
-    chance: dict[int, float] = {}
-    for name, distance in reversed(dropped):
+    among, pairwise = candidates.tolist(), np.zeros(draws)
+    largest, p_of_step = pairwise, []
+    for name, widest, by_chance in reversed(dropped):
         for other in among:
-            np.maximum(largest, np.abs(drawn[name] - drawn[other]) / errors[name, other], out=largest)
+            np.maximum(pairwise, np.abs(drawn[name] - drawn[other]) / errors[name, other], out=pairwise)
         among.append(name)
-        chance[name] = float(_raised((largest >= distance).sum(), draws))
+        largest = np.maximum(pairwise, by_chance)
+        p_of_step.append(float(_raised(chances, (largest >= widest).sum(), draws)))
     p_values, running = np.ones(count), 0.0
-    for name, distance in dropped:
-        running = max(running, chance[name])
-        p_values[name] = running if distance > 0 else 1.0
+    for (name, widest, _), p_value in zip(dropped, reversed(p_of_step), strict=True):
+        running = max(running, p_value)
+        p_values[name] = running if widest > 0 else 1.0
     ordered = np.sort(largest)
-    pairs = _raised(draws - np.searchsorted(ordered, behind), draws)
-    return Standings(p_values, pairs, float(np.quantile(ordered, 1 - (1 - LEVEL) / _CAUTION)))
+    pairs = _raised(chances, draws - np.searchsorted(ordered, behind), draws)
+    return Standings(p_values, pairs, float(np.quantile(ordered, 1 - (1 - LEVEL) / _caution(chances))))
 
 
 def gap(chances: Joint, standings: Standings, leader: int, other: int) -> Interval:
@@ -317,9 +325,29 @@ def _draw(chances: Joint, resamples: int, seed: int) -> np.ndarray:
     return drawn
 
 
-def _raised(further: np.ndarray, resamples: int) -> np.ndarray:
-    """Turn numbers of draws that lie further out into p-values."""
-    return np.minimum(1.0, _CAUTION * (1 + further) / (1 + resamples))
+def _against_rest(chances: Joint, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what turns the candidates' scores into distances from the mean of the others, and these distances' errors.
+
+    Args:
+        candidates: int ``(candidates,)``, places in `chances`; at least two.
+
+    Returns:
+        float64 ``(candidates, candidates)``, and standard errors ``(candidates,)``.
+    """
+    count = len(candidates)
+    weights = (count * np.eye(count) - 1) / (count - 1)
+    covariances = (chances.rows + np.diag(chances.luck))[np.ix_(candidates, candidates)]
+    variances = np.einsum("ij,jk,ik->i", weights, covariances, weights)
+    return weights, np.sqrt(np.maximum(variances, 1e-24))
+
+
+def _caution(chances: Joint) -> float:
+    return _CAUTION_SEEDS if chances.luck.any() else _CAUTION_ROWS
+
+
+def _raised(chances: Joint, further: np.ndarray, resamples: int) -> np.ndarray:
+    """Turn numbers of draws that are further out into p-values."""
+    return np.minimum(1.0, _caution(chances) * (1 + further) / (1 + resamples))
 
 
 def _around(value: float, half: float) -> Interval:
