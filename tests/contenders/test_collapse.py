@@ -168,5 +168,25 @@ def test_weights_of_classes_are_taken_into_account(rng):
     assert _collapse.reason(torch.zeros(400, 2), targets, weights) != ""
 
 
+def test_few_rows_are_judged_where_they_show_that_the_model_learnt(rng):
+    judged_rows = []
+
+    def logits_of(knows):
+        logits, targets = answers([0.5, 0.5], 5000, rng, knows)
+
+        def some(rows):
+            judged_rows.append(len(rows))
+            return logits[torch.from_numpy(rows)]
+
+        return some, targets
+
+    assert _collapse.judged(*logits_of(2.0)) == ""
+    assert judged_rows == [_collapse.FEW_ROWS]
+    # Learnt little, which few rows cannot tell from nothing.
+    assert _collapse.judged(*logits_of(0.1)) == ""
+    assert _collapse.judged(*logits_of(0.0)) == "one class for all texts"
+    assert judged_rows == [_collapse.FEW_ROWS, *[_collapse.FEW_ROWS, _collapse.MOST_ROWS] * 2]
+
+
 def test_one_class_in_all_rows_is_nothing_to_learn():
     assert _collapse.reason(torch.zeros(3, 2), torch.zeros(3, dtype=torch.int64)) == ""

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -21,8 +22,10 @@ from headstart.nn.groups import Group
 
 FACTOR = 1 / 3
 FILE = "collapsed.json"
-# Training rows that are judged, and the share of the class shares' loss from which nothing was learnt.
-MOST_ROWS = 1000
+# Training rows that are judged: a few first, more unless the loss is clearly below that of the class shares.
+FEW_ROWS, MOST_ROWS = 100, 1000
+CLEARLY = 0.9
+# The share of the class shares' loss from which nothing was learnt.
 NOTHING = 0.99
 # One answer to all texts says more where no class holds most rows: such a model may be a little further below.
 ONE_ANSWER, MOST_SHARE = 0.95, 0.7
@@ -37,7 +40,7 @@ def train(
     run: Run,
     fingerprint: str,
 ) -> None:
-    """Train, and where that collapses once more; `run.attempted` is told of both.
+    """Train, and where that collapses once more; `run.attempted` receives both.
 
     Killed in the second training, the same call resumes there.
 
@@ -78,6 +81,30 @@ def train(
     run.attempted(Attempt(FACTOR, judge()))
 
 
+def judged(
+    logits_of: Callable[[np.ndarray], Tensor],
+    targets: Tensor,
+    weights: Tensor | None = None,
+    *,
+    head_only: bool = False,
+) -> str:
+    """Say why a trained model's answers to some of its training rows show that it learnt nothing; '' otherwise.
+
+    Args:
+        logits_of: gives the logits ``(rows, classes)`` of training rows, by their numbers int64 ``(rows,)``.
+        targets: class numbers of all training rows, int64 ``(training rows,)``.
+        weights, head_only: see `reason`.
+    """
+    for count in (FEW_ROWS, MOST_ROWS):
+        rows = np.unique(np.linspace(0, len(targets) - 1, count).astype(np.int64))
+        logits, some = logits_of(rows), targets[torch.from_numpy(rows)]
+        if count == FEW_ROWS and torch.isfinite(logits).all():
+            loss, least = _losses(logits, some, weights)
+            if loss < CLEARLY * least:
+                return ""
+    return reason(logits, some, weights, head_only=head_only)
+
+
 def reason(logits: Tensor, targets: Tensor, weights: Tensor | None = None, *, head_only: bool = False) -> str:
     """Say why a model's answers to its training rows show that it learnt nothing; '' where they do not.
 
@@ -93,13 +120,10 @@ def reason(logits: Tensor, targets: Tensor, weights: Tensor | None = None, *, he
     """
     if not torch.isfinite(logits).all():
         return "answers that are not finite numbers"
-    counts = torch.bincount(targets, minlength=logits.shape[1]).double()
+    counts = torch.bincount(targets, minlength=logits.shape[1])
     if int((counts > 0).sum()) < 2:
         return ""
-    factors = torch.ones_like(counts) if weights is None else weights.double().cpu()
-    share = counts * factors
-    least = -(share * (share / share.sum()).clamp(min=1e-12).log()).sum()
-    loss = F.cross_entropy(logits.double(), targets, factors, reduction="sum")
+    loss, least = _losses(logits, targets, weights)
     if head_only:
         return "a loss above that of the class shares" if loss > OVERSHOT * least else ""
     alike = int(logits.argmax(-1).unique().numel()) == 1
@@ -107,3 +131,12 @@ def reason(logits: Tensor, targets: Tensor, weights: Tensor | None = None, *, he
     if loss < (ONE_ANSWER if certain else NOTHING) * least:
         return ""
     return "one class for all texts" if alike else "a loss that never fell below that of the class shares"
+
+
+def _losses(logits: Tensor, targets: Tensor, weights: Tensor | None) -> tuple[float, float]:
+    """Return the loss of the logits, and the least loss of all answers that do not depend on the text."""
+    counts = torch.bincount(targets, minlength=logits.shape[1]).double()
+    factors = torch.ones_like(counts) if weights is None else weights.double().cpu()
+    share = counts * factors
+    least = -(share * (share / share.sum()).clamp(min=1e-12).log()).sum()
+    return float(F.cross_entropy(logits.double(), targets, factors, reduction="sum")), float(least)

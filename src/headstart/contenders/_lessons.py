@@ -189,9 +189,10 @@ def answer(
         )
 
     def judge() -> str:
-        some = np.unique(np.linspace(0, rows_labelled - 1, _collapse.MOST_ROWS).astype(int))
-        logits = _states.scores(model, student, run.device, texts=some)
-        return _collapse.reason(logits, torch.from_numpy(targets[some]))
+        def logits_of(rows: np.ndarray) -> Tensor:
+            return _states.scores(model, student, run.device, texts=rows)
+
+        return _collapse.judged(logits_of, torch.from_numpy(targets[:rows_labelled]))
 
     place = replace(run, folder=run.folder / "answers", minutes=minutes)
     _collapse.train(attempt, judge, lesson.groups(), place, fingerprint)

@@ -235,9 +235,10 @@ def fit(
             )
 
         def judge() -> str:
-            some = np.unique(np.linspace(0, len(train_rows) - 1, _collapse.MOST_ROWS).astype(int))
-            logits = scores(model, encoded, run.device, kept, some)
-            return _collapse.reason(logits, targets.cpu()[torch.from_numpy(some)], weights, head_only=head_only)
+            def logits_of(rows: np.ndarray) -> Tensor:
+                return scores(model, encoded, run.device, kept, rows)
+
+            return _collapse.judged(logits_of, targets.cpu(), weights, head_only=head_only)
 
         if convex_head:
             assert kept is not None
