@@ -66,9 +66,9 @@ def main() -> None:
         "small": times[TEACHER] / times[SMALL],
         "tutorial": times[TUTORIAL] / times[INT8],
     }
-    receipts = [
+    baselines = [
         {"contender": r.contender, "other": r.other, "role": r.role, "p_value": r.p_value, **vars(r.difference)}
-        for r in result.receipts
+        for r in result.baselines
     ]
     costs = {
         standing.contender: {"disk_bytes": standing.cost.disk_bytes, "train_seconds": standing.cost.train_seconds}
@@ -89,7 +89,7 @@ def main() -> None:
                 "sentences": SENTENCES,
                 "scores": scores,
                 "costs": costs,
-                "receipts": receipts,
+                "baselines": baselines,
                 "ms": times,
                 "reached": reached,
                 "goals": GOALS,
@@ -97,7 +97,7 @@ def main() -> None:
             },
         )
         show("distilled", text)
-    print(json.dumps({"reached": reached, "goals": GOALS, "receipts": receipts}, indent=1))
+    print(json.dumps({"reached": reached, "goals": GOALS, "baselines": baselines}, indent=1))
 
 
 def sentences(most: int) -> list[str]:

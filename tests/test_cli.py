@@ -72,11 +72,11 @@ def compared(reviews, tmp_path_factory):
 
 
 def run(capsys, *arguments):
-    """Run a command and return its exit code with what it said on both streams."""
+    """Run a command and return its exit code and the text on both streams."""
     capsys.readouterr()
     code = cli.run([str(argument) for argument in arguments])
-    said = capsys.readouterr()
-    return code, said.out, said.err
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
 
 
 def started(*arguments):
@@ -111,9 +111,9 @@ def test_help_is_on_standard_output(arguments, capsys):
 
 
 def test_help_names_what_competes_by_default(capsys):
-    said = " ".join(run(capsys, "compare", "--help")[1].split()).replace(" ", "")
-    assert f"Default:{','.join(plan.CONTENDERS)}." in said
-    assert f"Default:{','.join(plan.STRATEGIES)}." in said
+    help_text = " ".join(run(capsys, "compare", "--help")[1].split()).replace(" ", "")
+    assert f"Default:{','.join(plan.CONTENDERS)}." in help_text
+    assert f"Default:{','.join(plan.STRATEGIES)}." in help_text
 
 
 def test_list_names_everything_a_line_each(capsys):
@@ -147,7 +147,7 @@ def test_list_names_everything_a_line_each(capsys):
         (
             ["compare", "x.csv", "--set", "layers=3"],
             2,
-            "cannot read --set layers=3; write it as in --set scratch.layers=3.",
+            "cannot parse --set layers=3; write it as in --set scratch.layers=3.",
         ),
         (["compare", "REVIEWS", "--text", "tekst"], 2, r"has no column 'tekst' \(--text\); did you mean 'text'\?"),
         (["compare", "REVIEWS", "--contenders", "lineer"], 2, "no contender 'lineer'; did you mean 'linear'?"),
@@ -167,8 +167,8 @@ def test_a_fault_is_one_sentence_and_a_code(arguments, code, sentence, reviews, 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.csv").touch()
     places = {"REVIEWS": reviews, "EMPTY": tmp_path / "empty.csv"}
-    found, out, err = run(capsys, *(places.get(argument, argument) for argument in arguments))
-    assert (found, out) == (code, "")
+    exit_code, out, err = run(capsys, *(places.get(argument, argument) for argument in arguments))
+    assert (exit_code, out) == (code, "")
     assert err.startswith("headstart: ")
     assert re.search(sentence if "\\" in sentence else re.escape(sentence), err)
     assert len(err.splitlines()) == 1
@@ -189,9 +189,9 @@ def test_an_error_nobody_foresaw_leaves_its_traceback_in_a_file(error, capsys, m
     code, out, err = run(capsys, "list")
     assert (code, out) == (1, "")
     assert re.fullmatch(r"headstart: stopped by an unexpected error \(\w+: .*\); the details are in \S+\.log\.\n", err)
-    kept = next(tmp_path.iterdir())
-    assert str(kept) in err
-    assert "Traceback" in kept.read_text(encoding="utf-8")
+    log = next(tmp_path.iterdir())
+    assert str(log) in err
+    assert "Traceback" in log.read_text(encoding="utf-8")
 
 
 def test_a_failure_that_is_explained_has_code_one(capsys, monkeypatch):
@@ -215,8 +215,8 @@ def test_an_error_of_the_system_names_its_file(capsys, monkeypatch):
         raise OSError(28, "No space left on device", "/runs/a")
 
     monkeypatch.setattr(api, "catalogue", fail)
-    told = "headstart: No space left on device '/runs/a': fix this and rerun the same command.\n"
-    assert run(capsys, "list") == (1, "", told)
+    message = "headstart: No space left on device '/runs/a': fix this and rerun the same command.\n"
+    assert run(capsys, "list") == (1, "", message)
 
 
 def test_it_is_interrupted_and_goes_on(reviews, tmp_path, capsys):
@@ -233,8 +233,8 @@ def test_it_is_interrupted_and_goes_on(reviews, tmp_path, capsys):
         out, err = first.communicate(timeout=60)
     assert first.returncode in INTERRUPTED
     assert out == ""
-    told = "headstart: interrupted; rerun the same command, and a comparison or a pretraining resumes where it stopped."
-    assert err.splitlines()[-1] == told
+    message = "headstart: interrupted; rerun the same command to resume a comparison or a pretraining where it stopped."
+    assert err.splitlines()[-1] == message
     assert "Traceback" not in err
     done = {path: path.stat().st_mtime_ns for path in trials.glob("*.json")}
     assert len(done) == 2
@@ -267,12 +267,12 @@ def test_compare_tells_a_person_and_leaves_its_files(compared, capsys):
 def test_json_is_all_there_is_on_standard_output(compared, capsys):
     folder, command = compared
     code, out, err = run(capsys, *command, "--json")
-    told = json.loads(out)
+    printed = json.loads(out)
     assert code == 0
-    assert told == json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    assert told["best"] == "linear"
-    assert {line["contender"] for line in told["standings"]} == {"majority", "linear", "scratch"}
-    assert "truncation" in {finding["kind"] for finding in told["audit"]["findings"]}
+    assert printed == json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    assert printed["best"] == "linear"
+    assert {line["contender"] for line in printed["standings"]} == {"majority", "linear", "scratch"}
+    assert "truncation" in {finding["kind"] for finding in printed["audit"]["findings"]}
     assert "[1/" in err
 
 
@@ -327,11 +327,11 @@ def test_check_finds_what_is_wrong_and_trains_nothing(reviews, tmp_path, capsys,
     code, out, err = run(capsys, "check", reviews, "--test", own, "--json")
     assert (code, err) == (0, "")
     audit = json.loads(out)
-    found = {finding["kind"]: finding for finding in audit["findings"]}
-    assert found["leakage"]["count"] == 4
-    assert found["unseen-labels"]["count"] == 1
-    assert [row[0] for row in found["rejected"]["examples"]] == ["line 6", "line 8"]
-    assert found["rejected"]["count"] == 2
+    findings = {finding["kind"]: finding for finding in audit["findings"]}
+    assert findings["leakage"]["count"] == 4
+    assert findings["unseen-labels"]["count"] == 1
+    assert [row[0] for row in findings["rejected"]["examples"]] == ["line 6", "line 8"]
+    assert findings["rejected"]["count"] == 2
     assert audit["rows"]["test"] == 5
     code, out, _ = run(capsys, "check", reviews, "--test", own)
     assert code == 0
@@ -473,24 +473,24 @@ def test_predict_answers_as_the_model_does(compared, reviews, capsys, tmp_path):
 def test_int8_is_said_and_answers_or_is_refused(reviews, tmp_path, capsys):
     out, answers = tmp_path / "run", tmp_path / "answers.csv"
     command = ["compare", reviews, "--contenders", "scratch", *TINY, "--sizes", "all", "--seeds", "1", "--out", out]
-    code, told, err = run(capsys, *command)
+    code, printed, err = run(capsys, *command)
     assert code == 0
     (sentence,) = [line for line in err.splitlines() if line.startswith("int8 is ")]
-    assert "int8 is" not in told
+    assert "int8 is" not in printed
     assert run(capsys, *command)[2].splitlines()[-1] == sentence
     path = out / "best" / "int8.json"
-    found = json.loads(path.read_text())
+    comparison = json.loads(path.read_text())
     path.unlink()
     code, _, err = run(capsys, "predict", out / "best", reviews, "--out", answers, "--int8")
     assert code == 1
     assert re.match(r"headstart: '.*best' holds no int8\.json, so nobody knows .* run headstart compare again", err)
-    path.write_text(json.dumps({**found, "agreement": 0.985, "score": 0.9, "int8_score": 0.905}))
+    path.write_text(json.dumps({**comparison, "agreement": 0.985, "score": 0.9, "int8_score": 0.905}))
     code, _, err = run(capsys, "predict", out / "best", reviews, "--out", answers, "--int8")
     assert (code, len(err.splitlines())) == (0, 1)
     assert re.match(r"int8 is offered .*: 98\.50 % of \d+ validation labels stay, and accuracy moves by \+0\.50", err)
     with answers.open(encoding="utf-8", newline="") as file:
         assert [row["id"] for row in csv.DictReader(file)] == [f"{number:03}" for number in range(120)]
-    path.write_text(json.dumps({**found, "agreement": 0.98, "score": 0.9, "int8_score": 0.9}))
+    path.write_text(json.dumps({**comparison, "agreement": 0.98, "score": 0.9, "int8_score": 0.9}))
     code, _, err = run(capsys, "predict", out / "best", reviews, "--int8")
     assert code == 2
     assert re.match(r"headstart: int8 is refused: 98\.00 % of .* moves by \+0\.00 points; it needs 98\.5 %", err)
@@ -531,15 +531,15 @@ def test_pretrain_goes_on_where_it_was_killed_and_says_what_came_of_it(tmp_path,
         out, err = first.communicate(timeout=60)
     assert first.returncode in INTERRUPTED
     assert out == ""
-    assert err.splitlines()[-1].endswith("a comparison or a pretraining resumes where it stopped.")
+    assert err.splitlines()[-1].endswith("to resume a comparison or a pretraining where it stopped.")
     code, out, err = run(capsys, *command)
     assert code == 0, err
     assert "tokens, 40 passes" in err
-    assert "the same with another size: about mini" in err
+    assert "with another size, about: mini" in err
     assert "timing a few steps" not in err
-    told = out.splitlines()
-    assert told[0].startswith("of hidden words in 1 document set apart")
-    assert told[-1].endswith(f"headstart compare DATA --backbone {tmp_path / 'model'}")
+    lines = out.splitlines()
+    assert lines[0].startswith("held-out text (1 document): ")
+    assert lines[-1].endswith(f"headstart compare DATA --backbone {tmp_path / 'model'}")
     assert json.loads((tmp_path / "model" / "pretraining.json").read_text())["corpus"]["documents"] == 30
 
 
@@ -552,8 +552,8 @@ def test_pretrain_goes_on_where_it_was_killed_and_says_what_came_of_it(tmp_path,
     ],
 )
 def test_pretrain_says_what_is_wrong(reviews, tmp_path, capsys, arguments, code, sentence):
-    found, out, err = run(capsys, "pretrain", reviews, "--out", tmp_path / "model", *arguments)
-    assert (found, out) == (code, "")
+    exit_code, out, err = run(capsys, "pretrain", reviews, "--out", tmp_path / "model", *arguments)
+    assert (exit_code, out) == (code, "")
     assert re.search(sentence, err.splitlines()[-1])
 
 

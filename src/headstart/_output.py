@@ -1,4 +1,4 @@
-"""What the command line prints: results on standard output, all else on standard error."""
+"""Output of the command line: results on standard output, all else on standard error."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def fail(sentence: str, code: int) -> int:
 
 
 def usage_message(error: typer.TyperException) -> str:
-    """Say what is wrong with the arguments, and what may have been meant."""
+    """Return what is wrong with the arguments, and what may have been meant."""
     message = error.format_message() if hasattr(error, "format_message") else str(error)
     return re.sub(r" \(Possible options: (.*)\)$", r"; did you mean \1?", message)
 
 
 def unexpected_message(error: BaseException) -> str:
-    """Keep the traceback in a file, and say where."""
+    """Write the traceback to a file and return a sentence with its path."""
     with tempfile.NamedTemporaryFile(
         "w", prefix="headstart-", suffix=".log", delete=False, encoding="utf-8", errors="backslashreplace"
     ) as file:
@@ -44,7 +44,7 @@ def unexpected_message(error: BaseException) -> str:
 
 
 def row_printer(file: Path) -> Callable[[Rejected | ReadWarning], None]:
-    """Name on standard error each row of a file that could not be used, and each doubt about how it was read."""
+    """Return a function that reports rejected rows and warnings about a file on standard error."""
 
     def print_row(item: Rejected | ReadWarning) -> None:
         from headstart.core.records import Rejected
@@ -56,7 +56,7 @@ def row_printer(file: Path) -> Callable[[Rejected | ReadWarning], None]:
 
 
 def print_comparison(comparison: Comparison, as_json: bool) -> None:
-    """Print a comparison: as JSON on standard output, or for a person."""
+    """Print a comparison on standard output, as JSON or as tables and sentences."""
     from rich.console import Console
 
     from headstart.report import build
@@ -69,6 +69,6 @@ def print_comparison(comparison: Comparison, as_json: bool) -> None:
 
 def print_json(value: Any) -> None:
     """Print a value as JSON on standard output."""
-    # What a reader of JSON gets must be whole, so letters that the output's encoding lacks are written as escapes.
+    # The JSON must stay lossless, so characters that the output's encoding lacks are written as escapes.
     encoding = codecs.lookup(sys.stdout.encoding or "utf-8").name
     typer.echo(visible_json(json.dumps(value, indent=2, ensure_ascii=not encoding.startswith("utf"))))

@@ -1,4 +1,4 @@
-"""The command line: one verb, one call. Results go to standard output, all else to standard error."""
+"""The command line: each command is one call of the API. Results go to standard output, all else to standard error."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from headstart import _output
 from headstart.core.errors import HeadstartError, UsageError, shown, visible
 from headstart.core.terminal import guard_other_messages
 
-# What a command needs is imported inside it: torch and scikit-learn take seconds, and --help should not wait.
+# Heavy imports are inside the commands: torch and scikit-learn take seconds to load, and --help should not wait.
 
 app = typer.Typer(
     name="headstart",
-    help="Find out, on your own labelled text, which model to use and what a pretrained head start is worth.",
+    help="Find out, on your own labelled text, which model to use and how many labels pretraining is worth.",
     epilog="Exit codes: 0 done, 1 failure, 2 wrong usage, 3 bad data, 130 interrupted (rerun to resume).",
     no_args_is_help=True,
     add_completion=False,
@@ -27,29 +27,31 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Text = Annotated[str | None, typer.Option(metavar="COL", help="Column with the text. Found by itself where plain.")]
-Label = Annotated[str | None, typer.Option(metavar="COL", help="Column with the label. Found by itself where plain.")]
+Text = Annotated[str | None, typer.Option(metavar="COL", help="Column with the text. Default: detected.")]
+Label = Annotated[str | None, typer.Option(metavar="COL", help="Column with the label. Default: detected.")]
 Encoding = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Of the text files, such as cp1252 or gb18030. Else found out.")
+    str | None, typer.Option(metavar="NAME", help="Encoding of the files, such as gb18030. Default: detected.")
 ]
-Test = Annotated[str | None, typer.Option(metavar="FILE", help="Your own test rows. Else 20 % of DATA.")]
-Validation = Annotated[str | None, typer.Option(metavar="FILE", help="Your own validation rows. Else 10 % of DATA.")]
+Test = Annotated[str | None, typer.Option(metavar="FILE", help="Your own test rows. Default: 20 % of DATA.")]
+Validation = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Your own validation rows. Default: 10 % of DATA.")
+]
 Backbone = Annotated[
     str,
     typer.Option(
         metavar="MODEL[,..]",
-        help="Pretrained model: a folder, a packaged one (see list), or hf://owner/name[@revision]. Several compete.",
+        help="Pretrained models: folders, packaged ones (see list), or hf://owner/name[@revision].",
     ),
 ]
-Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where all goes. Default: runs/NAME.")]
+Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Output folder. Default: runs/NAME.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="Threads to compute with. Default: one a core.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Number of CPU threads. Default: one per core.")]
 Track = Annotated[
     str | None,
-    typer.Option(metavar="NAME,NAME", help="Log each training to tensorboard, wandb or mlflow too."),
+    typer.Option(metavar="NAME,NAME", help="Also log each training to tensorboard, wandb or mlflow."),
 ]
-Seed = Annotated[int, typer.Option(help="Of the split and the first training.")]
+Seed = Annotated[int, typer.Option(help="Random seed of the split and the first training.")]
 Data = Annotated[
     str,
     typer.Argument(
@@ -67,26 +69,26 @@ def compare(
     label: Label = None,
     encoding: Encoding = None,
     unlabelled: Annotated[
-        str | None, typer.Option(metavar="FILE", help="More texts, without labels, for contenders that read such.")
+        str | None, typer.Option(metavar="FILE", help="More texts, without labels, for contenders that use them.")
     ] = None,
     contenders: Annotated[
         str | None,
-        typer.Option(metavar="A,B", help="Who competes, or all. Default: majority,linear,scratch,finetuned."),
+        typer.Option(metavar="A,B", help="Contenders to train, or all. Default: majority,linear,scratch,finetuned."),
     ] = None,
     strategies: Annotated[
-        str | None, typer.Option(metavar="X,Y", help="How to fine-tune, or all. Default: frozen,partial,full.")
+        str | None, typer.Option(metavar="X,Y", help="Fine-tuning strategies, or all. Default: frozen,partial,full.")
     ] = None,
     backbone: Backbone = "minilm",
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each contender, for mean and spread.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of trainings of each contender.")] = 3,
     sizes: Annotated[
         str | None,
         typer.Option(
             metavar="N,..,all",
-            help="Training rows of the learning curve. Default: a tenth, a third and all of them, which takes about "
-            "half as long again as --sizes all and tells what the head start is worth in labels.",
+            help="Numbers of training rows of the learning curve, which shows how many labels pretraining is worth. "
+            "Default: a tenth, a third and all of them, which takes about 50 % longer than --sizes all.",
         ),
     ] = None,
-    budget: Annotated[float | None, typer.Option(metavar="MIN", help="Most minutes for one training.")] = None,
+    budget: Annotated[float | None, typer.Option(metavar="MIN", help="Time limit of one training in minutes.")] = None,
     metric: Annotated[str | None, typer.Option(metavar="M", help="accuracy (default), macro-F1, MCC, ...")] = None,
     options: Annotated[
         list[str] | None,
@@ -101,9 +103,9 @@ def compare(
     threads: Threads = None,
     track: Track = None,
 ) -> None:
-    """Train contenders on your labelled text and say which to use.
+    """Train contenders on your labelled text and report which to use.
 
-    A finished training is never run again: the same command, or one with more contenders, resumes from there.
+    A finished training is never repeated: rerun the same command to resume, or add contenders to train only those.
     """
     _use(threads)
     from headstart import api
@@ -135,13 +137,14 @@ def compare(
 @app.command()
 def demo(
     name: Annotated[
-        str, typer.Argument(metavar="[tweets|news|hotel]", help="Real text that ships in a package; hotel is Chinese.")
+        str,
+        typer.Argument(metavar="[tweets|news|hotel]", help="A data set from an installed package; hotel is Chinese."),
     ] = "tweets",
     out: Out = None,
     as_json: Json = False,
     threads: Threads = None,
 ) -> None:
-    """Run the comparison on real text and real weights, without any download (minutes)."""
+    """Run a comparison on real text with real weights, without downloads (takes minutes)."""
     _use(threads)
     from headstart import api
 
@@ -151,43 +154,45 @@ def demo(
 @app.command()
 def pretrain(
     corpus: Annotated[
-        list[Path], typer.Argument(metavar="CORPUS", help="TXT, CSV, TSV, JSONL (also packed) or Parquet files.")
+        list[Path], typer.Argument(metavar="CORPUS", help="TXT, CSV, TSV, JSONL (also compressed) or Parquet files.")
     ],
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the model goes.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Output folder of the model.")],
     text: Text = None,
     encoding: Encoding = None,
     size: Annotated[
         str, typer.Option(help="tiny (2 x 128), mini (4 x 256), small (4 x 512), base (12 x 768).")
     ] = "mini",
     start: Annotated[
-        str, typer.Option("--from", metavar="MODEL", help="Go on from a BERT, with its size and its vocabulary.")
+        str, typer.Option("--from", metavar="MODEL", help="Continue from a BERT, with its size and vocabulary.")
     ] = "",
-    vocabulary: Annotated[int, typer.Option(min=32, help="Most tokens.")] = 10_000,
-    byte_level: Annotated[bool, typer.Option("--byte-level", help="Tokens of bytes (BPE), not of letters.")] = False,
-    window: Annotated[int, typer.Option(min=8, help="Most tokens of a text.")] = 128,
+    vocabulary: Annotated[int, typer.Option(min=32, help="Maximum size.")] = 10_000,
+    byte_level: Annotated[bool, typer.Option("--byte-level", help="Use byte-level BPE instead of WordPiece.")] = False,
+    window: Annotated[int, typer.Option(min=8, help="Maximum tokens per text.")] = 128,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the text.")] = 10,
     minutes: Annotated[
-        float, typer.Option(min=0, help="Most time; the passes are cut down to fit. 0: no limit.")
+        float, typer.Option(min=0, help="Time limit; the number of passes is reduced to fit. 0: no limit.")
     ] = 0.0,
     next_sentence: Annotated[
         bool | None,
-        typer.Option(help="Whether to ask if two passages belong together. Default: where texts have sentences."),
+        typer.Option(help="Also predict if one passage follows another. Default: if texts have several sentences."),
     ] = None,
-    whole_words: Annotated[bool, typer.Option("--whole-words", help="Hide all pieces of a word or none.")] = False,
-    batch_tokens: Annotated[int, typer.Option(min=1, help="Tokens a step.")] = 4096,
-    learning_rate: Annotated[float, typer.Option(min=0, help="Peak of AdamW. Default: the size's own.")] = 0.0,
+    whole_words: Annotated[bool, typer.Option("--whole-words", help="Mask all pieces of a word or none.")] = False,
+    batch_tokens: Annotated[int, typer.Option(min=1, help="Tokens per step.")] = 4096,
+    learning_rate: Annotated[
+        float, typer.Option(min=0, help="Peak learning rate. Default: depends on the size.")
+    ] = 0.0,
     work: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="For tokens and checkpoints. Default: OUT.work.")
+        Path | None, typer.Option(metavar="FOLDER", help="Folder for tokens and checkpoints. Default: OUT.work.")
     ] = None,
     as_json: Json = False,
     device: Device = "auto",
-    seed: Annotated[int, typer.Option(help="Of weights, order and hidden words.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of weights, order and masks.")] = 0,
     threads: Threads = None,
     track: Track = None,
 ) -> None:
-    """Pretrain a small BERT on your own text, of any size; then compare DATA --backbone FOLDER fine-tunes it.
+    """Pretrain a small BERT on your own text; then headstart compare DATA --backbone FOLDER fine-tunes it.
 
-    The cost is printed before it starts. The same command resumes where it was stopped, and what was tokenised once is
+    The expected cost is printed before training starts. Rerun the same command to resume; text that was tokenised is
     not tokenised again.
     """
     _use(threads)
@@ -234,7 +239,7 @@ def check(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Look for duplicates, leakage, contradictions and imbalance, and train nothing."""
+    """Check the data for duplicates, leakage, contradictions and imbalance, without training."""
     from headstart import api
     from headstart.contest import precheck
 
@@ -253,22 +258,23 @@ def check(
 def predict(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A model folder, such as runs/NAME/best.")],
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="CSV, TSV, TXT, JSONL or Parquet with texts; - reads standard input.")
+        Path, typer.Argument(metavar="FILE", help="CSV, TSV, TXT, JSONL or Parquet with texts, or - (standard input).")
     ],
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A .csv, .tsv, .jsonl or .parquet. Default: standard output.")
+        Path | None,
+        typer.Option(metavar="FILE", help="A .csv, .tsv, .jsonl or .parquet file. Default: standard output."),
     ] = None,
     text: Text = None,
     encoding: Encoding = None,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Answer with 8-bit weights, faster, where compare found that labels stay.")
+        bool, typer.Option("--int8", help="Use 8-bit weights, which is faster; only if compare found labels unchanged.")
     ] = False,
     threads: Threads = None,
 ) -> None:
-    """Add a label and each class's probability to the rows of a file.
+    """Add a label and the probability of each class to the rows of a file.
 
-    Rows of any number, in constant memory. A row without text is kept and gets no label. A row that cannot be read
-    (too long, too short, not the file's encoding) has no place in the output; each is named on standard error.
+    Files of any size are processed in constant memory. A row without text is copied and gets no label. A row that
+    cannot be read (too long, too short, wrong encoding) is left out and reported on standard error.
     """
     _use(threads)
     from headstart import prediction
@@ -278,7 +284,7 @@ def predict(
 
 @app.command("list")
 def list_() -> None:
-    """List contenders, strategies, tasks and packaged models, a line each."""
+    """List contenders, strategies, tasks and packaged models, one per line."""
     from headstart import api
 
     for kind, names in api.catalogue().items():
@@ -288,17 +294,17 @@ def list_() -> None:
 
 
 def main() -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and exit with its code."""
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command and return its exit code; whatever goes wrong becomes one sentence on standard error."""
-    # Threads that spin while they wait hold each other up where cores are shared. Must be set before torch loads.
+    """Run one command and return its exit code; any error becomes one sentence on standard error."""
+    # Threads that spin while they wait slow each other down on shared cores. Must be set before torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that cannot show a letter shows '?'
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a character shows '?'
     guard_other_messages()
     command = typer.main.get_command(app)
     try:
@@ -313,39 +319,39 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return _output.fail(
-            "interrupted; rerun the same command, and a comparison or a pretraining resumes where it stopped.", 130
+            "interrupted; rerun the same command to resume a comparison or a pretraining where it stopped.", 130
         )
     except BrokenPipeError:
-        # The reader has had enough. Python flushes once more as it ends, which must go nowhere.
+        # The reader closed the pipe. Python flushes again at exit, which must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
         place = f" '{error.filename}'" if error.filename else ""
         return _output.fail(f"{error.strerror or error}{place}: fix this and rerun the same command.", 1)
-    except BaseException as error:  # a panic inside the tokenizers' Rust code is no Exception
+    except BaseException as error:  # a panic in the Rust code of tokenizers is not an Exception
         return _output.fail(_output.unexpected_message(error), 1)
     return 0
 
 
 def _use(threads: int | None) -> None:
-    """Limit the threads of every library, which each reads once, when it is loaded."""
+    """Limit the threads of every library; each reads its variable once, when it is loaded."""
     if threads is not None:
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
             os.environ[name] = str(threads)
 
 
 def _names(listed: str | None) -> list[str] | None:
-    """Read a list such as 'linear, scratch'."""
+    """Parse a list such as 'linear, scratch'."""
     return None if listed is None else [name.strip() for name in listed.split(",") if name.strip()]
 
 
 def _options(assignments: list[str]) -> dict[str, str]:
-    """Read assignments such as 'scratch.layers=3'."""
+    """Parse assignments such as 'scratch.layers=3'."""
     options = {}
     for assignment in assignments:
         name, sign, value = assignment.partition("=")
         if not sign or "." not in name:
-            raise UsageError(f"cannot read --set {shown(assignment)}; write it as in --set scratch.layers=3.")
+            raise UsageError(f"cannot parse --set {shown(assignment)}; write it as in --set scratch.layers=3.")
         options[name] = value
     return options
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from headstart.core.records import Audit, Cost, Finding, Predictions, Record, Rejected, Rows, Splits, Table, Trial
-from headstart.core.results import CurvePoint, Equivalent, Interval, Result, Rung, Standing
+from headstart.core.results import CurvePoint, Equivalent, Interval, LadderLevel, Result, Standing
 from headstart.report.wording import verdict
 
 CLASSES = ("negative", "neutral", "positive")
@@ -80,11 +80,11 @@ def make_predictions(
     difficulty = 0.7 * shared + 0.3 * rng.random(len(test))
     right = difficulty < np.quantile(difficulty, accuracy_at(contender, size) + 0.008 * rng.standard_normal())
     wrong = (target + rng.choice((1, 2), size=len(test), p=(0.7, 0.3))) % 3
-    said = np.where(right, target, wrong)
+    answers = np.where(right, target, wrong)
     confidence = np.clip(0.95 - 0.5 * difficulty + 0.05 * rng.standard_normal(len(test)), 0.4, 0.99)
     probabilities = np.repeat(((1 - confidence) / 2)[:, None], 3, axis=1)
-    probabilities[np.arange(len(test)), said] = confidence
-    return Predictions(tuple(CLASSES[i] for i in said), CLASSES, probabilities.astype(np.float32))
+    probabilities[np.arange(len(test)), answers] = confidence
+    return Predictions(tuple(CLASSES[i] for i in answers), CLASSES, probabilities.astype(np.float32))
 
 
 def make_cost(contender: str, size: int, rng: np.random.Generator) -> Cost:
@@ -137,15 +137,15 @@ def make_standing(contender: str, records: list[Record], leader: float) -> Stand
     )
 
 
-def make_ladder(standings: list[Standing]) -> tuple[Rung, ...]:
-    """Three rungs: the floor, one that adds much, and one that ties."""
+def make_ladder(standings: list[Standing]) -> tuple[LadderLevel, ...]:
+    """Three levels: the floor, one that adds much, and one that ties."""
     by_name = {s.contender: s for s in standings}
     low, mid, top = (by_name[name] for name in ("majority", "linear", "finetuned:full"))
     gain = Interval(0.235, 0.201, 0.268)
     return (
-        Rung("floor", low.contender, low.score, low.cost),
-        Rung("linear", mid.contender, mid.score, mid.cost, "majority", gain, 0.0002, False, EQUIVALENTS[4]),
-        Rung("full tuning", top.contender, top.score, top.cost, "linear", gain, 0.3, True, EQUIVALENTS[1]),
+        LadderLevel("floor", low.contender, low.score, low.cost),
+        LadderLevel("linear", mid.contender, mid.score, mid.cost, "majority", gain, 0.0002, False, EQUIVALENTS[4]),
+        LadderLevel("full tuning", top.contender, top.score, top.cost, "linear", gain, 0.3, True, EQUIVALENTS[1]),
     )
 
 
@@ -171,16 +171,16 @@ def make_audit() -> Audit:
         rows={"train": TRAIN, "validation": 480, "test": TEST},
         labels=labels,
         findings=(
-            finding("duplicates", "fine", 0, 0.0, "No text stands twice."),
+            finding("duplicates", "fine", 0, 0.0, "No text occurs twice."),
             finding(
                 "conflicts",
                 "warning",
                 41,
                 0.0123,
-                "19 texts stand in the data with different labels, 41 rows: no model can be right on all of them.",
+                "19 texts occur with different labels, 41 rows: no model can be right on all of them.",
                 (("tweets.csv:3001", "tweets.csv:3002"), ("tweets.csv:3003", "tweets.csv:3005", "tweets.csv:3007")),
             ),
-            finding("imbalance", "note", 940, 0.42, "The commonest label, negative, makes up 42.0 % of the rows."),
+            finding("imbalance", "note", 940, 0.42, "The most frequent label, negative, makes up 42.0 % of the rows."),
         ),
     )
 
@@ -202,7 +202,7 @@ def make_result(seeds: int = 3, sizes: tuple[int | None, ...] = SIZES) -> Result
     equivalents = EQUIVALENTS if curve else ()
     audit = make_audit()
     skipped = {"fewshot": "needs the extra 'fewshot'"}
-    told = verdict(
+    sentences = verdict(
         standings, curve, equivalents, audit, metric="accuracy", train_rows=TRAIN, test_rows=TEST, skipped=skipped
     )
     bins = tuple((0.45 + 0.1 * i, 0.40 + 0.105 * i, 40 + 30 * i) for i in range(6))
@@ -227,7 +227,7 @@ def make_result(seeds: int = 3, sizes: tuple[int | None, ...] = SIZES) -> Result
         equivalents=equivalents,
         ladder=make_ladder(standings),
         reliability={c: bins for c in MADE if c != "majority"},
-        verdict=told,
+        verdict=sentences,
         skipped=skipped,
         folder=Path("runs/tweets"),
     )

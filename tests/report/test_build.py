@@ -170,7 +170,7 @@ def test_control_characters_and_lone_surrogates_never_reach_the_page(result: Res
 def test_the_verdict_comes_before_the_leaderboard(page: Page, result: Result) -> None:
     places = [page.text.index(" ".join(sentence.split())) for sentence in result.verdict]
     assert places == sorted(places)
-    headings = ("Leaderboard ± is", "What the head start", "What each one costs", "Can its confidence")
+    headings = ("Leaderboard ± is", "What the head start", "Further left is cheaper", "On the dashed line")
     assert places[-1] < page.text.index("Against the best")
     assert page.text.index("Against the best") < min(page.text.index(h) for h in headings[1:])
 
@@ -237,8 +237,8 @@ def test_the_page_is_written_whole(result: Result, tmp_path: Path) -> None:
 
 
 def one_contender(result: Result) -> Result:
-    kept = tuple(r for r in result.records if r.trial.contender == "majority")
-    return dataclasses.replace(result, standings=result.standings[-1:], records=kept, equivalents=(), reliability={})
+    records = tuple(r for r in result.records if r.trial.contender == "majority")
+    return dataclasses.replace(result, standings=result.standings[-1:], records=records, equivalents=(), reliability={})
 
 
 def without_probabilities(result: Result) -> Result:
@@ -260,7 +260,7 @@ def leaked(result: Result) -> Result:
     ("change", "shown", "hidden"),
     [
         (one_contender, "Only", "Where they disagree"),
-        (without_probabilities, "Where they disagree", "Can its confidence"),
+        (without_probabilities, "Where they disagree", "On the dashed line"),
         (leaked, "61.2 ± 1.0 %", "Nothing is hidden here"),
     ],
 )
@@ -279,7 +279,7 @@ def test_unusual_results_make_whole_pages(result: Result, change: Any, shown: st
 def test_without_learning_curves_the_page_says_how_to_get_them(quick: Result) -> None:
     text = Page(build.html(quick)).text
     assert "No learning curve was run" in text
-    assert "1 seed, the same splits" in text
+    assert "1 seed, with the same splits" in text
 
 
 def test_seeds_have_a_column_where_somebody_has_several(result: Result, quick: Result) -> None:
@@ -296,9 +296,9 @@ def test_seeds_have_a_column_where_somebody_has_several(result: Result, quick: R
 
 
 def test_confusion_counts_every_answer_of_every_seed(result: Result) -> None:
-    found = confusions(result)
-    assert [c.contender for c in found] == [s.contender for s in result.standings if s.contender != "majority"]
-    for c in found:
+    matrices = confusions(result)
+    assert [c.contender for c in matrices] == [s.contender for s in result.standings if s.contender != "majority"]
+    for c in matrices:
         records = full_records(result)[c.contender]
         assert c.counts.sum() == 3 * len(result.splits.test)
         right = sum(r.scores["accuracy"] for r in records) * len(result.splits.test)
@@ -312,23 +312,23 @@ def test_more_classes_than_fit_leave_the_rarest_out(result: Result) -> None:
         dataclasses.replace(r, predictions=Predictions(targets, ())) for r in result.records if r.train_rows == 2240
     )
     splits = dataclasses.replace(result.splits, test=dataclasses.replace(result.splits.test, targets=targets))
-    found = confusions(dataclasses.replace(result, records=records, splits=splits))[0]
-    assert len(found.classes) == 20
-    assert found.left_out == 5
-    assert "c0" in found.classes
-    assert "c24" not in found.classes
+    matrix = confusions(dataclasses.replace(result, records=records, splits=splits))[0]
+    assert len(matrix.classes) == 20
+    assert matrix.left_out == 5
+    assert "c0" in matrix.classes
+    assert "c24" not in matrix.classes
 
 
 def test_examples_are_disagreements_with_every_contenders_answer(result: Result) -> None:
-    found = examples(result)
-    assert 10 <= len(found) <= 20
-    for example in found:
-        said = {c: answer for answer in example.answers for c, _ in answer.given_by}
-        assert set(said) == {s.contender for s in result.standings}
-        assert len({answer.label for c, answer in said.items() if c != "majority"}) > 1
+    chosen = examples(result)
+    assert 10 <= len(chosen) <= 20
+    for example in chosen:
+        answers = {c: answer for answer in example.answers for c, _ in answer.given_by}
+        assert set(answers) == {s.contender for s in result.standings}
+        assert len({answer.label for c, answer in answers.items() if c != "majority"}) > 1
         row = result.splits.test.ids.index(example.id)
         assert example.label == result.splits.test.targets[row]
-        for contender, answer in said.items():
+        for contender, answer in answers.items():
             first = full_records(result)[contender][0]
             assert answer.label == first.predictions.values[row]
             assert answer.right == (answer.label == example.label)
@@ -374,15 +374,15 @@ def test_names_of_backbones_cut_no_cell_short(result: Result, width: int, left_o
     assert all(f"{100 * s.score.value:.1f} ±" in table for s in named)
     noted = " ".join(text[text.index("± half") :].split())
     assert left_out in noted
-    assert ("in the report, for lack of room here" in noted) == bool(left_out)
+    assert ("columns that do not fit here are in the report" in noted) == bool(left_out)
     assert all((title in table.splitlines()[0]) == (title not in noted) for title in ("disk", "one text"))
 
 
-def test_the_terminal_shows_findings_verdict_and_where_the_page_lies(result: Result) -> None:
+def test_the_terminal_shows_findings_verdict_and_the_path_of_the_page(result: Result) -> None:
     text = " ".join(plain(result).split())
-    assert "warning 19 texts stand in the data with different labels" in text
+    assert "warning 19 texts occur with different labels" in text
     assert "2 rows could not be used" in text
-    assert "No text stands twice" not in text
+    assert "No text occurs twice" not in text
     for sentence in result.verdict:
         assert sentence in text
     assert str(result.folder / "report.html") in text
@@ -407,15 +407,15 @@ def test_no_color_is_honoured(result: Result, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_json_holds_the_numbers_and_nothing_that_json_cannot_write(result: Result) -> None:
-    told = json.loads(json.dumps(build.as_json(result), allow_nan=False))
-    assert told["best"] == "finetuned:full"
-    assert told["standings"][0]["score"]["value"] == result.standings[0].score.value
-    assert told["splits"]["rows"] == {"train": 2240, "validation": 480, "test": 600}
-    assert len(told["trials"]) == len(result.records)
-    assert told["trials"][0]["trial"]["contender"] == "majority"
-    assert told["verdict"] == list(result.verdict)
-    assert "predictions" not in told["trials"][0]
-    assert set(told) == {
+    fields = json.loads(json.dumps(build.as_json(result), allow_nan=False))
+    assert fields["best"] == "finetuned:full"
+    assert fields["standings"][0]["score"]["value"] == result.standings[0].score.value
+    assert fields["splits"]["rows"] == {"train": 2240, "validation": 480, "test": 600}
+    assert len(fields["trials"]) == len(result.records)
+    assert fields["trials"][0]["trial"]["contender"] == "majority"
+    assert fields["verdict"] == list(result.verdict)
+    assert "predictions" not in fields["trials"][0]
+    assert set(fields) == {
         *("name", "task", "metric", "best", "verdict", "standings", "curve", "equivalents", "ladder"),
         *("receipts", "reliability", "skipped", "data", "splits", "audit", "trials", "report"),
     }
@@ -425,8 +425,8 @@ def test_json_turns_numpy_and_what_is_not_finite_into_plain_values(result: Resul
     odd = dataclasses.replace(
         result.standings[0], spread=float("nan"), seeds=np.int64(3), calibration_error=np.float32(0.5)
     )
-    told = build.as_json(dataclasses.replace(result, standings=(odd, *result.standings[1:])))
-    first = json.loads(json.dumps(told, allow_nan=False))["standings"][0]
+    fields = build.as_json(dataclasses.replace(result, standings=(odd, *result.standings[1:])))
+    first = json.loads(json.dumps(fields, allow_nan=False))["standings"][0]
     assert (first["spread"], first["seeds"], first["calibration_error"]) == (None, 3, 0.5)
 
 
@@ -464,7 +464,7 @@ def test_a_single_number_of_rows_is_no_learning_curve(result):
     assert "No learning curve was run" in build.html(single)
 
 
-def test_the_page_says_what_each_rung_adds(result):
+def test_the_page_shows_what_each_level_adds(result):
     page = build.html(result)
     section = page[page.index('id="ladder"') : page.index('id="head-start"')]
     assert "+23.5 (+20.1 to +26.8)" in section

@@ -98,7 +98,7 @@ def test_time_left_grows_with_the_rows_and_is_a_lower_bound_until_all_are_known(
     whole = [r for r in linear if r.trial.size is None]
     board, _ = watch([small.trial, *(r.trial for r in whole)], terminal=True, clock=clock)
     board(Event("start", small.trial, 1, 4))
-    assert "time left not known yet" in drawn(board)
+    assert "remaining time unknown yet" in drawn(board)
     clock.now = 1.0
     board(Event("finished", small.trial, 1, 4, record=small))
     board(Event("start", whole[0].trial, 2, 4))
@@ -153,6 +153,6 @@ def test_standard_error_is_the_default(
 ) -> None:
     with Watch("accuracy") as board:
         board(Event("finished", records[0].trial, 1, 1, record=records[0]))
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert "linear, 100 rows" in told.err
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "linear, 100 rows" in captured.err

@@ -11,15 +11,15 @@ import pytest
 from headstart.core.results import Equivalent, Interval, Result
 from headstart.report import plots
 
-TOLD = Equivalent("scratch", "finetuned:full", 100, 0.611, Interval(2070.0, 1480.0, 2240.0), 2240)
+ARROW = Equivalent("scratch", "finetuned:full", 100, 0.611, Interval(2070.0, 1480.0, 2240.0), 2240)
 
 
 def figures(result: Result) -> dict[str, str]:
     order = [s.contender for s in result.standings]
     bins = result.reliability["linear"]
     return {
-        "curves": plots.learning_curves(result.curve, order, "accuracy", TOLD),
-        "curves-narrow": plots.learning_curves(result.curve, order, "accuracy", TOLD, narrow=True),
+        "curves": plots.learning_curves(result.curve, order, "accuracy", ARROW),
+        "curves-narrow": plots.learning_curves(result.curve, order, "accuracy", ARROW, narrow=True),
         "latency": plots.against(result.standings, "latency", "time", lambda s: s.cost.latency_p50, "accuracy"),
         "training": plots.against(result.standings, "training", "time", lambda s: s.cost.train_seconds, "accuracy"),
         "reliability2": plots.reliability("linear", 2, bins),

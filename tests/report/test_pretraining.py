@@ -1,4 +1,4 @@
-"""What a pretraining says: before, meanwhile, afterwards."""
+"""Messages of a pretraining: cost, progress and results."""
 
 import io
 from pathlib import Path
@@ -27,30 +27,30 @@ RECORD = {
 }
 
 
-def test_the_cost_is_told_with_that_of_other_sizes():
+def test_the_cost_is_printed_with_that_of_other_sizes():
     assert list(pretraining.planned(PLAN, "small")) == [
         "20,000,000 tokens, 2.5 passes, 12,345 steps: 6.0 h (62% of the 108 GFLOP/s of this machine's matrix products)",
-        "the same with another size: about mini 1.4 h, base 41 days",
+        "with another size, about: mini 1.4 h, base 41 days",
     ]
 
 
-def test_a_model_gone_on_with_has_no_other_size():
+def test_a_continued_model_has_no_other_size():
     plan = Plan(tokens=1000, epochs=1, steps=1, seconds=1, rate=1, used=1, alternatives={})
     assert len(list(pretraining.planned(plan, "mini"))) == 1
 
 
-def test_the_end_is_told_with_scores_and_the_next_command():
+def test_the_summary_has_scores_and_the_next_command():
     assert list(pretraining.summary(RECORD, Path("model"))) == [
-        "of hidden words in 1,500 documents set apart, 41.2 % were guessed; perplexity 22.3",
-        "of passages, 80.0 % were told to follow each other or not",
-        "12,345 steps in 2.0 h: 4,300 tokens a second, 60% of the machine's matrix products",
-        "the model is in model: fine-tune it with headstart compare DATA --backbone model",
+        "held-out text (1,500 documents): 41.2 % of masked words predicted; perplexity 22.3",
+        "next-passage accuracy 80.0 %",
+        "12,345 steps in 2.0 h: 4,300 tokens per second, 60% of the machine's matrix-product rate",
+        "the model is in model; to fine-tune it, run headstart compare DATA --backbone model",
     ]
     silent = {**RECORD, "held_out": {**RECORD["held_out"], "next_sentence_accuracy": None}}
     assert len(list(pretraining.summary(silent, Path("model")))) == 3
 
 
-def test_on_a_pipe_each_stage_is_a_line_and_then_one_in_half_a_minute():
+def test_on_a_pipe_each_stage_is_one_line_then_one_line_per_half_minute():
     out, now = io.StringIO(), 0.0
     with pretraining.Watch(Console(file=out), clock=lambda: now) as watch:
         watch(Progress("tokenising", 0.0))

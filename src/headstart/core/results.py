@@ -78,14 +78,18 @@ class Equivalent:
 
 
 @dataclass(frozen=True)
-class Rung:
-    """A rung of the ladder from the floor to the most expensive way of learning, and what it adds.
+class LadderLevel:
+    """One level of the ladder from the majority baseline to the most expensive way of training, and what it adds.
 
-    contender: the one that stands for the rung, the best of it on validation. score, cost: as in its Standing.
-    over: what the gain is over: of the rungs below, the contender that is best on validation; '' on the lowest rung.
-    gain: difference of the scores; p_value: of the paired comparison, corrected (Holm); None on the lowest rung.
+    name: name of the level, such as 'light tuning'.
+    contender: the one that represents the level, the best of it on validation.
+    score: as in the contender's Standing.
+    cost: as in the contender's Standing.
+    over: the contender it is compared with, the best on validation of all levels below; '' on the lowest level.
+    gain: difference of the two scores; None on the lowest level.
+    p_value: of the paired comparison, corrected for the number of levels (Holm); None on the lowest level.
     ties: whether there is no evidence of a difference at 5 %.
-    worth: the labels that `over` would need for the same score; None without a learning curve of it.
+    worth: the labels that `over` would need for the same score; None if it has no learning curve.
     """
 
     name: str
@@ -100,13 +104,15 @@ class Rung:
 
 
 @dataclass(frozen=True)
-class Receipt:
-    """A contender that builds on others beside another one, on the same test rows: what its making was worth.
+class BaselineComparison:
+    """An ensemble or a student compared on the same test rows with a contender it builds on, or with a baseline.
 
-    role: what the other is to it: 'member' (the best of several), 'teacher', 'alone' (the same student without a
-        teacher) or 'linear'.
-    difference: its score less the other's, mean over seeds.
-    p_value: of the paired comparison, corrected for the number of receipts (Holm).
+    contender: the ensemble or the student.
+    other: the contender it is compared with.
+    role: 'member' (the best member of an ensemble), 'teacher', 'alone' (the same student without a teacher) or
+        'linear'.
+    difference: score of the contender minus that of the other, mean over seeds.
+    p_value: of the paired comparison, corrected for the number of comparisons (Holm).
     """
 
     contender: str
@@ -118,11 +124,12 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Result:
-    """A whole comparison, ready to be told.
+    """A complete comparison, ready to be reported.
 
-    verdict: three to five plain sentences. skipped: contender -> why it did not run.
+    verdict: three to five plain sentences.
+    skipped: contender -> why it did not run.
     reliability: contender -> (mean confidence, accuracy, rows) per bin.
-    receipts: of the contenders that build on others.
+    baselines: ensembles and students compared with the contenders they build on.
     """
 
     name: str
@@ -135,9 +142,14 @@ class Result:
     standings: tuple[Standing, ...]
     curve: tuple[CurvePoint, ...]
     equivalents: tuple[Equivalent, ...]
-    ladder: tuple[Rung, ...]
+    ladder: tuple[LadderLevel, ...]
     reliability: Mapping[str, tuple[tuple[float, float, int], ...]]
     verdict: tuple[str, ...]
     skipped: Mapping[str, str]
     folder: Path
-    receipts: tuple[Receipt, ...] = ()
+    baselines: tuple[BaselineComparison, ...] = ()
+
+
+# Former names, until contest/ uses the new ones.
+Rung = LadderLevel
+Receipt = BaselineComparison

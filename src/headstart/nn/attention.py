@@ -1,8 +1,8 @@
-"""Multi-head self-attention over a packed batch (Vaswani et al. 2017, section 3.2), no padding and no mask.
+"""Multi-head self-attention over a packed batch (Vaswani et al. 2017, section 3.2), without padding or mask.
 
-Texts of equal length stand side by side in a batch, so each group is a dense ``(texts, heads, length, width / heads)``
-view of the packed states that an attention kernel takes as it is. The groups write into one result, and their
-gradients into one gradient: nothing is copied apart or joined again.
+Texts of equal length are adjacent in a batch, so each group is a dense ``(texts, heads, length, width / heads)`` view
+of the packed states that an attention kernel accepts without a copy. All groups write into one result, and their
+gradients into one gradient, so nothing is split or concatenated.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from headstart.nn.packed import Batch
 
 Groups = tuple[tuple[int, int], ...]
 
-SMALL = 2**22  # products in a group's scores: about a text of 100 tokens at a width of 384
+SMALL = 2**22  # multiplications in a group's scores: about a text of 100 tokens at a width of 384
 
 flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 flash_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default
 
 
 class SelfAttention(nn.Module):
-    """Let every token look at all tokens of its own text.
+    """Let every token attend to all tokens of its own text.
 
     Query, key and value share one matrix product: weight ``(3 * width, width)``, queries first.
     """
@@ -51,16 +51,17 @@ class SelfAttention(nn.Module):
         """Attend within each text.
 
         Args:
-            hidden: ``(tokens, width)``.
-            first_only: compute the answer for each text's first token alone (keys and values of all tokens still
-                take part): exact, and all that a head needs that reads nothing else.
-            places: give the answers of these tokens alone, int64 ``(places,)``; None for all. Every token asks all the
-                same: that is a twelfth of a block's work, and all that could be saved beyond this.
-            bias: what is added to the score of a token at one place of its text for a token at another, ``(heads, most,
-                most)`` for texts of up to `most` tokens; None for nothing.
+            hidden: float ``(tokens, width)``.
+            batch: how the tokens are divided into texts.
+            first_only: compute the output of each text's first token only. It still attends to all tokens, so the
+                result is exact, and it is all that a head needs that reads only first tokens.
+            places: int64 ``(places,)``, compute the output of these tokens only; None for all. Queries are still
+                computed for all tokens, which is a twelfth of a block's work.
+            bias: ``(heads, most, most)``, added to the attention scores of texts of up to `most` tokens, by the places
+                of the query and the key; None for no bias.
 
         Returns:
-            ``(tokens, width)``, or ``(sequences, width)`` for first tokens only, or ``(places, width)``.
+            ``(tokens, width)``, or ``(sequences, width)`` with `first_only`, or ``(places, width)``.
         """
         query, states = self.queries_and_states(hidden, batch, first_only)
         if bias is None:
@@ -72,7 +73,7 @@ class SelfAttention(nn.Module):
         return out
 
     def queries_and_states(self, hidden: Tensor, batch: Batch, first_only: bool) -> tuple[Tensor | None, Tensor]:
-        """Compute what :func:`attend_by_group` takes: queries of first tokens and the rest apart, or all in one."""
+        """Compute the arguments of :func:`attend_by_group`: queries and the rest, or None and everything."""
         if not first_only:
             return None, self.qkv(hidden)
         width = hidden.shape[-1]
@@ -80,9 +81,9 @@ class SelfAttention(nn.Module):
 
 
 def attend(query: Tensor | None, states: Tensor, batch: Batch, heads: int) -> Tensor:
-    """Attend within each text, in the way that is the fastest on the states' device.
+    """Attend within each text with the fastest implementation for the states' device.
 
-    Args: as of :func:`attend_by_group`.
+    Args: as for :func:`attend_by_group`.
     """
     if states.device.type == "cpu":
         attended: Tensor = _Attend.apply(query, states, batch.groups, heads)
@@ -100,15 +101,19 @@ def attend_by_group(
     terms: Iterable[Tensor | None] | None = None,
     scale: float | None = None,
 ) -> Tensor:
-    """Attend group by group with the framework's public function: any device, and what the fast path is tested by.
+    """Attend group by group with the public function of torch: for any device, and the reference of the fast path.
 
     Args:
-        query: ``(sequences, width)`` when first tokens alone ask; None when `states` holds the queries too.
+        query: ``(sequences, width)`` if only first tokens have queries; None if `states` contains the queries.
         states: keys and values ``(tokens, 2 * width)``, or queries, keys and values ``(tokens, 3 * width)``.
         groups: see :class:`~headstart.nn.packed.Batch`.
-        terms: what is added to each group's scores before the softmax, four dimensions that broadcast to ``(texts,
-            heads, tokens that ask, tokens)``, with gradients where it wants them; None for nothing.
-        scale: factor of the products of queries and keys; None for one over the root of a head's width.
+        heads: number of attention heads.
+        terms: one tensor per group that is added to its scores before the softmax, broadcast to ``(texts, heads,
+            queries, keys)``, differentiable; None for none.
+        scale: factor of the products of queries and keys; None for one over the square root of a head's width.
+
+    Returns:
+        ``(tokens, width)``, or ``(sequences, width)`` with `query`.
     """
     parts = zip(inputs(query, states, groups, heads), repeat(None) if terms is None else terms, strict=False)
     answers = [F.scaled_dot_product_attention(q, k, v, term, scale=scale) for (q, k, v), term in parts]
@@ -116,9 +121,9 @@ def attend_by_group(
 
 
 def attend_at_once(query: Tensor | None, states: Tensor, batch: Batch, heads: int) -> Tensor:
-    """Attend in all texts by one call of flash attention (Dao 2023), which a GPU has for 16-bit floats.
+    """Attend in all texts with one call of flash attention (Dao 2023), which GPUs have for 16-bit floats.
 
-    Args: as of :func:`attend_by_group`.
+    Args: as for :func:`attend_by_group`, with the batch in place of its groups.
     """
     from torch.nn.attention.varlen import varlen_attn
 
@@ -130,7 +135,7 @@ def attend_at_once(query: Tensor | None, states: Tensor, batch: Batch, heads: in
         queries = query.unflatten(-1, (heads, -1))
         keys, values = states.unflatten(-1, (2, heads, -1)).unbind(1)
         asking, most = torch.arange(len(ends), dtype=torch.int32, device=ends.device), 1
-    # By place: the names of the later arguments changed between releases.
+    # Positional, since the names of the later arguments changed between releases.
     out = varlen_attn(queries, keys, values, asking, ends, most, longest)
     assert isinstance(out, Tensor)
     return out.flatten(1)
@@ -140,10 +145,13 @@ def relations(left: Tensor, right: Tensor, groups: Groups, heads: int) -> Iterat
     """Yield each group's scaled products of every token with every token, ``(texts, heads, length, length)``.
 
     With queries and keys these are the attention scores before the softmax (Vaswani et al. 2017, equation 1), which the
-    kernels above never hold. Any device, with gradients.
+    fused kernels never store. Works on any device, with gradients.
 
     Args:
-        left, right: ``(tokens, width)``, packed.
+        left: ``(tokens, width)``, packed.
+        right: ``(tokens, width)``, packed.
+        groups: see :class:`~headstart.nn.packed.Batch`.
+        heads: number of attention heads.
     """
     start = 0
     for count, length in groups:
@@ -156,8 +164,8 @@ def relations(left: Tensor, right: Tensor, groups: Groups, heads: int) -> Iterat
 class _Attend(torch.autograd.Function):
     """Softmax attention of every group, forward and backward, in place on slices of the packed tensors.
 
-    The kernels are the ones behind ``scaled_dot_product_attention`` on the CPU. Calling them directly saves the
-    joining of the groups' results and, backward, a full-sized zero tensor for each group.
+    The kernels are those behind ``scaled_dot_product_attention`` on the CPU. Calling them directly avoids concatenating
+    the groups' results and, in the backward pass, a full-sized zero tensor for each group.
     """
 
     @staticmethod
@@ -184,7 +192,7 @@ class _Attend(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, None, None]:
-        """Give the gradients of query and states; every slice is written once."""
+        """Return the gradients of query and states; every slice is written once."""
         query, states, out, *sums = ctx.saved_tensors
         groups, heads = ctx.groups, ctx.heads
         query_gradient = None if query is None else torch.empty_like(query)
@@ -209,9 +217,9 @@ class _Attend(torch.autograd.Function):
 
 @contextmanager
 def threads_that_pay(width: int) -> Iterator[Callable[[tuple[int, int]], None]]:
-    """Give a function that sets how many threads work on a group: one where it is small, else as many as before.
+    """Return a function that sets the number of threads for a group: one if the group is small, otherwise as before.
 
-    A thread that sleeps takes about a tenth of a millisecond to wake, in which a short text is done by one alone.
+    Waking a sleeping thread takes about a tenth of a millisecond, in which one thread finishes a short text.
     """
     threads = torch.get_num_threads()
 
@@ -235,14 +243,14 @@ def inputs(query: Tensor | None, states: Tensor, groups: Groups, heads: int) -> 
 
 
 def _asking(query: Tensor | None, groups: Groups) -> Groups:
-    """Groups of the tokens that ask: all of them, or one a text."""
+    """Return the groups of the queries: all tokens, or one per text."""
     return groups if query is None else tuple((count, 1) for count, _ in groups)
 
 
 def by_group(states: Tensor, groups: Groups, heads: int, parts: int) -> Iterator[list[Tensor]]:
-    """Yield each group's `parts` side by side as views ``(texts, heads, length, width / heads)``.
+    """Yield each group's `parts` as views ``(texts, heads, length, width / heads)``.
 
-    One call a view: slicing, viewing and transposing would cost as much as the attention of a short text.
+    Each view takes one call: slicing, viewing and transposing would cost as much as the attention of a short text.
     """
     row = states.shape[-1]
     width = row // parts

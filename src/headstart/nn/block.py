@@ -15,7 +15,7 @@ from headstart.nn.packed import Batch
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
-    "gelu_new": partial(F.gelu, approximate="tanh"),  # no lambda, which could not be pickled
+    "gelu_new": partial(F.gelu, approximate="tanh"),  # not a lambda, which could not be pickled
     "relu": F.relu,
     "tanh": torch.tanh,
 }
@@ -44,10 +44,14 @@ class Block(nn.Module):
         places: Tensor | None = None,
         shared: Tensor | None = None,
     ) -> Tensor:
-        """Map states ``(tokens, width)`` to states of the same shape, or of first tokens or some `places` alone.
+        """Map states ``(tokens, width)`` to the same shape, or only those of first tokens or of some `places`.
 
         Args:
-            shared: what all blocks of an encoder take besides; here what attention adds to its scores.
+            hidden: float ``(tokens, width)``.
+            batch: how the tokens are divided into texts.
+            first_only: return only the states of first tokens, ``(sequences, width)``.
+            places: int64 ``(places,)``, return only the states of these tokens; None for all.
+            shared: the input common to all blocks, here the bias of the attention scores; None for none.
         """
         attended = self.attention(hidden, batch, first_only, places, shared)
         if self.attention_adapter is not None:

@@ -1,4 +1,4 @@
-"""Adapters: small layers between those of a block, which learn while the block stays as it is."""
+"""Adapters: small layers inside a block that are trained while the block is frozen."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from torch.nn import functional as F
 from headstart.nn.encoder import initialise
 from headstart.nn.heads import Model
 
-# Where in a block they stand: behind each of these layers.
+# The layers of a block after which an adapter can be inserted.
 PLACES = {"houlsby": ("attention_adapter", "output_adapter"), "pfeiffer": ("output_adapter",)}
-# Standard deviation of fresh weights; smaller ones do as well, greater ones worse (Houlsby et al. 2019, section 3.6).
+# Standard deviation of new weights; smaller ones work as well, larger ones worse (Houlsby et al. 2019, section 3.6).
 DEVIATION = 1e-2
 
 
 class Bottleneck(nn.Module):
-    """Down to a few values, a GELU, up again, and the input added: nearly the identity at first.
+    """Project down, apply a GELU, project up and add the input; close to the identity at first.
 
-    width: that of the states. inner: the few values.
+    width: width of the states.
+    inner: width of the bottleneck.
     """
 
     def __init__(self, width: int, inner: int):
@@ -37,12 +38,13 @@ class Bottleneck(nn.Module):
 
 
 def insert(model: Model, kind: str, inner: int) -> None:
-    """Put bottlenecks into every block, in place.
+    """Insert bottlenecks into every block, in place.
 
     Args:
-        kind: 'houlsby' for one behind attention and one behind the feed-forward layers (Houlsby et al. 2019, figure
-            2), 'pfeiffer' for the second alone (Pfeiffer et al. 2020).
-        inner: see :class:`Bottleneck`.
+        model: the model to change.
+        kind: 'houlsby' for one after attention and one after the feed-forward layers (Houlsby et al. 2019, figure 2),
+            or 'pfeiffer' for the second only (Pfeiffer et al. 2020).
+        inner: width of the bottleneck.
     """
     blocks: Iterable[Any] = model.encoder.blocks
     for block in blocks:
@@ -51,7 +53,7 @@ def insert(model: Model, kind: str, inner: int) -> None:
 
 
 def split(model: Model) -> tuple[Model, dict[str, Tensor]]:
-    """Take a model apart: the same without bottlenecks, sharing its weights, and the weights of the bottlenecks.
+    """Return the model without its bottlenecks, sharing its weights, and the weights of the bottlenecks.
 
     >>> from headstart.nn.encoder import Encoder
     >>> from headstart.nn.heads import ClassificationHead
@@ -65,12 +67,12 @@ def split(model: Model) -> tuple[Model, dict[str, Tensor]]:
     blocks: Iterable[Any] = plain.encoder.blocks
     for block in blocks:
         block.attention_adapter = block.output_adapter = None
-    kept = {name for name, _ in plain.named_parameters()}
-    return plain, {name: weight.detach() for name, weight in model.named_parameters() if name not in kept}
+    plain_names = {name for name, _ in plain.named_parameters()}
+    return plain, {name: weight.detach() for name, weight in model.named_parameters() if name not in plain_names}
 
 
 def join(model: Model, weights: Mapping[str, Tensor]) -> None:
-    """Put the bottlenecks that :func:`split` took out into a model that has none, in place."""
+    """Insert the bottlenecks that :func:`split` removed into a model without bottlenecks, in place."""
     kind = "houlsby" if any("attention_adapter" in name for name in weights) else "pfeiffer"
     insert(model, kind, next(len(weight) for name, weight in weights.items() if name.endswith("down.bias")))
     model.load_state_dict(dict(weights), strict=False)

@@ -1,6 +1,6 @@
-"""Whose random numbers a step draws: torch's, or those of a generator of the thread's own.
+"""Which random number generator a step uses: that of torch, or one that belongs to the thread.
 
-Parts of a step that are computed side by side draw what they would draw one after the other.
+Parts of a step that run in parallel then draw the same numbers as if they ran one after the other.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ _own = threading.local()
 
 
 def generator() -> torch.Generator | None:
-    """Return this thread's generator on the CPU; None for torch's."""
+    """Return this thread's generator on the CPU, or None for torch's."""
     return getattr(_own, "generator", None)
 
 
 @contextmanager
 def drawn_from(seed: int) -> Iterator[None]:
-    """Give this thread a generator of its own while the block runs.
+    """Give this thread its own generator while the block runs.
 
     >>> with drawn_from(3):
     ...     one = torch.rand(2, generator=generator())

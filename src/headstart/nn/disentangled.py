@@ -1,10 +1,10 @@
 """The encoder of DeBERTa (He et al. 2021, and 2023 for version 3) on packed batches: attention to words and distances.
 
-A token's score for another is a sum: their words, the first one's word with their distance, and their distance with the
-second one's word (section 3.1). Distances are learned vectors, one a bucket, which all blocks share.
+An attention score is the sum of three products: query word with key word, query word with distance, and distance with
+key word (section 3.1). Distances are learned vectors, one per bucket, which all blocks share.
 
-Shapes: tokens = all tokens of the batch, sequences = its texts, width = hidden size, buckets = those of distances that
-the batch's texts have, size = width of a head; texts, length = those of a group of equal texts.
+Shapes: tokens = all tokens of the batch, sequences = its texts, width = hidden size, buckets = those of the distances
+in the batch's texts, size = width of a head; texts, length = those of a group of texts of equal length.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from headstart.nn.dropout import Dropout
 from headstart.nn.encoder import FirstStage, Stack, initialise
 from headstart.nn.packed import Batch
 
-MOST_SCORES = 2**22  # at once, of which six or so are held for a while: 100 MB
+MOST_SCORES = 2**22  # scores computed at once; about six such tensors exist at a time, 100 MB
 
 
 @dataclass(frozen=True)
 class Distances:
-    """How distances between tokens fall into buckets, of which there are ``2 * span``.
+    """How distances between tokens are divided into ``2 * span`` buckets.
 
-    buckets: how many for either direction, the half of them near and one a distance, those further off growing with it;
-        0 for one a distance throughout. farthest: distance from which on all are alike.
+    buckets: number of buckets per direction. The nearer half has one distance per bucket; the others widen with the
+        distance. 0 for one distance per bucket throughout.
+    farthest: distance from which on all share the last bucket.
     """
 
     buckets: int
@@ -37,11 +38,11 @@ class Distances:
 
     @property
     def span(self) -> int:
-        """How many buckets there are in either direction."""
+        """The number of buckets per direction."""
         return self.buckets or self.farthest
 
     def rows(self, length: int) -> Tensor:
-        """Give the buckets of the distances from ``-length`` to ``length``, int64 ``(2 * length + 1,)``, ascending.
+        """Return the buckets of the distances from ``-length`` to ``length``, int64 ``(2 * length + 1,)``, ascending.
 
         >>> Distances(4, 9).rows(5).tolist()
         [1, 1, 1, 2, 3, 4, 5, 6, 7, 7, 7]
@@ -49,7 +50,7 @@ class Distances:
         distance = torch.arange(-length, length + 1)
         if self.buckets:
             middle = self.buckets // 2
-            # In the order of operations that the checkpoints were trained with: a rounding may decide the bucket.
+            # The same order of operations as in the training of the checkpoints, since rounding may change the bucket.
             share = torch.log(distance.abs().clamp(min=middle) / middle)
             share = share / torch.log(torch.tensor((self.farthest - 1) / middle)) * (middle - 1)
             far = distance.sign() * (share.ceil() + middle)
@@ -58,9 +59,9 @@ class Distances:
 
 
 class DisentangledEmbeddings(FirstStage):
-    """Sum of word and (where the model has them) position and segment embeddings, normalised.
+    """Sum of word and (if the model has them) position and segment embeddings, normalised.
 
-    Also holds the vectors of distances, which attention takes, so that they freeze with this stage.
+    Also holds the vectors of distances that attention uses, so that they are frozen together with this stage.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class DisentangledEmbeddings(FirstStage):
         self.distance_norm = nn.LayerNorm(width, eps=epsilon) if distance_norm else None
 
     def forward(self, batch: Batch) -> Tensor:
-        """Look up states ``(tokens, width)``; a batch that says nothing of segments is all of the first."""
+        """Look up states ``(tokens, width)``; a batch without segments belongs to the first segment."""
         hidden: Tensor = self.word(batch.ids)
         if self.position is not None:
             hidden = hidden + self.position(batch.positions)
@@ -96,15 +97,16 @@ class DisentangledEmbeddings(FirstStage):
             hidden = hidden + (self.segment.weight[0] if batch.segments is None else self.segment(batch.segments))
         if self.project is not None:
             hidden = self.project(hidden)
-        found: Tensor = self.dropout(self.norm(hidden))
-        return found
+        normalised: Tensor = self.dropout(self.norm(hidden))
+        return normalised
 
 
 class DisentangledAttention(SelfAttention):
-    """Let every token look at all tokens of its own text, by their words and by how far off they are.
+    """Let every token attend to all tokens of its own text, by their words and their distances.
 
-    keys: whether words ask for distances ("c2p"). queries: whether distances ask for words ("p2c").
-    own: whether vectors of distances have matrices of their own; else they share those of words.
+    keys: whether the query word is multiplied with the distance ("c2p").
+    queries: whether the distance is multiplied with the key word ("p2c").
+    own: whether the vectors of distances have their own matrices; otherwise they share those of words.
     """
 
     def __init__(
@@ -129,11 +131,10 @@ class DisentangledAttention(SelfAttention):
     ) -> Tensor:
         """Attend within each text.
 
-        Args:
-            bias: what :meth:`DisentangledEncoder.shared` gave for the batch. The others are those of `SelfAttention`.
+        Args: as for `SelfAttention`, but with the result of :meth:`DisentangledEncoder.shared` as `bias`.
 
         Returns:
-            ``(tokens, width)``, or ``(sequences, width)`` for first tokens only, or ``(places, width)``.
+            ``(tokens, width)``, or ``(sequences, width)`` with `first_only`, or ``(places, width)``.
         """
         assert bias is not None
         query, states = self.queries_and_states(hidden, batch, first_only)
@@ -156,7 +157,7 @@ class DisentangledAttention(SelfAttention):
     def _terms(
         self, query: Tensor | None, states: Tensor, vectors: tuple[Tensor | None, Tensor | None], groups: Groups
     ) -> Iterator[Tensor | None]:
-        """Yield what distances add to each group's scores, ``(texts, heads, length or 1, length)``."""
+        """Yield the terms of each group's scores that depend on distances, ``(texts, heads, length or 1, length)``."""
         longest = groups[-1][1]
         rows = self.distances.rows(longest)
         rows = (rows - rows[0]).to(states.device)
@@ -166,7 +167,7 @@ class DisentangledAttention(SelfAttention):
             for asks, vector in zip((True, False), vectors, strict=True):
                 if vector is None:
                     continue
-                if query is not None:  # the token at place 0 asks, whose distance from place p is -p
+                if query is not None:  # the query is at place 0, whose distance from place p is -p
                     given = vector[:, near[1 : length + 1].flip(0)]  # (heads, length, size)
                     parts.append(q @ given.mT if asks else (k * given).sum(-1)[:, :, None])
                 elif asks:
@@ -177,7 +178,7 @@ class DisentangledAttention(SelfAttention):
 
 
 def _in_parts(groups: Groups, heads: int) -> Iterator[tuple[int, int]]:
-    """Cut groups whose scores would take much memory at once into several of the same length."""
+    """Split groups whose scores would take much memory into several groups of the same length."""
     for count, length in groups:
         most = max(1, MOST_SCORES // (heads * length**2))
         for start in range(0, count, most):
@@ -185,7 +186,7 @@ def _in_parts(groups: Groups, heads: int) -> Iterator[tuple[int, int]]:
 
 
 def _products(left: Tensor, right: Tensor) -> Tensor:
-    """Multiply ``(texts, heads, length, size)`` by ``(heads, 2 * length, size)``; one product a head, without copies.
+    """Multiply ``(texts, heads, length, size)`` by ``(heads, 2 * length, size)``; one product per head, no copies.
 
     Returns: ``(heads, texts, length, 2 * length)``.
     """
@@ -196,7 +197,7 @@ def _products(left: Tensor, right: Tensor) -> Tensor:
 
 
 def _slid(products: Tensor) -> Tensor:
-    """Take, in row r of ``(heads, texts, length, 2 * length)``, the columns from ``length - 1 - r`` on, by views alone.
+    """Select from row r of ``(heads, texts, length, 2 * length)`` the columns from ``length - 1 - r`` on, as a view.
 
     Returns: ``(texts, heads, length, length)``.
     """
@@ -207,7 +208,7 @@ def _slid(products: Tensor) -> Tensor:
 
 
 class Convolution(nn.Module):
-    """A convolution over the neighbours in a text, added to the first block's states and normalised (version 2)."""
+    """A convolution over neighbouring tokens, added to the first block's states and normalised (version 2)."""
 
     def __init__(self, width: int, reach: int, groups: int, activation: str, dropout: float, epsilon: float):
         super().__init__()
@@ -217,7 +218,7 @@ class Convolution(nn.Module):
         self.activation = ACTIVATIONS[activation]
 
     def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
-        """Map states ``(tokens, width)`` to what is added to each, of the same shape."""
+        """Map states ``(tokens, width)`` to the values that are added to them, of the same shape."""
         sizes = [count * length for count, length in batch.groups]
         parts = [
             self.filter(part.unflatten(0, group).mT).mT.flatten(0, 1)
@@ -228,7 +229,7 @@ class Convolution(nn.Module):
 
 
 class DisentangledBlock(Block):
-    """A block of the BERT kind with disentangled attention; the first one may have a convolution beside it."""
+    """A BERT block with disentangled attention; the first one may also have a convolution."""
 
     def __init__(
         self,
@@ -253,7 +254,7 @@ class DisentangledBlock(Block):
         places: Tensor | None = None,
         shared: Tensor | None = None,
     ) -> Tensor:
-        """Map states ``(tokens, width)`` to states of the same shape, or of first tokens or some `places` alone."""
+        """Map states ``(tokens, width)`` to the same shape, or only those of first tokens or of some `places`."""
         out = super().forward(hidden, batch, first_only, places, shared)
         if self.convolution is None:
             return out
@@ -295,13 +296,28 @@ class DisentangledEncoder(Stack):
         """Build an encoder with random weights, see `encoder.initialise`.
 
         Args:
-            vocabulary: number of token ids. window: most tokens of one text. types: segments, 0 for none.
-            dropout: rate on hidden states and on vectors of distances, 0 to 1; attention weights are never dropped.
-            embedding_width: width of embeddings from which a matrix leads to that of the blocks; None for the same.
-            absolute: add positions to the words, besides distances.
-            buckets, farthest: see :class:`Distances`. keys, queries, own: see :class:`DisentangledAttention`.
+            vocabulary: number of token ids.
+            width: hidden size.
+            layers: number of blocks.
+            heads: attention heads per block.
+            feed_forward: width of the feed-forward layers.
+            window: maximum number of tokens of a text.
+            types: number of segments, 0 for none.
+            dropout: rate on hidden states and on vectors of distances, 0 to 1; there is none on attention weights.
+            activation: name in `block.ACTIVATIONS`.
+            epsilon: of the layer norms.
+            embedding_width: width of the embeddings, if a matrix projects them to the width of the blocks; None for no
+                matrix.
+            absolute: add position embeddings to the words, in addition to distances.
+            buckets: see :class:`Distances`.
+            farthest: see :class:`Distances`.
+            keys: see :class:`DisentangledAttention`.
+            queries: see :class:`DisentangledAttention`.
+            own: see :class:`DisentangledAttention`.
             distance_norm: normalise the vectors of distances.
-            convolution: how many neighbouring tokens, an odd number, the first block joins; 0 for none.
+            convolution: odd number of neighbouring tokens that the first block convolves; 0 for no convolution.
+            convolution_groups: groups of channels of the convolution.
+            convolution_activation: name in `block.ACTIVATIONS`.
         """
         distances = Distances(buckets, farthest)
         super().__init__(
@@ -339,7 +355,7 @@ class DisentangledEncoder(Stack):
         initialise(self)
 
     def shared(self, batch: Batch) -> Tensor:
-        """Give the vectors of all distances that the batch's texts have, ``(buckets, width)``, ascending."""
+        """Return the vectors of all distances in the batch's texts, ``(buckets, width)``, ascending."""
         rows = self.distances.rows(batch.groups[-1][1])
         table = self.embeddings.distance.weight[int(rows[0]) : int(rows[-1]) + 1]
         return table if self.embeddings.distance_norm is None else self.embeddings.distance_norm(table)

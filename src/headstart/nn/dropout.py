@@ -1,7 +1,7 @@
-"""Dropout (Srivastava et al. 2014) joined with the sum it stands in, several times cheaper than usual.
+"""Dropout (Srivastava et al. 2014) fused with the residual sum, several times cheaper than usual.
 
-On a CPU ``F.dropout`` draws one random number a value and keeps its mask in float32. Here a draw of 64 bits serves four
-values and a mask takes one byte.
+On a CPU ``F.dropout`` draws one random number per value and stores its mask in float32. Here 64 random bits serve four
+values, and a mask takes one byte per value.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from torch.nn import functional as F
 
 from headstart.nn import chance
 
-# Of a random 16-bit number: what a rate can be told apart by.
+# Number of distinct rates: dropout compares 16-bit random numbers.
 STEPS = 2**16
 
 
 class Dropout(nn.Module):
-    """Set a random share of values to zero while training and enlarge the rest, so that the mean stays.
+    """Set a random share of values to zero during training and scale the rest so that the mean is unchanged.
 
-    p: that share, 0 to 1; on a CPU rounded to a 65,536th.
+    p: the share, 0 to 1; on a CPU rounded to a multiple of 1 / 65,536.
     """
 
     def __init__(self, p: float):
@@ -30,7 +30,7 @@ class Dropout(nn.Module):
         self.p = p
 
     def forward(self, values: Tensor, residual: Tensor | None = None) -> Tensor:
-        """Return ``dropout(values) + residual``, of the shape of both; nothing is drawn where nothing is dropped."""
+        """Return ``dropout(values) + residual``, all of the same shape; without dropout no random numbers are drawn."""
         if not self.training or self.p == 0:
             return values if residual is None else values + residual
         share = round(self.p * STEPS)
@@ -46,7 +46,7 @@ class _Drop(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, residual: Tensor | None, dropped: int) -> Tensor:
-        """Drop with a chance of `dropped` in 65,536."""
+        """Drop each value with probability ``dropped / 65,536``."""
         count = values.numel()
         drawn = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None, generator=chance.generator())
         bits = drawn.view(torch.int16)
@@ -62,7 +62,7 @@ class _Drop(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None]:
-        """Give the gradients of values and residual."""
+        """Return the gradients of values and residual."""
         (mask,) = ctx.saved_tensors
-        kept = mask.to(gradient.dtype).mul_(gradient).mul_(ctx.scale)
-        return kept, gradient if ctx.joined else None, None
+        scaled = mask.to(gradient.dtype).mul_(gradient).mul_(ctx.scale)
+        return scaled, gradient if ctx.joined else None, None

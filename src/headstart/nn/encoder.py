@@ -16,20 +16,20 @@ from headstart.nn.dropout import Dropout
 from headstart.nn.packed import Batch
 from headstart.nn.positions import distance_bias, sinusoids
 
-# Standard deviation of fresh weights (Devlin et al. 2019).
+# Standard deviation of new weights (Devlin et al. 2019).
 DEVIATION = 0.02
 
 
 class FirstStage(nn.Module):
-    """What a stack begins with. Called with a batch, it gives states ``(tokens, width)``."""
+    """The first stage of a stack: called with a batch, it returns states ``(tokens, width)``."""
 
     word: nn.Embedding
 
 
 class Embeddings(FirstStage):
-    """Sum of word, position and (where the family has them) segment embeddings, normalised.
+    """Sum of word, position and (if the family has them) segment embeddings, normalised.
 
-    Also holds the values of distances between tokens, which attention takes, so that they freeze with this stage.
+    Also holds the attention biases by distance, so that they are frozen together with this stage.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Embeddings(FirstStage):
         self.position.weight.requires_grad_(not sinusoidal)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Look up states ``(tokens, width)``; a batch that says nothing of segments is all of the first."""
+        """Look up states ``(tokens, width)``; a batch without segments belongs to the first segment."""
         hidden = self.word(batch.ids) + self.position(batch.positions + self.position_offset)
         if self.segment is not None:
             first = batch.segments is None
@@ -74,24 +74,27 @@ class Stack(nn.Module):
     """Embeddings and a stack of blocks. Its stages, for freezing, are the embeddings and then each block."""
 
     def __init__(self, embeddings: FirstStage, blocks: Iterable[nn.Module], width: int, window: int, repeats: int = 1):
-        """Put the stages together.
+        """Assemble the stages.
 
         Args:
+            embeddings: the first stage.
             blocks: (states, batch, first_only, places, shared) -> states; see `Block` and :meth:`shared`.
-            window: most tokens of one text. repeats: how many layers in succession each block is; they are one stage.
+            width: hidden size.
+            window: maximum number of tokens of a text.
+            repeats: how many successive layers each block represents; together they are one stage.
         """
         super().__init__()
         self.width = width
         self.window = window
         self.repeats = repeats
-        # Keep each block's input alone while training and compute the rest of it again on the way back (Chen et al.
-        # 2016): a third more time for a fraction of the memory.
+        # Activation checkpointing (Chen et al. 2016): store only each block's input during training and recompute the
+        # rest in the backward pass, a third more time for a fraction of the memory.
         self.recompute = False
         self.embeddings = embeddings
         self.blocks = nn.ModuleList(blocks)
 
     def shared(self, batch: Batch) -> Tensor | None:
-        """Compute what every block takes besides the states, such as relative positions; None where there is nothing.
+        """Compute the input common to all blocks, such as relative positions; None if there is none.
 
         Its weights belong to the embeddings, which are the first stage.
         """
@@ -99,23 +102,23 @@ class Stack(nn.Module):
 
     @property
     def stages(self) -> list[nn.Module]:
-        """The embeddings and the blocks, in the order the states pass them."""
+        """The embeddings and the blocks, from bottom to top."""
         return [self.embeddings, *self.blocks]
 
     @property
     def layers(self) -> list[nn.Module]:
-        """The block of each layer, in the order the states pass them."""
+        """The block of each layer, from bottom to top."""
         return [block for block in self.blocks for _ in range(self.repeats)]
 
     def keep(self, layers: Sequence[int]) -> None:
-        """Leave out all layers but these, numbered from 1, in place."""
+        """Remove all layers except these, numbered from 1, in place."""
         if self.repeats > 1:
             self.repeats = len(layers)
         else:
             self.blocks = nn.ModuleList(self.blocks[number - 1] for number in layers)
 
     def states(self, batch: Batch) -> Iterator[Tensor]:
-        """Yield what the embeddings and then each layer give for all tokens, ``(tokens, width)``."""
+        """Yield the output of the embeddings and then of each layer for all tokens, ``(tokens, width)``."""
         hidden = self.embeddings(batch)
         yield hidden
         shared = self.shared(batch)
@@ -131,12 +134,14 @@ class Stack(nn.Module):
         stop: int | None = None,
         places: Tensor | None = None,
     ) -> Tensor:
-        """Run the stages from `start` up to `stop` (all by default).
+        """Run the stages from `start` up to `stop` (by default all).
 
         Args:
-            batch: its `hidden` must hold the output of stage ``start - 1`` when `start` is not 0.
-            first_only: the last stage answers for first tokens alone.
-            places: the last stage answers for these tokens alone, int64 ``(places,)``; None for all.
+            batch: its `hidden` must contain the output of stage ``start - 1`` if `start` is not 0.
+            first_only: the last stage computes only the states of first tokens.
+            start: number of the first stage to run.
+            stop: number of the stage after the last one to run; None for all.
+            places: int64 ``(places,)``, the last stage computes only the states of these tokens; None for all.
 
         Returns:
             ``(tokens, width)``, or ``(sequences, width)`` with `first_only`, or ``(places, width)``.
@@ -189,16 +194,23 @@ class Encoder(Stack):
         """Build an encoder with random weights (normal, standard deviation 0.02; biases 0; norms 1).
 
         Args:
-            vocabulary: number of token ids. window: most tokens of one text.
-            types: segments, 0 for a family without them. dropout: rate on hidden states, 0 to 1; attention
-                weights are never dropped.
-            embedding_width: width of embeddings from which a matrix leads to that of the blocks (ELECTRA, ALBERT); None
-                for embeddings of the blocks' width and no matrix.
+            vocabulary: number of token ids.
+            width: hidden size.
+            layers: number of layers.
+            heads: attention heads per layer.
+            feed_forward: width of the feed-forward layers.
+            window: maximum number of tokens of a text.
+            types: number of segments, 0 for a family without them.
+            dropout: rate on hidden states, 0 to 1; there is none on attention weights.
+            activation: name in `block.ACTIVATIONS`.
+            epsilon: of the layer norms.
+            embedding_width: width of the embeddings, if a matrix projects them to the width of the blocks (ELECTRA,
+                ALBERT); None for embeddings of the blocks' width and no matrix.
             position_offset: number of the first position (2 in RoBERTa).
-            sinusoidal: fixed sinusoidal positions instead of learned ones.
-            one_block: all layers are one block, which is one stage (ALBERT).
-            distance_buckets: numbers that each head learns to add to attention scores, by the distance of the two
-                tokens (MPNet); see `positions.distance_buckets`. 0 for none.
+            sinusoidal: use fixed sinusoidal positions instead of learned ones.
+            one_block: all layers share one block, which is one stage (ALBERT).
+            distance_buckets: number of learned biases per head that are added to attention scores, by the distance of
+                the two tokens (MPNet); see `positions.distance_buckets`. 0 for none.
         """
         super().__init__(
             Embeddings(
@@ -224,19 +236,19 @@ class Encoder(Stack):
         )
         initialise(self)
         if sinusoidal:
-            # Sines have a root mean square of 0.7; at that size they would drown words drawn at 0.02.
+            # Sines have a root mean square of 0.7; unscaled they would dominate word embeddings initialised at 0.02.
             with torch.no_grad():
                 table = sinusoids(*self.embeddings.position.weight.shape)
                 self.embeddings.position.weight.copy_(table * (DEVIATION * 2**0.5))
 
     def shared(self, batch: Batch) -> Tensor | None:
-        """Give what attention adds to its scores, ``(heads, most, most)`` for a batch's longest text."""
+        """Return the bias of the attention scores, ``(heads, most, most)`` for a batch's longest text, or None."""
         distance = self.embeddings.distance
         return None if distance is None else distance_bias(distance.weight, batch.groups[-1][1])
 
 
 def initialise(module: nn.Module, deviation: float = DEVIATION) -> None:
-    """Draw linear and embedding weights from a normal distribution, set biases to 0 and norms to 1, in place."""
+    """Initialise linear and embedding weights from a normal distribution, biases with 0 and norms with 1, in place."""
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Embedding):
             nn.init.normal_(part.weight, std=deviation)

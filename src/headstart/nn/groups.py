@@ -1,4 +1,4 @@
-"""Which weights learn, and how fast: strategies say it in groups, the optimiser takes it from there."""
+"""Which weights are trained, and at which rate: strategies return groups, and the optimiser uses them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from headstart.nn.pretraining import Pretraining
 
 @dataclass(frozen=True)
 class Group:
-    """Weights that learn at one rate.
+    """Weights that are trained at one rate.
 
-    weights: name -> parameter. learning_rate: the peak, reached after warm-up.
+    weights: name -> parameter.
+    learning_rate: the peak, reached after warm-up.
     """
 
     weights: dict[str, nn.Parameter]
@@ -23,16 +24,18 @@ class Group:
 
 
 def by_stage(model: Model | Pretraining, stages: int, learning_rate: float, layer_decay: float = 1.0) -> list[Group]:
-    """Let the head and the top stages of the encoder learn, in place, and nothing else.
+    """Train only the head and the top stages of the encoder, in place.
 
     Args:
-        stages: how many of the encoder's stages learn, counted from the top; all of them includes the embeddings.
-            Layers that are one block are one stage, and learn at the rate of the top one.
-        layer_decay: factor from one stage's learning rate to that of the stage below it.
+        model: the model; weights of other stages stop requiring gradients.
+        stages: number of stages of the encoder that are trained, counted from the top; all of them includes the
+            embeddings. Layers that share one block are one stage, trained at the rate of the top one.
+        learning_rate: the peak rate of the head.
+        layer_decay: ratio of the learning rates of a stage and the stage above it.
 
     Returns:
-        One group for the head, then one a stage from the top down. Weights that never learn (sinusoidal
-        positions) stay out.
+        One group for the head, then one per stage from the top down. Weights that are never trained (sinusoidal
+        positions) are left out.
     """
     learns = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     model.requires_grad_(False)
@@ -47,12 +50,15 @@ def by_stage(model: Model | Pretraining, stages: int, learning_rate: float, laye
 
 
 def by_name(model: Model, learns: Callable[[str], bool], learning_rate: float) -> list[Group]:
-    """Let the head and some weights of the encoder's blocks learn at one rate, in place, and nothing else.
+    """Train only the head and some weights of the encoder's blocks at one rate, in place.
 
-    The embeddings never learn: no gradient has to reach them, and none is computed.
+    The embeddings are frozen, so no gradient is computed for them.
 
     Args:
-        learns: asked for the name of each weight of a block, such as 'encoder.blocks.0.up.bias'.
+        model: the model; all other weights stop requiring gradients.
+        learns: called with the name of each weight of a block, such as 'encoder.blocks.0.up.bias'; whether it is
+            trained.
+        learning_rate: the peak rate.
     """
     model.requires_grad_(False)
     weights = {

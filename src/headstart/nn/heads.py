@@ -1,4 +1,4 @@
-"""What sits on top of the encoder: it turns states into scores, and scores and targets into a loss."""
+"""The head on top of the encoder: it turns states into scores, and scores and targets into a loss."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class ClassificationHead(nn.Module):
 
     The vector is the state of the first token, or the mean of all tokens' states (Reimers & Gurevych 2019, section 3).
 
-    BERT calls the dense layer its pooler (tanh); RoBERTa (tanh), DistilBERT (ReLU) and ELECTRA (GELU) have the same
-    two matrices under other names. RoBERTa and ELECTRA also drop before the dense layer (`dropout_first`); ModernBERT
-    (GELU) has a norm behind the activation, of which `norm_epsilon` is the epsilon, and no bias before it.
+    BERT calls the dense layer its pooler (tanh); RoBERTa (tanh), DistilBERT (ReLU) and ELECTRA (GELU) have the same two
+    matrices under other names. RoBERTa and ELECTRA also apply dropout before the dense layer (`dropout_first`).
+    ModernBERT (GELU) has a norm after the activation, with epsilon `norm_epsilon`, and no bias before it.
     """
 
     def __init__(
@@ -41,8 +41,14 @@ class ClassificationHead(nn.Module):
         """Build a head with random weights.
 
         Args:
+            width: hidden size.
+            classes: number of classes.
+            dropout: rate before the linear layer, 0 to 1.
+            activation: name in `block.ACTIVATIONS`.
+            dropout_first: also apply dropout before the dense layer.
+            norm_epsilon: epsilon of a norm after the activation; None for no norm.
             pooling: 'first' or 'mean'. The dense layer belongs to the first token; means are scored by the linear layer
-                alone (docs/lab.md), but in ModernBERT, whose dense layer reads either.
+                only (docs/lab.md), except in ModernBERT, whose dense layer supports both.
 
         Raises:
             UsageError: no such pooling.
@@ -63,18 +69,19 @@ class ClassificationHead(nn.Module):
 
     @property
     def first_only(self) -> bool:
-        """Whether the head reads nothing but the first token of each text."""
+        """Whether the head reads only the first token of each text."""
         return self.pooling == "first"
 
     def make_linear(self) -> None:
-        """Leave out the dense layer, in place: the loss is then convex in the head's weights."""
+        """Remove the dense layer, in place: the loss is then convex in the head's weights."""
         self.dense = self.norm = None
 
     def pool(self, states: Tensor, batch: Batch) -> Tensor:
-        """Make the head's input ``(sequences, width)`` of what it reads of the encoder's last states.
+        """Compute the head's input ``(sequences, width)`` from the encoder's last states.
 
         Args:
-            states: of first tokens ``(sequences, width)`` with `first_only`, else of all tokens ``(tokens, width)``.
+            states: of first tokens ``(sequences, width)`` if `first_only`, otherwise of all tokens ``(tokens, width)``.
+            batch: how the tokens are divided into texts.
         """
         return states if self.first_only else means(states, batch)
 
@@ -94,8 +101,10 @@ class ClassificationHead(nn.Module):
         """Mean cross-entropy of logits ``(sequences, classes)`` against class numbers ``(sequences,)``.
 
         Args:
-            weights: factors of the classes ``(classes,)``; None for ones. They do not change what the sum is divided
-                by, so that a sequence counts the same whichever others it stands beside.
+            logits: float ``(sequences, classes)``.
+            targets: int64 ``(sequences,)``, from 0.
+            weights: ``(classes,)``, factors of the classes; None for ones. They do not change the denominator, so that
+                the weight of a sequence does not depend on the others in its batch.
         """
         if weights is None:
             return F.cross_entropy(logits.float(), targets)
@@ -103,7 +112,7 @@ class ClassificationHead(nn.Module):
 
 
 class Model(nn.Module):
-    """An encoder with a head. Stages that learn nothing are skipped where the batch brings their output along."""
+    """An encoder with a head. Frozen stages are skipped if the batch contains their output."""
 
     def __init__(self, encoder: Stack, head: ClassificationHead):
         super().__init__()
@@ -113,20 +122,20 @@ class Model(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """Return the head's scores in the packed order of the batch (see ``batch.order``)."""
         states = self.encoder(batch, self.head.first_only, batch.stages)
-        # A batch that brings the output of all stages along brings it pooled (see `frozen_states`).
+        # If a batch contains the output of all stages, that output is already pooled (see `frozen_states`).
         pooled = states if batch.stages == len(self.encoder.stages) else self.head.pool(states, batch)
         scores: Tensor = self.head(pooled)
         return scores
 
     def train(self, mode: bool = True) -> Model:
-        """Switch to training mode what learns; frozen stages drop nothing, so that they may as well run once."""
+        """Switch the trained stages to training mode; frozen stages have no dropout, so that they can run once."""
         super().train(mode)
         for stage in self.encoder.stages[: self.frozen_stages()]:
             stage.eval()
         return self
 
     def frozen_stages(self) -> int:
-        """Count the encoder's leading stages in which no weight learns."""
+        """Return the number of leading stages of the encoder that are entirely frozen."""
         count = 0
         for stage in self.encoder.stages:
             if any(weight.requires_grad for weight in stage.parameters()):
@@ -136,7 +145,7 @@ class Model(nn.Module):
 
     @torch.no_grad()
     def frozen_states(self, batch: Batch) -> Tensor:
-        """Compute what the frozen stages give, once: ``(tokens, width)``, or pooled states where all are frozen."""
+        """Compute the output of the frozen stages: ``(tokens, width)``, or pooled states if all stages are frozen."""
         stop = self.frozen_stages()
         states = self.encoder(batch, self.head.first_only, 0, stop)
         return self.head.pool(states, batch) if stop == len(self.encoder.stages) else states

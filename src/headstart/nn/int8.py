@@ -1,8 +1,8 @@
-"""Matrix products with 8-bit weights, for prediction on a CPU: about half the time of float32, at a small loss.
+"""Matrix products with 8-bit weights, for prediction on a CPU: about half the time of float32, with a small loss.
 
-A weight matrix is symmetric with one scale an output. Inputs are rounded anew in every call, with a step and an
-offset of their own for each token: a token with an outlier spoils no other, and the answer to a text does not depend
-on its neighbours in the batch.
+Weights are quantised symmetrically with one scale per output. Inputs are quantised in every call, with a separate scale
+and offset for each token, so that an outlier affects only its own token and the prediction for a text does not depend
+on the other texts in the batch.
 
 Shapes: tokens = rows of the input, inputs and outputs = the layer's widths.
 """
@@ -22,8 +22,8 @@ from headstart.nn.heads import Model
 from headstart.nn.layers import with_layers
 
 ENGINE = "fbgemm"
-# Weights lie in -127..127 and inputs in 0..127. Seven bits, since CPUs without 8-bit dot products (VNNI) add two
-# products in 16 bits, and with eight bits that sum overflows without a word.
+# Weights are in -127..127 and inputs in 0..127. Inputs have seven bits because CPUs without 8-bit dot products (VNNI)
+# add two products in 16 bits, which overflows silently with eight bits.
 WEIGHT_STEPS = 127
 INPUT_STEPS = 127
 
@@ -31,7 +31,7 @@ _multiply = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
 
 
 def quantised(model: Model) -> Model:
-    """Return a copy of a model on the CPU whose blocks multiply with 8-bit weights; the model stays as it is.
+    """Return a copy of a model on the CPU whose blocks multiply with 8-bit weights; the model itself is unchanged.
 
     The two share all other weights.
 
@@ -51,14 +51,15 @@ def quantised(model: Model) -> Model:
 class Int8Linear(nn.Module):
     """A linear layer with 8-bit weights: ``step * (weight @ rounded input) + offset * sum of weight + bias``.
 
-    Inputs of a token are rounded to `INPUT_STEPS` steps between its least and its greatest (token-wise quantisation,
-    Yao et al. 2022, "ZeroQuant").
+    Inputs of a token are rounded to `INPUT_STEPS` steps between their minimum and maximum (token-wise quantisation, Yao
+    et al. 2022, "ZeroQuant").
     """
 
     def __init__(self, layer: nn.Linear, cuts: Sequence[int] = ()):
-        """Round the weights of a layer, which is left as it is.
+        """Quantise the weights of a layer; the layer itself is unchanged.
 
         Args:
+            layer: a float32 layer.
             cuts: see `nn.layers.with_layers`.
 
         Raises:
@@ -69,28 +70,28 @@ class Int8Linear(nn.Module):
         ranges = {(0, self.outputs), *itertools.pairwise((0, *cuts, self.outputs))}
         rows = [layer.weight.detach(), *([] if layer.bias is None else [layer.bias.detach()])]
         with _engine(), warnings.catch_warnings():
-            # torch 2.13 announces that tensors of 8-bit types will go one day, but offers no other way to this kernel.
+            # torch 2.13 announces the removal of quantised tensor types, but offers no other way to call this kernel.
             warnings.simplefilter("ignore", UserWarning)
             self.parts = {(start, stop): _Part(*(row[start:stop] for row in rows)) for start, stop in ranges}
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Map float32 ``(tokens, inputs)`` to float32 ``(tokens, outputs)``; gives no gradient."""
+        """Map float32 ``(tokens, inputs)`` to float32 ``(tokens, outputs)``, without gradient."""
         return self.part(hidden, 0, self.outputs)
 
     def part(self, hidden: Tensor, start: int, stop: int) -> Tensor:
-        """Compute the outputs from `start` up to `stop`, both of them cuts, and no others."""
+        """Compute only the outputs from `start` up to `stop`, both of which must be cuts."""
         return self.parts[start, stop](hidden)
 
 
 class _Part:
-    """Some outputs of a layer, in the order in memory that the kernel wants."""
+    """Some outputs of a layer, in the memory layout of the kernel."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None):
         scale = weight.abs().amax(1).clamp(min=torch.finfo(torch.float32).tiny) / WEIGHT_STEPS
         zero = torch.zeros(len(weight), dtype=torch.long)
         rounded = torch.quantize_per_channel(weight, scale, zero, 0, torch.qint8)
         self.packed = torch.ops.quantized.linear_prepack(rounded, None)
-        # Sums of the rounded weights, so that the part of an input which all of its values share is multiplied alike.
+        # Sums of the quantised weights, by which the offset of an input is multiplied.
         self.sums = rounded.dequantize().sum(1)
         self.bias = bias
 
@@ -106,7 +107,7 @@ class _Part:
 
 @contextmanager
 def _engine() -> Iterator[None]:
-    """Let torch lay out weights for the engine whose kernels are called here, whatever it prefers on this machine."""
+    """Make torch pack weights for the engine whose kernels are called here, whatever its default on this machine."""
     known = torch.backends.quantized.supported_engines
     if ENGINE not in known:
         names = ", ".join(name for name in known if name != "none") or "none"

@@ -1,4 +1,4 @@
-"""Give a model's blocks other linear layers, for prediction alone."""
+"""Replace the linear layers of a model's blocks, for prediction only."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from headstart.nn.heads import Model
 
 
 def with_layers(model: Model, make: Callable[[nn.Linear, Sequence[int]], nn.Module]) -> Model:
-    """Return a copy of a model with every linear layer of its blocks made anew; the model stays as it is.
+    """Return a copy of a model with every linear layer of its blocks replaced; the model itself is unchanged.
 
-    The two share all other weights. The copy predicts and does not learn.
+    The two share all other weights. The copy predicts but cannot be trained.
 
     Args:
-        make: layer, cuts -> what takes its place. Between two cuts (or a cut and an end) lie outputs that `part` is
-            asked for, as `nn.linear.Linear` has it; only the last block's attention has a cut.
+        model: the model to copy.
+        make: (layer, cuts) -> its replacement. Between two cuts (or a cut and an end) are outputs that can be computed
+            separately by `part`, as in `nn.linear.Linear`; only the last block's attention has a cut.
     """
     shared = {id(weight): weight for weight in model.parameters()}
-    found = copy.deepcopy(model, shared).eval()
-    blocks: Iterable[Any] = found.encoder.blocks
+    copied = copy.deepcopy(model, shared).eval()
+    blocks: Iterable[Any] = copied.encoder.blocks
     for block in blocks:
         attention = block.attention
-        # Where the head reads first tokens alone, the last block computes queries apart from keys and values.
-        cuts = (attention.qkv.in_features,) if block is found.encoder.blocks[-1] else ()
+        # If the head reads only first tokens, the last block computes queries separately from keys and values.
+        cuts = (attention.qkv.in_features,) if block is copied.encoder.blocks[-1] else ()
         attention.qkv = make(attention.qkv, cuts)
         attention.output = make(attention.output, ())
         block.up = make(block.up, ())
         block.down = make(block.down, ())
-    return found
+    return copied

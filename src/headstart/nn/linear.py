@@ -1,4 +1,4 @@
-"""A linear layer of which some outputs can be had without the others."""
+"""A linear layer of which some outputs can be computed without the others."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from torch.nn import functional as F
 
 
 class Linear(nn.Linear):
-    """Multiply by one matrix that holds several: query, key and value of attention."""
+    """Multiply by one matrix that combines several: query, key and value of attention."""
 
     def part(self, hidden: Tensor, start: int, stop: int) -> Tensor:
-        """Compute the outputs from `start` up to `stop` of states ``(tokens, width)``, and no others."""
+        """Compute only the outputs from `start` up to `stop` of states ``(tokens, width)``."""
         return F.linear(hidden, self.weight[start:stop], None if self.bias is None else self.bias[start:stop])

@@ -1,4 +1,4 @@
-"""Low-rank updates of linear layers (Hu et al. 2021, "LoRA"): learnt beside frozen weights, then added to them.
+"""Low-rank updates of linear layers (Hu et al. 2021, "LoRA"), trained next to frozen weights and then added to them.
 
 Shapes: tokens = rows of the input, inputs and outputs = a matrix's widths, rank = that of an update.
 """
@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from headstart.nn.dropout import Dropout
 from headstart.nn.heads import Model
 
-# What can be updated in a block: its layer, and which of the matrices that share the layer.
+# What can be updated in a block: the layer, and which of the matrices in the layer.
 TARGETS = {
     "query": ("attention.qkv", 0),
     "key": ("attention.qkv", 1),
@@ -31,8 +31,11 @@ SHARING = {"attention.qkv": 3}
 
 @dataclass(frozen=True)
 class Updates:
-    """What a training has added to a model's matrices: ``alpha / rank * up @ down`` to each.
+    """The updates that a training has added to a model's matrices: ``alpha / rank * up @ down`` for each.
 
+    rank: rank of each update.
+    alpha: scale of the updates, divided by the rank.
+    dropout: rate on the input of the updates during training, 0 to 1.
     pairs: (name of the layer, number of the matrix in it) -> down ``(rank, inputs)`` and up ``(outputs, rank)``.
     """
 
@@ -53,10 +56,14 @@ class Update(nn.Module):
 
 
 class LowRank(nn.Module):
-    """A linear layer with updates of some of its matrices beside it.
+    """A linear layer with updates of some of its matrices.
 
-    matrices: how many lie in the layer, of equal height. numbers: which of them are updated, from 0.
-    rank, alpha: the update is scaled by ``alpha / rank``. dropout: rate on what the updates see, 0 to 1.
+    layer: the frozen layer.
+    matrices: number of matrices in the layer, of equal height.
+    numbers: which of them are updated, from 0.
+    rank: rank of each update.
+    alpha: the update is scaled by ``alpha / rank``.
+    dropout: rate on the input of the updates, 0 to 1.
     """
 
     def __init__(
@@ -74,7 +81,7 @@ class LowRank(nn.Module):
         return self.part(hidden, 0, self.layer.out_features)
 
     def part(self, hidden: Tensor, start: int, stop: int) -> Tensor:
-        """Compute the outputs from `start` up to `stop`, between which lie whole matrices, and no others."""
+        """Compute only the outputs from `start` up to `stop`, which must contain whole matrices."""
         bias = None if self.layer.bias is None else self.layer.bias[start:stop]
         out = F.linear(hidden, self.layer.weight[start:stop], bias)
         updates: dict[str, Any] = dict(self.updates.items())
@@ -82,7 +89,7 @@ class LowRank(nn.Module):
         within = {place: update for place, update in within.items() if 0 <= place < stop - start}
         if not within:
             return out
-        # One product for all updates, each between zeros at its own place: several would each copy all outputs.
+        # One product for all updates, with zeros for the other matrices: several products would each copy all outputs.
         down = torch.cat([update.down for update in within.values()])
         above = stop - start - self.height
         up = torch.cat([F.pad(update.up, (0, 0, place, above - place)) for place, update in within.items()], 1)
@@ -90,10 +97,14 @@ class LowRank(nn.Module):
 
 
 def insert(model: Model, targets: Sequence[str], rank: int, alpha: float, dropout: float) -> None:
-    """Put updates beside the target layers of every block, in place; what the model computes stays as it is.
+    """Insert updates into the target layers of every block, in place; the model's outputs do not change.
 
     Args:
-        targets: names in `TARGETS`. rank, alpha, dropout: see :class:`LowRank`.
+        model: the model to change.
+        targets: names in `TARGETS`.
+        rank: see :class:`LowRank`.
+        alpha: see :class:`LowRank`.
+        dropout: see :class:`LowRank`.
     """
     layers: dict[str, list[int]] = {}
     for target in targets:
@@ -109,10 +120,10 @@ def insert(model: Model, targets: Sequence[str], rank: int, alpha: float, dropou
 
 @torch.no_grad()
 def merge(model: Model) -> dict[tuple[str, int], tuple[Tensor, Tensor]]:
-    """Add all updates to the matrices beside which they stand, in place; ordinary layers are left.
+    """Add all updates to their matrices and restore ordinary layers, in place.
 
     Returns:
-        what was added, see :class:`Updates`.
+        the updates that were added, see :class:`Updates`.
 
     >>> from headstart.nn.encoder import Encoder
     >>> from headstart.nn.heads import ClassificationHead

@@ -1,4 +1,4 @@
-"""The encoder of ModernBERT (Warner et al. 2024) on packed batches: rotary places, near attention, gated layers.
+"""The encoder of ModernBERT (Warner et al. 2024) on packed batches: rotary positions, local attention, gated layers.
 
 Norms come before attention and feed-forward layers, and nothing has a bias.
 
@@ -18,7 +18,7 @@ from headstart.nn.rotary import RotaryAttention, turns
 
 
 class ModernEmbeddings(FirstStage):
-    """Word embeddings, normalised; places are known to attention alone."""
+    """Word embeddings, normalised; positions are used only in attention."""
 
     def __init__(self, vocabulary: int, width: int, dropout: float, epsilon: float):
         super().__init__()
@@ -33,9 +33,9 @@ class ModernEmbeddings(FirstStage):
 
 
 class ModernBlock(nn.Module):
-    """Attention and gated feed-forward layers, each behind a norm and added to what came in.
+    """Attention and gated feed-forward layers, each preceded by a norm and followed by a residual sum.
 
-    The first block has no norm before attention, for the embeddings end with one; the last one has a norm at its end.
+    The first block has no norm before attention, since the embeddings end with one; the last one has a norm at its end.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class ModernBlock(nn.Module):
         self.attention_norm = None if first else nn.LayerNorm(width, eps=epsilon, bias=False)
         self.attention = RotaryAttention(width, heads, reach)
         self.feed_forward_norm = nn.LayerNorm(width, eps=epsilon, bias=False)
-        self.up = nn.Linear(width, 2 * feed_forward, bias=False)  # what is activated, then what multiplies it
+        self.up = nn.Linear(width, 2 * feed_forward, bias=False)  # the activated half, then the half that multiplies it
         self.down = nn.Linear(feed_forward, width, bias=False)
         self.final_norm = nn.LayerNorm(width, eps=epsilon, bias=False) if last else None
         self.dropout = Dropout(dropout)
@@ -70,10 +70,14 @@ class ModernBlock(nn.Module):
         places: Tensor | None = None,
         shared: Tensor | None = None,
     ) -> Tensor:
-        """Map states ``(tokens, width)`` to states of the same shape, or of first tokens or some `places` alone.
+        """Map states ``(tokens, width)`` to the same shape, or only those of first tokens or of some `places`.
 
         Args:
-            shared: what :meth:`ModernEncoder.shared` gave for the batch.
+            hidden: float ``(tokens, width)``.
+            batch: how the tokens are divided into texts.
+            first_only: return only the states of first tokens, ``(sequences, width)``.
+            places: int64 ``(places,)``, return only the states of these tokens; None for all.
+            shared: the result of :meth:`ModernEncoder.shared` for the batch.
         """
         assert shared is not None
         normed = hidden if self.attention_norm is None else self.attention_norm(hidden)
@@ -114,11 +118,19 @@ class ModernEncoder(Stack):
         """Build an encoder with random weights, see `encoder.initialise`.
 
         Args:
-            vocabulary: number of token ids. window: most tokens of one text.
-            dropout: rate on embeddings and inside feed-forward layers, 0 to 1; attention weights are never dropped.
-            reach: how many tokens away a token sees in most blocks. far_every: the first block, and every so many
-                blocks from it another one, sees the whole text.
-            near_theta, far_theta: of the rotation in the two kinds of block, see `rotary.turns`.
+            vocabulary: number of token ids.
+            width: hidden size.
+            layers: number of blocks.
+            heads: attention heads per block.
+            feed_forward: width of the feed-forward layers.
+            window: maximum number of tokens of a text.
+            dropout: rate on embeddings and inside feed-forward layers, 0 to 1; there is none on attention weights.
+            activation: name in `block.ACTIVATIONS`.
+            epsilon: of the layer norms.
+            reach: maximum distance of the tokens that a token attends to in local blocks.
+            far_every: every so many blocks, starting with the first, one attends to the whole text.
+            near_theta: base of the rotation in local blocks, see `rotary.turns`.
+            far_theta: base of the rotation in global blocks.
         """
         super().__init__(
             ModernEmbeddings(vocabulary, width, dropout, epsilon),
@@ -144,5 +156,5 @@ class ModernEncoder(Stack):
         initialise(self)
 
     def shared(self, batch: Batch) -> Tensor:
-        """Compute the turns of far and of near blocks, ``(2, 2, tokens, 1, half a head's width)``."""
+        """Compute the rotations of global and local blocks, ``(2, 2, tokens, 1, half a head's width)``."""
         return torch.stack([turns(batch, self.head_width, theta) for theta in self.thetas])

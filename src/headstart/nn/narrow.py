@@ -1,4 +1,4 @@
-"""An embedding cut down, for as long as a training lasts, to the rows that its texts ever look up."""
+"""An embedding reduced, during a training, to the rows that its texts use."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ NONE = np.empty(0, dtype=np.int64)
 def narrowed(
     embedding: nn.Embedding, learnt: np.ndarray, evaluated: np.ndarray = NONE
 ) -> Iterator[Callable[[np.ndarray], np.ndarray]]:
-    """Keep only some rows of an embedding, in place, until the block ends; then write them back among the others.
+    """Keep only some rows of an embedding, in place, until the block ends; then restore all rows.
 
-    A vocabulary of 30,000 word pieces is most of a small model's weights, and few of them stand in a training's
-    texts. The others get no gradient, so gradients, their norm, the optimiser and checkpoints leave them out. They
-    come back unchanged (weight decay would have shrunk them a little). So do rows that evaluation alone looks up: in
-    evaluation mode they hold what they held before the training, or the validation texts would change weights.
+    A vocabulary of 30,000 word pieces is most of a small model's weights, and few of them occur in a training's texts.
+    The others get no gradient, so gradients, their norm, the optimiser and checkpoints leave them out. They are
+    restored unchanged (weight decay would have shrunk them a little). The same is true of rows that only evaluation
+    looks up: in evaluation mode they have their initial values, so that validation texts do not change weights.
 
     Args:
-        learnt: ids that training looks up, in any order, each once or often.
-        evaluated: ids that are looked up in evaluation mode, some of them perhaps in training too.
+        embedding: the embedding to change.
+        learnt: int ``(any,)``, ids that training looks up, in any order, with repetitions.
+        evaluated: int ``(any,)``, ids that are looked up in evaluation mode; may include ids of training.
 
     Yields:
-        what turns such ids into their new numbers, int32, of the same shape.
+        a function that maps such ids to their new numbers, int32, of the same shape.
 
     >>> embedding = nn.Embedding(100, 2)
     >>> with narrowed(embedding, np.array([7, 50, 7])) as renumber:

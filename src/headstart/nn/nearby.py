@@ -1,7 +1,7 @@
-"""Attention to near tokens alone (Beltagy et al. 2020, "Longformer", section 3.1), in pieces of long texts.
+"""Attention to nearby tokens only (Beltagy et al. 2020, "Longformer", section 3.1), for long texts in pieces.
 
-A piece is some tokens that ask and all tokens that are near any of them. A mask hides those that are too far from one
-of them. What a text costs grows with its length, not with the square of it.
+A piece consists of some queries and all keys that are near any of them. A mask hides those that are too far from a
+query. The cost of a text grows linearly with its length, not quadratically.
 """
 
 from __future__ import annotations
@@ -17,15 +17,18 @@ from torch.nn import functional as F
 from headstart.nn.attention import Groups, by_group, flash, flash_backward, inputs, threads_that_pay
 from headstart.nn.packed import Batch
 
-LEAST = 64  # tokens that ask in a piece; twice the reach where that is more
+LEAST = 64  # queries of a piece; twice the reach if that is more
 
 
 def attend_nearby(query: Tensor | None, states: Tensor, batch: Batch, heads: int, reach: int) -> Tensor:
-    """Attend to tokens that are at most `reach` away.
+    """Attend to tokens at a distance of at most `reach`.
 
     Args:
-        query: ``(sequences, width)`` when first tokens alone ask; None when `states` holds the queries too.
+        query: ``(sequences, width)`` if only first tokens have queries; None if `states` contains the queries.
         states: keys and values ``(tokens, 2 * width)``, or queries, keys and values ``(tokens, 3 * width)``.
+        batch: how the tokens are divided into texts.
+        heads: number of attention heads.
+        reach: maximum distance, in tokens.
     """
     if states.device.type == "cpu":
         attended: Tensor = _AttendNearby.apply(query, states, batch.groups, heads, reach)
@@ -34,9 +37,9 @@ def attend_nearby(query: Tensor | None, states: Tensor, batch: Batch, heads: int
 
 
 def nearby_by_group(query: Tensor | None, states: Tensor, groups: Groups, heads: int, reach: int) -> Tensor:
-    """Attend piece by piece with the framework's public function: any device, and what the fast path is tested by.
+    """Attend piece by piece with the public function of torch: for any device, and the reference of the fast path.
 
-    Args: as of :func:`attend_nearby`.
+    Args: as for :func:`attend_nearby`, with groups in place of the batch.
     """
     answers = []
     for q, k, v in inputs(query, states, groups, heads):
@@ -49,10 +52,13 @@ def nearby_by_group(query: Tensor | None, states: Tensor, groups: Groups, heads:
 
 
 def _pieces(asking: int, length: int, reach: int, like: Tensor) -> Iterator[tuple[slice, slice, Tensor | None]]:
-    """Yield which tokens ask, which are near, and what is added to their scores ``(1, 1, asking, near)``: 0 or -inf.
+    """Yield the queries and keys of each piece, and the mask ``(1, 1, queries, keys)`` added to its scores: 0 or -inf.
 
     Args:
-        asking: how many of a text's tokens ask, from the first. length: all of them. like: gives device and type.
+        asking: number of queries of a text, from its first token.
+        length: number of its tokens.
+        reach: maximum distance, in tokens.
+        like: a tensor of the device and type of the mask.
     """
     step = max(LEAST, 2 * reach)
     for start in range(0, asking, step):
@@ -67,7 +73,7 @@ def _pieces(asking: int, length: int, reach: int, like: Tensor) -> Iterator[tupl
 
 
 class _AttendNearby(torch.autograd.Function):
-    """The same, forward and backward, in place on slices of the packed tensors; see `attention`."""
+    """Local attention, forward and backward, in place on slices of the packed tensors; see `attention`."""
 
     @staticmethod
     def forward(ctx: Any, query: Tensor | None, states: Tensor, groups: Groups, heads: int, reach: int) -> Tensor:
@@ -91,12 +97,12 @@ class _AttendNearby(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, None, None, None]:
-        """Give the gradients of query and states; a key's gathers from all pieces that it is near to."""
-        query, states, out, *kept = ctx.saved_tensors
+        """Return the gradients of query and states; that of a key is summed over all pieces it belongs to."""
+        query, states, out, *log_sums = ctx.saved_tensors
         groups, heads = ctx.groups, ctx.heads
         query_gradient = None if query is None else torch.zeros_like(query)
         states_gradient = torch.zeros_like(states)
-        sums = iter(kept)
+        sums = iter(log_sums)
         with threads_that_pay(out.shape[-1]) as choose:
             for (q, k, v), (to_q, to_k, to_v), (answer,), (given,), (count, _) in zip(
                 inputs(query, states, groups, heads),

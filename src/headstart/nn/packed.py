@@ -1,4 +1,4 @@
-"""The batch without padding: texts lie end to end, sorted by length so that equal lengths are neighbours.
+"""The batch without padding: texts are packed end to end, sorted by length so that texts of equal length are adjacent.
 
 Shapes: tokens = all tokens of the batch, sequences = its texts, width = the model's hidden size.
 """
@@ -17,18 +17,19 @@ from headstart.nn import chance
 
 @dataclass(frozen=True)
 class Batch:
-    """Texts end to end, longest last.
+    """Texts packed end to end, longest last.
 
     ids: int64 ``(tokens,)``.
     positions: int64 ``(tokens,)``, counted from 0 in each text.
-    boundaries: int32 ``(sequences + 1,)``, where each text begins and the last one ends.
-    groups: (texts, tokens of each) for every run of texts of one length, in order; plain numbers, so that no step
-        waits for the device to learn a shape.
-    order: int64 ``(sequences,)``, the position each text had in the request.
-    hidden: states that frozen stages of the model gave for these tokens, ``(tokens, width)``; or ``(sequences,
-        width)`` where every stage is frozen and only first tokens are read. None where nothing was kept.
-    stages: how many of the model's stages gave them.
-    segments: int64 ``(tokens,)``, 0 or 1 where a text is a pair of passages; None where every token is of the first.
+    boundaries: int32 ``(sequences + 1,)``, the start of each text and the end of the last one.
+    groups: (texts, tokens per text) for every run of texts of equal length, in order; Python numbers, so that no step
+        waits for the device to read a shape.
+    order: int64 ``(sequences,)``, the place of each text in the request.
+    hidden: output of the model's frozen stages for these tokens, ``(tokens, width)``, or ``(sequences, width)`` if
+    every
+        stage is frozen; None if it has to be computed.
+    stages: number of stages whose output `hidden` is.
+    segments: int64 ``(tokens,)``, 0 or 1 if a text is a pair of passages; None if every token is in the first.
     """
 
     ids: Tensor
@@ -45,17 +46,17 @@ class Batch:
 
     @property
     def starts(self) -> Tensor:
-        """Where each text's first token stands, int32 ``(sequences,)``."""
+        """The index of each text's first token, int32 ``(sequences,)``."""
         return self.boundaries[:-1]
 
     def asked(self, states: Tensor, first_only: bool, places: Tensor | None) -> Tensor:
-        """Take the states ``(tokens, width)`` that a layer answers for: of first tokens, of some `places`, or all."""
+        """Select from states ``(tokens, width)`` those that are wanted: of first tokens, of some `places`, or all."""
         if first_only:
             return states[self.starts]
         return states if places is None else states[places]
 
     def to(self, device: str) -> Batch:
-        """Copy the batch to a device; a GPU copies from pinned memory while it computes what came before."""
+        """Copy the batch to a device; copying to a GPU from pinned memory overlaps with computation."""
 
         def move(tensor: Tensor) -> Tensor:
             tensor = tensor.pin_memory() if device == "cuda" else tensor
@@ -75,12 +76,12 @@ class Batch:
 
 @dataclass(frozen=True)
 class Kept:
-    """What frozen stages of a model gave for some texts, so that they need not run again.
+    """Stored output of a model's frozen stages for some texts, so that they need not run again.
 
-    stages: how many of the model's stages.
-    states: ``(kept rows, width)``, of any precision and perhaps of other texts too.
+    stages: number of frozen stages.
+    states: ``(stored rows, width)``, of any precision, possibly with rows of other texts.
     starts: int64 ``(texts,)``, the first row of each text.
-    by_token: whether a text has a row a token, or one in all (every stage is frozen, only first tokens are read).
+    by_token: whether there is one row per token; otherwise one per text (if every stage is frozen).
     """
 
     stages: int
@@ -99,11 +100,11 @@ def pack(
     """Pack some texts of a flat token array into a batch.
 
     Args:
-        tokens: int ``(all tokens,)``, every text's tokens end to end.
-        boundaries: int ``(all texts + 1,)``, where each text begins and ends.
+        tokens: int ``(all tokens,)``, the tokens of all texts end to end.
+        boundaries: int ``(all texts + 1,)``, the start of each text and the end of the last one.
         rows: int ``(sequences,)``, which texts.
-        kept: what the model's frozen stages gave for all texts, where they need not run again.
-        segments: int ``(all tokens,)``, the segment of each; None where all are of the first.
+        kept: stored output of the model's frozen stages for all texts; None if there is none.
+        segments: int ``(all tokens,)``, the segment of each token; None if all are in the first.
 
     >>> batch = pack(np.array([1, 2, 3, 4, 5]), np.array([0, 3, 4, 5]), np.array([0, 1, 2]))
     >>> batch.groups, batch.order.tolist()  # two texts of one token, then one of three
@@ -148,12 +149,15 @@ def means(states: Tensor, batch: Batch) -> Tensor:
 
 
 def drop_words(batch: Batch, rate: float, unknown: int, spared: Sequence[int]) -> Batch:
-    """Replace a random share of the tokens by the unknown one, so that no single word is relied on.
+    """Replace a random share of the tokens by the unknown token, so that the model does not rely on single words.
 
-    Word dropout (Iyyer et al. 2015, "Deep Unordered Composition", section 3.3). Drawn as `nn.chance` says.
+    Word dropout (Iyyer et al. 2015, "Deep Unordered Composition", section 3.3), with the generator of `nn.chance`.
 
     Args:
-        rate: share of tokens, 0 to 1. spared: ids of special tokens, which stay.
+        batch: the texts.
+        rate: share of tokens, 0 to 1.
+        unknown: id of the unknown token.
+        spared: ids of special tokens, which are never replaced.
     """
     dropped = torch.rand(batch.ids.shape, device=batch.ids.device, generator=chance.generator()) < rate
     special = torch.isin(batch.ids, torch.tensor(spared, device=batch.ids.device))

@@ -1,7 +1,7 @@
-"""Many batches at once on a CPU, each by a thread of its own.
+"""Process many batches in parallel on a CPU, each by its own thread.
 
-Threads that share a product wait for the slowest of them at its end, hundreds of times a batch. Threads with batches of
-their own never wait for each other, and one that a busy neighbour holds up takes the fewer batches.
+Threads that share a matrix product wait for the slowest of them at its end, hundreds of times per batch. Threads with
+their own batches never wait for each other, and a thread that is slowed down processes fewer batches.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import TypeVar
 import torch
 
 Given = TypeVar("Given")
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
-# Batches for each thread from which it pays: with fewer, one thread often waits for the last batch of another.
+# Minimum number of batches per thread: with fewer, one thread often waits for the last batch of another.
 LEAST = 2
-AHEAD = 2  # batches for each thread that are begun before the first one is asked for: results lie in memory
+AHEAD = 2  # batches per thread that are started ahead; their results take memory
 
 
-def each(work: Callable[[Given], Found], batches: Sequence[Given], device: str) -> Iterator[Found]:
-    """Yield what `work` finds for each batch, in their order, on a CPU by as many threads as torch has.
+def each(work: Callable[[Given], Result], batches: Sequence[Given], device: str) -> Iterator[Result]:
+    """Yield the result of `work` for each batch, in order, computed on a CPU by as many threads as torch has.
 
-    Grad mode, autocast and the like are a thread's own, so `work` has to set them itself.
+    Grad mode and autocast belong to a thread, so `work` has to set them itself.
 
     >>> list(each(len, ["a", "", "abc"], "cpu"))
     [1, 0, 3]
@@ -34,7 +34,7 @@ def each(work: Callable[[Given], Found], batches: Sequence[Given], device: str) 
     if device != "cpu" or threads == 1 or len(batches) < LEAST * threads:
         yield from map(work, batches)
         return
-    waiting: deque[Future[Found]] = deque()
+    waiting: deque[Future[Result]] = deque()
     with pool(threads) as workers:
         try:
             for batch in batches:
@@ -50,7 +50,7 @@ def each(work: Callable[[Given], Found], batches: Sequence[Given], device: str) 
 
 @contextmanager
 def one_thread(wanted: bool) -> Iterator[None]:
-    """Let one thread do, where wanted, what is too little for two: to wake another takes a tenth of a millisecond."""
+    """Use one thread, if wanted, for work too small for two: waking a thread takes a tenth of a millisecond."""
     threads = torch.get_num_threads()
     if wanted:
         torch.set_num_threads(1)
@@ -62,10 +62,10 @@ def one_thread(wanted: bool) -> Iterator[None]:
 
 @contextmanager
 def pool(workers: int) -> Iterator[ThreadPoolExecutor]:
-    """Give workers that divide torch's threads among themselves."""
+    """Yield a pool of workers that divide torch's threads among themselves."""
     threads = torch.get_num_threads()
-    with ThreadPoolExecutor(workers, "headstart", torch.set_num_threads, (max(1, threads // workers),)) as found:
+    with ThreadPoolExecutor(workers, "headstart", torch.set_num_threads, (max(1, threads // workers),)) as executor:
         try:
-            yield found
+            yield executor
         finally:
-            torch.set_num_threads(threads)  # what threads to come begin with
+            torch.set_num_threads(threads)  # the default of threads started later

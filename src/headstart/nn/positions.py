@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-FAR = 128  # tokens: where the last bucket would end, were it not for all that is farther
+FAR = 128  # tokens: where the last bucket would end if it did not include all larger distances
 
 
 def sinusoids(length: int, width: int) -> Tensor:
-    """Compute the sinusoidal table, float32 ``(length, width)``; every entry lies in [-1, 1].
+    """Compute the sinusoidal table, float32 ``(length, width)``, with values in [-1, 1].
 
-    Sines fill the even columns and cosines the odd ones; the wavelengths run from 2 pi to 10,000 * 2 pi.
+    Sines fill the even columns and cosines the odd ones; the wavelengths range from 2 pi to 10,000 * 2 pi.
 
     >>> sinusoids(4, 6)[0].tolist()
     [0.0, 1.0, 0.0, 1.0, 0.0, 1.0]
@@ -28,10 +28,14 @@ def sinusoids(length: int, width: int) -> Tensor:
 
 
 def distance_buckets(length: int, count: int) -> Tensor:
-    """Sort the distances between the tokens of a text into buckets (Raffel et al. 2020, "T5", section 2.1).
+    """Divide the distances between the tokens of a text into buckets (Raffel et al. 2020, "T5", section 2.1).
 
-    The lower half of the buckets is for tokens before the one that asks, the upper half for those behind it. Half of
-    each has one distance a bucket; the others widen with the logarithm of the distance.
+    The lower half of the buckets is for keys before the query, the upper half for keys after it. Half of each has one
+    distance per bucket; the others widen with the logarithm of the distance.
+
+    Args:
+        length: tokens of the text.
+        count: number of buckets, even.
 
     Returns:
         int64 ``(2 * length - 1,)``, the bucket of each distance from ``1 - length`` (before) to ``length - 1``.
@@ -43,20 +47,21 @@ def distance_buckets(length: int, count: int) -> Tensor:
     half = count // 2
     exact = half // 2
     steps = distances.abs()
-    # In float32 as in the reference, where some distances lie on the very edge of a bucket.
+    # In float32 as in the reference, since some distances are exactly on the edge of a bucket.
     growth = torch.log(steps.clamp(min=1).float() / exact) / math.log(FAR / exact) * (half - exact)
     wide = (exact + growth.long()).clamp(max=half - 1)
     return torch.where(steps < exact, steps, wide) + half * (distances > 0)
 
 
 def distance_bias(weight: Tensor, length: int) -> Tensor:
-    """Spread the value of each bucket of distances over all pairs of places of a text.
+    """Expand the value of each bucket of distances to all pairs of tokens of a text.
 
     Args:
         weight: ``(buckets, heads)``.
+        length: tokens of the text.
 
     Returns:
-        ``(heads, length, length)``: row i, column j has what the token at place i adds to its score for that at j.
+        ``(heads, length, length)``: row i, column j is added to the score of the query at i and the key at j.
     """
     buckets = distance_buckets(length, len(weight)).to(weight.device)
     by_distance = F.embedding(buckets, weight).T  # (heads, 2 * length - 1)

@@ -1,7 +1,7 @@
-"""Matrix products for a single short text on a CPU, with weights laid out beforehand.
+"""Matrix products for a single short text on a CPU, with prepacked weights.
 
-With few tokens a product does little more than read the weights, and the usual kernel (MKL) lays them out anew in
-every call. oneDNN's does it once. From a few hundred tokens on MKL's is the faster one.
+With few tokens a product mostly reads the weights, and the usual kernel (MKL) repacks them in every call. oneDNN's
+kernel packs them once. From a few hundred tokens on MKL is faster.
 """
 
 from __future__ import annotations
@@ -18,43 +18,45 @@ from headstart.nn.block import Block
 from headstart.nn.heads import Model
 from headstart.nn.layers import with_layers
 
-# Tokens up to which it pays.
+# Maximum number of tokens for which it is faster.
 FEW = 128
-# What the kernel does to a product before it writes it, as it names that; 'none' is the exact GELU, by erf.
+# Operations that the kernel fuses with a product, by its names; 'none' is the exact GELU, by erf.
 NOTHING, GELU = ("none", ""), ("gelu", "none")
 
 
 def available() -> bool:
-    """Say whether this build of torch has the kernel."""
+    """Return whether this build of torch has the kernel."""
     return bool(torch.backends.mkldnn.is_available())
 
 
 def prepacked(model: Model) -> Model:
-    """Return a copy of a model on the CPU that answers short texts sooner; the model stays as it is.
+    """Return a copy of a model on the CPU that predicts short texts faster; the model itself is unchanged.
 
-    The two share all weights but those of the blocks, of which the copy has its own.
+    The two share all weights except those of the blocks, which the copy has in its own layout.
     """
-    found = with_layers(model, PrepackedLinear)
-    blocks: Iterable[Any] = found.encoder.blocks
+    copied = with_layers(model, PrepackedLinear)
+    blocks: Iterable[Any] = copied.encoder.blocks
     for block in blocks:
-        joins = isinstance(block, Block)  # whose activation is of all that `up` gives
+        joins = isinstance(block, Block)  # only then is the activation applied to all outputs of `up`
         if joins and block.activation is F.gelu:
             block.up.after = GELU
             block.activation = nn.Identity()
-    return found
+    return copied
 
 
 class PrepackedLinear(nn.Module):
-    """A linear layer that keeps its weights as the kernel wants them.
+    """A linear layer that stores its weights in the kernel's layout.
 
-    after: what is done to its outputs on the way, `NOTHING` or `GELU`.
+    after: the operation fused with the product, `NOTHING` or `GELU`.
     """
 
     def __init__(self, layer: nn.Linear, cuts: Sequence[int] = ()):
-        """Copy the weights of a layer.
+        """Pack the weights of a layer.
 
         Args:
+            layer: a float32 layer.
             cuts: see `nn.layers.with_layers`.
+            after: see :class:`PrepackedLinear`.
         """
         super().__init__()
         self.outputs = layer.out_features
@@ -69,11 +71,11 @@ class PrepackedLinear(nn.Module):
         }
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Map float32 ``(tokens, inputs)`` to float32 ``(tokens, outputs)``; gives no gradient."""
+        """Map float32 ``(tokens, inputs)`` to float32 ``(tokens, outputs)``, without gradient."""
         return self.part(hidden, 0, self.outputs)
 
     def part(self, hidden: Tensor, start: int, stop: int) -> Tensor:
-        """Compute the outputs from `start` up to `stop`, both of them cuts, and no others."""
+        """Compute only the outputs from `start` up to `stop`, both of which must be cuts."""
         weight, bias = self.parts[start, stop]
         name, algorithm = self.after
         out: Tensor = torch.ops.mkldnn._linear_pointwise(hidden, weight, bias, name, [], algorithm)

@@ -1,6 +1,6 @@
-"""The two heads of pretraining (Devlin et al. 2019, section 3.1): hidden words, and passages that follow each other.
+"""The two heads of pretraining (Devlin et al. 2019, section 3.1): masked words, and passages that follow each other.
 
-Shapes: places = hidden words of the batch, sequences = its texts, width = hidden size.
+Shapes: places = masked words of the batch, sequences = its texts, width = hidden size.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from headstart.nn.block import ACTIVATIONS, Block
 from headstart.nn.encoder import DEVIATION, Encoder, initialise
 from headstart.nn.packed import Batch
 
-# Known words begin so many times as long as fresh ones, for they are to outweigh positions and to change less; and to
-# each token the first block adds the mean of its text so many times (docs/lab.md).
+# Word vectors from counts are scaled to so many times the length of random ones, since they should outweigh positions
+# and change less; the first block adds the mean of the text times MEAN to each token (docs/lab.md).
 LENGTH, MEAN = 3.0, 2.0
 
 
 class WordHead(nn.Module):
-    """Score every word of the vocabulary for hidden places: a dense layer, an activation, a norm, the word embeddings.
+    """Score every word of the vocabulary at masked places: a dense layer, an activation, a norm, the word embeddings.
 
-    The last matrix is the embeddings' own (Press & Wolf 2017), which the caller hands over; a bias is added.
+    The last matrix is shared with the embeddings (Press & Wolf 2017) and passed by the caller; a bias is added.
     """
 
     def __init__(self, width: int, vocabulary: int, activation: str, epsilon: float):
@@ -40,7 +40,7 @@ class WordHead(nn.Module):
 
 
 class PretrainingHead(nn.Module):
-    """The head for hidden words and, over first tokens, BERT's pooler with two classes: goes on (0), does not (1)."""
+    """The head for masked words and, on first tokens, BERT's pooler with two classes: follows (0), does not (1)."""
 
     def __init__(self, width: int, vocabulary: int, activation: str = "gelu", epsilon: float = 1e-12):
         super().__init__()
@@ -51,7 +51,7 @@ class PretrainingHead(nn.Module):
 
 
 class Pretraining(nn.Module):
-    """An encoder with the heads of pretraining; its last block answers only for the tokens that a head reads."""
+    """An encoder with the heads of pretraining; its last block computes only the states that a head reads."""
 
     def __init__(self, encoder: Encoder, head: PretrainingHead):
         super().__init__()
@@ -59,13 +59,15 @@ class Pretraining(nn.Module):
         self.head = head
 
     def forward(self, batch: Batch, places: Tensor, pairs: bool) -> tuple[Tensor, Tensor | None]:
-        """Score hidden words and, where the texts are pairs, whether their passages belong together.
+        """Score masked words and, if the texts are pairs, whether their passages follow each other.
 
         Args:
-            places: int64 ``(places,)``, where words are hidden, in the packed order of the batch.
+            batch: the texts.
+            places: int64 ``(places,)``, the masked tokens, in the packed order of the batch.
+            pairs: whether the texts are pairs of passages.
 
         Returns:
-            logits ``(places, vocabulary)``; logits ``(sequences, 2)``, None without `pairs`.
+            logits ``(places, vocabulary)``; logits ``(sequences, 2)``, or None without `pairs`.
         """
         read = torch.cat((batch.starts.long(), places)) if pairs else places
         hidden = self.encoder(batch, places=read)
@@ -76,37 +78,38 @@ class Pretraining(nn.Module):
 
 @torch.no_grad()
 def begin_with(encoder: Encoder, vectors: Tensor) -> None:
-    """Let a fresh encoder begin with word vectors that are known, and with a first block that hands on their mean.
+    """Initialise an encoder with known word vectors, and its first block so that it adds the mean of the text.
 
-    So the first token knows at once what a text is about. A fresh block would hand on next to nothing, and to find out
-    that a mean is worth having takes a small model longer than minutes.
+    The first token then represents the topic of the text from the start. A random block would add almost nothing, and a
+    small model needs longer than minutes to learn that a mean is useful.
 
     Args:
-        vectors: float32 ``(vocabulary, width)``, rows of length 1, or of zeros for words that stay as they are.
+        encoder: the encoder to change, in place.
+        vectors: float32 ``(vocabulary, width)``, rows of length 1, or of zeros for words that stay random.
     """
     words, width = encoder.embeddings.word.weight, encoder.width
     known = vectors.any(dim=1)
     words[known] = (vectors[known] * (LENGTH * DEVIATION * width**0.5)).to(words.device)
     block = encoder.blocks[0]
     assert isinstance(block, Block)
-    # Queries and keys are small, so each token reads all alike; what values turn, the output turns back.
+    # Queries and keys are small, so each token attends to all equally; the output matrix inverts the value matrix.
     turn = nn.init.orthogonal_(torch.empty(width, width))
     block.attention.qkv.weight[2 * width :] = turn
     block.attention.output.weight.copy_(MEAN * turn.T)
 
 
 def word_loss(logits: Tensor, words: Tensor) -> Tensor:
-    """Sum the cross-entropy of logits ``(places, vocabulary)`` against word ids ``(places,)``, in one pass less.
+    """Sum the cross-entropy of logits ``(places, vocabulary)`` against word ids ``(places,)``, with one pass less.
 
-    Over thousands of words the exponentials cost as much as a layer of a small model. The usual function takes them
-    once on the way to the loss and again on the way back.
+    Over thousands of words the exponentials cost as much as a layer of a small model. The usual function computes them
+    once in the forward and again in the backward pass.
     """
     loss: Tensor = _WordLoss.apply(logits, words)
     return loss
 
 
 class _WordLoss(torch.autograd.Function):
-    """Keep the chances of the words and turn them, in place, into the gradient."""
+    """Store the probabilities of the words and turn them, in place, into the gradient."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, words: Tensor) -> Tensor:
@@ -119,20 +122,22 @@ class _WordLoss(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        """Give the gradient of the logits: the chance of each word, less one for the right one."""
+        """Return the gradient of the logits: the probability of each word, minus one for the right one."""
         chances, words = ctx.saved_tensors
         chances.scatter_add_(1, words[:, None], chances.new_full((len(words), 1), -1.0))
         return chances.mul_(gradient), None
 
 
 def operations(arguments: dict[str, Any], length: float, masked: float) -> float:
-    """Count the multiplications and additions of a step for each token: forward once, backward twice.
+    """Count the multiplications and additions of a step per token: forward once, backward twice.
 
-    The last block works on hidden words alone behind its keys, values and queries. Embeddings, norms and activations
-    are not counted.
+    Beyond keys, values and queries, the last block computes only masked words. Embeddings, norms and activations are
+    not counted.
 
     Args:
-        arguments: those the encoder was built with. length: tokens of a text. masked: share of hidden words, 0 to 1.
+        arguments: those the encoder was built with.
+        length: tokens of a text.
+        masked: share of masked words, 0 to 1.
 
     >>> small = {"width": 512, "layers": 4, "feed_forward": 2048, "vocabulary": 30_000}
     >>> 6e7 < operations(small, 128, 0.15) < 9e7

@@ -1,4 +1,4 @@
-"""Self-attention whose queries and keys are rotated by their places (Su et al. 2021, "RoFormer"), near or far.
+"""Self-attention with rotary positions (Su et al. 2021, "RoFormer"), global or local.
 
 Shapes: tokens = all tokens of the batch, sequences = its texts, width = hidden size, half = half the width of a head.
 """
@@ -18,7 +18,7 @@ from headstart.nn.packed import Batch
 
 
 class RotaryAttention(nn.Module):
-    """Let every token look at the tokens of its own text, or at those alone that are at most `reach` away.
+    """Let every token attend to its own text, or only to tokens at a distance of at most `reach`.
 
     Query, key and value share one matrix product without biases: weight ``(3 * width, width)``, queries first.
     """
@@ -36,16 +36,19 @@ class RotaryAttention(nn.Module):
         """Attend within each text.
 
         Args:
-            hidden: ``(tokens, width)``. turns: see :func:`turns`. first_only, places: as `attention.SelfAttention` has
-                them.
+            hidden: float ``(tokens, width)``.
+            batch: how the tokens are divided into texts.
+            turns: see :func:`turns`.
+            first_only: as for `attention.SelfAttention`.
+            places: as for `attention.SelfAttention`.
 
         Returns:
-            ``(tokens, width)``, or ``(sequences, width)`` for first tokens only, or ``(places, width)``.
+            ``(tokens, width)``, or ``(sequences, width)`` with `first_only`, or ``(places, width)``.
         """
         width = hidden.shape[-1]
         query: Tensor | None = None
         if first_only:
-            query = self.qkv.part(hidden[batch.starts], 0, width)  # at place 0, where nothing is turned
+            query = self.qkv.part(hidden[batch.starts], 0, width)  # at place 0, where nothing is rotated
             states = _Turn.apply(self.qkv.part(hidden, width, 3 * width), turns, width, self.heads)
         else:
             states = _Turn.apply(self.qkv(hidden), turns, 2 * width, 2 * self.heads)
@@ -58,10 +61,12 @@ class RotaryAttention(nn.Module):
 
 
 def turns(batch: Batch, size: int, theta: float) -> Tensor:
-    """Compute cosines and sines of the angles by which tokens are turned (section 3.2.2), ``(2, tokens, 1, half)``.
+    """Compute cosines and sines of the rotation angles of the tokens (section 3.2.2), ``(2, tokens, 1, half)``.
 
     Args:
-        size: width of a head, even. theta: of the slowest turn; the longer the texts, the greater.
+        batch: the texts.
+        size: width of a head, even.
+        theta: base of the slowest rotation; larger for longer texts.
     """
     longest = batch.groups[-1][1]
     device = batch.positions.device
@@ -71,11 +76,11 @@ def turns(batch: Batch, size: int, theta: float) -> Tensor:
 
 
 class _Turn(torch.autograd.Function):
-    """Turn the first columns of some states in place: each head's first half is paired with its second."""
+    """Rotate the first columns of some states in place: each head's first half is paired with its second."""
 
     @staticmethod
     def forward(ctx: Any, states: Tensor, turns: Tensor, columns: int, heads: int) -> Tensor:
-        """Turn `columns` columns of ``(tokens, columns or more)``, which hold that many heads."""
+        """Rotate `columns` columns of ``(tokens, columns or more)``, which contain so many heads."""
         ctx.mark_dirty(states)
         ctx.save_for_backward(turns)
         ctx.shape = columns, heads
@@ -85,7 +90,7 @@ class _Turn(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        """Turn the gradient back."""
+        """Rotate the gradient back."""
         (turns,) = ctx.saved_tensors
         gradient = gradient.clone(memory_format=torch.contiguous_format)
         _turn(gradient, turns[0], -turns[1], *ctx.shape)

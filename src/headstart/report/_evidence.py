@@ -1,4 +1,4 @@
-"""What stands behind the report's claims, worded for the page: confusion, audit, labels, provenance, trials."""
+"""The evidence for the report's claims, worded for the page: confusion, audit, labels, provenance, trials."""
 
 from __future__ import annotations
 
@@ -12,30 +12,34 @@ from headstart.core.results import Result
 from headstart.report import _format as write
 from headstart.report._mistakes import Confusion
 
-GRAVE = ("warning", "note", "fine")
+SEVERITIES = ("warning", "note", "fine")
 
 
 def confusion(counted: Confusion) -> dict[str, Any]:
-    """Word a table of confusion: counts, shares of the row (0 to 1), and whether a cell is on the diagonal."""
+    """Word a confusion matrix: counts, shares of the row (0 to 1), and whether a cell is on the diagonal."""
     rows = []
     for place, (label, counts) in enumerate(zip(counted.classes, counted.counts, strict=True)):
         total = int(counts.sum())
         shares = [int(c) / total if total else 0.0 for c in counts]
         cells = [(int(c), share, column == place) for column, (c, share) in enumerate(zip(counts, shares, strict=True))]
         rows.append({"label": label, "total": write.count(total), "cells": cells})
-    told = {"contender": counted.contender, "classes": counted.classes, "rows": rows}
-    return {**told, "left_out": counted.left_out}
+    return {
+        "contender": counted.contender,
+        "classes": counted.classes,
+        "rows": rows,
+        "left_out": counted.left_out,
+    }
 
 
 def findings(result: Result) -> list[dict[str, Any]]:
-    """Order the audit's findings by gravity, with the texts of their examples."""
+    """Sort the audit's findings by severity, with the texts of their examples."""
     splits = {"train": result.splits.train, "validation": result.splits.validation, "test": result.splits.test}
     known = {
         row: {"id": row, "text": str(text), "label": str(label), "split": name}
         for name, rows in splits.items()
         for row, text, label in zip(rows.ids, rows.inputs, rows.targets, strict=True)
     }
-    ordered = sorted(result.audit.findings, key=lambda f: GRAVE.index(f.severity))
+    ordered = sorted(result.audit.findings, key=lambda f: SEVERITIES.index(f.severity))
     return [
         {
             "finding": finding,
@@ -57,12 +61,12 @@ def labels(result: Result) -> dict[str, Any]:
 
 
 def pretrained(result: Result) -> str:
-    """Name the pretrained models and saved teachers that contenders were built on, in full; '' where there are none."""
+    """Return the full names of the pretrained models and saved teachers that contenders used; '' if there are none."""
     return "; ".join(hub.title(source) for source in all_sources(record.trial for record in result.records))
 
 
 def provenance(result: Result) -> list[tuple[str, str]]:
-    """Name what stands behind the numbers: data, splits, seeds, source, machines."""
+    """List what the numbers depend on: data, splits, seeds, commit, machines."""
     records = result.records
     table = result.table
     facts = [
@@ -76,7 +80,7 @@ def provenance(result: Result) -> list[tuple[str, str]]:
     ]
     machines: list[Mapping[str, Any]] = []
     for record in records:
-        # The load changes from trial to trial; it is told in each trial's record.
+        # The load changes from trial to trial; each trial's record has it.
         machine: Mapping[str, Any] = {key: value for key, value in record.machine.items() if key != "load"}
         if machine not in machines:
             machines.append(machine)
@@ -86,7 +90,7 @@ def provenance(result: Result) -> list[tuple[str, str]]:
 
 
 def _models(records: Sequence[Record]) -> list[tuple[str, str]]:
-    """Name each model that was read with the hash of its content."""
+    """List each model that was read, with the hash of its content."""
     built_on = {model: sha256 for record in records for model, sha256 in record.built_on.items()}
     return [("Pretrained model", f"{hub.title(model)}, SHA-256 {sha256}") for model, sha256 in built_on.items()]
 

@@ -1,4 +1,4 @@
-"""How numbers and a person's own text are written: the one place that decides digits, units and cleaning."""
+"""How numbers and texts from the data are written: the one place that decides on digits, units and cleaning."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def count(number: float) -> str:
 
 
 def about(number: float) -> str:
-    """Write an estimate with two significant figures, as it deserves no more.
+    """Write an estimate with two significant figures, since it is not more precise.
 
     >>> about(8963), about(87.4), about(3)
     ('9,000', '87', '3')
@@ -43,7 +43,7 @@ def plural(number: int, noun: str) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share (0 to 1) as a percentage with one decimal; a value that is not a number as a dash.
+    """Write a share (0 to 1) as a percentage with one decimal, or NaN as a dash.
 
     >>> percent(0.9123), percent(float("nan"))
     ('91.2 %', '–')
@@ -52,7 +52,7 @@ def percent(share: float) -> str:
 
 
 def number(share: float) -> str:
-    """Write a share (0 to 1) times 100 without its sign, for columns whose heading says per cent.
+    """Write a share (0 to 1) times 100 without the per cent sign, for columns whose heading has it.
 
     >>> number(0.9123)
     '91.2'
@@ -71,7 +71,7 @@ def points(difference: float) -> str:
 
 
 def half_width(interval: Interval) -> float:
-    """Return half the width of an interval: what stands behind the ± sign."""
+    """Return half the width of an interval: the number after the ± sign."""
     return (interval.high - interval.low) / 2
 
 
@@ -85,7 +85,7 @@ def plus_minus(interval: Interval) -> str:
 
 
 def signed(difference: Interval) -> str:
-    """Write a difference of two scores in percentage points, with its sign and the two ends of its interval.
+    """Write a signed difference of two scores in percentage points, with the two ends of its interval.
 
     >>> signed(Interval(0.0241, 0.0102, 0.0383)), signed(Interval(-0.05, -0.061, -0.04))
     ('+2.4 (+1.0 to +3.8)', '-5.0 (-6.1 to -4.0)')
@@ -104,7 +104,7 @@ def between(interval: Interval) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write a time for reading: two figures are enough.
+    """Write a time with two significant figures.
 
     >>> duration(0.004), duration(3.21), duration(14.4), duration(126), duration(5000), duration(1e6)
     ('< 0.1 s', '3.2 s', '14 s', '2.1 min', '1.4 h', '12 days')
@@ -161,7 +161,7 @@ def _scaled(value: float, units: tuple[str, ...]) -> str:
 
 
 def ratio(value: float) -> str:
-    """Write how many times one thing is another.
+    """Write a ratio as a number of times.
 
     >>> ratio(1.44), ratio(14.2), ratio(1234)
     ('1.4 times', '14 times', '1,200 times')
@@ -170,7 +170,7 @@ def ratio(value: float) -> str:
 
 
 def joined(words: list[str] | tuple[str, ...]) -> str:
-    """Join words as prose does.
+    """Join words with commas and a final 'and'.
 
     >>> joined(["a"]), joined(["a", "b"]), joined(["a", "b", "c"])
     ('a', 'a and b', 'a, b and c')
@@ -179,7 +179,7 @@ def joined(words: list[str] | tuple[str, ...]) -> str:
 
 
 def clean(text: str) -> str:
-    r"""Make a person's text safe in a page: as `core.errors.visible` does, but letters of all scripts stay.
+    r"""Make a text from the data safe in a page: as `core.errors.visible`, but letters of all scripts stay.
 
     HTML forbids NUL, and direction overrides would reach beyond the text that holds them.
 
@@ -197,7 +197,7 @@ def _harmless(letter: str) -> bool:
 
 
 def shorten(text: str, limit: int = 600) -> str:
-    """Cut a long text and say how long it was.
+    """Truncate a long text and add its length.
 
     >>> shorten("x" * 1000, limit=5)
     'xxxxx … (1,000 characters)'
@@ -205,18 +205,18 @@ def shorten(text: str, limit: int = 600) -> str:
     return text if len(text) <= limit else f"{text[:limit]} … ({count(len(text))} characters)"
 
 
-def savings(cheap: Cost, dear: Cost) -> str:
-    """Say how the costs of one contender compare with another's, leaving out what is about the same."""
+def savings(cost: Cost, other: Cost) -> str:
+    """Word how the costs of one contender compare with another's, leaving out those that are about the same."""
     parts = [
-        _times(dear.latency_p50, cheap.latency_p50, "answers {} faster", "answers {} slower"),
-        _times(dear.disk_bytes, cheap.disk_bytes, "is {} smaller", "is {} larger"),
-        _times(dear.train_seconds, cheap.train_seconds, "trains {} faster", "takes {} longer to train"),
+        _times(other.latency_p50, cost.latency_p50, "predicts {} faster", "predicts {} slower"),
+        _times(other.disk_bytes, cost.disk_bytes, "is {} smaller", "is {} larger"),
+        _times(other.train_seconds, cost.train_seconds, "trains {} faster", "takes {} longer to train"),
     ]
     return joined([part for part in parts if part]) or "costs about the same"
 
 
-def _times(dear: float, cheap: float, less: str, more: str) -> str:
-    factor = max(dear, 1e-9) / max(cheap, 1e-9)
+def _times(other: float, own: float, less: str, more: str) -> str:
+    factor = max(other, 1e-9) / max(own, 1e-9)
     if factor >= 1.2:
         return less.format(ratio(factor))
     return more.format(ratio(1 / factor)) if factor <= 1 / 1.2 else ""

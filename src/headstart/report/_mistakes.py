@@ -17,10 +17,12 @@ MOST_EXAMPLES = 16
 
 @dataclass(frozen=True)
 class Confusion:
-    """One contender's answers against the right labels, summed over its seeds.
+    """The confusion matrix of one contender, summed over its seeds.
 
-    counts: int ``(classes, classes)``, a row for each right label, a column for each answer.
-    left_out: how many rarer classes are not shown.
+    contender: its name.
+    classes: the labels shown, at most MOST_CLASSES.
+    counts: int ``(classes, classes)``, one row per true label, one column per predicted label.
+    left_out: number of less frequent classes that are not shown.
     """
 
     contender: str
@@ -31,7 +33,12 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Answer:
-    """A label and who gave it: (contender, its confidence from 0 to 1, None where it states none)."""
+    """A predicted label and the contenders that predicted it.
+
+    label: the predicted label.
+    right: whether it is the true label.
+    given_by: (contender, its confidence from 0 to 1, or None if it gives no probabilities).
+    """
 
     label: str
     right: bool
@@ -40,7 +47,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Example:
-    """A test row on which contenders disagree, with every contender's answer, the right one first."""
+    """A test row on which contenders disagree.
+
+    id: the row's id.
+    text: its text.
+    label: its true label.
+    leaked: whether the text also occurs in the training data.
+    answers: the predicted labels, the true one first.
+    """
 
     id: str
     text: str
@@ -50,71 +64,71 @@ class Example:
 
 
 def full_records(result: Result) -> dict[str, list[Record]]:
-    """Return each contender's trials on all training rows, by seed, in the leaderboard's order."""
+    """Return each contender's trials on all training rows, sorted by seed, in the leaderboard's order."""
     most = max((r.train_rows for r in result.records), default=0)
-    found = {}
+    by_contender = {}
     for standing in result.standings:
         trials = [r for r in result.records if (r.trial.contender, r.train_rows) == (standing.contender, most)]
         if trials:
-            found[standing.contender] = sorted(trials, key=lambda r: r.trial.seed)
-    return found
+            by_contender[standing.contender] = sorted(trials, key=lambda r: r.trial.seed)
+    return by_contender
 
 
 def confusions(result: Result) -> list[Confusion]:
-    """Count each contender's answers to each right label; 'majority' is left out, as it has one answer only."""
+    """Compute each contender's confusion matrix, without 'majority', which predicts only one label."""
     targets = [str(target) for target in result.splits.test.targets]
-    found = []
+    matrices = []
     for contender, records in full_records(result).items():
         if contender == "majority":
             continue
         pairs = Counter(
-            (target, str(said)) for r in records for target, said in zip(targets, r.predictions.values, strict=True)
+            (target, str(value)) for r in records for target, value in zip(targets, r.predictions.values, strict=True)
         )
         frequent = Counter(targets)
         known = sorted({label for pair in pairs for label in pair}, key=lambda label: (-frequent[label], label))
         classes = tuple(sorted(known[:MOST_CLASSES]))
-        counts = np.array([[pairs[right, said] for said in classes] for right in classes])
-        found.append(Confusion(contender, classes, counts, max(0, len(known) - MOST_CLASSES)))
-    return found
+        counts = np.array([[pairs[target, value] for value in classes] for target in classes])
+        matrices.append(Confusion(contender, classes, counts, max(0, len(known) - MOST_CLASSES)))
+    return matrices
 
 
 def examples(result: Result) -> list[Example]:
-    """Pick test texts on which the contenders disagree most, as often with the winner right as with it wrong.
+    """Pick the test texts on which the contenders disagree most; the winner is right on half of them.
 
-    Each contender speaks with its first seed. 'majority' is shown but does not make a disagreement, as its
-    answer says nothing of the text.
+    Each contender is represented by its first seed. 'majority' is shown but does not count as disagreement, since its
+    prediction does not depend on the text.
     """
     first = {contender: records[0] for contender, records in full_records(result).items()}
     if len(first) < 2:
         return []
-    speakers = [contender for contender in first if contender != "majority"]
+    voters = [contender for contender in first if contender != "majority"]
     targets = [str(target) for target in result.splits.test.targets]
-    said = {c: [str(value) for value in r.predictions.values] for c, r in first.items()}
-    split = [row for row in range(len(targets)) if len({said[c][row] for c in speakers}) > 1]
-    split.sort(key=lambda row: (-_disagreement([said[c][row] for c in speakers]), row))
-    winner = said[speakers[0]] if speakers else []
+    labels = {c: [str(value) for value in r.predictions.values] for c, r in first.items()}
+    split = [row for row in range(len(targets)) if len({labels[c][row] for c in voters}) > 1]
+    split.sort(key=lambda row: (-_disagreement([labels[c][row] for c in voters]), row))
+    winner = labels[voters[0]] if voters else []
     right = [row for row in split if winner[row] == targets[row]]
     wrong = [row for row in split if winner[row] != targets[row]]
     half = MOST_EXAMPLES // 2
     shown = right[: max(half, MOST_EXAMPLES - len(wrong))] + wrong[: max(half, MOST_EXAMPLES - len(right))]
-    return [_example(result, row, said, first) for row in sorted(shown[:MOST_EXAMPLES], key=split.index)]
+    return [_example(result, row, labels, first) for row in sorted(shown[:MOST_EXAMPLES], key=split.index)]
 
 
 def _disagreement(answers: Sequence[str]) -> float:
-    """Return the chance that two speakers drawn at random give different answers (0 to 1)."""
+    """Return the probability that two answers drawn at random differ (0 to 1)."""
     shares = np.array(list(Counter(answers).values())) / len(answers)
     return float(1 - np.sum(shares**2))
 
 
-def _example(result: Result, row: int, said: Mapping[str, Sequence[str]], first: Mapping[str, Record]) -> Example:
+def _example(result: Result, row: int, predicted: Mapping[str, Sequence[str]], first: Mapping[str, Record]) -> Example:
     test = result.splits.test
     target = str(test.targets[row])
-    labels = sorted({answers[row] for answers in said.values()}, key=lambda label: (label != target, label))
+    labels = sorted({answers[row] for answers in predicted.values()}, key=lambda label: (label != target, label))
     answers = tuple(
         Answer(
             label,
             label == target,
-            tuple((c, _confidence(first[c], row)) for c, given in said.items() if given[row] == label),
+            tuple((c, _confidence(first[c], row)) for c, answers in predicted.items() if answers[row] == label),
         )
         for label in labels
     )

@@ -1,7 +1,7 @@
 """Draw with matplotlib into an inline SVG element: text stays text, and colours come from the page around it.
 
-matplotlib draws with placeholder colours, which are then exchanged for CSS variables with fallbacks, so that a figure
-holds in light and in dark mode. The output is the same bytes each time: no dates, and ids that begin with its name.
+matplotlib draws with placeholder colours, which are then replaced by CSS variables with fallbacks, so that a figure
+works in light and in dark mode. The output is deterministic: no dates, and ids that begin with the figure's name.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Fallbacks where the page gives no variables; all tell apart with the common colour blindnesses, and each
-# contender also has its own marker and line.
+# Fallbacks for a page without the variables. They are distinguishable with the common colour blindnesses, and each
+# contender also has its own marker and line style.
 SERIES = ("#0b62a4", "#c4501b", "#00805e", "#a3528a", "#8a6500", "#2b87b8", "#b3364a", "#5a5fb0")
 PLACEHOLDERS = tuple(f"#0101{i:02x}" for i in range(0xA0, 0xA0 + len(SERIES)))
 INK, FAINT, GREY, PAPER = "#0202a0", "#0202a1", "#0202a2", "#0202a3"
@@ -51,8 +51,15 @@ STYLE = {
 }
 
 
-def svg(name: str, said: str, inches: tuple[float, float], draw: Callable[[Axes], None]) -> str:
-    """Draw into a fresh figure (no global state) and return an inline <svg> element."""
+def svg(name: str, label: str, inches: tuple[float, float], draw: Callable[[Axes], None]) -> str:
+    """Draw into a new figure (no global state) and return an inline <svg> element.
+
+    Args:
+        name: prefix of all ids in the figure.
+        label: description for screen readers.
+        inches: width and height.
+        draw: draws into the axes.
+    """
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -66,20 +73,20 @@ def svg(name: str, said: str, inches: tuple[float, float], draw: Callable[[Axes]
         stream = io.StringIO()
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(stream, format="svg", transparent=True, metadata=nothing)
-    return _inline(stream.getvalue(), name, said)
+    return _inline(stream.getvalue(), name, label)
 
 
-def _inline(document: str, name: str, said: str) -> str:
-    """Turn matplotlib's document into an element that takes colours and fonts from the page around it."""
+def _inline(document: str, name: str, label: str) -> str:
+    """Turn matplotlib's document into an element that inherits colours and fonts from the page."""
     body = document[document.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)
     box = re.search(r'viewBox="[^"]*"', body)
-    label = html.escape(said)
+    label = html.escape(label)
     opening = f'<svg class="plot" {box.group() if box else ""} role="img" aria-label="{label}"><title>{label}</title>'
     body = opening + body[body.index(">") + 1 :]
     body = body.replace("xlink:href", "href")
     body = re.sub(r'id="([^"]*)"', rf'id="{name}-\1"', body)
-    body = re.sub(r'href="#|url\(#', lambda found: f"{found.group()}{name}-", body)
+    body = re.sub(r'href="#|url\(#', lambda match: f"{match.group()}{name}-", body)
     body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
     body = re.sub(r"font: ([^;\"]*?)(\d+(?:\.\d+)?px) [^;\"]*", r"font-size: \2; font-weight: \1", body)
     body = body.replace("font-weight: ;", "").replace('font-weight: "', '"')

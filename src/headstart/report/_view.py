@@ -1,4 +1,4 @@
-"""What page.html is filled with: the Result turned into the words and numbers that stand on the page."""
+"""The context of page.html: the Result turned into the words and numbers on the page."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from markupsafe import Markup
 
 from headstart.contest.rank import winner
-from headstart.core.results import Equivalent, Result, Rung, Standing
-from headstart.report import _collapse, _receipts, plots, wording
+from headstart.core.results import Equivalent, LadderLevel, Result, Standing
+from headstart.report import _baselines, _collapse, plots, wording
 from headstart.report import _format as write
 from headstart.report import _head_start as head_start
 from headstart.report._evidence import confusion, findings, labels, pretrained, provenance, trial
@@ -21,10 +21,10 @@ GLYPHS = ("●", "■", "◆", "▲", "▼", "✚", "✖", "⬟")
 
 
 def view(result: Result) -> dict[str, Any]:
-    """Collect everything that the page shows, already worded; nothing is escaped yet, the template does that."""
+    """Collect everything that the page shows, as words; nothing is escaped yet, the template does that."""
     order = [s.contender for s in result.standings]
-    line = head_start.told_line(result.equivalents, result.standings) if result.equivalents else []
-    told = head_start.most_telling(line)
+    line = head_start.main_comparison(result.equivalents, result.standings) if result.equivalents else []
+    measured = head_start.largest_measured(line)
     return {
         "result": result,
         "looks": {name: _look(name, place) for place, name in enumerate(order)},
@@ -35,8 +35,8 @@ def view(result: Result) -> dict[str, Any]:
         "costs": [_costs(s) for s in result.standings],
         "equivalents": _equivalents(result.equivalents, order),
         "ladder": _ladder(result),
-        "receipts": _receipts_of(result),
-        "curves": _curves(result, order, told),
+        "baselines": _built_on_others(result),
+        "curves": _curves(result, order, measured),
         "against": _against(result),
         "reliability": _reliability(result, order),
         "confusions": [confusion(c) for c in confusions(result)],
@@ -75,7 +75,7 @@ def board(result: Result) -> list[dict[str, Any]]:
 
 
 def against_best(standing: Standing, standings: Sequence[Standing]) -> str:
-    """Word how a contender stands against the best, so that it reads without colour."""
+    """Word how a contender compares with the best, so that it is readable without colour."""
     leader = winner(standings)
     if standing is leader:
         return "best"
@@ -93,7 +93,7 @@ def _look(contender: str, place: int) -> dict[str, str]:
 
 
 def _markup(svg: str) -> Markup:
-    """Mark a figure as safe: plots escapes what it writes, and no person's text enters a figure."""
+    """Mark a figure as safe HTML: plots escapes what it writes, and no text from the data enters a figure."""
     return Markup(svg)
 
 
@@ -114,19 +114,22 @@ def _tiles(result: Result, line: Sequence[Equivalent]) -> list[dict[str, str]]:
 
 
 def _worth(line: Sequence[Equivalent]) -> dict[str, str]:
-    full, told = line[-1], head_start.most_telling(line)
+    full, measured = line[-1], head_start.largest_measured(line)
     if head_start.worth_nothing(full):
         return {"value": "nothing here", "note": f"{full.contender} does as well with {write.plural(full.size, 'row')}"}
-    if told is None or told.labels is None:
+    if measured is None or measured.labels is None:
         first = next(e for e in line if e.labels is None)
-        note = f"{first.contender} does not reach what {first.reference} does with {write.count(first.size)}"
-        return {"value": f"> {write.count(first.beyond)} rows", "note": note}
-    note = f"of {told.contender} do what {told.reference} does with {write.count(told.size)}"
-    return {"value": f"{write.about(told.labels.value)} rows", "note": note}
+        return {"value": f"> {write.count(first.beyond)} rows", "note": _needed(first)}
+    return {"value": f"{write.about(measured.labels.value)} rows", "note": _needed(measured)}
+
+
+def _needed(equivalent: Equivalent) -> str:
+    size = write.count(equivalent.size)
+    return f"needed by {equivalent.contender} to score what {equivalent.reference} scores with {size}"
 
 
 def _axis(standings: Sequence[Standing]) -> tuple[float, float]:
-    """Choose the ends of the leaderboard's scale; 'majority' may fall off it, so that the others can be told apart."""
+    """Choose the ends of the leaderboard's axis; 'majority' may lie outside, so that the others are distinguishable."""
     shown = [s for s in standings if s.contender != "majority"] or list(standings)
     low, high = min(s.score.low for s in shown), max(s.score.high for s in shown)
     room = max(high - low, 0.01) * 0.06
@@ -146,20 +149,20 @@ def _bar(standing: Standing, low: float, high: float) -> dict[str, float] | None
 # --- sections ------------------------------------------------------------------------------------------------
 
 
-def _receipts_of(result: Result) -> list[dict[str, Any]]:
-    """Word what each contender that builds on others was worth: its sentences, and a line for all it is beside."""
+def _built_on_others(result: Result) -> list[dict[str, Any]]:
+    """Word what each ensemble and student gains: sentences, and one line for it and each contender compared."""
     standings = {s.contender: s for s in result.standings}
-    told = []
+    worded = []
     for name in [s.contender for s in result.standings]:
-        own = [receipt for receipt in result.receipts if receipt.contender == name]
+        own = [comparison for comparison in result.baselines if comparison.contender == name]
         if own:
-            beside = [(name, "")] + [(receipt.other, ROLES[receipt.role]) for receipt in own]
+            compared = [(name, "")] + [(comparison.other, ROLES[comparison.role]) for comparison in own]
             lines = [
                 {**_costs(standings[other]), "role": role, "score": write.plus_minus(standings[other].score)}
-                for other, role in beside
+                for other, role in compared
             ]
-            told.append({"sentences": _receipts.sentences(own, standings), "lines": lines})
-    return told
+            worded.append({"sentences": _baselines.sentences(own, standings), "lines": lines})
+    return worded
 
 
 def _costs(standing: Standing) -> dict[str, str]:
@@ -207,32 +210,32 @@ def _equivalent(equivalent: Equivalent, smallest: int) -> dict[str, str]:
 
 
 def _ladder(result: Result) -> list[dict[str, str]]:
-    """Word each rung; a single one is no ladder."""
+    """Word each level of the ladder; empty if there is only one."""
     smallest = min((point.size for point in result.curve), default=0)
-    return [_rung(rung, smallest) for rung in result.ladder] if len(result.ladder) > 1 else []
+    return [_level(level, smallest) for level in result.ladder] if len(result.ladder) > 1 else []
 
 
-def _rung(rung: Rung, smallest: int) -> dict[str, str]:
-    needs = _needs(rung.worth, smallest) if rung.worth else ""
+def _level(level: LadderLevel, smallest: int) -> dict[str, str]:
+    needs = _needs(level.worth, smallest) if level.worth else ""
     return {
-        "name": rung.name,
-        "contender": rung.contender,
-        "score": write.plus_minus(rung.score),
-        "over": rung.over,
-        "adds": write.signed(rung.gain) if rung.gain else "",
-        "sure": "no evidence of a difference" if rung.ties else "",
+        "name": level.name,
+        "contender": level.contender,
+        "score": write.plus_minus(level.score),
+        "over": level.over,
+        "adds": write.signed(level.gain) if level.gain else "",
+        "sure": "no evidence of a difference" if level.ties else "",
         "needs": needs,
-        "trained": write.parameters(rung.cost.trained_parameters),
-        "training": write.duration(rung.cost.train_seconds),
+        "trained": write.parameters(level.cost.trained_parameters),
+        "training": write.duration(level.cost.train_seconds),
     }
 
 
-def _curves(result: Result, order: Sequence[str], told: Equivalent | None) -> list[Markup]:
-    """Draw the learning curves twice, for a wide and for a narrow screen; the page shows one of them."""
+def _curves(result: Result, order: Sequence[str], measured: Equivalent | None) -> list[Markup]:
+    """Draw the learning curves for a wide and for a narrow screen; the page shows one of them."""
     if len({point.size for point in result.curve}) < 2:
         return []
     draw = plots.learning_curves
-    return [_markup(draw(result.curve, order, result.metric, told, narrow=narrow)) for narrow in (False, True)]
+    return [_markup(draw(result.curve, order, result.metric, measured, narrow=narrow)) for narrow in (False, True)]
 
 
 def _against(result: Result) -> list[Markup]:

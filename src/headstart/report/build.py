@@ -1,4 +1,4 @@
-"""Tell a Result: as a table in the terminal, as one HTML file, as JSON, as a picture and in a notebook."""
+"""Show a Result as a table in the terminal, one HTML file, JSON, an SVG picture or a notebook fragment."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from headstart.core.records import Record
 from headstart.core.results import Result
 from headstart.report import _collapse
 from headstart.report import _format as form
-from headstart.report._evidence import GRAVE, pretrained
+from headstart.report._evidence import SEVERITIES, pretrained
 from headstart.report._view import against_best, board, view
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 WIDTH = 100
-# Columns of costs, with their names in `board`, and which of them a narrow terminal does without first.
+# Columns of costs, with their names in `board`, and the order in which a narrow terminal omits them.
 COSTS = {"trained": "trained", "training": "training", "memory": "memory", "one text": "latency", "disk": "disk"}
-MEANT = {"trained": "weights that learnt", "memory": "the most that training took"}
-LEFT_OUT_FIRST = ("memory", "trained", "disk", "training", "one text")
-# rich's own frame loads a font from the network; a picture must not.
+LEGEND = {"trained": "trained weights", "memory": "peak memory of the training"}
+OMITTED_FIRST = ("memory", "trained", "disk", "training", "one text")
+# rich's default frame loads a font from the network, which a picture must not do.
 FRAME = """\
 <svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
 <style>
@@ -59,27 +59,31 @@ font-size: {char_height}px; line-height: {line_height}px; font-variant-east-asia
 
 
 def leaderboard(result: Result, width: int = WIDTH) -> Table:
-    """Build the leaderboard for a terminal of so many columns: complete without colour, no cell cut short.
+    """Build the leaderboard for a terminal; it is readable without colour, and no cell is truncated.
 
-    Where it is too wide, names of backbones go on a second line, and then costs are left out, which the page has.
-    The ± is half the 95 % interval of the mean over seeds; costs are medians over seeds: the number of weights that
-    learnt, the time and the most memory that took, the time for one text, and the saved folder. A contender of which
-    a training collapsed has a star.
+    If it is too wide, names of backbones go on a second line, then columns of costs are omitted (the page has them).
+    The ± is half the 95 % interval of the mean over seeds. Costs are medians over seeds: trained weights, training
+    time, peak memory, time for one text, and size of the saved folder. A star marks contenders of which a training
+    collapsed.
+
+    Args:
+        result: the comparison.
+        width: columns of the terminal.
     """
     ruler = Console(width=10_000, file=io.StringIO())
-    for broken, left_out in ((False, 0), *((True, count) for count in range(len(LEFT_OUT_FIRST) + 1))):
-        table = _leaderboard(result, broken, LEFT_OUT_FIRST[:left_out])
+    for broken, omitted in ((False, 0), *((True, count) for count in range(len(OMITTED_FIRST) + 1))):
+        table = _leaderboard(result, broken, OMITTED_FIRST[:omitted])
         if ruler.measure(table).maximum <= width:
             break
     return table
 
 
-def _leaderboard(result: Result, broken: bool, left_out: Sequence[str]) -> Table:
+def _leaderboard(result: Result, broken: bool, omitted: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim", collapse_padding=True)
     table.add_column("contender", no_wrap=not broken, overflow="fold")
     table.add_column(result.metric, justify="right", no_wrap=True)
     table.add_column("against the best", no_wrap=True)
-    costs = {title: name for title, name in COSTS.items() if title not in left_out}
+    costs = {title: name for title, name in COSTS.items() if title not in omitted}
     for title in costs:
         table.add_column(title, justify="right", no_wrap=True)
     leader = winner(result.standings)
@@ -96,12 +100,12 @@ def _leaderboard(result: Result, broken: bool, left_out: Sequence[str]) -> Table
 
 
 def show(result: Result, console: Console) -> None:
-    """Print what the audit found, the leaderboard, the verdict, and where the page lies."""
+    """Print the findings of the audit, the leaderboard, the verdict and the path of the report."""
     splits = result.splits
     named = {"training": splits.train, "validation": splits.validation, "test": splits.test}
-    told = ", ".join(f"{form.count(len(rows))} {name}" for name, rows in named.items())
-    console.print(Text.assemble((visible(result.table.name), "bold"), f"  {told} rows"))
-    for finding in sorted(result.audit.findings, key=lambda f: GRAVE.index(f.severity)):
+    sizes = ", ".join(f"{form.count(len(rows))} {name}" for name, rows in named.items())
+    console.print(Text.assemble((visible(result.table.name), "bold"), f"  {sizes} rows"))
+    for finding in sorted(result.audit.findings, key=lambda f: SEVERITIES.index(f.severity)):
         if finding.severity != "fine":
             console.print(_finding(finding.severity, finding.sentence))
     if result.table.rejected:
@@ -111,11 +115,11 @@ def show(result: Result, console: Console) -> None:
     console.print(table)
     console.print(Text("± half of the 95 % interval; ties: no evidence of a difference from the best", style="dim"))
     shown = {str(column.header) for column in table.columns}
-    meant = "; ".join(f"{title}: {meaning}" for title, meaning in MEANT.items() if title in shown)
-    if meant:
-        console.print(Text(meant, style="dim"))
+    legend = "; ".join(f"{title}: {meaning}" for title, meaning in LEGEND.items() if title in shown)
+    if legend:
+        console.print(Text(legend, style="dim"))
     if missing := [title for title in COSTS if title not in shown]:
-        console.print(Text(f"in the report, for lack of room here: {', '.join(missing)}", style="dim"))
+        console.print(Text(f"columns that do not fit here are in the report: {', '.join(missing)}", style="dim"))
     if names := pretrained(result):
         console.print(Text(f"pretrained: {visible(names)}", style="dim"))
     for line in board(result):
@@ -125,24 +129,23 @@ def show(result: Result, console: Console) -> None:
     for sentence in result.verdict:
         console.print(Text(visible(sentence)))
     console.print()
-    console.print(
-        Text.assemble("The whole report: ", (visible(str(result.folder / "report.html")), "bold")), soft_wrap=True
-    )
+    path = visible(str(result.folder / "report.html"))
+    console.print(Text.assemble("Full report: ", (path, "bold")), soft_wrap=True)
 
 
 def html(result: Result) -> str:
-    """Build the report: one HTML page that loads nothing from anywhere and escapes all text of the person."""
+    """Build the report: one HTML page that loads no other resource and escapes all text from the data."""
     return _environment().get_template("page.html").render(**view(result))
 
 
 def write(result: Result, path: Path) -> None:
-    """Write the report to a file, whole or not at all."""
+    """Write the report to a file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, html(result))
 
 
 def fragment(result: Result) -> str:
-    """Build the verdict and the leaderboard as a piece of HTML for a notebook."""
+    """Build the verdict and the leaderboard as an HTML fragment for a notebook."""
     return (
         _environment()
         .get_template("fragment.html")
@@ -151,13 +154,13 @@ def fragment(result: Result) -> str:
 
 
 def as_json(result: Result) -> dict[str, Any]:
-    """Turn a result into plain dictionaries, lists, strings and numbers; its keys are kept between versions.
+    """Turn a result into plain dictionaries, lists, strings and numbers, with keys that are stable between versions.
 
-    Texts and predictions are left out: the first are the person's, the second lie beside each trial's record.
-    A number that is not finite becomes null, as JSON has no other word for it.
+    Texts are left out, since they may be private; predictions are stored next to each trial's record. A number that is
+    not finite becomes null, since JSON cannot represent it.
     """
     splits = {"train": result.splits.train, "validation": result.splits.validation, "test": result.splits.test}
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "name": result.name,
         "task": result.task,
         "metric": result.metric,
@@ -167,7 +170,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "curve": result.curve,
         "equivalents": result.equivalents,
         "ladder": result.ladder,
-        "receipts": result.receipts,
+        "receipts": result.baselines,  # the key of earlier versions
         "reliability": result.reliability,
         "skipped": result.skipped,
         "data": {
@@ -187,12 +190,12 @@ def as_json(result: Result) -> dict[str, Any]:
         "trials": [_trial(record) for record in result.records],
         "report": result.folder / "report.html",
     }
-    values: dict[str, Any] = plain(told)
+    values: dict[str, Any] = plain(fields)
     return values
 
 
 def plain(value: Any) -> Any:
-    """Turn dataclasses, mappings, sequences, paths and numpy scalars into what the json module writes.
+    """Turn dataclasses, mappings, sequences, paths and numpy scalars into types that the json module can write.
 
     >>> plain({"path": Path("runs"), "scores": (0.5, float("nan"))})
     {'path': 'runs', 'scores': [0.5, None]}
@@ -213,7 +216,7 @@ def plain(value: Any) -> Any:
 
 
 def picture(result: Result) -> str:
-    """Draw the leaderboard as an SVG of a terminal, for a README; the same result gives the same bytes."""
+    """Draw the leaderboard as an SVG of a terminal for a README; equal results give equal bytes."""
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(leaderboard(result))
     return console.export_svg(
@@ -225,7 +228,7 @@ def picture(result: Result) -> str:
 
 
 def _finding(severity: str, sentence: str) -> Table:
-    """Lay out a finding so that a long sentence wraps beside its severity, not beneath."""
+    """Format a finding so that a long sentence wraps next to its severity, not below it."""
     line = Table.grid(padding=(0, 1))
     line.add_column(width=8, style={"warning": "yellow", "fine": "green"}.get(severity, "dim"))
     line.add_column()
@@ -254,7 +257,7 @@ def _environment() -> Environment:
 
 
 def _finalize(value: Any) -> Any:
-    """Clean every text on its way into a template, so that none can be forgotten; what is HTML already stays."""
+    """Clean every string that enters a template, so that none can be forgotten; Markup passes unchanged."""
     return form.clean(value) if type(value) is str else value
 
 

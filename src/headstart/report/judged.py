@@ -1,4 +1,4 @@
-"""From the trials of a comparison to its result: everything that the report shows."""
+"""Turn the trials of a comparison into its result: everything that the report shows."""
 
 from __future__ import annotations
 
@@ -22,10 +22,19 @@ def result(
     terms: Terms,
     skipped: Mapping[str, str],
 ) -> Result:
-    """Judge the trials of a comparison.
+    """Rank the trials of a comparison and word the verdict.
+
+    Args:
+        task: name of the task.
+        table: the data file as read.
+        splits: train, validation and test rows.
+        audit: findings about the data.
+        records: all finished trials.
+        terms: the settings common to all trials.
+        skipped: contender -> why it did not run.
 
     Raises:
-        TrainingError: there are none on all rows.
+        TrainingError: no trial on all rows finished.
     """
     standings = rank.rank(records, splits, terms.metric)
     if not standings:
@@ -35,7 +44,7 @@ def result(
     audit = replace(audit, findings=(*audit.findings, cut_off, *_collapse.finding(records)))
     learning = curve.curve(records, terms.metric)
     worth = curve.equivalents(records, terms.metric)
-    receipts = rank.receipts(records, splits, terms.metric)
+    baselines = rank.receipts(records, splits, terms.metric)
     return Result(
         name=terms.folder.name,
         metric=terms.metric,
@@ -58,9 +67,9 @@ def result(
             train_rows=len(splits.train),
             test_rows=len(splits.test),
             skipped=skipped,
-            receipts=receipts,
+            baselines=baselines,
         ),
         skipped=skipped,
         folder=terms.folder,
-        receipts=receipts,
+        baselines=baselines,
     )

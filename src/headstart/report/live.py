@@ -1,4 +1,4 @@
-"""Show a contest while it runs: a live table on a terminal, plain lines anywhere else. Writes to standard error."""
+"""Show the progress of a contest on standard error: a live table on a terminal, plain lines anywhere else."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from headstart.contest.run import Event
 
 Cell = tuple[str, int | None]
-# On a pipe, one line of progress in this many seconds is enough.
+# Without a terminal, progress is printed at most once in this many seconds.
 QUIET_SECONDS = 30.0
 
 
 class Watch:
-    """Take the events of a contest and show how it stands; use as a context manager and call it with each event.
+    """Show the progress of a contest; use as a context manager and call it with each event.
 
-    On a terminal: a row for each contender and a column for each number of training rows, the trial that runs with
-    its time left, and all trials with theirs. Elsewhere: a line for each finished trial, and one of progress at
-    most every 30 seconds. Colours follow NO_COLOR.
+    On a terminal: a table with a row per contender and a column per number of training rows, the running trial with
+    its remaining time, and the total with its remaining time. Elsewhere: a line for each finished trial, and progress
+    at most every 30 seconds. NO_COLOR turns colours off.
 
     Args:
         metric: the score that is shown.
-        plan: all trials to come, so that empty cells and the time left are known; without it only their number is.
-        console: standard error where None.
-        clock: seconds that only grow.
+        plan: all planned trials, for empty cells and the remaining time; may be empty.
+        console: where to print; None is standard error.
+        clock: monotonic time in seconds.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Watch:
         self.console = console or Console(stderr=True)
         self._board = _Board(metric, plan, clock)
         self._clock = clock
-        self._spoke = clock()
+        self._printed = clock()
         self._live = (
             Live(console=self.console, get_renderable=self._board.render, refresh_per_second=4)
             if self.console.is_terminal
@@ -65,21 +65,21 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._live:
-            # A table of a finished contest makes way for the leaderboard; one of an interrupted contest stays.
+            # The table of a finished contest is replaced by the leaderboard; that of an interrupted contest stays.
             self._live.transient = kind is None
             self._live.stop()
 
     def __call__(self, event: Event) -> None:
-        """Take in an event and show it."""
+        """Process an event and show it."""
         self._board.take(event)
         if self._live is None:
             line = self._line(event)
             if line:
-                self._spoke = self._clock()
+                self._printed = self._clock()
                 self.console.print(Text(visible(line)), soft_wrap=True)
 
     def _line(self, event: Event) -> str:
-        """Word an event for a log, or return '' where it is not worth a line."""
+        """Return the log line of an event, or '' if it needs none."""
         head = f"[{event.index}/{event.total}] {_words(event.trial)}"
         if event.kind in ("finished", "cached") and event.record:
             how = f"in {duration(self._board.last_seconds)}" if event.kind == "finished" else "from an earlier run"
@@ -87,7 +87,7 @@ class Watch:
             return f"{head}: {metric} {percent(event.record.scores[metric])} {how}"
         if event.kind == "failed":
             return f"{head}: failed, {event.reason}"
-        if event.kind == "progress" and event.progress and self._clock() - self._spoke >= QUIET_SECONDS:
+        if event.kind == "progress" and event.progress and self._clock() - self._printed >= QUIET_SECONDS:
             left = event.progress.seconds_left
             rest = f", {duration(left)} left" if left is not None else ""
             return f"{head}: {event.progress.stage} {100 * event.progress.done:.0f} %{rest}"
@@ -95,7 +95,7 @@ class Watch:
 
 
 class _Board:
-    """What is known of a running contest, and how it is drawn."""
+    """The state of a running contest, and how it is drawn."""
 
     def __init__(self, metric: str, plan: Sequence[Trial], clock: Callable[[], float]) -> None:
         self.metric = metric
@@ -113,7 +113,7 @@ class _Board:
             self._scores.setdefault((trial.contender, trial.size), [])
 
     def take(self, event: Event) -> None:
-        """Take in an event."""
+        """Update the state with an event."""
         cell = (event.trial.contender, event.trial.size)
         self._scores.setdefault(cell, [])
         self._now = event
@@ -131,7 +131,7 @@ class _Board:
                 self._rates[event.trial.contender] = self.last_seconds / max(event.record.train_rows, 1)
 
     def render(self) -> RenderableType:
-        """Draw the table, the trial that runs, and all trials."""
+        """Draw the table, the running trial, and the total."""
         if self._now is None:
             return Text("Reading the data", style="dim")
         return Group(self._table(), Text(), self._status(self._now))
@@ -147,7 +147,7 @@ class _Board:
         return table
 
     def _cell(self, cell: Cell) -> Text:
-        """Word a cell: the mean score so far, and how many of its seeds that is."""
+        """Word a cell: the mean score so far, and the number of finished seeds."""
         scores = self._scores.get(cell)
         planned = sum((t.contender, t.size) == cell for t in self._plan)
         running = self._now and self._now.kind in ("start", "progress") and cell == _cell_of(self._now.trial)
@@ -167,27 +167,27 @@ class _Board:
         done = progress.done if progress else 0.0
         if event.kind in ("start", "progress"):
             left = progress.seconds_left if progress else None
-            told = [progress.stage if progress else "starting"]
-            told += [f"{duration(left)} left"] if left is not None else []
-            told += [f"{name} {value:.3g}" for name, value in (progress.values if progress else {}).items()][:2]
-            words = Text.assemble(visible(f"{_words(event.trial)}: "), (", ".join(told), "dim"))
+            state = [progress.stage if progress else "starting"]
+            state += [f"{duration(left)} left"] if left is not None else []
+            state += [f"{name} {value:.3g}" for name, value in (progress.values if progress else {}).items()][:2]
+            words = Text.assemble(visible(f"{_words(event.trial)}: "), (", ".join(state), "dim"))
             lines.add_row(ProgressBar(1.0, done, width=20), words)
         over = len(self._over)
-        told = [f"{duration(self._clock() - self._begun)} so far"]
+        times = [f"{duration(self._clock() - self._begun)} so far"]
         if self._plan and over < event.total:
-            told.append(self._left(progress.seconds_left if progress else None))
-        words = Text.assemble(f"{count(over)} of {count(event.total)} trials: ", (", ".join(told), "dim"))
+            times.append(self._left(progress.seconds_left if progress else None))
+        words = Text.assemble(f"{count(over)} of {count(event.total)} trials: ", (", ".join(times), "dim"))
         lines.add_row(ProgressBar(1.0, (over + done) / max(event.total, 1), width=20), words)
         return lines
 
     def _left(self, current: float | None) -> str:
-        """Word the time that all is likely to take, from the rows a second of each contender's last trial."""
+        """Estimate the remaining time from the seconds per row of each contender's last trial."""
         running = _key(self._now.trial) if self._now else None
         ahead = [t for t in self._plan if _key(t) not in self._over and _key(t) != running]
         known = [t for t in ahead if t.contender in self._rates and t.size in self._rows]
         seconds = sum(self._rates[t.contender] * self._rows[t.size] for t in known) + (current or 0.0)
         if not known and current is None:
-            return "time left not known yet"
+            return "remaining time unknown yet"
         return f"{'at least ' if len(known) < len(ahead) or current is None else ''}{duration(seconds)} left"
 
 

@@ -1,4 +1,4 @@
-"""The figures of the report: learning curves, score against cost, reliability; each an inline SVG element."""
+"""The figures of the report, each an inline SVG element: learning curves, score over cost, reliability."""
 
 from __future__ import annotations
 
@@ -34,15 +34,17 @@ def learning_curves(
     points: Sequence[CurvePoint],
     order: Sequence[str],
     metric: str,
-    told: Equivalent | None = None,
+    arrow: Equivalent | None = None,
     narrow: bool = False,
 ) -> str:
     """Draw the score over the number of training rows on a log scale, with a band for the seeds.
 
     Args:
+        points: the points of all learning curves.
         order: contenders in the leaderboard's order, which decides their colours.
-        told: a label equivalent with an estimate, drawn as an arrow from the reference's size to the rival's.
-        narrow: for a phone: the same in letters of the same size on two thirds of the width.
+        metric: name of the score.
+        arrow: a label equivalent with an estimate, drawn as an arrow from the reference's size to the rival's.
+        narrow: draw for a phone, with two thirds of the width and the same font size.
     """
 
     def draw(axes: Axes) -> None:
@@ -63,24 +65,25 @@ def learning_curves(
         axes.set_xticks([], minor=True)
         axes.set_xlabel("training rows")
         _shares(axes, metric)
-        if told is not None and told.labels is not None:
-            _arrow(axes, told.size, told.labels.value, told.score, "" if narrow else f" of {told.contender}")
+        if arrow is not None and arrow.labels is not None:
+            _arrow(axes, arrow.size, arrow.labels.value, arrow.score, "" if narrow else f" of {arrow.contender}")
         _labels_at_right(axes, ends, order)
 
-    said = f"Learning curves: {metric} over the number of training rows, one line for each contender."
-    return svg("curves-narrow", said, (4.2, 3.6), draw) if narrow else svg("curves", said, (6.6, 3.5), draw)
+    label = f"Learning curves: {metric} over the number of training rows, one line per contender."
+    return svg("curves-narrow", label, (4.2, 3.6), draw) if narrow else svg("curves", label, (6.6, 3.5), draw)
 
 
 def against(standings: Sequence[Standing], name: str, what: str, cost: Callable[[Standing], float], metric: str) -> str:
-    """Draw the score over a cost on a log scale, with the score's interval; filled where it ties with the best.
+    """Draw the score over a cost on a log scale, with the score's interval; marks that tie with the best are filled.
 
-    'majority' costs nothing and would stretch the axis over nothing, so it is drawn as a level, not as a point.
+    'majority' costs almost nothing and would stretch the axis, so it is drawn as a horizontal line.
 
     Args:
         standings: the leaderboard, best first.
-        name: 'latency' or 'training': decides the ticks and begins the ids inside the figure.
-        what: the heading of the cost axis.
-        cost: milliseconds of latency or seconds of training.
+        name: 'latency' or 'training'; decides the ticks and prefixes the ids inside the figure.
+        what: the label of the cost axis.
+        cost: returns milliseconds of latency or seconds of training.
+        metric: name of the score.
     """
     order = [s.contender for s in standings]
 
@@ -110,15 +113,16 @@ def against(standings: Sequence[Standing], name: str, what: str, cost: Callable[
         _shares(axes, metric)
         _labels_beside(axes, spots, order)
 
-    said = f"{metric} over {what}: one point for each contender, with its 95 % interval."
-    return svg(name, said, (4.3, 3.1), draw)
+    label = f"{metric} over {what}: one point per contender, with its 95 % interval."
+    return svg(name, label, (4.3, 3.1), draw)
 
 
 def reliability(contender: str, place: int, bins: Sequence[tuple[float, float, int]]) -> str:
-    """Draw accuracy over confidence; on the diagonal a model is as often right as it claims.
+    """Draw accuracy over confidence; on the diagonal a model is perfectly calibrated.
 
     Args:
-        place: the contender's place in the leaderboard, from 0: its colour, and part of the ids.
+        contender: its name.
+        place: its place in the leaderboard, from 0; decides its colour and the ids inside the figure.
         bins: (mean confidence, accuracy, rows); the area of a dot grows with its rows.
     """
     used = [b for b in bins if b[2] > 0]
@@ -131,12 +135,12 @@ def reliability(contender: str, place: int, bins: Sequence[tuple[float, float, i
         for confidence, accuracy, rows in used:
             axes.plot([confidence], [accuracy], "o", color=colour, markersize=2.5 + 5 * math.sqrt(rows / most), mew=0)
         ticks = [0, 0.5, 1]
-        axes.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), aspect="equal", xlabel="confidence", ylabel="answers right")
+        axes.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), aspect="equal", xlabel="confidence", ylabel="accuracy")
         axes.set_xticks(ticks, [f"{100 * t:.0f} %" for t in ticks])
         axes.set_yticks(ticks, [f"{100 * t:.0f} %" for t in ticks])
 
-    said = f"Reliability of {contender}: share of right answers over stated confidence."
-    return svg(f"reliability{place}", said, (2.3, 2.1), draw)
+    label = f"Reliability of {contender}: accuracy over confidence."
+    return svg(f"reliability{place}", label, (2.3, 2.1), draw)
 
 
 # --- parts of a figure ---------------------------------------------------------------------------------------
@@ -167,7 +171,7 @@ def _arrow(axes: Axes, size: float, labels: float, score: float, rival: str) -> 
 
 
 def _labels_at_right(axes: Axes, ends: list[tuple[float, float, str]], order: Sequence[str]) -> None:
-    """Name each line at its end, pushed apart where ends lie close, with a thin leader."""
+    """Label each line at its right end, with labels spread apart and a thin leader line."""
     for (at, score, contender), y in zip(*_apart(axes, ends, gap=12), strict=True):
         axes.annotate(
             contender,
@@ -182,8 +186,8 @@ def _labels_at_right(axes: Axes, ends: list[tuple[float, float, str]], order: Se
 
 
 def _labels_beside(axes: Axes, spots: list[tuple[float, float, str]], order: Sequence[str]) -> None:
-    """Name each point where its name hides no other point and no other name, as near to it as can be."""
-    _settle(axes)
+    """Label each point as close to it as possible without covering other points or labels."""
+    _compute_layout(axes)
     places = {name: axes.transData.transform((at, score)) for at, score, name in spots}
     left, right = axes.get_window_extent().intervalx
     taken = [(x - 5, y - 7, x + 5, y + 7) for x, y in places.values()]
@@ -205,7 +209,7 @@ def _labels_beside(axes: Axes, spots: list[tuple[float, float, str]], order: Seq
 
 
 def _overlap(one: Box, two: Box) -> float:
-    """Return the area that two boxes (left, low, right, high) share."""
+    """Return the area of the intersection of two boxes (left, low, right, high)."""
     width = min(one[2], two[2]) - max(one[0], two[0])
     height = min(one[3], two[3]) - max(one[1], two[1])
     return max(width, 0) * max(height, 0)
@@ -214,22 +218,22 @@ def _overlap(one: Box, two: Box) -> float:
 def _apart(
     axes: Axes, spots: list[tuple[float, float, str]], gap: float
 ) -> tuple[list[tuple[float, float, str]], list[float]]:
-    """Return the spots from low to high with heights in points, at least `gap` apart and nearest to where they were.
+    """Return the spots sorted by height, and label heights at least `gap` points apart and as close as possible.
 
-    None lies outside the axes, where ticks and a heading stand, as long as there is room for all.
+    None is outside the axes, which is where ticks and axis labels are, as long as there is room for all.
     """
     from scipy.optimize import isotonic_regression
 
-    _settle(axes)
+    _compute_layout(axes)
     spots = sorted(spots, key=lambda spot: spot[1])
     low, high = axes.get_ylim()
     height = axes.get_window_extent().height
-    # Heights that keep their distance are, without it, any that do not fall: the nearest such are a known regression.
+    # Heights with a minimum distance, minus that distance, are non-decreasing; the closest such is isotonic regression.
     apart = gap * np.arange(len(spots))
     nearest = isotonic_regression(np.array([(score - low) / (high - low) * height for _, score, _ in spots]) - apart).x
     return spots, (nearest.clip(0, max(0, height - apart[-1])) + apart).tolist()
 
 
-def _settle(axes: Axes) -> None:
-    """Have the layout computed, so that names can be placed in points (which at 72 dpi are pixels)."""
+def _compute_layout(axes: Axes) -> None:
+    """Compute the figure's layout, so that labels can be placed in points (which at 72 dpi are pixels)."""
     axes.figure.get_figure(root=True).draw_without_rendering()

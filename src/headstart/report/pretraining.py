@@ -1,4 +1,4 @@
-"""Show a pretraining: what it will cost, how far it is, what came of it. Progress goes to standard error."""
+"""Show the cost, the progress and the result of a pretraining. Progress is printed on standard error."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 
 class Watch:
-    """Take the progress of one training and show it; use as a context manager and call it with each word.
+    """Show the progress of one training; use as a context manager and call it with each progress update.
 
-    On a terminal a bar that moves; elsewhere a line as each stage begins, and one at most every 30 seconds.
+    On a terminal, a progress bar; elsewhere a line at the start of each stage, and then at most one every 30 seconds.
 
     Args:
-        console: standard error where None.
-        clock: seconds that only grow.
+        console: where to print; None is standard error.
+        clock: monotonic time in seconds.
     """
 
     def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.console = console or Console(stderr=True)
         self._clock = clock
-        self._spoke = clock()
+        self._printed = clock()
         self._last = Progress("reading", 0.0)
         self._live = Live(console=self.console, get_renderable=self._render, refresh_per_second=4, transient=True)
 
@@ -50,16 +50,16 @@ class Watch:
     ) -> None:
         self._live.stop()
 
-    def __call__(self, news: Progress) -> None:
-        """Take in how far it is, and show it."""
-        begins = news.stage != self._last.stage
-        self._last = news
-        if not self.console.is_terminal and (begins or self._clock() - self._spoke >= QUIET_SECONDS):
-            self._spoke = self._clock()
-            self.say(_words(news))
+    def __call__(self, progress: Progress) -> None:
+        """Show a progress update."""
+        new_stage = progress.stage != self._last.stage
+        self._last = progress
+        if not self.console.is_terminal and (new_stage or self._clock() - self._printed >= QUIET_SECONDS):
+            self._printed = self._clock()
+            self.say(_words(progress))
 
     def say(self, *lines: str) -> None:
-        """Write lines that stay."""
+        """Print lines that are not overwritten by the progress bar."""
         for line in lines:
             self.console.print(Text(visible(line)), soft_wrap=True)
 
@@ -71,35 +71,35 @@ class Watch:
         return line
 
 
-def _words(news: Progress) -> str:
-    left = [f"{duration(news.seconds_left)} left"] if news.seconds_left is not None else []
-    loss = [f"loss {news.values['loss']:.2f}"] if "loss" in news.values else []
-    done = [f"{100 * news.done:.0f} %"] if news.done else []
-    return ", ".join([" ".join([news.stage, *done]), *left, *loss])
+def _words(progress: Progress) -> str:
+    left = [f"{duration(progress.seconds_left)} left"] if progress.seconds_left is not None else []
+    loss = [f"loss {progress.values['loss']:.2f}"] if "loss" in progress.values else []
+    done = [f"{100 * progress.done:.0f} %"] if progress.done else []
+    return ", ".join([" ".join([progress.stage, *done]), *left, *loss])
 
 
 def planned(plan: Plan, size: str) -> Iterator[str]:
-    """Word what a pretraining will cost, and what other sizes would cost on this machine, a line each."""
+    """Yield the expected cost of a pretraining and that of other sizes on this machine, one line each."""
     yield (
         f"{about(plan.tokens)} tokens, {plan.epochs:.2g} passes, {count(plan.steps)} steps: {duration(plan.seconds)} "
         f"({plan.used:.0%} of the {plan.rate:.0f} GFLOP/s of this machine's matrix products)"
     )
     others = [f"{name} {duration(seconds)}" for name, seconds in plan.alternatives.items() if name != size]
     if others:
-        yield f"the same with another size: about {', '.join(others)}"
+        yield f"with another size, about: {', '.join(others)}"
 
 
 def summary(record: Mapping[str, Any], out: Path) -> Iterator[str]:
-    """Word what came of a pretraining, a line each."""
+    """Yield the results of a pretraining, one line each."""
     held = record["held_out"]
     yield (
-        f"of hidden words in {plural(held['documents'], 'document')} set apart, {percent(held['accuracy'])} were "
-        f"guessed; perplexity {held['perplexity']:.1f}"
+        f"held-out text ({plural(held['documents'], 'document')}): {percent(held['accuracy'])} of masked words "
+        f"predicted; perplexity {held['perplexity']:.1f}"
     )
     if held["next_sentence_accuracy"] is not None:
-        yield f"of passages, {percent(held['next_sentence_accuracy'])} were told to follow each other or not"
+        yield f"next-passage accuracy {percent(held['next_sentence_accuracy'])}"
     yield (
         f"{count(record['steps'])} steps in {duration(record['seconds'])}: {about(record['tokens_per_second'])} tokens "
-        f"a second, {record['share_of_matrix_rate']:.0%} of the machine's matrix products"
+        f"per second, {record['share_of_matrix_rate']:.0%} of the machine's matrix-product rate"
     )
-    yield f"the model is in {out}: fine-tune it with headstart compare DATA --backbone {out}"
+    yield f"the model is in {out}; to fine-tune it, run headstart compare DATA --backbone {out}"

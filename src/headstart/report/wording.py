@@ -1,7 +1,7 @@
-"""The verdict: three to five plain sentences that say which contender to use, and what would change that answer.
+"""The verdict: three to five plain sentences that say which contender to use and what could change that result.
 
-Nothing is claimed that the intervals do not carry: two contenders are never called equal, only
-without evidence of a difference.
+It claims nothing that the intervals do not support: two contenders are never called equal; at most there is no
+evidence of a difference.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from collections.abc import Mapping, Sequence
 from headstart.contest.rank import FLOOR, cheapness, winner
 from headstart.core.errors import shown
 from headstart.core.records import Audit
-from headstart.core.results import CurvePoint, Equivalent, Interval, Receipt, Standing
-from headstart.report import _collapse, _head_start, _receipts
+from headstart.core.results import BaselineComparison, CurvePoint, Equivalent, Interval, Standing
+from headstart.report import _baselines, _collapse, _head_start
 from headstart.report._format import about, between, count, half_width, joined, percent, plural, points, savings
 
-# Below this much per doubling of the labels (0.5 points), a learning curve is called flat.
+# A learning curve that gains less than this per doubling of the labels (0.5 points) is called flat.
 FLAT = 0.005
-# An interval wider than this (4 points) is worth a larger test set.
+# If an interval is wider than this (4 points), a larger test set is suggested.
 WIDE = 0.04
-# A contender that answers this many times faster than a best one which is cheaper all in all is worth naming.
-SWIFTER = 1.5
+# A tied contender that predicts this many times faster than the best is named even if the best is cheaper overall.
+MUCH_FASTER = 1.5
 
 
 def verdict(
@@ -34,41 +34,45 @@ def verdict(
     train_rows: int,
     test_rows: int,
     skipped: Mapping[str, str],
-    receipts: Sequence[Receipt] = (),
+    baselines: Sequence[BaselineComparison] = (),
 ) -> tuple[str, ...]:
-    """Say in three to five sentences what the numbers allow one to say; in one where the test rows are of one class.
+    """Return the verdict in three to five sentences, or in one if all test rows have the same label.
 
     Args:
-        standings: the leaderboard; at least one line.
-        curve, equivalents: empty where no learning curve was run.
-        train_rows, test_rows: sizes of the splits.
+        standings: the leaderboard, at least one line.
+        curve: the learning curves, empty if none were run.
+        equivalents: what contenders are worth in labels, empty if no learning curve was run.
+        audit: the findings about the data.
+        metric: name of the score.
+        train_rows: number of training rows.
+        test_rows: number of test rows.
         skipped: contender -> why it did not run.
-        receipts: of the contenders that build on others.
+        baselines: ensembles and students compared with the contenders they build on.
     """
     if len(audit.labels.get("test", {})) == 1:
-        return (_nothing(next(iter(audit.labels["test"])), test_rows),)
+        return (_one_class(next(iter(audit.labels["test"])), test_rows),)
     sentences = [_winner(standings, metric, test_rows), _price(standings)]
     if equivalents:
         sentences.append(_head_start.sentence(equivalents, standings))
     sentences.append(_change(standings, curve, audit, train_rows, test_rows))
-    caveats = _caveats(standings, skipped, receipts)
+    caveats = _caveats(standings, skipped, baselines)
     return (*sentences, caveats) if caveats else tuple(sentences)
 
 
-def _nothing(label: str, test_rows: int) -> str:
+def _one_class(label: str, test_rows: int) -> str:
     return (
-        f"Nothing can be told: all {plural(test_rows, 'test text')} have the label {shown(label)}, so a model that "
-        "always answers that is always right. Give test rows of every class."
+        f"No conclusion is possible: all {plural(test_rows, 'test text')} have the label {shown(label)}, so a model "
+        "that always predicts it is always right. Provide test rows of every class."
     )
 
 
 def cheapest(standings: Sequence[Standing]) -> Standing:
-    """Return the cheapest of the winner and those that tie with it, if they are shown to beat the commonest label."""
+    """Return the cheapest of the winner and the contenders that tie with it and are shown to beat 'majority'."""
     return min(_choices(standings), key=lambda standing: cheapness(standing.cost))
 
 
 def behind(standing: Standing) -> Interval | None:
-    """Return how far a contender lies behind the best (positive), whichever way round the difference is kept."""
+    """Return how far a contender is behind the best, as a positive number whatever the sign of its difference."""
     difference = standing.difference
     if difference is None or difference.value >= 0:
         return difference
@@ -76,18 +80,18 @@ def behind(standing: Standing) -> Interval | None:
 
 
 def no_better_than_majority(standings: Sequence[Standing]) -> bool:
-    """Say whether nothing is shown to beat always answering the commonest label."""
+    """Return whether no contender is shown to beat always predicting the most frequent label."""
     leader = winner(standings)
     return any(s.contender == FLOOR and (s is leader or s.ties) for s in standings)
 
 
 def _useful(standing: Standing) -> bool:
-    """Say whether a contender is shown to beat always answering the commonest label, as far as that ran."""
+    """Return whether a contender is shown to beat 'majority', or 'majority' did not run."""
     return standing.contender != FLOOR and standing.above_floor
 
 
 def _choices(standings: Sequence[Standing]) -> list[Standing]:
-    """Return the winner, and those of the contenders that tie with it which are of use."""
+    """Return the winner and the useful contenders that tie with it."""
     leader = winner(standings)
     return [leader, *(s for s in standings if s is not leader and s.ties and _useful(s))]
 
@@ -103,7 +107,7 @@ def _winner(standings: Sequence[Standing], metric: str, test_rows: int) -> str:
         return f"Only {leader.contender} ran, and it reaches {score}{_over(leader)}."
     if no_better_than_majority(standings):
         return (
-            "Nothing here is shown to beat always answering the commonest label: "
+            "No contender is shown to beat always predicting the most frequent label: "
             f"the highest is {leader.contender} with {score}{_over(leader)}."
         )
     ties = [s.contender for s in standings if s.ties and s is not leader]
@@ -118,34 +122,29 @@ def _over(standing: Standing) -> str:
 def _price(standings: Sequence[Standing]) -> str:
     leader, cheap = winner(standings), cheapest(standings)
     if len(standings) == 1:
-        return (
-            "There is nothing to compare it with: "
-            "run it beside majority and linear to learn whether it is worth its price."
-        )
+        return "There is nothing to compare it with: add majority and linear to see whether it is worth its cost."
     if no_better_than_majority(standings):
-        return (
-            "Look at the labels before any model: the texts may not hold the answer, or too few of them are labelled."
-        )
+        return "Check the labels before trying other models: the texts may not determine them, or too few are labelled."
     if cheap is not leader:
         return (
-            f"The cheapest within noise of it is {cheap.contender} ({percent(cheap.score.value)}): "
+            f"The cheapest contender within noise of it is {cheap.contender} ({percent(cheap.score.value)}): "
             f"compared with {leader.contender} it {savings(cheap.cost, leader.cost)}."
         )
-    swiftest = min(_choices(standings), key=lambda standing: standing.cost.latency_p50)
-    if leader.cost.latency_p50 > SWIFTER * swiftest.cost.latency_p50:
+    fastest = min(_choices(standings), key=lambda standing: standing.cost.latency_p50)
+    if leader.cost.latency_p50 > MUCH_FASTER * fastest.cost.latency_p50:
         return (
-            f"{swiftest.contender} ({percent(swiftest.score.value)}) is within noise of it: compared with "
-            f"{leader.contender} it {savings(swiftest.cost, leader.cost)}."
+            f"{fastest.contender} ({percent(fastest.score.value)}) is within noise of it: compared with "
+            f"{leader.contender} it {savings(fastest.cost, leader.cost)}."
         )
     less = [s for s in standings if s is not leader and cheapness(s.cost) < cheapness(leader.cost)]
     cheaper = [s for s in less if _useful(s)]
     if not cheaper:
         others = f"all that are shown to beat {FLOOR}" if less else "all that ran"
-        return f"{leader.contender} is also the cheapest of {others}, so nothing speaks for another."
+        return f"{leader.contender} is also the cheapest of {others}, so there is no reason to choose another."
     runner_up = cheaper[0]
     return (
-        f"No cheaper one comes within noise of it: {runner_up.contender} {_behind(runner_up, leader)}, "
-        f"though it {savings(runner_up.cost, leader.cost)}."
+        f"No cheaper contender is within noise of it: {runner_up.contender} {_behind(runner_up, leader)}, "
+        f"although it {savings(runner_up.cost, leader.cost)}."
     )
 
 
@@ -167,56 +166,56 @@ def _change(
     conflicts = next((f for f in audit.findings if f.kind == "conflicts" and f.severity != "fine" and f.count), None)
     if conflicts:
         rows = plural(conflicts.count, "row")
-        reasons.append(f"{rows} with a text that also stands with another label, so settle those first")
+        reasons.append(f"{rows} with a text that also occurs with another label, so correct those first")
     width = 2 * half_width(leader.score)
     if width > WIDE:
         reasons.append(
             f"the interval is {points(width)} wide, and {about(4 * test_rows)} test texts "
             f"instead of {count(test_rows)} would halve it"
         )
-    return f"What would change this: {'; '.join(reasons)}."
+    return f"What could change this: {'; '.join(reasons)}."
 
 
 def _more_labels(leader: Standing, curve: Sequence[CurvePoint], train_rows: int) -> str:
     line = sorted((p for p in curve if p.contender == leader.contender), key=lambda p: p.size)
     if len(line) < 2:
-        return f"perhaps more labels than {count(train_rows)}, but no learning curve was run to tell (--sizes does)"
+        return f"perhaps more labels than {count(train_rows)}, but no learning curve was run (--sizes runs one)"
     before, last = line[-2], line[-1]
     gain = (last.score - before.score) / math.log2(last.size / before.size)
     if gain < FLAT:
-        return f"hardly more labels, since the curve of {leader.contender} is flat at {count(last.size)} rows"
+        return f"hardly more labels, since the learning curve of {leader.contender} is flat at {count(last.size)} rows"
     if before.seeds > 1 and last.low > before.high:
         return f"more labels, since {leader.contender} still gains {points(gain)} with each doubling of the rows"
     return (
         f"perhaps more labels, since {leader.contender} gains about {points(gain)} with each doubling of the rows, "
-        + ("which is within the spread of its seeds" if before.seeds > 1 else "as far as one seed can tell")
+        + ("which is within the spread of its seeds" if before.seeds > 1 else "as far as one seed can show")
     )
 
 
-def _caveats(standings: Sequence[Standing], skipped: Mapping[str, str], receipts: Sequence[Receipt]) -> str:
+def _caveats(standings: Sequence[Standing], skipped: Mapping[str, str], baselines: Sequence[BaselineComparison]) -> str:
     leader = winner(standings)
     parts = [
         f"there is no evidence that {r.contender} is better than its best member {r.other}"
-        for r in receipts
-        if r.role == "member" and not _receipts.worth_it(r)
+        for r in baselines
+        if r.role == "member" and not _baselines.worth_it(r)
     ]
     if marked := [s for s in standings if s.collapsed or (s.retried and s is leader)]:
         parts.append(_collapse.caveat(marked))
     left_out = "; ".join(f"{name} ({why.rstrip('.')})" for name, why in skipped.items())
     if leader.clean is not None:
-        parts.append(f"some test texts also stand in the training data: without them {_without_leaks(standings)}")
-    # A deterministic contender runs once among others that ran more often: nothing is unknown about that.
+        parts.append(f"some test texts also occur in the training data: without them {_without_leaks(standings)}")
+    # A deterministic contender runs once even if others run with several seeds; its variance is known to be zero.
     if all(standing.seeds == 1 for standing in standings):
-        parts.append("one seed was run, so how much another training would differ is unknown")
-    mind = [f"Mind that {'; '.join(parts)}."] if parts else []
-    return " ".join(mind + ([f"Not compared: {left_out}."] if left_out else []))
+        parts.append("only one seed was run, so the variance between trainings is unknown")
+    note = [f"Note that {'; '.join(parts)}."] if parts else []
+    return " ".join(note + ([f"Not compared: {left_out}."] if left_out else []))
 
 
 def _without_leaks(standings: Sequence[Standing]) -> str:
     leader = winner(standings)
     clean = {s.contender: s.clean for s in standings if s.clean is not None}
-    first = max(clean, key=lambda name: round(clean[name].value, 9))  # of equals the first on the leaderboard
+    first = max(clean, key=lambda name: round(clean[name].value, 9))  # among equals, the first on the leaderboard
     if first == leader.contender:
         return f"{first} scores {percent(clean[first].value)}"
     second = f"{leader.contender} with {percent(clean[leader.contender].value)}"
-    return f"{first} leads with {percent(clean[first].value)}, before {second}"
+    return f"{first} leads with {percent(clean[first].value)}, ahead of {second}"

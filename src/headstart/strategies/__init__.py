@@ -1,1 +1,1 @@
-"""What learns, and when."""
+"""Fine-tuning strategies: which weights are trained, and when."""

@@ -1,4 +1,4 @@
-"""Fine-tune small layers between those of a frozen encoder."""
+"""Fine-tune small layers inside a frozen encoder."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from headstart.nn.heads import Model, Pooling
 
 @dataclass(frozen=True)
 class Adapter:
-    """Fine-tune bottlenecks put into the blocks, the blocks' norms and the head (Houlsby et al. 2019).
+    """Fine-tune bottleneck layers inserted into the blocks, the blocks' norms and the head (Houlsby et al. 2019).
 
-    kind: 'houlsby' for two bottlenecks a block, 'pfeiffer' for one, behind the feed-forward layers (Pfeiffer et al.
-        2020). width: of a bottleneck. learning_rate: of all that learns.
+    kind: 'houlsby' for two bottlenecks per block, 'pfeiffer' for one, after the feed-forward layers (Pfeiffer et al.
+        2020).
+    width: width of a bottleneck.
+    learning_rate: peak rate of all trained weights.
     pooling: what the head reads; see `contenders.finetuned`.
     """
 
@@ -34,7 +36,7 @@ class Adapter:
             raise UsageError(f"no kind '{self.kind}' of adapter; {did_you_mean(self.kind, bottleneck.PLACES)}")
 
     def prepare(self, model: Model) -> list[Group]:
-        """Put the bottlenecks into the blocks; return them with the norms' and the head's weights."""
+        """Insert the bottlenecks into the blocks; return their weights and those of the norms and the head."""
         bottleneck.insert(model, self.kind, self.width)
         return by_name(model, lambda name: "_adapter." in name or "_norm." in name, self.learning_rate)
 

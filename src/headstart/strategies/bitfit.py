@@ -1,4 +1,4 @@
-"""Fine-tune the biases alone."""
+"""Fine-tune only the biases."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from headstart.nn.heads import Model, Pooling
 class BitFit:
     """Fine-tune the biases of all blocks and the head, under 1 % of the weights (Ben Zaken et al. 2022).
 
-    learning_rate: of all that learns.
+    learning_rate: peak rate of all trained weights.
     pooling: what the head reads; see `contenders.finetuned`.
     """
 
@@ -25,7 +25,7 @@ class BitFit:
     rung: ClassVar[str] = "light tuning"
 
     def prepare(self, model: Model) -> list[Group]:
-        """Freeze every matrix of the encoder, and the embeddings; return the weights that learn.
+        """Freeze every matrix of the encoder, and the embeddings; return the trained weights.
 
         Raises:
             UsageError: the encoder's blocks have no biases.

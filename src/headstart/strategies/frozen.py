@@ -1,4 +1,4 @@
-"""Train the head on the encoder's states as they are."""
+"""Train only the head, on the encoder's unchanged states."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ from typing import ClassVar, Literal
 from headstart.nn.groups import Group, by_stage
 from headstart.nn.heads import Model, Pooling
 
-# Of a head that is trained by steps after all, as part of a larger training.
+# For a head that is trained by steps, as part of a larger training.
 LEARNING_RATE = 1e-3
 
 
 @dataclass(frozen=True)
 class Frozen:
-    """Train a linear head alone; the encoder runs once per text and its answer is kept (Peters et al. 2019).
+    """Train only a linear head; the encoder runs once per text and its states are stored (Peters et al. 2019).
 
-    The head is a logistic regression, whose one optimum is found exactly (see `training.convex`).
+    The head is a logistic regression, whose optimum is computed exactly (see `training.convex`).
+
+    learning_rate: peak rate if the head is trained by steps after all.
     pooling: what the head reads; see `contenders.finetuned`.
     """
 
     pooling: Literal[Pooling, "checkpoint"] = "checkpoint"
 
     rung: ClassVar[str] = "frozen"
-    epochs: ClassVar[int] = 1  # over the texts, by the encoder
+    epochs: ClassVar[int] = 1  # passes of the encoder over the texts
 
     def prepare(self, model: Model) -> list[Group]:
-        """Freeze the encoder and leave out the head's dense layer; return the weights of its output layer."""
+        """Freeze the encoder and remove the head's dense layer; return the weights of its output layer."""
         model.head.make_linear()
         return by_stage(model, 0, LEARNING_RATE)
 

@@ -13,13 +13,14 @@ from headstart.nn.heads import Model, Pooling
 
 @dataclass(frozen=True)
 class Full:
-    """Fine-tune every weight (Devlin et al. 2019, section 3.2), lower layers a little slower.
+    """Fine-tune every weight (Devlin et al. 2019, section 3.2), lower layers with slightly lower rates.
 
-    learning_rate: of the head; each stage below learns at `layer_decay` times the rate of the one above
-        (Howard & Ruder 2018, section 3.2; 1.0 for one rate everywhere).
-    reinitialise: how many blocks, counted from the top, begin afresh, and with them the head's dense layer: what lies
-        there is the most bound to the task of the pretraining (Zhang et al. 2021, section 5); drawn from torch's
-        generator.
+    learning_rate: peak rate of the head.
+    layer_decay: ratio of the rates of a stage and the stage above it (Howard & Ruder 2018, section 3.2); 1.0 for one
+    rate
+        everywhere.
+    reinitialise: number of blocks, counted from the top, that start from random weights, together with the head's dense
+        layer, since the top is most specific to the pretraining task (Zhang et al. 2021, section 5).
     pooling: what the head reads; see `contenders.finetuned`.
     """
 
@@ -35,10 +36,10 @@ class Full:
         at_least(0, reinitialise=self.reinitialise)
 
     def prepare(self, model: Model) -> list[Group]:
-        """Let everything learn; return the weights in groups, one per stage.
+        """Make every weight trainable; return the weights in groups, one per stage.
 
         Raises:
-            UsageError: layers cannot begin afresh one by one, since all are one block.
+            UsageError: single layers cannot be reinitialised, since all share one block.
         """
         if self.reinitialise:
             if model.encoder.repeats > 1:

@@ -1,4 +1,4 @@
-"""Fine-tune from the top down, a stage more at a time."""
+"""Fine-tune from the top down, one more stage at a time."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from headstart.nn.heads import Model, Pooling
 
 @dataclass(frozen=True)
 class Gradual:
-    """Fine-tune the head first, then one stage more at a time from the top (Howard & Ruder 2018, section 3.3).
+    """Fine-tune the head first, then one more stage at a time from the top (Howard & Ruder 2018, section 3.3).
 
-    learning_rate, layer_decay: as in `full`. opening: share of the steps (0 to 1) after which everything learns; the
-        stages open evenly until then.
+    learning_rate: as in `full`.
+    layer_decay: as in `full`.
+    opening: share of the steps (0 to 1) after which every weight is trained; stages are unfrozen evenly until then.
     pooling: what the head reads; see `contenders.finetuned`.
     """
 
@@ -32,14 +33,16 @@ class Gradual:
         at_least(0, opening=self.opening)
 
     def prepare(self, model: Model) -> list[Group]:
-        """Say what will learn, everything, in groups, one per stage; :meth:`at_step` says when."""
+        """Return all weights in groups, one per stage; :meth:`at_step` unfreezes them."""
         return by_stage(model, len(model.encoder.stages), self.learning_rate, self.layer_decay)
 
     def at_step(self, groups: Sequence[Group], step: int, total: int) -> bool:
-        """Let the groups learn whose turn has come by a step, in place, and no others.
+        """Unfreeze the groups whose turn has come by a step, in place, and freeze the others.
 
         Args:
-            groups: as :meth:`prepare` gave them. step: from 0 to ``total - 1``.
+            groups: as returned by :meth:`prepare`.
+            step: from 0 to ``total - 1``.
+            total: number of steps.
 
         Returns:
             whether that changed anything.

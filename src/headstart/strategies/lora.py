@@ -1,4 +1,4 @@
-"""Fine-tune by low-rank updates of frozen matrices."""
+"""Fine-tune with low-rank updates of frozen matrices."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from headstart.nn.heads import Model, Pooling
 
 @dataclass(frozen=True)
 class Lora:
-    """Fine-tune the head and low-rank updates, which end inside the blocks' matrices (Hu et al. 2021).
+    """Fine-tune the head and low-rank updates, which are merged into the matrices at the end (Hu et al. 2021).
 
-    rank, alpha: an update is a product of two matrices of that rank, times ``alpha / rank``. dropout: rate on what the
-        updates see, 0 to 1.
-    targets: which matrices: query, key, value, output, up, down, joined by '+'. All of them by default, since fewer
-        stay behind full fine-tuning (Dettmers et al. 2023, section 4).
-    learning_rate: of all that learns.
+    rank: rank of the updates.
+    alpha: an update is scaled by ``alpha / rank``.
+    dropout: rate on the input of the updates, 0 to 1.
+    targets: which matrices: query, key, value, output, up, down, joined by '+'. By default all of them, since fewer do
+    not
+        reach full fine-tuning (Dettmers et al. 2023, section 4).
+    learning_rate: peak rate of all trained weights.
     pooling: what the head reads; see `contenders.finetuned`.
     """
 
@@ -41,12 +43,12 @@ class Lora:
                 raise UsageError(f"no matrix '{target}' for lora's targets; {did_you_mean(target, lora.TARGETS)}")
 
     def prepare(self, model: Model) -> list[Group]:
-        """Put the updates beside their matrices; return them with the head's weights."""
+        """Insert the updates; return their weights and those of the head."""
         lora.insert(model, self.targets, self.rank, self.alpha, self.dropout)
         return by_name(model, lambda name: ".updates." in name, self.learning_rate)
 
     def merge(self, model: Model) -> lora.Updates:
-        """Add the updates to their matrices, in place; return them."""
+        """Merge the updates into their matrices, in place; return them."""
         return lora.Updates(self.rank, self.alpha, self.dropout, lora.merge(model))
 
 

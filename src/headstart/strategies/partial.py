@@ -12,9 +12,10 @@ from headstart.nn.heads import Model, Pooling
 
 @dataclass(frozen=True)
 class Partial:
-    """Fine-tune the top blocks and the head; what lies below runs once per text and is kept (Lee et al. 2019).
+    """Fine-tune the top blocks and the head; the rest runs once per text and its output is stored (Lee et al. 2019).
 
-    blocks: how many learn, counted from the top. learning_rate: of all that learns.
+    blocks: number of trained blocks, counted from the top.
+    learning_rate: peak rate of all trained weights.
     pooling: what the head reads; see `contenders.finetuned`.
     """
 
@@ -29,7 +30,7 @@ class Partial:
         at_least(0, blocks=self.blocks)
 
     def prepare(self, model: Model) -> list[Group]:
-        """Freeze the embeddings and the lower blocks; return the weights that learn."""
+        """Freeze the embeddings and the lower blocks; return the trained weights."""
         return by_stage(model, min(self.blocks, len(model.encoder.blocks)), self.learning_rate, 1.0)
 
 

@@ -1,4 +1,4 @@
-"""Build the tokenizer of a model folder with the same ids as transformers' `AutoTokenizer`, and safely."""
+"""Build the tokenizer of a model folder safely, with the same ids as transformers' `AutoTokenizer`."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ from headstart.text._tokenizer_safety import (
 # In the order in which transformers gives them ids.
 ROLES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 GENERIC_NAMES = {GENERIC, "PreTrainedTokenizer", "TokenizersBackend", "PythonBackend"}
-# Its tokens are known or not; every tokenizer is asked once for an unknown one before it is used.
+# Vocabularies with an unknown token; every such tokenizer is tested with an unknown piece before it is used.
 PROBE = "a ꙮ𒀀"
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A tokenizer and what ``tokenizer_config.json`` must say so that transformers builds the same."""
+    """A tokenizer and the ``tokenizer_config.json`` from which transformers builds the same one."""
 
     backend: tokenizers.Tokenizer
     settings: dict[str, object]
@@ -55,7 +55,7 @@ def build(files: Files) -> Opened:
     """Build a folder's tokenizer.
 
     Raises:
-        CheckpointError: files are missing, damaged, not known to be safe, or of a class that is not known.
+        CheckpointError: files are missing, damaged or not known to be safe, or the class is unknown.
     """
     name = _class_name(files)
     kind = CLASSES.get(name)
@@ -72,28 +72,28 @@ def build(files: Files) -> Opened:
         return _build(files, name, kind, stored, str(padding["pad_token"]) if isinstance(padding, dict) else "")
     except CheckpointError:
         raise
-    except BaseException as error:  # a damaged file makes the library panic, which is no Exception
+    except BaseException as error:  # a damaged file makes the library panic, which is not an Exception
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
         raise CheckpointError(f"{where} is no readable tokenizer ({error}); fetch the model again.") from None
 
 
 def _build(files: Files, name: str, kind: TokenizerClass | None, stored: dict[str, object], padding: str) -> Opened:
-    said = _settings(files)
+    config = _settings(files)
     if kind is None and padding:
-        said.setdefault("pad_token", padding)
-    settings = Settings(said, str(files.path(files_of.SETTINGS)))
-    added = _added_tokens(files, said, stored)
-    roles = _roles(said, kind, {str(token): token for token in added.values()})
-    extra = _extra_tokens(said)
+        config.setdefault("pad_token", padding)
+    settings = Settings(config, str(files.path(files_of.SETTINGS)))
+    added = _added_tokens(files, config, stored)
+    roles = _roles(config, kind, {str(token): token for token in added.values()})
+    extra = _extra_tokens(config)
     options: dict[str, object] = {}
     if kind is None:
         backend = tokenizers.Tokenizer.from_str(json.dumps(stored))
     else:
         source = _source(files, name, kind, stored, roles)
-        if "extra_special_tokens" not in said:
+        if "extra_special_tokens" not in config:
             extra = list(source.extra)
-        options = {option: said.get(option, default) for option, default in kind.options.items()}
+        options = {option: config.get(option, default) for option, default in kind.options.items()}
         if source.unknown is not None:
             options["unk_id"] = source.unknown
         backend = kind.build(source, settings, roles)
@@ -106,13 +106,13 @@ def _build(files: Files, name: str, kind: TokenizerClass | None, stored: dict[st
         kind.finish(backend, roles, settings)
     backend.encode(PROBE)
     known: dict[str, object] = {role: str(token) for role, token in roles.items() if role in ROLES}
-    # Added tokens stand in tokenizer.json; a second list could only disagree with it.
-    kept = {key: value for key, value in files.json(files_of.SETTINGS).items() if key != "added_tokens_decoder"}
-    return Opened(backend, {**kept, **options, **known, "tokenizer_class": GENERIC if kind is None else name})
+    # tokenizer.json contains the added tokens; a second list could contradict it.
+    saved = {key: value for key, value in files.json(files_of.SETTINGS).items() if key != "added_tokens_decoder"}
+    return Opened(backend, {**saved, **options, **known, "tokenizer_class": GENERIC if kind is None else name})
 
 
 def _class_name(files: Files) -> str:
-    """Choose a class as transformers does: the one that the files name, or else that of the family of models."""
+    """Choose the class as transformers does: the one named in the files, otherwise that of the model family."""
     model = files.json(files_of.MODEL)
     family = OF_FAMILY.get(files.model_type or str(model.get("model_type")))
     named = files.json(files_of.SETTINGS).get("tokenizer_class") or model.get("tokenizer_class")
@@ -140,7 +140,7 @@ def _what_is_missing(files: Files, name: str, kind: TokenizerClass | None) -> st
 def _source(
     files: Files, name: str, kind: TokenizerClass, stored: dict[str, object], roles: Mapping[str, Token]
 ) -> Source:
-    """Take the vocabulary from tokenizer.json, or from the files of its own that older models come with."""
+    """Read the vocabulary from tokenizer.json, or from the separate files of older models."""
     if not stored:
         return _old_source(files, kind, roles)
     where = str(files.path(files_of.TOKENIZER))
@@ -166,20 +166,20 @@ def _source(
 
 
 def _old_source(files: Files, kind: TokenizerClass, roles: Mapping[str, Token]) -> Source:
-    """Read a vocabulary's own files."""
+    """Read the separate vocabulary files of older models."""
     paths = [str(files.path(file)) for file in kind.files]
     if kind.model == "Unigram":
-        found = _sentencepiece.parse(files.read(kind.files[0]))
-        scored = found.scored
+        parsed = _sentencepiece.parse(files.read(kind.files[0]))
+        scored = parsed.scored
         if kind is XLM_ROBERTA:
-            # Its ids are those of fairseq, which puts four tokens before the pieces and one behind them.
+            # Its ids are those of fairseq, which has four tokens before the pieces and one after them.
             first = ("bos_token", "pad_token", "eos_token", "unk_token")
             scored = [(str(roles[role]), 0.0) for role in first] + scored[3:] + [(str(roles["mask_token"]), 0.0)]
         check_vocabulary([piece for piece, _ in scored], paths[0])
-        if found.charsmap is not None:
-            check_charsmap(found.charsmap, paths[0])
-        extra = tuple(AddedToken(piece, normalized=False, special=special) for piece, special in found.added)
-        return Source(kind.model, {}, scored, [], found.charsmap, None, extra, found.unknown)
+        if parsed.charsmap is not None:
+            check_charsmap(parsed.charsmap, paths[0])
+        extra = tuple(AddedToken(piece, normalized=False, special=special) for piece, special in parsed.added)
+        return Source(kind.model, {}, scored, [], parsed.charsmap, None, extra, parsed.unknown)
     merges: list[tuple[str, str]] = []
     if kind.model == "WordPiece":
         pieces = models.WordPiece.read_file(paths[0])
@@ -190,50 +190,51 @@ def _old_source(files: Files, kind: TokenizerClass, roles: Mapping[str, Token]) 
 
 
 def _pair(merge: object) -> tuple[str, str]:
-    # A value of the file, which may be of any type: one that is no pair fails to unpack.
+    # A value from the file, which may be of any type: one that is not a pair fails to unpack.
     left, right = merge.split(" ") if isinstance(merge, str) else (str(part) for part in merge)  # type: ignore[attr-defined]
     return left, right
 
 
 def _settings(files: Files) -> dict[str, object]:
-    """Join tokenizer_config.json and, where it lists no added tokens, the older special_tokens_map.json."""
-    said = files.json(files_of.SETTINGS)
-    older = {} if "added_tokens_decoder" in said else files.json(files_of.ROLES)
+    """Merge tokenizer_config.json and, if it lists no added tokens, the older special_tokens_map.json."""
+    config = files.json(files_of.SETTINGS)
+    older = {} if "added_tokens_decoder" in config else files.json(files_of.ROLES)
     extra = "additional_special_tokens"
-    if extra in said and not said.get("extra_special_tokens"):
-        said["extra_special_tokens"] = said.pop(extra)
-    said |= {key: value for key, value in older.items() if key != extra or "extra_special_tokens" not in said}
-    if extra in said and "extra_special_tokens" not in said:
-        said["extra_special_tokens"] = said.pop(extra)
-    return said
+    if extra in config and not config.get("extra_special_tokens"):
+        config["extra_special_tokens"] = config.pop(extra)
+    config |= {key: value for key, value in older.items() if key != extra or "extra_special_tokens" not in config}
+    if extra in config and "extra_special_tokens" not in config:
+        config["extra_special_tokens"] = config.pop(extra)
+    return config
 
 
-def _added_tokens(files: Files, said: Mapping[str, object], stored: dict[str, object]) -> dict[int, AddedToken]:
-    """List the tokens added to the vocabulary by the ids that the files give them."""
-    listed = said.get("added_tokens_decoder")
+def _added_tokens(files: Files, config: Mapping[str, object], stored: dict[str, object]) -> dict[int, AddedToken]:
+    """Return the tokens added to the vocabulary by the ids that the files give them."""
+    listed = config.get("added_tokens_decoder")
     if isinstance(listed, dict):
         return {int(number): _token(token, False) for number, token in listed.items()}
-    special = {str(_token(said[role], True)) for role in ROLES if said.get(role)} | set(map(str, _extra_tokens(said)))
-    found = {}
+    special = {str(_token(config[role], True)) for role in ROLES if config.get(role)}
+    special |= set(map(str, _extra_tokens(config)))
+    tokens = {}
     for token, number in files.json(files_of.ADDED).items():
         is_special = token in special
-        found[int(str(number))] = AddedToken(token, normalized=not is_special, special=is_special)
+        tokens[int(str(number))] = AddedToken(token, normalized=not is_special, special=is_special)
     listed = stored.get("added_tokens")
     for entry in listed if isinstance(listed, list) else ():
-        found[int(entry["id"])] = _token({key: value for key, value in entry.items() if key != "id"}, False)
-    return found
+        tokens[int(entry["id"])] = _token({key: value for key, value in entry.items() if key != "id"}, False)
+    return tokens
 
 
 def _roles(
-    said: Mapping[str, object],
+    config: Mapping[str, object],
     kind: TokenizerClass | None,
     added: Mapping[str, AddedToken],
 ) -> dict[str, Token]:
-    """Say which token plays which part, those of the standard roles first."""
+    """Return the token of each role, standard roles first."""
     usual: dict[str, Token] = {} if kind is None else dict(kind.roles)
     roles: dict[str, Token] = {}
     for role in ROLES:
-        value = said.get(role)
+        value = config.get(role)
         if value is None and role in usual:
             roles[role] = usual[role]
         elif value is not None:
@@ -242,24 +243,24 @@ def _roles(
             if isinstance(flags, AddedToken) and isinstance(token, str) and token not in added:
                 token = AddedToken(token, lstrip=flags.lstrip, rstrip=False)
             roles[role] = added.get(str(token), token)
-    # Further parts that only this model has, such as "image_token".
-    named = said.get("extra_special_tokens")
-    others = {key: value for key, value in said.items() if key.endswith("_token") and key not in ROLES}
+    # Further roles of this model only, such as "image_token".
+    named = config.get("extra_special_tokens")
+    others = {key: value for key, value in config.items() if key.endswith("_token") and key not in ROLES}
     for key, value in {**others, **(named if isinstance(named, dict) else {})}.items():
         if isinstance(value, str):
             roles[key] = value
     return roles
 
 
-def _extra_tokens(said: Mapping[str, object]) -> list[Token]:
-    listed = said.get("extra_special_tokens")
+def _extra_tokens(config: Mapping[str, object]) -> list[Token]:
+    listed = config.get("extra_special_tokens")
     if not isinstance(listed, list):
         return []
     return [token if isinstance(token, str) else _token(token, True) for token in listed]
 
 
 def _token(stored: object, special: bool) -> AddedToken:
-    """Read a token as JSON holds it: a text, or an object with its flags."""
+    """Parse a token from JSON: a string, or an object with its flags."""
     if isinstance(stored, str):
         return AddedToken(stored, special=special)
     if not isinstance(stored, dict) or not isinstance(stored.get("content"), str):
@@ -271,13 +272,13 @@ def _token(stored: object, special: bool) -> AddedToken:
 def _add_tokens(
     backend: tokenizers.Tokenizer, added: Mapping[int, AddedToken], roles: Mapping[str, Token], extra: list[Token]
 ) -> None:
-    """Add tokens in the order of transformers, on which the ids of those outside the vocabulary depend."""
+    """Add tokens in the order of transformers, which determines the ids of those outside the vocabulary."""
     there = {repr(token) for token in backend.get_added_tokens_decoder().values()}
     new: list[Token] = [token for _, token in sorted(added.items()) if repr(token) not in there]
     known = {token.content for token in backend.get_added_tokens_decoder().values()} | set(map(str, new))
     seen = set()
     for token in [*roles.values(), *extra]:
-        # The same token with other flags comes once more, and its last flags hold.
+        # If the same token occurs again with other flags, the last flags are used.
         if str(token) not in known and repr(token) not in seen:
             seen.add(repr(token))
             new.append(token)

@@ -1,7 +1,7 @@
-"""Read a model of SentencePiece: the pieces with their scores, and the characters replaced before text is cut.
+"""Read a SentencePiece model: the pieces with their scores, and the characters replaced before segmentation.
 
-The file is a protocol buffer (sentencepiece_model.proto): each field is a number with a kind of content, and only a
-few of them matter here.
+The file is a protocol buffer (sentencepiece_model.proto): each field has a number and a wire type, and only a few of
+them matter here.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ UNIGRAM = 1
 
 @dataclass(frozen=True)
 class Pieces:
-    """A vocabulary of Unigram.
+    """A Unigram vocabulary.
 
-    scored: pieces and scores in the order of their ids. added: those that are found in the text before it is cut, and
-        whether they are special. charsmap: as :func:`check_charsmap` takes it; None where nothing is replaced.
-        unknown: id of the piece that stands for what is not known.
+    scored: pieces and scores in the order of their ids.
+    added: pieces matched in the text before segmentation, and whether they are special.
+    charsmap: as in :func:`check_charsmap`; None if nothing is replaced.
+    unknown: id of the unknown piece.
     """
 
     scored: list[tuple[str, float]]
@@ -32,10 +33,10 @@ class Pieces:
 
 
 def parse(data: bytes) -> Pieces:
-    """Read the bytes of a model.
+    """Parse the bytes of a model.
 
     Raises:
-        ValueError: they are damaged, or the model is not of Unigram.
+        ValueError: they are damaged, or the model is not Unigram.
     """
     scored, added = [], []
     charsmap, unknown, kind = b"", 0, UNIGRAM
@@ -65,7 +66,7 @@ def parse(data: bytes) -> Pieces:
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """List the fields of a message by their numbers."""
+    """Return the fields of a message by their numbers."""
     place = 0
     while place < len(data):
         key, place = _varint(data, place)
@@ -84,7 +85,7 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 def _varint(data: bytes, place: int) -> tuple[int, int]:
-    """Read a number of seven bits a byte, the lowest first; give the place behind it too."""
+    """Decode a varint (seven bits per byte, lowest first); return it and the next position."""
     value = shift = 0
     while place < len(data) and shift < 64:
         byte = data[place]

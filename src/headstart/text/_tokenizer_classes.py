@@ -1,8 +1,8 @@
-"""The tokenizer classes of transformers: what each builds from a vocabulary and the settings beside it.
+"""The tokenizer classes of transformers: what each builds from a vocabulary and its settings.
 
-Since version 5 these classes take a vocabulary alone from ``tokenizer.json`` and build everything else from
-``tokenizer_config.json`` and their own defaults, so the two files cannot disagree. Only the class without a model of
-its own, `PreTrainedTokenizerFast`, runs what the file says.
+Since version 5 these classes take only the vocabulary from ``tokenizer.json`` and build everything else from
+``tokenizer_config.json`` and their defaults, so the two files cannot contradict each other. Only the generic class
+`PreTrainedTokenizerFast` runs the pipeline in the file.
 """
 
 from __future__ import annotations
@@ -23,11 +23,15 @@ Token = str | AddedToken
 
 @dataclass(frozen=True)
 class Source:
-    """A vocabulary as a folder holds it.
+    """The vocabulary of a folder.
 
-    pieces: ids of WordPiece and BPE. scored: pieces and scores of Unigram, in the order of their ids. merges: of BPE.
-    charsmap: what SentencePiece replaces before it cuts. template: how the file puts special tokens around a text.
-    extra: tokens that the vocabulary itself calls special. unknown: id of the unknown piece, where it says so.
+    pieces: ids of WordPiece and BPE.
+    scored: pieces and scores of Unigram, in the order of their ids.
+    merges: of BPE.
+    charsmap: what SentencePiece replaces before segmentation.
+    template: how the file puts special tokens around a text.
+    extra: tokens that the vocabulary itself marks as special.
+    unknown: id of the unknown piece, if the vocabulary names it.
     """
 
     model: str
@@ -42,8 +46,9 @@ class Source:
 
 @dataclass(frozen=True)
 class Settings:
-    """Those of tokenizer_config.json that decide how text is cut, by transformers' names; None where nothing is said.
+    """The settings of tokenizer_config.json that affect tokenization, by transformers' names; None if absent.
 
+    values: the parsed file.
     where: the file, for messages.
     """
 
@@ -51,10 +56,10 @@ class Settings:
     where: str
 
     def flag(self, name: str, default: bool) -> bool:
-        """Return a setting that is true or false.
+        """Return a boolean setting.
 
         Raises:
-            CheckpointError: it is something else.
+            CheckpointError: it is not a boolean.
         """
         value = self.values.get(name, default)
         if not isinstance(value, bool):
@@ -66,7 +71,7 @@ class Settings:
         return None if self.values.get(name) is None else self.flag(name, False)
 
     def number(self, name: str, default: int) -> int:
-        """Return a whole number; the default where it is none."""
+        """Return an integer setting, or the default if it is not an integer."""
         value = self.values.get(name, default)
         return value if isinstance(value, int) and not isinstance(value, bool) else default
 
@@ -75,9 +80,12 @@ class Settings:
 class TokenizerClass:
     """How one class builds a tokenizer.
 
-    model: kind of vocabulary. roles: its special tokens. build: the tokenizer before special tokens are added to it.
-    finish: put special tokens around texts, once they have ids. options: settings that it reads, with their defaults.
-    files: names of the vocabulary's own files, which older models have in place of tokenizer.json.
+    model: kind of vocabulary.
+    roles: its special tokens.
+    build: builds the tokenizer without special tokens.
+    finish: adds the special tokens around texts, once they have ids.
+    options: the settings that it reads, with their defaults.
+    files: the separate vocabulary files of older models without tokenizer.json.
     """
 
     model: str
@@ -152,7 +160,7 @@ def _deberta_v2(source: Source, settings: Settings, roles: Mapping[str, Token]) 
 def _metaspace(
     backend: tokenizers.Tokenizer, before: list[pre_tokenizers.PreTokenizer], settings: Settings, otherwise: str
 ) -> None:
-    """Mark the beginnings of words, with a space before the text unless the settings say no."""
+    """Mark the beginnings of words, with a space before the text unless the settings turn it off."""
     scheme = "always" if settings.flag("add_prefix_space", True) else otherwise
     steps = [*before, pre_tokenizers.Metaspace(replacement=SPACE, prepend_scheme=scheme)]
     backend.pre_tokenizer = pre_tokenizers.Sequence(steps)
@@ -162,7 +170,7 @@ def _metaspace(
 def _template(
     opening: str, closing: str, pair: str
 ) -> Callable[[tokenizers.Tokenizer, Mapping[str, Token], Settings], None]:
-    """Put the tokens of two roles around a text; `pair` is the template of two texts with {0} and {1} for them."""
+    """Put the tokens of two roles around a text; `pair` is the template of two texts, with {0} and {1} for them."""
 
     def finish(backend: tokenizers.Tokenizer, roles: Mapping[str, Token], settings: Settings) -> None:
         around = str(roles[opening]), str(roles[closing])
@@ -186,7 +194,7 @@ def _roberta_pair(backend: tokenizers.Tokenizer, roles: Mapping[str, Token], set
 
 
 def _keep(backend: tokenizers.Tokenizer, roles: Mapping[str, Token], settings: Settings) -> None:
-    """Keep the file's template; ALBERT's class has one for files without."""
+    """Use the file's template; ALBERT's class has a default for files without one."""
     if backend.post_processor is None:
         _BERT_PAIR(backend, roles, settings)
 
@@ -216,7 +224,7 @@ ROBERTA = TokenizerClass(
 )
 MPNET = TokenizerClass(
     "WordPiece",
-    # Written as transformers does: they are looked for in the normalized text too.
+    # As transformers does: they are matched in the normalized text too.
     {
         role: AddedToken(token, lstrip=role == "mask_token", rstrip=False)
         for role, token in (_ROBERTA_ROLES | {"unk_token": "[UNK]"}).items()
@@ -260,7 +268,7 @@ CLASSES: Mapping[str, TokenizerClass] = {
     "AlbertTokenizer": ALBERT,
     "DebertaV2Tokenizer": DEBERTA_V2,
 }
-# Of each family of models, the class that reads its vocabulary where no file names one.
+# For each model family, the tokenizer class used if no file names one.
 OF_FAMILY = {
     "bert": "BertTokenizer",
     "distilbert": "BertTokenizer",
@@ -272,7 +280,7 @@ OF_FAMILY = {
     "mpnet": "MPNetTokenizer",
     "modernbert": GENERIC,
 }
-# These cut words by programs and tables of their own, which no file of the folder holds.
+# These split words with programs and tables that no file of the folder contains.
 UNKNOWN_RULES = {
     *("BertJapaneseTokenizer", "BertweetTokenizer", "PhobertTokenizer", "BartphoTokenizer", "RoCBertTokenizer"),
     *("FlaubertTokenizer", "XLMTokenizer", "RoFormerTokenizer", "EsmTokenizer", "CanineTokenizer"),

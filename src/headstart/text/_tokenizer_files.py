@@ -1,4 +1,4 @@
-"""The files of a model folder that make a tokenizer, read within limits."""
+"""The files of a model folder that define a tokenizer, read within size limits."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from headstart.core.errors import CheckpointError
 
 TOKENIZER = "tokenizer.json"
 SETTINGS = "tokenizer_config.json"
-# Older folders keep special tokens beside the settings; config.json says which family a vocabulary belongs to.
+# Older folders have special tokens in a separate file; config.json names the family of the model.
 ROLES = "special_tokens_map.json"
 ADDED = "added_tokens.json"
 MODEL = "config.json"
 WORDPIECE = "vocab.txt"
 BPE = "vocab.json"
 MERGES = "merges.txt"
-# Of SentencePiece, under the names that DeBERTa, ALBERT and XLM-RoBERTa give it.
+# SentencePiece models, under the names that DeBERTa, ALBERT and XLM-RoBERTa use.
 SENTENCEPIECE = ("spm.model", "spiece.model", "sentencepiece.bpe.model")
 NAMES = (TOKENIZER, SETTINGS, ROLES, ADDED, MODEL, WORDPIECE, BPE, MERGES, *SENTENCEPIECE)
-# The largest in use, of XLM-V's 900,000 pieces, takes less.
+# The largest in use, with XLM-V's 900,000 pieces, is smaller.
 MOST_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
 class Files:
-    """What a folder holds of a tokenizer.
+    """The tokenizer files of a folder.
 
-    contents: name and bytes of each file that is there. model_type: the family that the caller knows the weights to be
-        of; empty for what config.json says.
+    folder: where they are.
+    contents: name and bytes of each existing file.
+    model_type: the model family known to the caller; empty to use that of config.json.
     """
 
     folder: Path
@@ -38,21 +39,21 @@ class Files:
     model_type: str = ""
 
     def __contains__(self, name: str) -> bool:
-        return any(name == found for found, _ in self.contents)
+        return any(name == existing for existing, _ in self.contents)
 
     def path(self, name: str) -> Path:
-        """Return where a file lies."""
+        """Return the path of a file."""
         return self.folder / name
 
     def read(self, name: str) -> bytes:
-        """Return a file's bytes; none where it is not there."""
-        return next((content for found, content in self.contents if found == name), b"")
+        """Return a file's bytes, empty if it does not exist."""
+        return next((content for existing, content in self.contents if existing == name), b"")
 
     def json(self, name: str) -> dict[str, object]:
-        """Return a file's JSON object; an empty one where it is not there.
+        """Return a file's JSON object, empty if the file does not exist.
 
         Raises:
-            CheckpointError: it is no JSON object.
+            CheckpointError: it is not a JSON object.
         """
         if name not in self:
             return {}
@@ -67,10 +68,10 @@ class Files:
 
 
 def read(folder: Path, model_type: str = "") -> Files:
-    """Read the files that are there.
+    """Read the existing files.
 
     Raises:
-        CheckpointError: one is larger than any tokenizer's, or only a pointer of Git LFS.
+        CheckpointError: one is larger than any tokenizer's, or is only a Git LFS pointer.
     """
     contents = []
     for name in NAMES:

@@ -1,4 +1,4 @@
-"""What a tokenizer.json may hold: parts that can neither hang, crash nor fill the memory, whatever the text is."""
+"""What a tokenizer.json may contain: components that cannot hang, crash or fill the memory, whatever the text."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MOST_PARTS = 64
 MOST_PIECES = 1_200_000
 MOST_ADDED = 50_000
 LONGEST_PIECE = 1_024
-# WordPiece takes time by the cube of a word's length; BERT's limit is 100 characters.
+# WordPiece takes cubic time in the length of a word; BERT's limit is 100 characters.
 LONGEST_WORD = 500
 MOST_CHARSMAP = 4 * 2**20
 LONGEST_PREFIX = 8
@@ -42,13 +42,14 @@ DEEPEST_KEY = 64
 
 
 def check(stored: dict[str, object], where: str) -> dict[str, object]:
-    """Give back a tokenizer.json with the type of its model, and with nothing random, padded or cut off.
+    """Return a tokenizer.json with the type of its model, without randomness, padding and truncation.
 
     Args:
+        stored: the parsed file.
         where: the file, for messages.
 
     Raises:
-        CheckpointError: it holds something that is not known to be safe.
+        CheckpointError: it contains something that is not known to be safe.
     """
     model = _with_type(stored.get("model"), where)
     parts = 0
@@ -73,11 +74,11 @@ def check(stored: dict[str, object], where: str) -> dict[str, object]:
 def check_charsmap(charsmap: bytes, where: str) -> None:
     """Refuse a character map on which the library would panic, or whose replacements would fill the memory.
 
-    The map is a double array of 32-bit units (the trie of the characters to be replaced), whose leaves are places in
-    a block of texts that each end with a zero byte (sentencepiece, `normalizer.cc`).
+    The map is a double-array trie of 32-bit units (the characters to be replaced), whose leaves are offsets into a
+    block of texts terminated by zero bytes (sentencepiece, `normalizer.cc`).
 
     Raises:
-        CheckpointError: it is too large, or one of its links leads outside.
+        CheckpointError: it is too large, or one of its links points outside.
     """
     damaged = CheckpointError(f"{where} holds a damaged map of characters; fetch the model again.")
     if len(charsmap) > MOST_CHARSMAP:
@@ -131,16 +132,16 @@ def check_vocabulary(pieces: list[str], where: str) -> None:
     """Refuse a vocabulary with too many or too long pieces.
 
     Raises:
-        CheckpointError: it has.
+        CheckpointError: there are too many, or one is too long.
     """
     _check_pieces(pieces, MOST_PIECES, where)
 
 
 def check_added(tokens: list[str], where: str) -> None:
-    """Refuse too many or too long tokens beside the vocabulary.
+    """Refuse too many or too long added tokens.
 
     Raises:
-        CheckpointError: there are.
+        CheckpointError: there are too many, or one is too long.
     """
     _check_pieces(tokens, MOST_ADDED, where)
 
@@ -149,7 +150,7 @@ def charsmap_of(part: dict[str, object], where: str) -> bytes:
     """Decode the character map of a `Precompiled` normalizer.
 
     Raises:
-        CheckpointError: it is no base64.
+        CheckpointError: it is not base64.
     """
     try:
         return base64.b64decode(str(part.get("precompiled_charsmap")), validate=True)
@@ -158,12 +159,12 @@ def charsmap_of(part: dict[str, object], where: str) -> bytes:
 
 
 def normalizers_of(stored: dict[str, object]) -> list[dict[str, object]]:
-    """List the normalizers of a tokenizer.json, those inside sequences in their order."""
+    """Return the normalizers of a tokenizer.json in order, including those inside sequences."""
     return list(inside(stored.get("normalizer")))
 
 
 def pieces_of(model: dict[str, object]) -> list[str]:
-    """List the pieces of a model's vocabulary, which is an object, or a list of pieces with their scores."""
+    """Return the pieces of a model's vocabulary, which is an object, or a list of pieces with their scores."""
     vocabulary = model.get("vocab")
     if isinstance(vocabulary, dict):
         return list(vocabulary)
@@ -173,7 +174,7 @@ def pieces_of(model: dict[str, object]) -> list[str]:
 
 
 def inside(part: object) -> Iterator[dict[str, object]]:
-    """List a part of tokenizer.json and the parts inside it, in their order."""
+    """Return a component of tokenizer.json and the components inside it, in order."""
     waiting = [part]
     while waiting:
         part = waiting.pop()
@@ -186,7 +187,7 @@ def inside(part: object) -> Iterator[dict[str, object]]:
 
 
 def _with_type(model: object, where: str) -> dict[str, object]:
-    """Infer the type of a model from its fields where the file is older than the field `type`."""
+    """Infer the type of a model from its fields if the file is older than the field `type`."""
     if not isinstance(model, dict):
         raise CheckpointError(f"{where} is no readable tokenizer (it has no model); fetch the model again.")
     model = dict(model)
@@ -214,14 +215,14 @@ def _with_type(model: object, where: str) -> dict[str, object]:
 def _check_part(part: dict[str, object], kind: str, where: str) -> None:
     if kind in ("Replace", "Split"):
         pattern = part.get("pattern")
-        found = cast(dict[str, object], pattern) if isinstance(pattern, dict) else {}
-        text, regex = found.get("String"), found.get("Regex")
+        fields = cast(dict[str, object], pattern) if isinstance(pattern, dict) else {}
+        text, regex = fields.get("String"), fields.get("Regex")
         if not (isinstance(text, str) and text) and not (isinstance(regex, str) and regex in PATTERNS):
             raise CheckpointError(
                 f"{where} with the pattern {str(regex or text)[:60]!r} is not supported; known are plain texts and "
                 f"{', '.join(map(repr, sorted(PATTERNS)))}."
             )
-        # Several that each lengthen a text would multiply.
+        # The growth of several lengthening replacements would multiply.
         if len(str(part.get("content", ""))) > len(text if isinstance(text, str) else " "):
             raise CheckpointError(f"{where} makes texts longer; it is refused.")
     elif kind == "Prepend" and len(str(part.get("prepend"))) > LONGEST_PREFIX:

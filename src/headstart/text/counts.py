@@ -1,6 +1,6 @@
-"""Word vectors from counts alone: words that stand in the same documents mean similar things (Deerwester et al. 1990).
+"""Word vectors from counts: words that occur in the same documents have similar meanings (Deerwester et al. 1990).
 
-It takes seconds where a Transformer needs hours to find the same out by guessing hidden words.
+Counting takes seconds; a Transformer needs hours to learn the same by predicting masked words.
 """
 
 from __future__ import annotations
@@ -9,23 +9,26 @@ import numpy as np
 
 from headstart.text.shards import Shard
 
-# Of a large collection no more than so many tokens are counted, of documents spread evenly over it.
+# Of a large collection, at most so many tokens are counted, from documents spread evenly over it.
 COUNTED = 2**24
-# A word of fewer documents has no company worth knowing.
+# A word in fewer documents gives too little evidence.
 LEAST_DOCUMENTS = 5
 
 
 def word_vectors(shard: Shard, documents: np.ndarray, words: int, width: int) -> np.ndarray:
-    """Compute the main directions in which words differ by the documents that hold them.
+    """Compute the main directions in which words differ by the documents that contain them.
 
-    They are the singular vectors of the matrix of documents and words (tf-idf, with logarithms of counts), each times
-    its singular value.
+    They are the singular vectors of the document-word matrix (TF-IDF, with logarithms of counts), each times its
+    singular value.
 
     Args:
-        documents: int64 ``(documents,)``, ascending, which ones to read. words: size of the vocabulary.
+        shard: the tokenised documents.
+        documents: int64 ``(documents,)``, ascending, which ones to read.
+        words: size of the vocabulary.
+        width: number of directions.
 
     Returns:
-        float32 ``(words, width)``, rows of length 1, or of zeros for words of fewer than 5 documents.
+        float32 ``(words, width)``, rows of length 1, or of zeros for words in fewer than 5 documents.
 
     >>> shard = Shard(np.array([5, 6, 6, 5, 7, 8] * 5), np.arange(0, 31, 3), np.arange(0, 31, 3))
     >>> vectors = word_vectors(shard, np.arange(10), 10, 2)

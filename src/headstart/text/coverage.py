@@ -1,4 +1,4 @@
-"""How well a tokenizer knows the language of some texts, before any model is trained."""
+"""How well a tokenizer covers the language of some texts, before any model is trained."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from headstart.text.tokenizer import CHARACTERS_PER_TOKEN, Tokenizer
 
 @dataclass(frozen=True)
 class Coverage:
-    """What becomes of texts in a vocabulary.
+    """Token counts of some texts with one vocabulary.
 
-    tokens: number of tokens, special ones left out. unknown: how many of them stand for something that the vocabulary
-        lacks. words: number of words as :func:`scripts.words` counts them: what stands between white space, but each
-        character of a script without spaces (Chinese, Japanese, Thai and others).
+    tokens: number of tokens, without special ones.
+    unknown: how many of them are the unknown token.
+    words: number of words as :func:`scripts.words` counts them: separated by white space, but each character of a
+    script
+        without spaces (Chinese, Japanese, Thai and others) is one.
     """
 
     tokens: int
@@ -31,16 +33,16 @@ class Coverage:
 
     @property
     def tokens_per_word(self) -> float:
-        """Tokens for each word; 0 without words.
+        """Tokens per word; 0 without words.
 
-        About 1.2 to 1.6 where a vocabulary knows the language. Byte-level vocabularies take 2 to 3 for a character of
-        Chinese that they do not know, and more than 3 for a word in a foreign alphabet.
+        About 1.2 to 1.6 if the vocabulary covers the language. Byte-level vocabularies take 2 to 3 tokens for a Chinese
+        character that they lack, and more than 3 for a word in a foreign alphabet.
         """
         return self.tokens / self.words if self.words else 0.0
 
 
 def measure(texts: Sequence[str], tokenizer: Tokenizer) -> Coverage:
-    """Count the tokens, unknown tokens and words of texts, each up to the length that a model would be given.
+    """Count the tokens, unknown tokens and words of texts, each up to the length that a model would read.
 
     >>> from headstart.text import vocabulary
     >>> english = vocabulary.train(["good food", "bad food"] * 9, 60, window=16)

@@ -1,4 +1,4 @@
-"""Scripts that put no spaces between words."""
+"""Scripts without spaces between words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _START = re.compile(rf"[{_UNSPACED}]")
 
 
 def words(text: str) -> int:
-    """Count words: what stands between white space, but each character of a script that has no spaces.
+    """Count words: separated by white space, but each character of a script without spaces is one.
 
     >>> words("two words"), words("很好"), words("买了iPhone 很好。")
     (2, 2, 6)
@@ -23,7 +23,7 @@ def words(text: str) -> int:
 
 
 def starts_unspaced(text: str) -> bool:
-    """Say whether a text begins with a character of a script that has no spaces.
+    """Return whether a text begins with a character of a script without spaces.
 
     >>> starts_unspaced("天气"), starts_unspaced("weather")
     (True, False)

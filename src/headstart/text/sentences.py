@@ -1,18 +1,18 @@
-"""Where sentences end: a rule of thumb for every script, good enough to cut text where a person would."""
+"""Where sentences end: a heuristic for every script, good enough to cut text at sensible places."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-# A full stop and its kind, with what closes after it, before white space; an ideographic one anywhere; a line's end.
+# A full stop or similar, with closing quotes or brackets, before white space; an ideographic one anywhere; a line end.
 _END = re.compile(r"[.!?…]+[\"')\]»”’]*(?=\s)|[。！？]+[\"”’」』]*|\n")
-# Longest piece handed on, in characters.
+# Maximum length of a piece, in characters.
 LONGEST = 10_000
 
 
 def split(text: str) -> Iterator[str]:
-    """Yield the sentences of a text, without the white space around them; one without end is cut at 10,000 characters.
+    """Yield the sentences of a text, without surrounding white space; a longer one is cut at 10,000 characters.
 
     An abbreviation before a space ("Mr. Smith") ends a sentence too.
 

@@ -1,6 +1,6 @@
-"""Documents as token ids in memory-mapped files: tokenised once, read at random from a disk whatever their size.
+"""Documents as token ids in memory-mapped files: tokenised once, then read at random from disk, whatever their size.
 
-FOLDER/tokens.bin       every document's tokens end to end, uint16 (int32 for vocabularies beyond 65,536)
+FOLDER/tokens.bin       the tokens of all documents end to end, uint16 (int32 for vocabularies above 65,536)
 FOLDER/sentences.bin    where each sentence ends, int64
 FOLDER/documents.bin    where each document ends, int64
 """
@@ -19,7 +19,7 @@ from headstart.core.errors import DataError
 from headstart.text import sentences
 from headstart.text.tokenizer import Tokenizer
 
-# Characters tokenised at once: a word is looked up once in them, and all of it fits in any memory.
+# Characters tokenised at once: each distinct word in them is tokenised once, and the memory is bounded.
 CHUNK = 8_000_000
 
 
@@ -27,7 +27,8 @@ CHUNK = 8_000_000
 class Shard:
     """Tokenised documents.
 
-    tokens: ``(tokens,)``, without special tokens. sentences: int64 ``(sentences,)``, ascending ends.
+    tokens: int ``(tokens,)``, without special tokens.
+    sentences: int64 ``(sentences,)``, ascending ends.
     documents: int64 ``(documents + 1,)``; document i is ``tokens[documents[i]:documents[i + 1]]``.
     """
 
@@ -43,7 +44,9 @@ class Shard:
 class Windows:
     """Pieces of documents that a model reads at once, in the order of the text.
 
-    starts, ends: int64 ``(windows,)``, places in the tokens. limits: int64 ``(windows,)``, where the document ends.
+    starts: int64 ``(windows,)``, first token of each window.
+    ends: int64 ``(windows,)``, token after the last one of each window.
+    limits: int64 ``(windows,)``, where the document ends.
     """
 
     starts: np.ndarray
@@ -55,13 +58,15 @@ class Windows:
 
 
 def write(folder: Path, documents: Iterable[str], tokenizer: Tokenizer) -> None:
-    """Tokenise documents into the files of a folder, in bounded memory; a document without a token is left out.
+    """Tokenise documents into the files of a folder, in bounded memory; documents without tokens are left out.
 
     Args:
-        folder: exists already; renaming it into place once all is written is the caller's.
+        folder: an existing folder; the caller renames it into place when everything is written.
+        documents: the texts.
+        tokenizer: the tokenizer.
 
     Raises:
-        DataError: there are fewer than two documents, so none can be set apart.
+        DataError: there are fewer than two documents, so none can be held out.
     """
     tokenizer.forget()
     kind = np.dtype(np.uint16 if tokenizer.size <= 2**16 else np.int32)
@@ -91,7 +96,7 @@ def write(folder: Path, documents: Iterable[str], tokenizer: Tokenizer) -> None:
 
 
 def read(folder: Path) -> Shard:
-    """Open what :func:`write` wrote, without reading it."""
+    """Open the files that :func:`write` wrote, without reading them."""
     kind = json.loads((folder / "kind.json").read_text(encoding="utf-8"))
     return Shard(
         np.memmap(folder / "tokens.bin", dtype=kind, mode="r"),
@@ -101,7 +106,7 @@ def read(folder: Path) -> Shard:
 
 
 def windows(shard: Shard, room: int, documents: np.ndarray) -> Windows:
-    """Cut some documents into windows of `room` tokens, the last one of each being shorter.
+    """Cut some documents into windows of `room` tokens; the last window of each may be shorter.
 
     >>> shard = Shard(np.arange(9), np.array([2, 9]), np.array([0, 5, 9]))
     >>> cut = windows(shard, 3, np.array([0, 1]))

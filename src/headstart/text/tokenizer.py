@@ -20,18 +20,18 @@ from headstart.text._tokenizer_files import read as read_files
 from headstart.text._tokenizer_safety import inside
 from headstart.text.scripts import starts_unspaced
 
-# Longest text handed to a tokenizer, in characters per token of the window: a 10 MB text costs seconds and gigabytes
-# even when all but its beginning is cut off afterwards. No word in running text comes near it.
+# Maximum length of a text passed to a tokenizer, in characters per token of the window. A 10 MB text costs seconds and
+# gigabytes even when everything but its beginning is truncated afterwards. No word in running text is so long.
 CHARACTERS_PER_TOKEN = 64
-# Texts are encoded so many at a time; fewer than MANY of them have too few words in common to be worth a table.
+# Texts are encoded in chunks of this size; fewer than MANY texts share too few words for a table of words.
 CHUNK = 1024
 MANY = 32
 MOST_WORDS = 500_000
-# Characters of the texts remembered for a vocabulary; beside them a text takes about BYTES_BESIDE more.
+# Maximum number of characters cached per vocabulary; a text takes about BYTES_BESIDE more.
 MOST_REMEMBERED = 100_000_000
 BYTES_BESIDE = 250
 BYTES = array("i").itemsize
-# In tokenizer_config.json: what a model was trained to find before each text, such as 'query: '.
+# In tokenizer_config.json: a prefix that a model was trained with, such as 'query: '.
 PREFIX, LONGEST_PREFIX = "headstart_prefix", 64
 
 
@@ -39,9 +39,9 @@ PREFIX, LONGEST_PREFIX = "headstart_prefix", 64
 class Encoded:
     """Token ids of many texts without padding.
 
-    tokens: int32 ``(tokens,)``, text after text, special tokens included.
+    tokens: int32 ``(tokens,)``, text after text, with special tokens.
     boundaries: int64 ``(texts + 1,)``; text i is ``tokens[boundaries[i]:boundaries[i + 1]]``.
-    cut_off: share (0 to 1) of the texts' tokens that lie beyond the window and were left out.
+    cut_off: share (0 to 1) of the texts' tokens that are beyond the window and were truncated.
     """
 
     tokens: np.ndarray
@@ -58,7 +58,7 @@ class Encoded:
 
 
 class Memory:
-    """Texts that a vocabulary has encoded, by their characters: each is encoded once, whoever asks.
+    """A cache of encoded texts for one vocabulary: each text is encoded once for all contenders.
 
     bodies: text -> its ids without special tokens, as the bytes of 32-bit numbers.
     """
@@ -68,7 +68,7 @@ class Memory:
         self.size = 0
 
     def find(self, texts: list[str], encode: Callable[[list[str]], list[bytes]]) -> list[bytes]:
-        """Give texts' ids, calling `encode` for those not seen before; the oldest are forgotten beyond a limit."""
+        """Return texts' ids, calling `encode` for those not cached; the oldest are evicted beyond a limit."""
         if self.size > MOST_REMEMBERED:
             for text in list(self.bodies)[: len(self.bodies) // 2]:
                 del self.bodies[text]
@@ -80,7 +80,7 @@ class Memory:
 
 
 class Tokenizer:
-    """A `tokenizers` tokenizer with its window and special tokens, and nothing of padding."""
+    """A tokenizer of the `tokenizers` library with its window and special tokens, without padding."""
 
     def __init__(
         self,
@@ -89,13 +89,14 @@ class Tokenizer:
         settings: Mapping[str, object] | None = None,
         memory: Memory | None = None,
     ):
-        """Take over a backend; its own padding and truncation are switched off.
+        """Wrap a backend; its own padding and truncation are turned off.
 
         Args:
-            window: most tokens of one text, special tokens included.
-            settings: what ``tokenizer_config.json`` held, kept so that saving gives it back. With `PREFIX` among them,
+            backend: the tokenizer.
+            window: maximum number of tokens of a text, with special tokens.
+            settings: contents of ``tokenizer_config.json``, which are saved again. If it contains `PREFIX`,
                 :meth:`encode` puts that before each text.
-            memory: of the texts that the same vocabulary has encoded elsewhere; None for a fresh one.
+            memory: cache shared with other tokenizers of the same vocabulary; None for a new one.
         """
         self.memory: Memory | None = memory or Memory()
         self.backend = backend
@@ -107,7 +108,7 @@ class Tokenizer:
         self.opening, self.closing = _around(backend)
 
     def forget(self) -> None:
-        """Remember no texts from now on, for a stream of them that seldom come twice."""
+        """Stop caching texts, for a stream of texts that rarely repeat."""
         self.memory = None
 
     @property
@@ -118,17 +119,17 @@ class Tokenizer:
 
     @property
     def padding(self) -> int:
-        """Id of the padding token, for models opened elsewhere; 0 where there is none."""
+        """Id of the padding token, for models opened in other libraries; 0 if there is none."""
         return self._special("pad_token", "[PAD]", "<pad>") or 0
 
     @property
     def unknown(self) -> int | None:
-        """Id of the token that stands for unknown words; None where there is none."""
+        """Id of the unknown token; None if there is none."""
         return self._special("unk_token", "[UNK]", "<unk>")
 
     @property
     def mask(self) -> int | None:
-        """Id of the token that hides a word in pretraining; None where there is none."""
+        """Id of the mask token of pretraining; None if there is none."""
         return self._special("mask_token", "[MASK]", "<mask>")
 
     @property
@@ -138,10 +139,10 @@ class Tokenizer:
         return sorted(number for number, token in added.items() if token.special)
 
     def inside_words(self) -> np.ndarray:
-        """Say which tokens continue the word of the token before them, bool ``(size,)``.
+        """Return which tokens continue the word of the previous token, bool ``(size,)``.
 
-        WordPiece marks these; byte-level BPE and Metaspace mark the tokens that begin a word. Characters of scripts
-        without spaces begin one of their own, but byte-level BPE does not show them.
+        WordPiece marks these; byte-level BPE and Metaspace mark the tokens that begin a word. Each character of a
+        script without spaces begins a word, but byte-level BPE does not show them.
         """
         marked = np.zeros(self.size, dtype=bool)
         model = self.backend.model
@@ -167,10 +168,11 @@ class Tokenizer:
         return next((number for number in ids if number is not None), None)
 
     def encode(self, texts: Sequence[str], window: int | None = None) -> Encoded:
-        """Turn texts into token ids, cutting each to the window and counting what was cut.
+        """Turn texts into token ids, truncate each to the window and count what was truncated.
 
         Args:
-            window: most tokens of one text, special tokens included; None for the tokenizer's own.
+            texts: the texts.
+            window: maximum number of tokens of a text, with special tokens; None for the tokenizer's own.
         """
         window = min(window or self.window, self.window)
         limit = window * CHARACTERS_PER_TOKEN
@@ -180,25 +182,25 @@ class Tokenizer:
         lengths = array("q", [0])
         left_out = total = 0.0
         for body, text in zip(self._bodies(texts, limit, self.prefix), texts, strict=True):
-            found = len(body) // BYTES
-            kept = min(found, room)
-            # A text cut before tokenising has its missing tokens estimated from the part that was read.
-            full = found * max(1.0, len(text) / limit)
+            count = len(body) // BYTES
+            used = min(count, room)
+            # For a text truncated before tokenising, the missing tokens are estimated from the part that was read.
+            full = count * max(1.0, len(text) / limit)
             total += full
-            left_out += full - kept
-            joined += opening + body[: kept * BYTES] + closing
-            lengths.append(len(self.opening) + kept + len(self.closing))
+            left_out += full - used
+            joined += opening + body[: used * BYTES] + closing
+            lengths.append(len(self.opening) + used + len(self.closing))
         tokens = np.frombuffer(joined, dtype=np.int32)
         return Encoded(tokens, np.cumsum(lengths, dtype=np.int64), left_out / total if total else 0.0)
 
     def encode_whole(self, texts: Sequence[str]) -> Encoded:
-        """Turn texts into token ids without special tokens, and cut nothing off."""
+        """Turn texts into token ids without special tokens and without truncation."""
         bodies = list(self._bodies(texts, None))
         lengths = [0, *(len(body) // BYTES for body in bodies)]
         return Encoded(np.frombuffer(b"".join(bodies), dtype=np.int32), np.cumsum(lengths, dtype=np.int64))
 
     def _bodies(self, texts: Sequence[str], limit: int | None, prefix: str = "") -> Iterator[bytes]:
-        """Give each text's ids without special tokens, behind those of a prefix, as the bytes of 32-bit numbers."""
+        """Return each text's ids without special tokens, without those of a prefix, as the bytes of 32-bit numbers."""
         known: dict[str, bytes] | None = {} if len(texts) >= MANY and self._splits_at_spaces() else None
         for start in range(0, len(texts), CHUNK):
             chunk = [clean(prefix + text[:limit]) for text in texts[start : start + CHUNK]]
@@ -210,17 +212,18 @@ class Tokenizer:
         return [array("i", encoding.ids).tobytes() for encoding in encodings]
 
     def _encode_words(self, texts: list[str], known: dict[str, bytes]) -> list[bytes]:
-        """Encode each distinct word once: several times faster, since most words of a text have been seen before.
+        """Encode each distinct word once: several times faster, since most words of a text have occurred before.
 
         Args:
-            known: words already encoded; grows in place.
+            texts: the texts.
+            known: ids of words already encoded; extended in place.
         """
         split = [text.split(" ") for text in texts]
         if len(known) > MOST_WORDS:
             known.clear()
         new = list(set().union(*split) - known.keys())
         groups = [new[start : start + CHUNK] for start in range(0, len(new), CHUNK)]
-        # Not the "fast" call, which forgets which word a token came from.
+        # Not the "fast" call, which does not return which word a token came from.
         encodings = self.backend.encode_batch(groups, is_pretokenized=True, add_special_tokens=False)
         for words, encoding in zip(groups, encodings, strict=True):
             ids = array("i", encoding.ids).tobytes()
@@ -230,7 +233,7 @@ class Tokenizer:
         return [b"".join(map(known.__getitem__, words)) for words in split]
 
     def _splits_at_spaces(self) -> bool:
-        """Say whether a word's tokens never depend on what stands beyond the next space, as in BERT."""
+        """Return whether a word's tokens never depend on what comes after the next space, as in BERT."""
         return (
             isinstance(self.backend.pre_tokenizer, tokenizers.pre_tokenizers.BertPreTokenizer)
             and isinstance(self.backend.normalizer, tokenizers.normalizers.BertNormalizer)
@@ -238,13 +241,13 @@ class Tokenizer:
         )
 
     def _holds_space(self, token: tokenizers.AddedToken) -> bool:
-        """Say whether an added token may reach across a space of the text, once that is normalized."""
+        """Return whether an added token may contain a space of the normalized text."""
         content = str(token.content)
         normal = self.backend.normalizer.normalize_str(content) if token.normalized else content
         return any(map(str.isspace, content + normal))
 
     def save(self, folder: Path) -> None:
-        """Write ``tokenizer.json`` and ``tokenizer_config.json`` as Hugging Face reads them."""
+        """Write ``tokenizer.json`` and ``tokenizer_config.json`` in Hugging Face's format."""
         self.backend.save(str(folder / "tokenizer.json"))
         settings = {
             "tokenizer_class": "PreTrainedTokenizerFast",
@@ -257,15 +260,16 @@ class Tokenizer:
 def load(folder: Path, window: int, model_type: str = "") -> Tokenizer:
     """Read the tokenizer of a model folder; its ids are those of transformers' `AutoTokenizer`.
 
-    The vocabulary comes from ``tokenizer.json``, or else from ``vocab.txt``, or ``vocab.json`` with ``merges.txt``.
+    The vocabulary comes from ``tokenizer.json``, otherwise from ``vocab.txt``, or ``vocab.json`` with ``merges.txt``.
 
     Args:
-        window: most tokens that the model takes, special tokens included; the folder may ask for fewer.
-        model_type: the family of the weights, such as 'bert', whose defaults fill in what no file says; empty for what
-            ``config.json`` in the folder says.
+        folder: the model folder.
+        window: maximum number of tokens that the model accepts, with special tokens; the folder may set a lower limit.
+        model_type: family of the weights, such as 'bert', for defaults that no file sets; empty to use that of
+            ``config.json``.
 
     Raises:
-        CheckpointError: there is no vocabulary, or it cannot be read or trusted.
+        CheckpointError: there is no vocabulary, or it cannot be read or is not safe.
     """
     opened = build(read_files(folder, model_type))
     prefix = opened.settings.get(PREFIX, "")
@@ -274,7 +278,7 @@ def load(folder: Path, window: int, model_type: str = "") -> Tokenizer:
             f"{folder}: '{PREFIX}' in tokenizer_config.json must be a text of at most {LONGEST_PREFIX} characters."
         )
     most = opened.settings.get("model_max_length", opened.settings.get("max_len"))
-    # Some files say 1e30 for "no limit", or even Infinity.
+    # Some files contain 1e30 for "no limit", or even Infinity.
     if isinstance(most, int | float) and not isinstance(most, bool) and 1 <= most < window:
         window = int(most)
     content = opened.backend.to_str() + str(opened.backend.encode_special_tokens)
@@ -285,44 +289,44 @@ def load(folder: Path, window: int, model_type: str = "") -> Tokenizer:
 
 
 def _around(backend: tokenizers.Tokenizer) -> tuple[list[int], list[int]]:
-    """Find the special tokens before and after a text.
+    """Return the special tokens before and after a text.
 
     Raises:
-        CheckpointError: they stand elsewhere, or no text has tokens.
+        CheckpointError: they are elsewhere, or no text has tokens.
     """
     for text in _samples(backend):
         plain = backend.encode(text, add_special_tokens=False).ids
         if not plain:
             continue
-        found = backend.encode(text)
-        places = [place for place, owner in enumerate(found.sequence_ids) if owner is not None]
+        encoding = backend.encode(text)
+        places = [place for place, owner in enumerate(encoding.sequence_ids) if owner is not None]
         start, end = places[0], places[-1] + 1
-        if found.ids[start:end] != plain:
+        if encoding.ids[start:end] != plain:
             raise CheckpointError("the tokenizer puts special tokens inside a text, which is not supported.")
-        return found.ids[:start], found.ids[end:]
+        return encoding.ids[:start], encoding.ids[end:]
     raise CheckpointError("the tokenizer finds no tokens in any text; fetch the model again.")
 
 
 def _samples(backend: tokenizers.Tokenizer) -> Iterator[str]:
-    """Give texts that ought to have tokens: a letter, then tokens of the vocabulary, which may be of any alphabet."""
+    """Yield texts that should have tokens: a letter, then tokens of the vocabulary, which may be of any alphabet."""
     yield "a"
     yield from islice(backend.get_vocab(with_added_tokens=False), 100)
 
 
 def _parts(part: object) -> Iterator[dict[str, object]]:
-    """List a normalizer or pre-tokenizer and the parts inside it, as tokenizer.json holds them."""
+    """Return a normalizer or pre-tokenizer and the components inside it, as in tokenizer.json."""
     if isinstance(part, tokenizers.normalizers.Normalizer | tokenizers.pre_tokenizers.PreTokenizer):
         yield from inside(json.loads(part.__getstate__()))
 
 
 @lru_cache(maxsize=4)
 def _memory(digest: str) -> Memory:
-    """Share one memory among all tokenizers of the same content: a comparison opens a backbone many times."""
+    """Share one cache among all tokenizers of the same content: a comparison opens a backbone many times."""
     return Memory()
 
 
 def clean(text: str) -> str:
-    """Replace lone surrogates, which no tokenizer takes, by question marks."""
+    """Replace lone surrogates, which no tokenizer accepts, by question marks."""
     if text.isascii():
         return text
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""Train a vocabulary on the person's own texts: WordPiece, or byte-level BPE."""
+"""Train a vocabulary on your own texts: WordPiece, or byte-level BPE."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from headstart.text.tokenizer import CHARACTERS_PER_TOKEN, Tokenizer, clean
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 ROLES = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True))
 SMALLEST = 32
-# Of a large collection a vocabulary is learnt from so many characters, spread evenly over it.
+# Of a large collection, at most so many characters, spread evenly over it, are used to learn a vocabulary.
 SAMPLED = 20_000_000
 
 
 def train(texts: Iterable[str], size: int, *, lowercase: bool = True, window: int) -> Tokenizer:
     """Learn word pieces from texts; the same texts give the same vocabulary on any machine.
 
-    Text is normalised and split as BERT does it (Devlin et al. 2019): accents go with capitals, each punctuation
-    mark and each Chinese character is a word. Pieces are merged by how often they meet (Sennrich et al. 2016,
-    section 3.2) and applied longest first (Wu et al. 2016, section 4.1). The special tokens are numbers 0 to 4.
+    Text is normalised and split as in BERT (Devlin et al. 2019): accents are removed together with case, and each
+    punctuation mark and each Chinese character is a word. Pieces are merged by how often they are adjacent (Sennrich et
+    al. 2016, section 3.2) and applied longest first (Wu et al. 2016, section 4.1). The special tokens have ids 0 to 4.
 
     Args:
         texts: what to learn from.
-        size: most tokens, special ones included; at least 32.
-        lowercase: whether capitals and accents are dropped.
-        window: most tokens of one text, special tokens included.
+        size: maximum number of tokens, with special ones; at least 32.
+        lowercase: whether case and accents are removed.
+        window: maximum number of tokens of a text, with special tokens.
 
     Raises:
-        DataError: the texts hold no characters.
+        DataError: the texts contain no characters.
         UsageError: `size` is too small.
 
     >>> tokenizer = train(["low lower lowest"] * 9, 64, window=8)
@@ -47,8 +47,8 @@ def train(texts: Iterable[str], size: int, *, lowercase: bool = True, window: in
     characters = _frequent(normal, (size - len(SPECIAL)) // 2)
     if not characters:
         raise DataError("the texts hold no characters to learn a vocabulary from.")
-    # The trainer numbers single characters in the order of a hash map and breaks ties between merges by number.
-    # So it runs twice: once for the characters alone, and again with these numbered in their natural order.
+    # The trainer numbers single characters in the order of a hash map and breaks ties between merges by number. So it
+    # runs twice: once for the characters only, and again with these numbered in their natural order.
     words = {word for text in normal for word in text.split(" ")}
     alphabet = sorted(_learn(words, 0, characters, ()))
     vocabulary = _learn(normal, size, characters, (*SPECIAL, *alphabet))
@@ -58,10 +58,10 @@ def train(texts: Iterable[str], size: int, *, lowercase: bool = True, window: in
 def train_bytes(texts: Iterable[str], size: int, *, window: int) -> Tokenizer:
     """Learn byte-level BPE (Sennrich et al. 2016, section 3.2; Radford et al. 2019, section 2.2).
 
-    Nothing is normalised and no character is unknown, which suits code, names and mixed scripts; a word costs more
-    tokens where capitals and accents make it another one. The special tokens are numbers 0 to 4, bytes the next 256.
+    Nothing is normalised and no character is unknown, which suits code, names and mixed scripts; words that differ only
+    in case or accents are different tokens. The special tokens have ids 0 to 4, bytes the next 256.
 
-    Args and Raises: as of :func:`train`; `size` is at least 261.
+    Args and Raises: as for :func:`train`; `size` is at least 261.
 
     >>> tokenizer = train_bytes(["low lower lowest"] * 9, 270, window=8)
     >>> tokenizer.backend.decode(tokenizer.backend.encode("Löwe 🦁").ids)
@@ -72,7 +72,7 @@ def train_bytes(texts: Iterable[str], size: int, *, window: int) -> Tokenizer:
     if size < least:
         raise UsageError(f"a vocabulary of {size} tokens is too small for all bytes; ask for at least {least}.")
     backend = tokenizers.Tokenizer(models.BPE())
-    # With a space before the first word too, which is then the same as anywhere else.
+    # With a space before the first word too, which is then tokenised as anywhere else.
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     backend.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
@@ -85,25 +85,25 @@ def train_bytes(texts: Iterable[str], size: int, *, window: int) -> Tokenizer:
 
 
 def sample(texts: Iterable[str], most: int = SAMPLED) -> list[str]:
-    """Take texts spread evenly over any number of them, of `most` characters at the most, in memory bounded by that.
+    """Take texts spread evenly over any number of them, at most `most` characters, in bounded memory.
 
     >>> sample((letter * 10 for letter in "abcdefgh"), most=40)
     ['aaaaaaaaaa', 'cccccccccc', 'eeeeeeeeee', 'gggggggggg']
     """
-    kept: list[str] = []
+    sampled: list[str] = []
     size, stride = 0, 1
     for number, text in enumerate(texts):
         if number % stride == 0:
-            kept.append(text)
+            sampled.append(text)
             size += len(text)
-        while size > most and len(kept) > 1:
-            kept, stride = kept[::2], 2 * stride
-            size = sum(map(len, kept))
-    return kept
+        while size > most and len(sampled) > 1:
+            sampled, stride = sampled[::2], 2 * stride
+            size = sum(map(len, sampled))
+    return sampled
 
 
 def _frequent(texts: list[str], most: int) -> list[str]:
-    """List the most frequent characters other than white space; the lower code point goes first among equals."""
+    """Return the most frequent characters other than white space; the lower code point comes first among equals."""
     counts = np.zeros(0x110000, dtype=np.int64)
     for start in range(0, len(texts), 4096):
         codes = np.frombuffer("".join(texts[start : start + 4096]).encode("utf-32-le"), dtype=np.uint32)
@@ -114,7 +114,7 @@ def _frequent(texts: list[str], most: int) -> list[str]:
 
 
 def _learn(texts: Iterable[str], size: int, characters: list[str], first: tuple[str, ...]) -> dict[str, int]:
-    """Learn pieces made of these characters, the pieces of `first` taking the first numbers."""
+    """Learn pieces made of these characters, with the pieces of `first` numbered first."""
     backend = tokenizers.Tokenizer(models.WordPiece(unk_token="[UNK]"))
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     trainer = trainers.WordPieceTrainer(
@@ -131,7 +131,7 @@ def _learn(texts: Iterable[str], size: int, characters: list[str], first: tuple[
 
 
 def _backend(vocabulary: dict[str, int], normalizer: normalizers.Normalizer) -> tokenizers.Tokenizer:
-    """Put BERT's tokenizer around a vocabulary."""
+    """Build BERT's tokenizer around a vocabulary."""
     backend = tokenizers.Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     backend.normalizer = normalizer
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -141,7 +141,7 @@ def _backend(vocabulary: dict[str, int], normalizer: normalizers.Normalizer) -> 
 
 
 def _finish(backend: tokenizers.Tokenizer) -> None:
-    """Put BERT's special tokens around what a backend encodes."""
+    """Add BERT's special tokens around what a backend encodes."""
     backend.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
@@ -151,7 +151,7 @@ def _finish(backend: tokenizers.Tokenizer) -> None:
 
 
 def _settings(lowercase: bool) -> dict[str, object]:
-    """Fill ``tokenizer_config.json`` as Hugging Face reads it."""
+    """Return the contents of ``tokenizer_config.json`` in Hugging Face's format."""
     return {
         "tokenizer_class": "BertTokenizer",
         "do_lower_case": lowercase,

@@ -1,4 +1,4 @@
-"""Which rows make a batch: random for learning, by length and token budget for everything else."""
+"""Which rows make a batch: random for training, by length and token budget for everything else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from headstart.core import seed
 
 @lru_cache(maxsize=2)
 def epoch_order(rows: int, run_seed: int, epoch: int) -> np.ndarray:
-    """Return the order of the rows in one epoch, int64 ``(rows,)``, the same array to all who ask; do not write to it.
+    """Return the order of the rows in one epoch, int64 ``(rows,)``; the array is cached, so do not write to it.
 
     A pure function of its arguments: a resumed training has no sampler state to restore.
 
@@ -23,9 +23,12 @@ def epoch_order(rows: int, run_seed: int, epoch: int) -> np.ndarray:
 
 
 def step_rows(rows: int, batch_rows: int, run_seed: int, step: int) -> np.ndarray:
-    """Return the rows of one step, the last batch of an epoch being the shorter one.
+    """Return the rows of one step, int64 ``(up to batch_rows,)``; the last batch of an epoch may be shorter.
 
     Args:
+        rows: number of training rows.
+        batch_rows: rows per step.
+        run_seed: seed of the training.
         step: counted from 0 over the whole training; every epoch has ``ceil(rows / batch_rows)`` of them.
     """
     per_epoch = -(-rows // batch_rows)
@@ -34,23 +37,23 @@ def step_rows(rows: int, batch_rows: int, run_seed: int, step: int) -> np.ndarra
 
 
 def halves(rows: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Divide rows so that both halves have about as many tokens: the longest first, each to the lighter half.
+    """Split rows into two halves with about the same number of tokens: longest first, each to the half with fewer.
 
     >>> [half.tolist() for half in halves(np.array([4, 0, 2]), lengths=np.array([3, 9, 2, 9, 4]))]
     [[4], [0, 2]]
     """
-    found: tuple[list[int], list[int]] = [], []
+    split: tuple[list[int], list[int]] = [], []
     tokens = [0, 0]
     for row in rows[np.argsort(-lengths[rows], kind="stable")].tolist():
         lighter = int(tokens[1] < tokens[0])
-        found[lighter].append(row)
+        split[lighter].append(row)
         tokens[lighter] += int(lengths[row])
-    one, other = (np.array(half, dtype=rows.dtype) for half in found)
+    one, other = (np.array(half, dtype=rows.dtype) for half in split)
     return one, other
 
 
 def by_length(lengths: np.ndarray, token_budget: int) -> Iterator[np.ndarray]:
-    """Yield batches of rows of similar length whose tokens stay within a budget (one row may exceed it alone).
+    """Yield batches of rows of similar length within a token budget (a single row may exceed it).
 
     >>> [batch.tolist() for batch in by_length(np.array([5, 1, 1, 4]), token_budget=6)]
     [[1, 2, 3], [0]]

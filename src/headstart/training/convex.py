@@ -7,17 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Inverse strengths of regularisation that are tried, the strongest first, for features of unit variance.
+# Inverse regularisation strengths that are tried, strongest regularisation first, for features of unit variance.
 STRENGTHS = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1.0)
-# A feature that varies less than this is constant.
+# A feature with a smaller standard deviation is treated as constant.
 CONSTANT = 1e-6
 
 
 @dataclass(frozen=True)
 class Solution:
-    """A linear layer that is optimal for one strength of regularisation.
+    """A linear layer that is optimal for one regularisation strength.
 
-    weight: float32 ``(classes, width)``. bias: float32 ``(classes,)``. strength: the inverse one, C of scikit-learn.
+    weight: float32 ``(classes, width)``.
+    bias: float32 ``(classes,)``.
+    strength: inverse regularisation strength, C of scikit-learn.
     """
 
     weight: np.ndarray
@@ -26,14 +28,15 @@ class Solution:
 
 
 def solutions(features: np.ndarray, targets: np.ndarray, *, balanced: bool = False) -> Iterator[Solution]:
-    """Solve a logistic regression for each strength of regularisation, the strongest first.
+    """Solve a logistic regression for each regularisation strength, strongest first.
 
-    Features are standardised, which is part of the weights that are returned. Each problem starts from the solution of
-    the one before it. Nothing is random.
+    Features are standardised, and the returned weights include the standardisation. Each problem starts from the
+    solution of the previous one. Nothing is random.
 
     Args:
-        features: float ``(rows, width)``. targets: int ``(rows,)``, class numbers from 0 on, all of which occur.
-        balanced: weigh each class by the inverse of its share.
+        features: float ``(rows, width)``.
+        targets: int ``(rows,)``, class numbers from 0 on, all of which occur.
+        balanced: weight each class by the inverse of its share.
 
     >>> rows = np.array([[0.0, 1.0], [0.2, 1.0], [0.8, 1.0], [1.0, 1.0]])
     >>> *_, last = solutions(rows, np.array([0, 0, 1, 1]))
@@ -50,7 +53,7 @@ def solutions(features: np.ndarray, targets: np.ndarray, *, balanced: bool = Fal
     for strength in STRENGTHS:
         model.set_params(C=strength).fit(standardised, targets)
         weight, bias = model.coef_, model.intercept_
-        if len(weight) == 1:  # of two classes scikit-learn gives the difference
+        if len(weight) == 1:  # for two classes scikit-learn returns the difference
             weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
         weight = weight / scale
         bias = bias - weight @ center

@@ -1,7 +1,7 @@
-"""The gradient of a step's loss: part by part where memory is short, and by halves side by side on a CPU.
+"""The gradient of a step's loss: in parts to save memory, and in two halves in parallel on a CPU.
 
-Threads that share a product wait for the slowest of them at its end, hundreds of times a step; two halves of a step,
-each worked on by one thread, wait for each other once.
+Threads that share a matrix product wait for the slowest of them at its end, hundreds of times per step; two halves of a
+step, each computed by one thread, wait for each other once.
 """
 
 from __future__ import annotations
@@ -19,23 +19,25 @@ from headstart.core import seed
 from headstart.nn import chance, parallel
 from headstart.training.batches import halves
 
-# A mean over rows as a scalar; or a sum of other means, each as a sum and the number of what it is over.
+# The mean over rows as a scalar; or a list of (sum, count) pairs whose means are added.
 Found = Tensor | Sequence[tuple[Tensor, int]]
-# Gives the loss of rows int64 ``(rows,)``, with a graph.
+# Computes the loss of rows int64 ``(rows,)``, with a graph.
 Loss = Callable[[np.ndarray], Found]
-# Adds the gradient of a loss over rows to the weights, cut into so many parts; the last argument seeds what is drawn.
+# Adds the gradient of the loss of rows to the weights, in so many parts; the last argument is the random seed.
 Backward = Callable[[Loss, np.ndarray, Iterable[nn.Parameter], int, int], Tensor]
 
 
 @contextmanager
 def backward(lengths: np.ndarray | None, device: str) -> Iterator[Backward]:
-    """Give the function that works out gradients; it returns the loss, on its device.
+    """Return the function that computes gradients; it returns the loss, on its device.
 
-    Halves change nothing but rounding and what is drawn. A part counts by its share of the rows, which changes nothing
-    where the loss is a mean over rows.
+    Halves change only rounding and random numbers. A part is weighted by its share of the rows, which changes nothing
+    if the loss is a mean over rows.
 
     Args:
-        lengths: tokens of each row, int64 ``(rows,)``: halves get about as many. None where a step is not halved.
+        lengths: tokens of each row, int64 ``(rows,)``, by which halves are balanced; None if steps are not to be
+            halved.
+        device: 'cpu' or 'cuda'.
     """
     if lengths is None or device != "cpu" or torch.get_num_threads() == 1:
         yield _one_after_the_other
@@ -44,9 +46,9 @@ def backward(lengths: np.ndarray | None, device: str) -> Iterator[Backward]:
             yield partial(_side_by_side, pool, lengths)
 
 
-def mean(found: Found) -> Tensor:
-    """Make a scalar of a loss."""
-    return found if isinstance(found, Tensor) else _over([count for _, count in found], found)
+def mean(value: Found) -> Tensor:
+    """Return a loss as a scalar."""
+    return value if isinstance(value, Tensor) else _over([count for _, count in value], value)
 
 
 def _one_after_the_other(
@@ -73,8 +75,8 @@ def _side_by_side(
 
     def forward(half: np.ndarray, own: int) -> Sequence[tuple[Tensor, int]]:
         with chance.drawn_from(own):
-            found = loss(half)
-        return [(found * len(half), len(half))] if isinstance(found, Tensor) else found
+            value = loss(half)
+        return [(value * len(half), len(half))] if isinstance(value, Tensor) else value
 
     def back(value: Tensor) -> Sequence[Tensor | None]:
         return torch.autograd.grad(value, learning, allow_unused=True)
@@ -82,18 +84,18 @@ def _side_by_side(
     values = []
     for place, part in enumerate(np.array_split(rows, min(parts, len(rows)))):
         both = [half for half in halves(part, lengths) if len(half)]
-        found = list(pool.map(forward, both, [seed.derive(number, place, half) for half in range(len(both))]))
-        totals = [sum(counts) for counts in zip(*([count for _, count in half] for half in found), strict=True)]
-        shares = [_over(totals, half) * (len(part) / len(rows)) for half in found]
+        losses = list(pool.map(forward, both, [seed.derive(number, place, half) for half in range(len(both))]))
+        totals = [sum(counts) for counts in zip(*([count for _, count in half] for half in losses), strict=True)]
+        shares = [_over(totals, half) * (len(part) / len(rows)) for half in losses]
         for gradients in pool.map(back, shares):
             _add(learning, gradients)
         values += [value.detach() for value in shares]
     return torch.stack(values).sum()
 
 
-def _over(totals: Sequence[int], found: Sequence[tuple[Tensor, int]]) -> Tensor:
-    """Divide sums by numbers, which may be those of more than one half, and add them up."""
-    return torch.stack([value / max(1, total) for total, (value, _) in zip(totals, found, strict=True)]).sum()
+def _over(totals: Sequence[int], counted: Sequence[tuple[Tensor, int]]) -> Tensor:
+    """Divide sums by counts, which may include those of another half, and add the quotients."""
+    return torch.stack([value / max(1, total) for total, (value, _) in zip(totals, counted, strict=True)]).sum()
 
 
 def _add(weights: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> None:

@@ -1,6 +1,6 @@
-"""The only training loop. It knows weights, a loss of some rows, and an evaluation; nothing of tasks or models.
+"""The training loop. It knows only weights, a loss of some rows, and an evaluation; nothing about tasks or models.
 
-Everything random is a function of (seed, step), so a training that is killed and resumed takes the same steps.
+All random numbers are a function of (seed, step), so a training that is killed and resumed takes the same steps.
 """
 
 from __future__ import annotations
@@ -25,18 +25,25 @@ from headstart.training.batches import step_rows
 from headstart.training.optimizer import adamw, clipped_step
 
 CHECKPOINT_SECONDS = 60.0
-APART = 2  # rows trained between two evaluations for each that an evaluation reads: it then takes a seventh of the time
+APART = 2  # rows trained between two evaluations per row that an evaluation reads: it then takes a seventh of the time
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train.
+    """The settings of a training.
 
-    epochs: passes over the rows. least_steps: with few rows, more passes until so many steps are done, but at most
-        `most_epochs` passes. most_steps: end the training, and its schedule, after so many; 0 for no such end.
-    batch_rows: rows a step. accumulate: into how many parts a step is cut, to bound memory.
-    warmup, decay: see `schedule`. weight_decay: on matrices. clip: largest norm of the gradient.
-    patience: evaluations without improvement before stopping. evaluations: at most so many in a training.
+    epochs: passes over the rows.
+    least_steps: with few rows, more passes until so many steps are done, but at most `most_epochs` passes.
+    most_epochs: see `least_steps`.
+    most_steps: end the training, and its schedule, after so many steps; 0 for no limit.
+    batch_rows: rows per step.
+    accumulate: number of parts of a step, to limit memory.
+    warmup: see `schedule`.
+    decay: see `schedule`.
+    weight_decay: on matrices.
+    clip: maximum norm of the gradient.
+    patience: evaluations without improvement before stopping.
+    evaluations: maximum number of evaluations in a training.
     """
 
     epochs: int = 3
@@ -53,7 +60,7 @@ class Settings:
     evaluations: int = 12
 
     def steps(self, rows: int) -> int:
-        """Compute how many optimiser steps a training on so many rows takes."""
+        """Return the number of optimiser steps of a training on so many rows."""
         per_epoch = -(-rows // self.batch_rows)
         epochs = max(self.epochs, min(self.most_epochs, -(-self.least_steps // per_epoch)))
         return min(epochs * per_epoch, self.most_steps or epochs * per_epoch)
@@ -87,15 +94,18 @@ def train(
 
     Args:
         rows: number of training rows; batches are drawn from ``range(rows)``.
-        loss: of the rows given, see `gradients.Loss`.
-        evaluate: validation score (higher is better) and loss.
-        held_out: rows that an evaluation reads; with few training rows there are the fewer evaluations for it.
+        groups: the weights to train and their learning rates.
+        loss: loss of the given rows, see `gradients.Loss`.
+        evaluate: returns validation score (higher is better) and loss.
+        held_out: number of rows that an evaluation reads; with few training rows there are fewer evaluations.
         lengths: see `gradients.backward`.
         mode: the module that is switched between training and evaluation mode.
-        fingerprint: of settings, data and starting weights; a checkpoint with another one is refused.
-        before_step: is told of each step, from 0, and of their number before the step is taken; what it changes must
-            follow from these two numbers alone, or a resumed training would not be the same.
-        checkpoint_seconds: least time between two checkpoints.
+        settings: the settings.
+        run: seed, folder for checkpoints, time limit and progress.
+        fingerprint: hash of settings, data and initial weights; a checkpoint with another one is refused.
+        before_step: called before each step with its number, from 0, and the number of steps; what it changes must
+            depend only on these two numbers, or a resumed training would differ.
+        checkpoint_seconds: minimum time between two checkpoints.
 
     Raises:
         DivergedError: a gradient is not a finite number.
@@ -168,7 +178,7 @@ def train(
 
 
 def _seed(number: int, device: str) -> None:
-    """Seed what a step draws from; `torch.manual_seed` asks after every kind of device, which takes a fifth of a ms."""
+    """Seed a step's generator; `torch.manual_seed` also seeds every other device type, which takes a fifth of a ms."""
     torch.default_generator.manual_seed(number)
     if device == "cuda":
         torch.cuda.manual_seed(number)
@@ -176,9 +186,11 @@ def _seed(number: int, device: str) -> None:
 
 @dataclass
 class _Reading:
-    """Loss and norm of a step on their way from the device: to read them at once would make it wait for the host.
+    """Loss and norm of a step, copied asynchronously from the device so that the host does not wait for it.
 
-    numbers: ``(2,)``. arrived: None where they are here already. values: filled once they are.
+    numbers: ``(2,)``.
+    arrived: event of the copy; None if the numbers are on the host already.
+    values: filled when the copy is complete.
     """
 
     step: int
@@ -190,7 +202,7 @@ class _Reading:
 
 
 def _fetch(numbers: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
-    """Begin to copy numbers to the host."""
+    """Start to copy numbers to the host."""
     if numbers.device.type == "cpu":
         return numbers, None
     here = torch.empty(numbers.shape, dtype=numbers.dtype, pin_memory=True)
@@ -201,7 +213,7 @@ def _fetch(numbers: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
 
 
 def _settle(waiting: Iterable[_Reading], everything: bool) -> None:
-    """Read what has arrived, or wait for everything, before the weights are judged or kept.
+    """Read the numbers that have arrived, or wait for all of them before weights are evaluated or saved.
 
     Raises:
         DivergedError: a gradient is not a finite number.

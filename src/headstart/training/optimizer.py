@@ -1,4 +1,4 @@
-"""AdamW over groups of weights that each have their own learning rate."""
+"""AdamW over groups of weights with separate learning rates."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from headstart.nn.groups import Group
 
 
 def adamw(groups: Sequence[Group], weight_decay: float) -> torch.optim.AdamW:
-    """Build AdamW (Loshchilov & Hutter 2019) with decay on matrices only: not on biases and not on norms.
+    """Build AdamW (Loshchilov & Hutter 2019) with weight decay on matrices only, not on biases and norms.
 
-    Each parameter group keeps its peak rate as ``peak`` for the schedule to scale.
+    Each parameter group stores its peak rate as ``peak``, which the schedule scales.
     """
     parts = []
     for group in groups:
@@ -27,10 +27,15 @@ def adamw(groups: Sequence[Group], weight_decay: float) -> torch.optim.AdamW:
 
 
 def clipped_step(optimizer: torch.optim.AdamW, weights: Iterable[nn.Parameter], clip: float) -> Tensor:
-    """Take a step with the gradient shortened to the norm `clip` where it is longer, and forget the gradient.
+    """Take a step with the gradient clipped to the norm `clip`, and reset the gradient.
 
-    The fused optimiser divides gradients as it reads them, which saves a pass over all of them and, on a GPU, any
-    wait for the norm.
+    The fused optimiser divides gradients as it reads them, which saves a pass over all of them and, on a GPU, waiting
+    for the norm.
+
+    Args:
+        optimizer: made by :func:`adamw`.
+        weights: the weights that it trains.
+        clip: maximum norm.
 
     Returns:
         the norm before clipping, a scalar on the weights' device.

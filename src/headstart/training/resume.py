@@ -1,4 +1,4 @@
-"""Checkpoints from which a killed training goes on bit for bit: one file, written aside and renamed into place."""
+"""Checkpoints from which a killed training resumes bit for bit: one file, written atomically."""
 
 from __future__ import annotations
 
@@ -21,10 +21,13 @@ FILE = "checkpoint.safetensors"
 
 @dataclass(frozen=True)
 class State:
-    """All that a training is between two steps, besides its settings and data.
+    """The state of a training between two steps, apart from its settings and data.
 
-    step: optimiser steps done. seconds: time spent so far. best: see `stopping`.
-    finished: whether nothing is left to do. evaluations: what was seen at each.
+    step: optimiser steps done.
+    seconds: time spent so far.
+    best: see `stopping`.
+    finished: whether the training is complete.
+    evaluations: step, score and loss of each evaluation.
     """
 
     step: int = 0
@@ -42,7 +45,7 @@ def save(
     optimizer: torch.optim.Optimizer,
     best_weights: dict[str, Tensor],
 ) -> None:
-    """Write a checkpoint so that a kill at any moment leaves either the old one or the new one."""
+    """Write a checkpoint atomically: a kill at any moment leaves either the old one or the new one."""
     tensors = {f"weight/{name}": weight.detach() for name, weight in weights.items()}
     tensors |= {f"best/{name}": weight for name, weight in best_weights.items()}
     for name, weight in weights.items():
@@ -56,10 +59,16 @@ def save(
 def restore(
     folder: Path, fingerprint: str, weights: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer
 ) -> tuple[State, dict[str, Tensor]]:
-    """Bring weights and optimiser, in place, to where the last checkpoint left them.
+    """Restore weights and optimiser, in place, from the last checkpoint.
+
+    Args:
+        folder: where :func:`save` wrote.
+        fingerprint: hash of settings, data and initial weights.
+        weights: name -> parameter.
+        optimizer: the optimiser of these weights.
 
     Returns:
-        The state and the best weights so far; a fresh state and no weights where there is no checkpoint.
+        The state and the best weights so far; an initial state and no weights if there is no checkpoint.
 
     Raises:
         TrainingError: the checkpoint was written by a training with other settings or data.
@@ -83,7 +92,7 @@ def restore(
             elif kind == "best":
                 best_weights[name] = tensor.to(weights[name].device)
             else:
-                # AdamW keeps its step counter on the CPU's side of things only when it is not fused.
+                # AdamW has its step counter on the CPU unless it is fused.
                 optimizer.state[weights[name]][kind] = tensor.to(weights[name].device)
     values = json.loads(header["state"])
     return State(**{**values, "best": Best(**values["best"])}), best_weights

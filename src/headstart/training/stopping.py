@@ -1,4 +1,4 @@
-"""When a training has seen enough: early stopping on validation, with the best state kept."""
+"""When to stop a training: early stopping on validation, at the best state."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Best:
-    """The best evaluation so far and how many have passed since.
+    """The best evaluation so far and the number of evaluations since.
 
-    score: the task's metric on validation, higher is better; `loss` decides between equal scores.
-    step: the number of optimiser steps done then.
+    score: the task's metric on validation, higher is better.
+    loss: decides between equal scores, lower is better.
+    step: number of optimiser steps done at that evaluation.
+    since: number of evaluations since.
     """
 
     score: float = float("-inf")
@@ -19,7 +21,7 @@ class Best:
     since: int = 0
 
     def improved_by(self, score: float, loss: float) -> bool:
-        """Say whether an evaluation beats the best: a higher score, or the same score at a lower loss."""
+        """Return whether an evaluation beats the best: a higher score, or the same score with a lower loss."""
         return (score, -loss) > (self.score, -self.loss)
 
     def after(self, score: float, loss: float, step: int) -> Best:
