@@ -1,1 +1,1 @@
-"""One file per question, each leaving one JSON record in ``benchmarks/records``."""
+"""One file per question, each of which writes one JSON record to ``benchmarks/records``."""

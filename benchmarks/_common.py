@@ -1,4 +1,4 @@
-"""Where the real data lies, and how a benchmark leaves its record."""
+"""Where the real data is, and how a benchmark writes its record."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RECORDS = Path(__file__).parent / "records"
 
 
 def data(name: str) -> tuple[list[str], list[str]]:
-    """Read one data set's texts and labels, none where it has no such column; end clearly where it is not at hand."""
+    """Read the texts and labels of a data set (no labels without such a column); exit if it is missing."""
     folder = Path(os.environ.get("HEADSTART_DATA", ROOT.parent / "shared" / "data"))
     path = folder / f"{name}.parquet"
     if not path.is_file():
@@ -30,10 +30,10 @@ def data(name: str) -> tuple[list[str], list[str]]:
 
 
 def record(name: str, result: dict[str, Any]) -> None:
-    """Write a benchmark's one JSON record, with the time, the machine and its pace at the end beside the figures.
+    """Write the JSON record of a benchmark, with the time, the machine and its speed.
 
-    The pace is the rate of float32 matrix products with all threads, in GFLOP/s: the machines are shared, and one day's
-    minutes are another's half.
+    The speed is the rate of float32 matrix products with all threads, in GFLOP/s: the machines are shared, so the same
+    code may take twice as long on another day.
     """
     RECORDS.mkdir(exist_ok=True)
     made = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -43,22 +43,22 @@ def record(name: str, result: dict[str, Any]) -> None:
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """Give the versions of the packages a benchmark compares us with; '' for one that is not installed.
+    """Return the versions of the packages that a benchmark compares with; '' for one that is not installed.
 
     >>> versions("no-such-package")
     {'no-such-package': ''}
     """
-    found = {}
+    installed = {}
     for name in packages:
         try:
-            found[name] = importlib.metadata.version(name)
+            installed[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            found[name] = ""
-    return found
+            installed[name] = ""
+    return installed
 
 
 def transformers() -> Any:
-    """Import the peer, with its progress bars and reports switched off: they would cost time that is not its own."""
+    """Import transformers with progress bars and reports turned off, which would add to its time."""
     import transformers
 
     transformers.utils.logging.set_verbosity_error()
@@ -67,25 +67,27 @@ def transformers() -> Any:
 
 
 def answers(result: Any, size: int | None = None) -> dict[str, list[tuple[str, ...]]]:
-    """List what each contender of a `Result` answered to the test rows, one answer to all of them a seed.
+    """Return the predictions of each contender of a `Result` for the test rows, one tuple per seed.
 
-    size: after how many training rows, None for all.
+    Args:
+        result: the comparison.
+        size: number of training rows, None for all.
     """
-    found: dict[str, list[tuple[str, ...]]] = {}
+    by_contender: dict[str, list[tuple[str, ...]]] = {}
     trained = [entry for entry in result.records if entry.trial.size == size]
     for entry in sorted(trained, key=lambda entry: entry.trial.seed):
-        found.setdefault(entry.trial.contender, []).append(entry.predictions.values)
-    return found
+        by_contender.setdefault(entry.trial.contender, []).append(entry.predictions.values)
+    return by_contender
 
 
 def apart(name: str, *arguments: str) -> dict[str, Any]:
-    """Call a benchmark's ``alone(*arguments)`` in a process of its own; return what it printed last, which is JSON."""
+    """Call a benchmark's ``alone(*arguments)`` in a separate process; return its last line, parsed as JSON."""
     code = f"import sys; from benchmarks import {name}; {name}.alone(*sys.argv[1:])"
     done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         sys.exit(f"{name} failed at {' '.join(arguments)}.")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    printed: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return printed
 
 
 def percent(value: float, low: float, high: float, sign: str = "") -> str:
@@ -99,7 +101,7 @@ def percent(value: float, low: float, high: float, sign: str = "") -> str:
 
 
 def table(header: list[str], lines: list[list[str]]) -> str:
-    """Format a Markdown table, as the docs show it.
+    """Format a Markdown table.
 
     >>> print(table(["a", "b"], [["1", "2"]]))
     | a | b |
@@ -112,7 +114,7 @@ def table(header: list[str], lines: list[list[str]]) -> str:
 
 
 def show(name: str, text: str) -> None:
-    """Print a table and put it where README or docs hold its place, between two comments that name it."""
+    """Print a table and insert it into README or docs, between the two comments with its name."""
     print(text)
     begin, end = f"<!-- {name} -->", f"<!-- end {name} -->"
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:

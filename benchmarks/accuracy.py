@@ -1,7 +1,7 @@
 """How good are the defaults? Every contender on SST-2 (sentences) and TREC-6 (questions), three seeds each.
 
-SST-2 uses its own train, dev and test; TREC has no dev, so Headstart takes a tenth of train. No option is set and
-nothing was chosen by looking at test rows.
+SST-2 uses its own train, dev and test; TREC has no dev, so a tenth of train is used. No option is set, and nothing was
+chosen by looking at test rows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SETS: dict[str, dict[str, str]] = {
 def main() -> None:
     """Run both comparisons (about an hour on 2 cores; rerun to resume) and write the record.
 
-    Set ACCURACY_STRATEGY to run linear and one way of fine-tuning alone; the record then has its name.
+    Set ACCURACY_STRATEGY to run only linear and one fine-tuning strategy; the record then has its name.
     """
     from headstart import compare
     from headstart.contest import plan
@@ -30,7 +30,7 @@ def main() -> None:
     results: dict[str, list[dict[str, Any]]] = {}
     for name, files in SETS.items():
         given = {part: data(file) for part, file in files.items()}
-        found = compare(
+        comparison = compare(
             given["train"],
             validation=given.get("validation"),
             test=given["test"],
@@ -39,7 +39,7 @@ def main() -> None:
             sizes=("all",),
             out=ROOT / "runs" / f"benchmark-{name}",
         )
-        results[name] = found.leaderboard
+        results[name] = comparison.leaderboard
     record(f"accuracy-{only}" if only else "accuracy", {"seeds": 3, "results": results})
     if only:
         return

@@ -1,8 +1,8 @@
-"""What does it give to go on pretraining MiniLM on one's own text, before it is fine-tuned? IMDB reviews.
+"""What does further pretraining of MiniLM on one's own text gain before fine-tuning? IMDB reviews.
 
-Twenty minutes of hidden words on the texts of the training rows and 50,000 unlabelled ones (`headstart pretrain
---from minilm`), then full fine-tuning on some of the training rows, beside the same from MiniLM as it is. Test rows are
-IMDB's own, every fifth; nobody reads them before the judgement. No option of the fine-tuning is set.
+Twenty minutes of masked words on the texts of the training rows and 50,000 unlabelled ones (`headstart pretrain --from
+minilm`), then full fine-tuning on some of the training rows, compared with the same from the original MiniLM. Test rows
+are every fifth of IMDB's own; pretraining does not read them. No option of the fine-tuning is set.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 
 from benchmarks._common import ROOT, answers, data, percent, record, show, table
 
-# Every so many rows: 1,000 reviews to learn from, which takes a quarter of an hour on 2 cores, and 5,000 to judge by.
+# Every so many rows: 1,000 training rows, which take a quarter of an hour on 2 cores, and 5,000 test rows.
 TRAIN_EVERY, TEST_EVERY = 25, 5
 PRETRAINING: dict[str, Any] = {"start": "minilm", "window": 256, "minutes": 20.0}
 
 
 def main() -> None:
-    """Pretrain and compare (about an hour on 2 cores; what was interrupted goes on) and write the record."""
+    """Pretrain and compare (about an hour on 2 cores; rerun to resume) and write the record."""
     from headstart import compare, pretrain
     from headstart.metrics import stats
 
@@ -40,14 +40,14 @@ def main() -> None:
         ).result
         for name, backbone in (("plain", "minilm"), ("adapted", str(adapted)))
     }
-    said = {name: answers(result)["finetuned:full"] for name, result in results.items()}
+    predicted = {name: answers(result)["finetuned:full"] for name, result in results.items()}
     plain = results["plain"]
-    duel = stats.compare(plain.splits.test.targets, said["adapted"], said["plain"], plain.metric)
+    compared = stats.compare(plain.splits.test.targets, predicted["adapted"], predicted["plain"], plain.metric)
     scores = {name: vars(result.standings[0].score) for name, result in results.items()}
     costs = {key: learnt[key] for key in ("steps", "seconds", "tokens_per_second", "share_of_matrix_rate", "held_out")}
-    gain = {**vars(duel.difference), "p_value": duel.p_value}
+    gain = {**vars(compared.difference), "p_value": compared.p_value}
     rows = {part: len(getattr(plain.splits, part)) for part in ("train", "validation", "test")}
     record("adaptation", {"rows": rows, "seeds": 1, "pretraining": costs, "scores": scores, "gain": gain})
     lines = [[name, percent(*score.values())] for name, score in scores.items()]
-    lines.append(["gain, points", percent(*vars(duel.difference).values(), sign="+")])
+    lines.append(["gain, points", percent(*vars(compared.difference).values(), sign="+")])
     show("adaptation", table(["MiniLM", "test accuracy, %"], lines))

@@ -1,7 +1,7 @@
-"""Inputs as people bring them: is each read as its author meant it, or refused by one clear sentence?
+"""Input files as users have them: is each read as its author meant it, or refused with a clear message?
 
-``python -m benchmarks cases DIR`` judges the files of a folder that this module knows by name, and says of the others
-how they were read. Each answer is 'right', 'clear error' (where a refusal is a fair answer) or 'WRONG' with the reason.
+``python -m benchmarks cases DIR`` judges the files of a folder that this module knows by name, and reports how the
+others were read. Each verdict is 'right', 'clear error' (where a refusal is acceptable) or 'WRONG' with the reason.
 """
 
 from __future__ import annotations
@@ -34,13 +34,16 @@ SECONDS = 300
 class Expected:
     """How a labelled table should be read.
 
-    rows: usable rows; with `rejected`, those and the rejected ones together.
-    labels: how many rows have each label, case aside; empty for any.
-    first: what the first text begins with. within: what some text holds.
-    encoding: of the file; every text has to be what it gives. '' for any.
-    warned: a pattern that a warning or a rejection has to match.
-    error: a pattern of the refusal that is as good an answer; '' where the table has to be read.
-    rejected: whether rejected rows count among `rows`. text, label: columns that are named by the caller.
+    rows: usable rows; with `rejected`, usable and rejected rows.
+    labels: number of rows per label, ignoring case; empty for any.
+    first: prefix of the first text.
+    within: substring of some text.
+    encoding: of the file; every text must match its decoding. '' for any.
+    warned: a pattern that a warning or a rejection must match.
+    error: a pattern of a refusal that is acceptable too; '' if the table must be read.
+    rejected: whether rejected rows count in `rows`.
+    text: column named by the caller.
+    label: column named by the caller.
     """
 
     rows: int = 120
@@ -114,7 +117,7 @@ TABLES: dict[str, Expected] = {
 
 
 def main(folder: str = "") -> None:
-    """Judge every case of a folder, print a line each, and leave the record."""
+    """Judge every case of a folder, print one line each, and write the record."""
     where = Path(folder)
     if not folder or not where.is_dir():
         sys.exit("say which folder holds the cases: python -m benchmarks cases DIR.")
@@ -135,18 +138,20 @@ def main(folder: str = "") -> None:
 
 def _judged(judge: Callable[[Path, Path], dict[str, str] | str], path: Path, work: Path) -> dict[str, str]:
     try:
-        found = judge(path, work)
-    except Exception as error:  # whatever nobody foresaw is what this benchmark looks for
+        verdict = judge(path, work)
+    except Exception as error:  # unexpected exceptions are what this benchmark looks for
         last = traceback.extract_tb(error.__traceback__)[-1]
-        found = f"WRONG: {type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"
-    return {path.name: found} if isinstance(found, str) else {f"{path.name} {name}": a for name, a in found.items()}
+        verdict = f"WRONG: {type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"
+    if isinstance(verdict, str):
+        return {path.name: verdict}
+    return {f"{path.name} {name}": each for name, each in verdict.items()}
 
 
 # --- files --------------------------------------------------------------------------------------------------------
 
 
 def _whole_table(path: Path, work: Path) -> str:
-    """Read a labelled table and compare it with what was expected; then look at what `check` prints of it."""
+    """Read a labelled table and compare it with what is expected; then check what `check` prints about it."""
     expected = TABLES[path.name]
     try:
         table = read(path, text=expected.text, label=expected.label)
@@ -155,12 +160,12 @@ def _whole_table(path: Path, work: Path) -> str:
     faults = _faults(table, expected, path)
     if not faults:
         columns = ["--text", expected.text, "--label", expected.label] if expected.text and expected.label else []
-        code, out, said = _headstart(work, "check", str(path), *columns)
-        if code or "Traceback" in said:
-            faults.append(f"check ended with {code}: {said.strip()[-200:]}")
-        elif expected.warned and not expected.rejected and not re.search(expected.warned, out + said):
+        code, out, err = _headstart(work, "check", str(path), *columns)
+        if code or "Traceback" in err:
+            faults.append(f"check ended with {code}: {err.strip()[-200:]}")
+        elif expected.warned and not expected.rejected and not re.search(expected.warned, out + err):
             faults.append("check does not print the warning")
-        elif "\x1b" in out + said:
+        elif "\x1b" in out + err:
             faults.append("check prints an escape sequence of the data")
     return f"WRONG: {'; '.join(faults)}" if faults else "right"
 
@@ -182,8 +187,8 @@ def _faults(table: Table, expected: Expected, path: Path) -> list[str]:
         truth = [row[0] for row in csv.reader(io.StringIO(path.read_bytes().decode(expected.encoding)))][1:]
         if list(texts) != truth:
             faults.append(f"read in another encoding: {texts[0][:30]!r}")
-    told = " ".join([*table.warnings, *(row.reason for row in table.rejected)])
-    if expected.warned and not re.search(expected.warned, told):
+    messages = " ".join([*table.warnings, *(row.reason for row in table.rejected)])
+    if expected.warned and not re.search(expected.warned, messages):
         faults.append(f"nothing warns of {expected.warned!r}")
     return faults
 
@@ -195,7 +200,7 @@ def _refused(message: str, wanted: str) -> str:
 
 
 def _unknown(path: Path, work: Path) -> str:
-    """Say how a file was read whose meaning this module does not know."""
+    """Report how a file was read whose meaning this module does not know."""
     try:
         table = read(path)
     except HeadstartError as error:
@@ -220,37 +225,37 @@ def _headstart(folder: Path, *arguments: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def _clear(code: int, said: str) -> bool:
-    """Say whether a command ended with one sentence of its own."""
-    return code in (2, 3) and "Traceback" not in said and "nobody foresaw" not in said and "unexpected" not in said
+def _clear(code: int, err: str) -> bool:
+    """Return whether a command ended with one clear message."""
+    return code in (2, 3) and "Traceback" not in err and "nobody foresaw" not in err and "unexpected" not in err
 
 
 def _only_compared(pattern: str = "", finding: str = "") -> Callable[[Path, Path], str]:
-    """Compare a file; a refusal that matches `pattern` is a clear error, and `finding` has to be printed."""
+    """Compare a file; a refusal that matches `pattern` is a clear error, otherwise `finding` must be printed."""
 
     def judge(path: Path, work: Path) -> str:
-        code, out, said = _headstart(work, "compare", str(path), *QUICK, "--out", "run")
+        code, out, err = _headstart(work, "compare", str(path), *QUICK, "--out", "run")
         if code == 0:
-            return "right" if re.search(finding, out + said) else f"WRONG: nothing says {finding!r}"
-        last = said.strip().splitlines()[-1]
-        return f"clear error: {last}" if _clear(code, said) and re.search(pattern, said) else f"WRONG: {last}"
+            return "right" if re.search(finding, out + err) else f"WRONG: nothing says {finding!r}"
+        last = err.strip().splitlines()[-1]
+        return f"clear error: {last}" if _clear(code, err) and re.search(pattern, err) else f"WRONG: {last}"
 
     return judge
 
 
 def _model(work: Path, data: Path, *options: str) -> Path:
     """Train a linear model on a file and return its folder."""
-    code, _, said = _headstart(work, "compare", str(data), *QUICK, "--out", "model-run", *options)
+    code, _, err = _headstart(work, "compare", str(data), *QUICK, "--out", "model-run", *options)
     if code:
-        raise RuntimeError(f"no model of {data.name}: {said.strip()[-300:]}")
+        raise RuntimeError(f"no model of {data.name}: {err.strip()[-300:]}")
     return work / "model-run" / "best"
 
 
 def _predicted(work: Path, model: Path, file: Path, suffix: str = ".jsonl") -> list[dict[str, object]]:
     out = work / f"answers{suffix}"
-    code, _, said = _headstart(work, "predict", str(model), str(file), "--out", str(out))
+    code, _, err = _headstart(work, "predict", str(model), str(file), "--out", str(out))
     if code:
-        raise RuntimeError(f"predict ended with {code}: {said.strip()[-300:]}")
+        raise RuntimeError(f"predict ended with {code}: {err.strip()[-300:]}")
     return [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
 
 
@@ -266,8 +271,8 @@ def _lines(path: Path, work: Path) -> str:
 def _late_key(path: Path, work: Path) -> str:
     table = _whole_table(path, work)
     rows = _predicted(work, _model(work, path.with_name("plain.csv")), path)
-    kept = sum(bool(row.get("extra")) for row in rows)
-    return table if kept == 100 else f"WRONG: predict keeps {kept} of 100 values of the late key"
+    copied = sum(bool(row.get("extra")) for row in rows)
+    return table if copied == 100 else f"WRONG: predict keeps {copied} of 100 values of the late key"
 
 
 def _typed(path: Path, work: Path) -> str:
@@ -285,9 +290,9 @@ def _body(path: Path, work: Path) -> str:
 
 def _halves(path: Path, work: Path) -> str:
     train = path.with_name("float_halves.csv")
-    code, out, said = _headstart(work, "compare", str(train), "--test", str(path), *QUICK, "--out", "run", "--json")
+    code, out, err = _headstart(work, "compare", str(train), "--test", str(path), *QUICK, "--out", "run", "--json")
     if code:
-        return f"WRONG: {said.strip()[-200:]}"
+        return f"WRONG: {err.strip()[-200:]}"
     unseen = next(f for f in json.loads(out)["audit"]["findings"] if f["kind"] == "unseen-labels")
     return "right" if not unseen["count"] else f"WRONG: {unseen['sentence']}"
 
@@ -295,20 +300,20 @@ def _halves(path: Path, work: Path) -> str:
 def _own_test(pattern: str, right: str) -> Callable[[Path, Path], str]:
     def judge(path: Path, work: Path) -> str:
         train = path.with_name("plain.csv")
-        code, out, said = _headstart(work, "compare", str(train), "--test", str(path), *QUICK, "--out", "run")
+        code, out, err = _headstart(work, "compare", str(train), "--test", str(path), *QUICK, "--out", "run")
         if code:
-            last = said.strip().splitlines()[-1]
-            return f"clear error: {last}" if _clear(code, said) and re.search(pattern, said) else f"WRONG: {last}"
-        return "right" if right and re.search(right, out + said) else "WRONG: compared without a word"
+            last = err.strip().splitlines()[-1]
+            return f"clear error: {last}" if _clear(code, err) and re.search(pattern, err) else f"WRONG: {last}"
+        return "right" if right and re.search(right, out + err) else "WRONG: compared without a word"
 
     return judge
 
 
 def _control_labels(path: Path, work: Path) -> str:
     answer = _whole_table(path, work)
-    code, out, said = _headstart(work, "compare", str(path), *QUICK, "--out", "run")
+    code, out, err = _headstart(work, "compare", str(path), *QUICK, "--out", "run")
     page = (work / "run" / "report.html").read_text(encoding="utf-8") if code == 0 else ""
-    if code or "\x1b[31mpos" in out + said + page or "<img src=x onerror" in page:
+    if code or "\x1b[31mpos" in out + err + page or "<img src=x onerror" in page:
         return f"WRONG: the labels' control characters or markup reach the terminal or the page (exit {code})"
     return answer
 
@@ -328,14 +333,14 @@ def _script(right: Callable[[str], bool], *, needs_checkpoint: bool = False) -> 
             [sys.executable, str(path), *arguments], cwd=work, capture_output=True, text=True, timeout=SECONDS
         )
         lines = done.stdout.strip()
-        said = " / ".join(lines.splitlines()) or (done.stderr.strip().splitlines() or [""])[-1]
-        return "right" if done.returncode == 0 and right(lines) else f"WRONG: {said}"
+        err = " / ".join(lines.splitlines()) or (done.stderr.strip().splitlines() or [""])[-1]
+        return "right" if done.returncode == 0 and right(lines) else f"WRONG: {err}"
 
     return judge
 
 
 def _containers(path: Path, work: Path) -> str:
-    """Run the script: every container gives the classes 0 and 1; a column vector, which comes last, is refused."""
+    """Run the script: every container gives the classes 0 and 1; the last one, a column vector, is refused."""
     done = subprocess.run([sys.executable, str(path)], cwd=work, capture_output=True, text=True, timeout=SECONDS)
     classes = re.findall(r"\[('.*?')\]", done.stdout)
     if len(classes) < 5 or set(classes[:5]) - {"'0', '1'", "'0.0', '1.0'"}:
@@ -346,7 +351,7 @@ def _containers(path: Path, work: Path) -> str:
 
 
 def _checkpoints(path: Path, work: Path) -> dict[str, str]:
-    """Open each small checkpoint; token ids and states have to be those of transformers."""
+    """Open each small checkpoint; token ids and states must equal those of transformers."""
     import torch
     from transformers import AutoModel, AutoTokenizer, logging
 
@@ -367,7 +372,7 @@ def _checkpoints(path: Path, work: Path) -> dict[str, str]:
         try:
             reference = AutoTokenizer.from_pretrained(model)
             peer = AutoModel.from_pretrained(model, dtype=torch.float32).eval()
-        except Exception as error:  # transformers itself cannot open it: then opening it is all that is asked
+        except Exception as error:  # transformers cannot open it either: then it is enough that it opens
             answers[model.name] = f"right: transformers refuses it ({type(error).__name__})"
             continue
         ids = [reference(text)["input_ids"] for text in texts]

@@ -12,7 +12,7 @@ RECORDS = {"tweets": "demo", "hotel": "demo-hotel"}
 
 
 def main() -> None:
-    """Run the demonstrations from nothing (minutes on 2 cores), write their records and the pictures in docs."""
+    """Run the demonstrations from scratch (minutes on 2 cores), write their records and the pictures in docs."""
     import headstart
     from headstart.report import build
 
@@ -20,8 +20,10 @@ def main() -> None:
         out = ROOT / "runs" / f"benchmark-demo-{name}"
         shutil.rmtree(out, ignore_errors=True)
         began = time.perf_counter()
-        found = headstart.demo(name, out=out)
+        comparison = headstart.demo(name, out=out)
         seconds = time.perf_counter() - began
-        print(*found.verdict, f"{seconds:.0f} seconds", sep="\n")
-        (ROOT / "docs" / picture).write_text(build.picture(found.result), encoding="utf-8")
-        record(RECORDS[name], {"seconds": seconds, "leaderboard": found.leaderboard, "verdict": found.verdict})
+        print(*comparison.verdict, f"{seconds:.0f} seconds", sep="\n")
+        (ROOT / "docs" / picture).write_text(build.picture(comparison.result), encoding="utf-8")
+        record(
+            RECORDS[name], {"seconds": seconds, "leaderboard": comparison.leaderboard, "verdict": comparison.verdict}
+        )

@@ -1,10 +1,10 @@
-"""What does a small student keep of its teacher? SST-2, with sentences of unlabelled film reviews beside its texts.
+"""How much of its teacher's accuracy does a small student reach? SST-2, with unlabelled sentences of film reviews.
 
-Fine-tuned MiniLM teaches a student of 4 layers, 256 wide, and one of 2 layers, 128 wide; both are also trained without
-a teacher. Scores are those of one comparison (one seed, SST-2's own train, dev and test rows), the differences its
-paired tests. Then the models answer SST-2's test rows with one thread, in turns, and beside them a classifier of
+Fine-tuned MiniLM teaches a student with 4 layers of width 256 and one with 2 layers of width 128; both are also trained
+without a teacher. Scores are those of one comparison (one seed, SST-2's own train, dev and test rows), differences its
+paired tests. Then the models predict SST-2's test rows with one thread, alternating, together with a classifier of
 BERT-base's shape as tutorials run it: transformers, batches of 32 padded to 128 tokens, random weights, since its speed
-does not depend on them. Times are those of the processor, medians over rounds.
+does not depend on them. Times are processor times, medians over rounds.
 
 HEADSTART_ROWS=200 tries everything on so many rows and sentences, with one seed, and writes no record.
 """
@@ -27,15 +27,15 @@ SEEDS = 1
 CONTENDERS = ("linear", "finetuned:full", "distilled", "distilled:alone", "distilled:2x128", "distilled:2x128-alone")
 TEACHER, STUDENT, SMALL = "finetuned:full", "distilled", "distilled:2x128"
 INT8, TUTORIAL = f"{SMALL}, int8", "BERT-base as in tutorials"
-SENTENCES, SHORTEST, LONGEST = 20_000, 20, 250  # how many at most; characters of one
+SENTENCES, SHORTEST, LONGEST = 20_000, 20, 250  # maximum number; characters of a sentence
 ROUNDS, TUTORIAL_TEXTS, BATCH, PADDED = 3, 64, 32, 128
-# The student's share of the teacher's accuracy and of its time, how many times faster the small one is, and how many
-# times faster than a tutorial's BERT-base with 8-bit weights.
+# The student's share of the teacher's accuracy and of its time, the speed-up of the small student, and its speed-up
+# with 8-bit weights over a tutorial's BERT-base.
 GOALS = {"kept": 0.97, "time": 1 / 3, "small": 15.0, "tutorial": 100.0}
 
 
 def main() -> None:
-    """Compare and measure (half an hour on 2 cores; an interrupted comparison goes on) and write the record."""
+    """Compare and measure (half an hour on 2 cores; rerun to resume) and write the record."""
     import torch
 
     from headstart import compare
@@ -50,7 +50,7 @@ def main() -> None:
         contenders=CONTENDERS,
         seeds=SEEDS,
         sizes=("all",),
-        # The folder of `ladder`, whose teacher needs no second training.
+        # The folder of `ladder`, so that the teacher is not trained again.
         out=ROOT / "runs" / f"benchmark-{'distilled' if rows else 'sst2'}{rows or ''}",
     ).result
     torch.set_num_threads(1)
@@ -58,8 +58,8 @@ def main() -> None:
     models = predictors(result)
     times = measure(models, texts)
     scores = {standing.contender: standing.score.value for standing in result.standings}
-    said = models[INT8][0](texts).values
-    scores[INT8] = sum(one == other for one, other in zip(said, labels, strict=True)) / len(labels)
+    predicted = models[INT8][0](texts).values
+    scores[INT8] = sum(one == other for one, other in zip(predicted, labels, strict=True)) / len(labels)
     reached = {
         "kept": scores[STUDENT] / scores[TEACHER],
         "time": times[STUDENT] / times[TEACHER],
@@ -101,43 +101,43 @@ def main() -> None:
 
 
 def sentences(most: int) -> list[str]:
-    """Cut unlabelled film reviews into sentences of ordinary length, each once, in the order of the file."""
+    """Split unlabelled film reviews into sentences of ordinary length, without duplicates, in the order of the file."""
     folder = Path(os.environ.get("HEADSTART_DATA", ROOT.parent / "shared" / "data"))
     path = folder / "imdb_unlabelled.parquet"
     if not path.is_file():
         sys.exit(f"no {path}: set HEADSTART_DATA to the folder with the data sets.")
     import pyarrow.parquet
 
-    found: dict[str, None] = {}
+    unique: dict[str, None] = {}
     for review in pyarrow.parquet.read_table(path, columns=["text"])["text"].slice(0, most):
         for sentence in re.split(r"(?<=[.!?])\s+|<br />", review.as_py()):
             if SHORTEST <= len(sentence.strip()) <= LONGEST:
-                found.setdefault(sentence.strip())
-        if len(found) >= most:
+                unique.setdefault(sentence.strip())
+        if len(unique) >= most:
             break
-    return list(found)[:most]
+    return list(unique)[:most]
 
 
 def predictors(result: Any) -> dict[str, tuple[Callable[[Sequence[str]], Any], int | None]]:
-    """Open the kept models of a comparison, and build the tutorial's; each with how many texts it is timed on."""
+    """Open the saved models of a comparison and build the tutorial's; each with the number of texts it is timed on."""
     from headstart import open_model
 
-    found: dict[str, tuple[Callable[[Sequence[str]], Any], int | None]] = {}
-    # The folder may hold students of other comparisons, but none that was trained in the same seconds.
+    by_name: dict[str, tuple[Callable[[Sequence[str]], Any], int | None]] = {}
+    # The folder may contain students of other comparisons, but none with the same training seconds.
     seconds = {record.cost.train_seconds: record.trial.contender for record in result.records}
     for note in sorted((result.folder / "models").glob("*.json")):
         contender = seconds.get(json.loads(note.read_text(encoding="utf-8"))["seconds"])
         if contender in (TEACHER, STUDENT, SMALL):
             model = open_model(note.with_suffix(""))
-            found[contender] = (model.predict, None)
+            by_name[contender] = (model.predict, None)
             if contender == SMALL:
-                found[INT8] = (model.with_int8().predict, None)
-                found[TUTORIAL] = (tutorial(note.with_suffix("")), TUTORIAL_TEXTS)
-    return {name: found[name] for name in (TEACHER, STUDENT, SMALL, INT8, TUTORIAL)}
+                by_name[INT8] = (model.with_int8().predict, None)
+                by_name[TUTORIAL] = (tutorial(note.with_suffix("")), TUTORIAL_TEXTS)
+    return {name: by_name[name] for name in (TEACHER, STUDENT, SMALL, INT8, TUTORIAL)}
 
 
 def tutorial(words: Path) -> Callable[[Sequence[str]], Any]:
-    """Build a classifier of BERT-base's shape with random weights, and the word pieces of a saved model."""
+    """Build a classifier of BERT-base's shape with random weights and the word pieces of a saved model."""
     import torch
 
     peer = transformers()
@@ -145,13 +145,13 @@ def tutorial(words: Path) -> Callable[[Sequence[str]], Any]:
     model = peer.BertForSequenceClassification(peer.BertConfig()).eval()
 
     def answer(texts: Sequence[str]) -> list[int]:
-        said: list[int] = []
+        predicted: list[int] = []
         with torch.inference_mode():
             for start in range(0, len(texts), BATCH):
                 some = list(texts[start : start + BATCH])
                 batch = tokenizer(some, padding="max_length", truncation=True, max_length=PADDED, return_tensors="pt")
-                said += model(**batch).logits.argmax(-1).tolist()
-        return said
+                predicted += model(**batch).logits.argmax(-1).tolist()
+        return predicted
 
     return answer
 
@@ -159,9 +159,9 @@ def tutorial(words: Path) -> Callable[[Sequence[str]], Any]:
 def measure(
     answers: dict[str, tuple[Callable[[Sequence[str]], Any], int | None]], texts: Sequence[str]
 ) -> dict[str, float]:
-    """Time each side in turns: the median processor time, in milliseconds a text."""
+    """Time each side, alternating: the median processor time in milliseconds per text."""
     taken: dict[str, list[float]] = {name: [] for name in answers}
-    for turn in range(ROUNDS + 1):  # the first one warms up
+    for turn in range(ROUNDS + 1):  # the first one is the warm-up
         for name, (answer, most) in answers.items():
             given = texts[:most]
             began = time.process_time()

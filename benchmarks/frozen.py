@@ -1,10 +1,10 @@
-"""Is nothing computed twice? Ten epochs in which most of the encoder is frozen, ours against Hugging Face's, in turns.
+"""Is nothing computed twice? Ten epochs with most of the encoder frozen, compared with Hugging Face, alternating.
 
-With strategy `frozen` only the head learns, with `partial` the top two of MiniLM's six blocks as well. The peer is
-`BertForSequenceClassification` with the same weights frozen, in a plain loop that pads to the longest text of the
-batch; autograd spares it the backward pass of what is frozen, and the forward pass runs in each epoch. It is shown
-with its own dropout (hidden and attention 0.1) and without any. Both sides tokenise inside the time and evaluate
-nothing (ours ends with an evaluation on one row). All epochs of the peer cost alike, so it runs `MEASURED` of them
+With strategy `frozen` only the head is trained, with `partial` also the top two of MiniLM's six blocks. The reference
+is `BertForSequenceClassification` with the same weights frozen, in a plain loop that pads to the longest text of the
+batch; autograd skips the backward pass of frozen weights, but the forward pass runs in each epoch. It is timed with its
+own dropout (hidden and attention 0.1) and without any. Both sides tokenise inside the timed part and evaluate nothing
+(ours ends with an evaluation on one row). All epochs of the reference take the same time, so it runs `MEASURED` of them
 and its time is multiplied.
 """
 
@@ -28,7 +28,7 @@ WARM_ROWS = 64
 WINDOW = 128
 OURS = "Headstart"
 PEERS = {"HF": 0.1, "HF, dropout 0": 0.0}
-# Blocks that learn, and how many times faster than the peer with its own dropout we must be.
+# Trained blocks, and the required speed-up over the reference with its own dropout.
 STRATEGIES = {"frozen": (0, 30), "partial": (2, 6)}
 
 Texts = tuple[list[str], list[str]]
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def measure(texts: Texts, strategy: str) -> dict[str, float]:
-    """Time ten epochs of every side in turns; median seconds."""
+    """Time ten epochs of every side, alternating; median seconds."""
     runs: dict[str, Callable[[Texts], float]] = {
         name: partial(theirs, STRATEGIES[strategy][0], dropout) for name, dropout in PEERS.items()
     }
@@ -86,7 +86,7 @@ def ours(strategy: str, texts: Texts) -> float:
     task = rooms.load("tasks", "classification").fitted(rows)
     torch.manual_seed(0)
     checkpoint = folder.load("minilm", classes=len(task.classes))
-    checkpoint.tokenizer.memory = Memory()  # not that of the round before, which has seen the texts
+    checkpoint.tokenizer.memory = Memory()  # not the cache of the previous round, which contains the texts
     learns = rooms.load("strategies", strategy)
     settings = Settings(epochs=EPOCHS, batch_rows=BATCH, evaluations=1)
     with tempfile.TemporaryDirectory() as place:
@@ -97,7 +97,7 @@ def ours(strategy: str, texts: Texts) -> float:
 
 
 def theirs(blocks: int, dropout: float, texts: Texts) -> float:
-    """Train Hugging Face's model with all but its head and top blocks frozen; return the seconds of all epochs."""
+    """Train Hugging Face's model, only head and top blocks unfrozen; return the seconds of all epochs."""
     import torch
 
     from headstart.checkpoints import hub
@@ -124,7 +124,7 @@ def theirs(blocks: int, dropout: float, texts: Texts) -> float:
             padded = torch.zeros(len(rows), max(len(ids[row]) for row in rows), dtype=torch.long)
             for line, row in enumerate(rows):
                 padded[line, : len(ids[row])] = torch.tensor(ids[row])
-            # MiniLM's padding token is number 0, which stands for nothing else.
+            # MiniLM's padding token has id 0, which is used for nothing else.
             model(input_ids=padded, attention_mask=(padded != 0).long(), labels=targets[rows]).loss.backward()
             torch.nn.utils.clip_grad_norm_(learns, 1.0)
             optimizer.step()
@@ -133,7 +133,7 @@ def theirs(blocks: int, dropout: float, texts: Texts) -> float:
 
 
 def batches(rows: int, epoch: int) -> Iterator[list[int]]:
-    """Cut a random order of the rows into batches."""
+    """Split a random order of the rows into batches."""
     order = np.random.default_rng(epoch).permutation(rows).tolist()
     for start in range(0, rows, BATCH):
         yield order[start : start + BATCH]

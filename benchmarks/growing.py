@@ -1,12 +1,11 @@
-"""Does cost grow in step with the rows? Reading, tokenising, training and prediction on 1,000 to 1,000,000 texts.
+"""Does cost grow linearly with the rows? Reading, tokenising, training and prediction on 1,000 to 1,000,000 texts.
 
-The texts are made up: six to ten words of BERT's vocabulary, drawn by rank as words are in running text (Mandelbrot
-1953), some of them run together so that new words keep coming. Near copies are rare. The class is a matter of which
-words stand in a text. Every size of every stage runs in a process of its own, which tells its seconds and its peak of
-resident memory; libraries are loaded, and what a stage works on is in memory, before its clock starts. The trainings
-take turns, a stretch of each and then the next stretch of each, so that a change of the machine's pace meets them all.
-Where time grows in step with the rows, microseconds a row and tokens a second stay the same. HEADSTART_ROWS sets the
-most rows.
+The texts are synthetic: six to ten words of BERT's vocabulary, drawn by rank with the frequencies of running text
+(Mandelbrot 1953), some of them concatenated so that new words keep occurring. Near-duplicates are rare. The class
+depends on which words occur in a text. Every size of every stage runs in a separate process, which reports its seconds
+and its peak resident memory; libraries and inputs are loaded before its clock starts. The trainings alternate in short
+stretches, so that changes in the machine's speed affect all sizes. If time grows linearly, microseconds per row and
+tokens per second are constant. HEADSTART_ROWS sets the maximum number of rows.
 """
 
 from __future__ import annotations
@@ -34,14 +33,14 @@ MOST_ROWS = int(os.environ.get("HEADSTART_ROWS", "1000000"))
 LEAST_ROWS = 1000
 CHUNK = 10_000
 SHORTEST, LONGEST = 6, 10
-# Share of words that are two words run together.
+# Share of words that are two words concatenated.
 COMPOUNDS = 0.03
 BATCH, WIDTH, LAYERS, WINDOW, VOCABULARY = 128, 128, 2, 64, 5000
-# Small sizes take so many steps, in several epochs, that the first of them do not decide; all sizes are looked at in
-# so many stretches, of which the median counts, lest one disturbance decide.
+# Small sizes train for so many steps, in several epochs, that the first steps do not dominate. Every size is measured
+# in so many stretches, and their median is used, so that one disturbance does not matter.
 LEAST_STEPS, STRETCHES = 1000, 20
 
-# Prepares a stage for so many rows in a folder, and returns what is timed; that returns what else is to be told.
+# Prepares a stage for so many rows in a folder and returns the function that is timed, which returns further results.
 Stage = Callable[[Path, int], Callable[[], dict[str, float]]]
 
 
@@ -72,7 +71,7 @@ def main() -> None:
 
 
 def in_turns(sizes: list[int], folder: str) -> list[dict[str, float]]:
-    """Measure the trainings at all sizes, each in a process that waits while another has its turn (see `Turns`)."""
+    """Measure the trainings of all sizes, alternating; each is a process that waits for its turn (see `Turns`)."""
     code = "import sys; from benchmarks import growing; growing.alone('train', *sys.argv[1:])"
     processes = []
     for rows in sizes:
@@ -86,7 +85,7 @@ def in_turns(sizes: list[int], folder: str) -> list[dict[str, float]]:
 
 
 def _turn(process: subprocess.Popen[str], begin: str = "\n") -> str:
-    """Let a process go on until it says its next line."""
+    """Let a process continue until it prints its next line."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(begin)
@@ -95,9 +94,9 @@ def _turn(process: subprocess.Popen[str], begin: str = "\n") -> str:
 
 
 class Turns:
-    """Told of a training's steps: keeps the seconds of each of its stretches, and waits for a line between two of them.
+    """Called before each step of a training: times stretches of steps, and waits for input between two of them.
 
-    The first step, which begins much, and the last one, which an evaluation follows, are in no stretch.
+    The first step, which includes initialisation, and the last one, which is followed by an evaluation, are excluded.
     """
 
     def __init__(self, steps: int) -> None:
@@ -118,27 +117,27 @@ class Turns:
 
 
 def alone(stage: str, rows: str, folder: str) -> None:
-    """Measure one stage in this process and print what was found as JSON."""
+    """Measure one stage in this process and print the results as JSON."""
     import psutil
 
     run = STAGES[stage](Path(folder), int(rows))
     before = psutil.Process().memory_info().rss
     began = time.perf_counter()
-    told = run()
+    further = run()
     seconds = time.perf_counter() - began
     memory = {"peak_mb": round(peak() / 1e6, 1), "grown_mb": round((peak() - before) / 1e6, 1)}
-    print(json.dumps({"seconds": round(seconds, 3), **memory, **told}))
+    print(json.dumps({"seconds": round(seconds, 3), **memory, **further}))
 
 
 def reading(folder: Path, rows: int) -> Callable[[], dict[str, float]]:
-    """Read a CSV file, divide its rows and audit the division."""
+    """Read a CSV file, split its rows and audit the split."""
     from headstart.data.audit import audit
     from headstart.data.read import read
     from headstart.data.split import split
 
     def run() -> dict[str, float]:
-        found = {finding.kind: finding.count for finding in audit(split(read(_file(folder, rows)).rows)).findings}
-        return {"duplicates": found["duplicates"], "near_duplicates": found["near-duplicates"]}
+        counts = {finding.kind: finding.count for finding in audit(split(read(_file(folder, rows)).rows)).findings}
+        return {"duplicates": counts["duplicates"], "near_duplicates": counts["near-duplicates"]}
 
     return run
 
@@ -160,7 +159,7 @@ def tokenising(folder: Path, rows: int) -> Callable[[], dict[str, float]]:
 
 
 def training(folder: Path, rows: int) -> Callable[[], dict[str, float]]:
-    """Train the encoder of the `scratch` contender for an epoch; leave the model in the folder.
+    """Train the encoder of the `scratch` contender for an epoch; save the model in the folder.
 
     The seconds are those of an epoch's steps.
     """
@@ -178,7 +177,7 @@ def training(folder: Path, rows: int) -> Callable[[], dict[str, float]]:
 
     given = Rows(tuple(map(str, range(rows))), *map(tuple, _columns(folder, rows)))
     task = rooms.load("tasks", "classification").fitted(given)
-    # The vocabulary is that of the same texts at every size, so that a text always has as many tokens.
+    # All sizes use the vocabulary of the same texts, so that a text always has the same number of tokens.
     tokenizer = vocabulary.train((text for text, _ in next(chunks())), VOCABULARY, window=WINDOW)
     arguments: dict[str, Any] = {
         "vocabulary": tokenizer.size,
@@ -221,10 +220,10 @@ def training(folder: Path, rows: int) -> Callable[[], dict[str, float]]:
 
 
 def predicting(folder: Path, rows: int) -> Callable[[], dict[str, float]]:
-    """Label a CSV file with the model that the fewest rows gave."""
+    """Label a CSV file with the model trained on the fewest rows."""
     from headstart import api
 
-    api.open_model(_model(folder, LEAST_ROWS)).predict(["ready"])  # loads what is only loaded when it is needed
+    api.open_model(_model(folder, LEAST_ROWS)).predict(["ready"])  # triggers lazy loading
 
     def run() -> dict[str, float]:
         out = folder / "labelled.csv"
@@ -244,7 +243,7 @@ STAGES: dict[str, Stage] = {
 
 
 def write_files(folder: Path, sizes: list[int]) -> None:
-    """Write one CSV file for each size, the smaller ones being the beginnings of the larger ones."""
+    """Write one CSV file for each size; the smaller ones are prefixes of the larger ones."""
     for rows in sizes:
         with _file(folder, rows).open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
@@ -253,7 +252,7 @@ def write_files(folder: Path, sizes: list[int]) -> None:
 
 
 def chunks() -> Iterator[list[tuple[str, str]]]:
-    """Make up texts with their labels, without end and always the same."""
+    """Generate an endless, deterministic stream of texts with labels."""
     words = vocabulary_words()
     random = np.random.default_rng(0)
     shares = np.cumsum(1 / (np.arange(len(words)) + 2.7))
@@ -275,7 +274,7 @@ def chunks() -> Iterator[list[tuple[str, str]]]:
 
 
 def vocabulary_words() -> list[str]:
-    """List the whole words of MiniLM's vocabulary, which stand there from the most frequent to the rarest."""
+    """Return the whole words of MiniLM's vocabulary, from the most frequent to the rarest."""
     from headstart.checkpoints import hub
 
     stored = json.loads((hub.find("minilm") / "tokenizer.json").read_text(encoding="utf-8"))
@@ -288,9 +287,9 @@ def vocabulary_words() -> list[str]:
 
 
 def peak() -> int:
-    """Tell the most bytes that this process has had in memory."""
+    """Return the peak memory of this process in bytes."""
     try:
-        # Not `getrusage`, which on Linux starts out from the peak of the process that started this one.
+        # Not `getrusage`, which on Linux starts from the peak of the parent process.
         with open("/proc/self/status", encoding="ascii") as lines:
             return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
     except OSError:

@@ -1,8 +1,8 @@
-"""What is pretraining on one's own text worth where no outside weights are at hand? IMDB reviews, its own test rows.
+"""What is pretraining on one's own text worth without external weights? IMDB reviews, its own test rows.
 
-A fifth of the training rows, or 500 of these, are labelled for everybody. `selfpretrained` reads the texts of all
-training rows and 50,000 more, all without labels, for five minutes, and is fine-tuned; `scratch` and `linear`
-see the labelled rows alone. Nothing of the test rows is read by anybody before the judgement.
+A fifth of the training rows, or 500 of these, are labelled for all contenders. `selfpretrained` reads the texts of all
+training rows and 50,000 more, without labels, for five minutes, and is fine-tuned; `scratch` and `linear` read only the
+labelled rows. No contender reads test rows before the evaluation.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ OPTIONS: dict[str, Any] = {"pretraining_minutes": 5.0}
 
 
 def main() -> None:
-    """Run the comparison (20 minutes on 2 cores; an interrupted one goes on) and write the record."""
+    """Run the comparison (20 minutes on 2 cores; rerun to resume) and write the record."""
     from headstart import compare
     from headstart.data._near import normalise
     from headstart.metrics import stats
 
     train, test = (tuple(column[::EVERY] for column in data(name)) for name in ("imdb_train", "imdb_test"))
-    # A review that stands in the test rows too is no text to read; without it both sizes share one pretraining.
+    # Reviews that also occur in the test rows are left out; both sizes then share one pretraining.
     judged = set(map(normalise, test[0]))
     texts, labels = zip(*(pair for pair in zip(*train, strict=True) if normalise(pair[0]) not in judged), strict=True)
-    found = compare(
+    comparison = compare(
         (texts[::PART], labels[::PART]),
         test=test,
         unlabelled=[*texts, *data("imdb_unlabelled")[0][::EVERY]],
@@ -40,13 +40,13 @@ def main() -> None:
         seeds=SEEDS,
         out=ROOT / "runs" / f"benchmark-imdb{EVERY if EVERY > 1 else ''}",
     )
-    splits, metric = found.result.splits, found.result.metric
+    splits, metric = comparison.result.splits, comparison.result.metric
     targets = splits.test.targets
     lines, gains = [], {}
     for size in (FEW, None):
-        given = answers(found.result, size)
+        given = answers(comparison.result, size)
         labelled = size or len(splits.train)
-        for entry in found.result.records:
+        for entry in comparison.result.records:
             if entry.trial.size == size:
                 score = stats.interval(targets, given[entry.trial.contender], metric)
                 lines.append(
@@ -64,17 +64,17 @@ def main() -> None:
     if EVERY > 1:
         print(text, gains)
         return
-    audit = next(f.sentence for f in found.result.audit.findings if f.kind == "unlabelled")
+    audit = next(f.sentence for f in comparison.result.audit.findings if f.kind == "unlabelled")
     results = [
         {"contender": e.trial.contender, "labels": e.train_rows, "scores": e.scores, "cost": vars(e.cost)}
-        for e in found.result.records
+        for e in comparison.result.records
     ]
     record(
         "imdb",
         {"seeds": SEEDS, "options": OPTIONS, "unlabelled": audit, "results": results, "gain_over_scratch": gains},
     )
-    told = " and ".join(
+    gains_text = " and ".join(
         f"{percent(gain['value'], gain['low'], gain['high'], '+')} with {labelled:,} labels"
         for labelled, gain in gains.items()
     )
-    show("imdb", f"{text}\n\nIts gain over `scratch`, in points: {told}.")
+    show("imdb", f"{text}\n\nIts gain over `scratch`, in points: {gains_text}.")

@@ -1,7 +1,7 @@
-"""What does every way to get a head start add? All contenders and all strategies on SST-2, one seed, one command.
+"""What does every method add? All contenders and all strategies on SST-2, one seed, one command.
 
-SST-2's own train, dev and test; no option is set, so the whole is `headstart compare --contenders all --strategies all
---seeds 1 --sizes 690,all`. Every method's page in the docs takes its line from here.
+SST-2's own train, dev and test; no option is set, so the command is `headstart compare --contenders all --strategies
+all --seeds 1 --sizes 690,all`. The result line of every method's page in the docs comes from here.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from typing import Any
 
 from benchmarks._common import ROOT, data, record, show, table
 
-# Shared with `accuracy` and `strategies`: what one has trained, the others do not train again. The minutes are those of
-# the whole where the folder was not there before.
+# Shared with `accuracy` and `strategies`, so that trainings are not repeated. The minutes are those of the whole
+# comparison if the folder did not exist before.
 FOLDER = ROOT / "runs" / "benchmark-sst2"
 SIZES = (690, "all")
 
 
 def main() -> None:
-    """Run the comparison (one to two hours on 2 cores; an interrupted one goes on) and write the record."""
+    """Run the comparison (one to two hours on 2 cores; rerun to resume) and write the record."""
     from headstart import compare
     from headstart.report import build
     from headstart.report._format import duration, milliseconds, parameters, plus_minus, signed, size
 
     resumed = FOLDER.exists()
     began = time.monotonic()
-    found = compare(
+    comparison = compare(
         data("sst2_train"),
         validation=data("sst2_dev"),
         test=data("sst2_test"),
@@ -36,17 +36,17 @@ def main() -> None:
         out=FOLDER,
     )
     minutes = round((time.monotonic() - began) / 60, 1)
-    told: dict[str, Any] = build.as_json(found.result)
-    kept = {key: told[key] for key in ("verdict", "standings", "ladder", "curve", "skipped")}
-    record("ladder", {"minutes": minutes, "resumed": resumed, "sizes": SIZES, **kept})
+    fields: dict[str, Any] = build.as_json(comparison.result)
+    recorded = {key: fields[key] for key in ("verdict", "standings", "ladder", "curve", "skipped")}
+    record("ladder", {"minutes": minutes, "resumed": resumed, "sizes": SIZES, **recorded})
     lines = []
-    for rung in found.result.ladder:
-        worth = rung.worth
+    for level in comparison.result.ladder:
+        worth = level.worth
         needs = (f"{worth.labels.value:.0f}" if worth.labels else f"> {worth.beyond}") if worth else ""
-        gain = (signed(rung.gain) + (", a tie" if rung.ties else "")) if rung.gain else ""
-        lines.append([rung.name, rung.contender, plus_minus(rung.score), gain, rung.over, needs])
-    show("ladder", table(["rung", "contender", "accuracy", "adds, points", "over", "which would need labels"], lines))
-    for standing in found.result.standings:
+        gain = (signed(level.gain) + (", a tie" if level.ties else "")) if level.gain else ""
+        lines.append([level.name, level.contender, plus_minus(level.score), gain, level.over, needs])
+    show("ladder", table(["level", "contender", "accuracy", "adds, points", "over", "which would need labels"], lines))
+    for standing in comparison.result.standings:
         cost = standing.cost
         show(
             f"method {standing.contender.removeprefix('finetuned:')}",

@@ -1,7 +1,7 @@
-"""Do memory and time follow from how much a strategy trains? One epoch of SST-2, each strategy in a process of its own.
+"""Do memory and time depend on the number of trained weights? One epoch of SST-2, each strategy in a separate process.
 
-Memory is the most that a process holds above what it held before the training, as a comparison measures it. A step's
-time is the median over steps, so that evaluations do not count. No option is set but the one epoch.
+Memory is the peak of the process minus its memory before the training, as in a comparison. A step's time is the median
+over steps, so evaluations do not count. No option is set but the one epoch.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ def main() -> None:
     results = [{"strategy": strategy, **apart("memory", strategy)} for strategy in STRATEGIES]
     record("memory", {"results": results})
     lines = [
-        [found["strategy"], f"{found['trained']:,}", f"{found['ms']:.0f}", f"{found['peak_bytes'] / 1e6:.0f}"]
-        for found in results
+        [one["strategy"], f"{one['trained']:,}", f"{one['ms']:.0f}", f"{one['peak_bytes'] / 1e6:.0f}"]
+        for one in results
     ]
     show("memory", table(["strategy", "trained weights", "ms a step", "memory, MB"], lines))
 
 
 def alone(strategy: str) -> None:
-    """Train in this process, and print what it took as JSON."""
+    """Train in this process, and print time and memory as JSON."""
     from headstart.contest import meter
     from headstart.core import rooms
     from headstart.core.records import Rows, Run
@@ -45,5 +45,5 @@ def alone(strategy: str) -> None:
             fitted = contender.fit(train, dev, task, Run(0, Path(place)))
         seconds = [json.loads(line)["seconds"] for line in (Path(place) / "metrics.jsonl").open(encoding="utf-8")]
     ms = 1000 * statistics.median(after - before for before, after in itertools.pairwise(seconds))
-    found = {"trained": fitted.trained_parameters, "ms": round(ms, 1), "steps": len(seconds)}
-    print(json.dumps({**found, "peak_bytes": reading.peak_bytes}))
+    result = {"trained": fitted.trained_parameters, "ms": round(ms, 1), "steps": len(seconds)}
+    print(json.dumps({**result, "peak_bytes": reading.peak_bytes}))

@@ -1,7 +1,7 @@
-"""First token or mean of all: what should the head of a pretrained encoder read? SST-2 and TREC-6, paired.
+"""First token or mean of all tokens: what should the head of a pretrained encoder read? SST-2 and TREC-6, paired.
 
-The same trainings twice, which differ in what the head reads alone; the difference is over the same test rows and
-counts seeds as `metrics.stats.compare` does.
+The same trainings twice, which differ only in what the head reads; differences are paired over the same test rows and
+account for seeds as in `metrics.stats.compare`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SEEDS = int(os.environ.get("POOLING_SEEDS", "3"))
 def main() -> None:
     """Run both comparisons of both data sets (two hours on 2 cores; rerun to resume) and write the record.
 
-    Set POOLING_SEEDS and POOLING_STRATEGIES to train less.
+    POOLING_SEEDS and POOLING_STRATEGIES reduce the number of trainings.
     """
     from headstart import compare
     from headstart.metrics import stats
@@ -28,7 +28,7 @@ def main() -> None:
     lines: list[dict[str, Any]] = []
     for name, files in SETS.items():
         given = {part: data(file) for part, file in files.items()}
-        found = {
+        results = {
             pooling: compare(
                 given["train"],
                 validation=given.get("validation"),
@@ -42,21 +42,21 @@ def main() -> None:
             ).result
             for pooling in POOLINGS
         }
-        targets, metric = found["mean"].splits.test.targets, found["mean"].metric
-        first, mean = (answers(found[pooling]) for pooling in POOLINGS)
+        targets, metric = results["mean"].splits.test.targets, results["mean"].metric
+        first, mean = (answers(results[pooling]) for pooling in POOLINGS)
         for contender in mean:
             if contender == "linear":
                 continue
             duel = stats.compare(targets, mean[contender], first[contender], metric)
             scores = {
-                pooling: next(s.score.value for s in found[pooling].standings if s.contender == contender)
-                for pooling in found
+                pooling: next(s.score.value for s in results[pooling].standings if s.contender == contender)
+                for pooling in results
             }
             lines.append(
                 {
                     "data": name,
                     "contender": contender,
-                    "linear": next(s.score.value for s in found["mean"].standings if s.contender == "linear"),
+                    "linear": next(s.score.value for s in results["mean"].standings if s.contender == "linear"),
                     **scores,
                     "difference": vars(duel.difference),
                     "p_value": duel.p_value,

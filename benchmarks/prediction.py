@@ -1,13 +1,13 @@
-"""How fast are answers? Ours against transformers' pipeline and onnxruntime, the same weights and texts, in turns.
+"""How fast are predictions? Compared with transformers' pipeline and onnxruntime, same weights and texts, alternating.
 
-MiniLM, its top two blocks trained on 2,000 sentences, answers 1,000 sentences (SST-2's test rows, of rather even
-lengths) and 1,000 text messages (most of them short, some long; with one thread only). Peers are the pipeline in
-batches of 32 and text by text, and onnxruntime in float32 on texts sorted by length, in batches of 32 padded to the
-longest. Everyone gets texts and tokenises inside the time. Times are medians over rounds, in milliseconds a text: with
-one thread, those of the processor, which a neighbour does not take away; with two, those of the clock.
+MiniLM, with its top two blocks trained on 2,000 sentences, predicts 1,000 sentences (SST-2's test rows, of similar
+lengths) and 1,000 text messages (most of them short, some long; with one thread only). The references are the pipeline
+in batches of 32 and text by text, and onnxruntime in float32 on texts sorted by length, in batches of 32 padded to the
+longest. All tokenise inside the timed part. Times are medians over rounds, in milliseconds per text: processor time
+with one thread, which other processes do not affect, and wall-clock time with two.
 
-A single text is answered a hundred times by each side, one side after the other, as a server would; medians again.
-Then two threads are timed against one, alone and beside a process that keeps one core busy.
+A single text is predicted a hundred times by each side, alternating, as a server would; medians again. Then two threads
+are compared with one, on an idle machine and next to a process that keeps one core busy.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from headstart.core.device import matrix_rate
 
 ROUNDS, BATCH, SINGLES = 3, 32, 100
 TRAINED = 2000
-# The data set and number of rows of each kind of text, and with how many threads it is answered.
+# The data set and number of rows of each kind of text, and the numbers of threads.
 TEXTS = {"sentences": ("sst2_test", 1000, (1, 2)), "messages": ("sms_spam", 1000, (1,))}
-# One of these is answered text by text, which costs the same for each.
+# Of these, one is predicted text by text, since each takes the same time.
 EVERY = 5
 PIPELINE, SINGLE, ONNX = "pipeline, batch 32", "pipeline, text by text", "onnxruntime, sorted"
 FLOAT, INT8 = "Headstart", "Headstart, int8"
-# How many times faster than a peer each of ours must be, and should be.
+# The required and the desired speed-up over each reference.
 GOALS = {(FLOAT, PIPELINE): (3.7, 4.5), (FLOAT, ONNX): (1.5, 1.8), (INT8, PIPELINE): (5.5, 8.0)}
 SINGLE_GOAL, THREADS_GOAL = 1.25, 1.8
 
@@ -90,7 +90,7 @@ def main() -> None:
 
 
 def prepare(model: Path) -> dict[str, Any]:
-    """Train the top of MiniLM, save the model, and try its int8 version on SST-2's development rows."""
+    """Train the top of MiniLM, save the model, and compare its int8 version on SST-2's development rows."""
     from headstart.contest import int8
     from headstart.core import rooms
     from headstart.core.records import Rows, Run
@@ -104,18 +104,18 @@ def prepare(model: Path) -> dict[str, Any]:
     task = rooms.load("tasks", "classification").fitted(train)
     contender = rooms.load("contenders", "finetuned", {"strategy": "partial"})
     contender.fit(train, validation, task, Run(0, model.with_name("run"))).save(model)
-    found = int8.judge(model, validation, "accuracy")
-    return {**vars(found), "offered": found.offered}
+    comparison = int8.judge(model, validation, "accuracy")
+    return {**vars(comparison), "offered": comparison.offered}
 
 
 def sample(name: str, rows: int) -> list[str]:
-    """Take texts at random, so that neither length nor label is sorted."""
+    """Sample texts at random, so that neither length nor label is sorted."""
     texts = data(name)[0]
     return [texts[place] for place in np.random.default_rng(0).permutation(len(texts))[:rows]]
 
 
 def build(model: Path, place: Path, threads: int) -> dict[str, Answer]:
-    """Open the model in every way."""
+    """Open the model in every way that is timed."""
     import headstart
     from headstart.contenders import _neural
 
@@ -132,14 +132,14 @@ def build(model: Path, place: Path, threads: int) -> dict[str, Answer]:
 
 
 def onnx(model: Path, file: Path, threads: int) -> Answer:
-    """Export the model as transformers has it, and answer by batches of similar length."""
+    """Export the model from transformers, and predict in batches of similar length."""
     import onnxruntime
     import torch
 
     peer = transformers()
     tokenizer = peer.AutoTokenizer.from_pretrained(model)
     if not file.exists():
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it laments packages that it does without
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns about optional packages
         classifier = peer.AutoModelForSequenceClassification.from_pretrained(model).eval()
         ids = torch.ones(2, 16, dtype=torch.long)
         rows, tokens = torch.export.Dim("rows", min=1, max=512), torch.export.Dim("tokens", min=2, max=512)
@@ -165,7 +165,7 @@ def onnx(model: Path, file: Path, threads: int) -> Answer:
             padded = np.zeros((len(places), max(len(ids[place]) for place in places)), dtype=np.int64)
             for line, row in enumerate(places):
                 padded[line, : len(ids[row])] = ids[row]
-            # MiniLM's padding token is number 0, which stands for nothing else.
+            # MiniLM's padding token has id 0, which is used for nothing else.
             given = {"input_ids": padded, "attention_mask": (padded != 0).astype(np.int64)}
             logits[places] = session.run(["logits"], given)[0]
         return logits
@@ -174,7 +174,7 @@ def onnx(model: Path, file: Path, threads: int) -> Answer:
 
 
 def measure(variants: dict[str, Answer], texts: Sequence[str], threads: int) -> tuple[dict[str, float], float]:
-    """Time every variant in turns; milliseconds a text and the machine's matrix rate meanwhile, medians over rounds."""
+    """Time every variant, alternating; milliseconds per text and matrix-product rate, medians over rounds."""
     given = {name: texts[::EVERY] if name == SINGLE else texts for name in variants}
     taken: dict[str, list[float]] = {name: [] for name in variants}
     for name, answer in variants.items():
@@ -190,7 +190,7 @@ def measure(variants: dict[str, Answer], texts: Sequence[str], threads: int) -> 
 
 
 def share(texts: Sequence[str], milliseconds: float, gflops: float) -> float:
-    """Compute what share of the matrix rate goes into what an answer must multiply and add: a step's forward pass."""
+    """Return the share of the matrix-product rate used by a step's forward pass, which a prediction requires."""
     from headstart.checkpoints import hub
     from headstart.text import tokenizer
 
@@ -219,7 +219,7 @@ def timed(answer: Answer, texts: Sequence[str], threads: int) -> float:
 
 
 def compared(texts: str, threads: int, times: dict[str, float]) -> list[list[str]]:
-    """Set ours beside each peer's."""
+    """Compare our times with each reference's."""
     return [
         [
             texts,
@@ -237,7 +237,7 @@ def compared(texts: str, threads: int, times: dict[str, float]) -> list[list[str
 
 
 def checked(model: Path, texts: Sequence[str]) -> dict[str, Any]:
-    """Compare our answers with the pipeline's: labels, and the greatest difference between logits."""
+    """Compare our predictions with the pipeline's: labels, and the largest difference of logits."""
     import headstart
     from headstart.contenders import _states
 
@@ -246,8 +246,8 @@ def checked(model: Path, texts: Sequence[str]) -> dict[str, Any]:
     encoded = ours.task.encode(texts, ours.checkpoint.tokenizer)
     logits = _states.scores(ours.model, encoded, "cpu").numpy()
     answers = pipeline(list(texts), batch_size=BATCH, top_k=None, function_to_apply="none")
-    found = [{entry["label"]: entry["score"] for entry in answer} for answer in answers]
-    theirs = np.array([[one[name] for name in ours.task.classes] for one in found])
+    by_label = [{entry["label"]: entry["score"] for entry in answer} for answer in answers]
+    theirs = np.array([[one[name] for name in ours.task.classes] for one in by_label])
     return {
         "rows": len(texts),
         "labels_equal": int((logits.argmax(axis=1) == theirs.argmax(axis=1)).sum()),
@@ -256,13 +256,13 @@ def checked(model: Path, texts: Sequence[str]) -> dict[str, Any]:
 
 
 def two_threads(model: Path, texts: Sequence[str]) -> dict[str, Any]:
-    """Time two threads and one by the clock, alone and beside a busy process; milliseconds a text."""
+    """Time two threads and one by wall clock, on an idle machine and next to a busy process; milliseconds per text."""
     import torch
 
     import headstart
 
     fitted = headstart.open_model(model)
-    found: dict[str, Any] = {}
+    times: dict[str, Any] = {}
     for neighbours in (0, 1):
         with busy(neighbours):
             taken: dict[int, list[float]] = {1: [], 2: []}
@@ -272,13 +272,13 @@ def two_threads(model: Path, texts: Sequence[str]) -> dict[str, Any]:
                     fitted.predict(texts[:BATCH])
                     values.append(1000 * timed(fitted.predict, texts[: len(texts) // 2], threads=2) / (len(texts) // 2))
             one, two = (round(statistics.median(values), 3) for values in taken.values())
-            found["beside a busy process" if neighbours else "alone"] = {
+            times["beside a busy process" if neighbours else "alone"] = {
                 "one": one,
                 "two": two,
                 "times_faster": round(one / two, 2),
                 "load": load(),
             }
-    return found
+    return times
 
 
 @contextmanager

@@ -1,9 +1,9 @@
-"""How fast is a pretraining step? Ours against Hugging Face's `BertForPreTraining`, in turns in one process.
+"""How fast is a pretraining step? Compared with Hugging Face's `BertForPreTraining`, alternating in one process.
 
-A step is forward, backward, clipping and AdamW on hidden words (15 %) and next passages, for a model of 4 layers of 512
-with 30,522 word pieces: on full windows of 128 tokens, and on pairs of neighbouring sentences of IMDB reviews, which
-the peer pads to 128. Both have the same weights and the same hidden words; the peer is timed with its own dropout
-(hidden and attention 0.1) and without any. Times are medians over rounds, in microseconds for a real token.
+A step is forward, backward, clipping and AdamW on masked words (15 %) and next passages, for a model of 4 layers of 512
+with 30,522 word pieces: on full windows of 128 tokens, and on pairs of adjacent sentences of IMDB reviews, which the
+reference pads to 128. Both have the same weights and the same masked words; the reference is timed with its own dropout
+(hidden and attention 0.1) and without any. Times are medians over rounds, in microseconds per token without padding.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from benchmarks._common import data, record, show, table, transformers
 from headstart.core.device import matrix_rate
 
 ROUNDS, STEPS = 3, 3
-NOTHING = -100  # the label of a token that is not asked for
+NOTHING = -100  # the label of a token that is not predicted
 WINDOW, ROWS = 128, 16
 SHAPE: dict[str, Any] = {"width": 512, "layers": 4, "heads": 8, "feed_forward": 2048, "window": WINDOW}
 OURS, OURS_WITHOUT = "packed, dropout 0.1", "packed, dropout 0"
@@ -32,9 +32,10 @@ THEIRS, THEIRS_WITHOUT = "HF", "HF, dropout 0"
 
 @dataclass(frozen=True)
 class Load:
-    """Questions about texts, and batches of the same as Hugging Face takes them: padded, with -100 where none is asked.
+    """Masked texts, and the same in Hugging Face's format: padded, with -100 for tokens that are not predicted.
 
-    ask: packs the questions about some of the texts. lengths: tokens of each text.
+    ask: packs some of the texts with their masked words.
+    lengths: tokens of each text.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Load:
 
     @property
     def batches(self) -> list[np.ndarray]:
-        """The numbers of each batch's texts."""
+        """The indices of each batch's texts."""
         return [np.arange(start, start + ROWS) for start in range(0, len(self.lengths), ROWS)]
 
 
@@ -82,7 +83,7 @@ def main() -> None:
 
 
 def fresh_model(place: Path) -> None:
-    """Write a model with random weights that both sides load."""
+    """Write a model with random weights, which both sides load."""
     import torch
 
     from headstart.checkpoints import folder
@@ -97,12 +98,12 @@ def fresh_model(place: Path) -> None:
 
 
 def full_windows(place: Path) -> Load:
-    """Cut reviews into windows of 128 tokens, two passages in each."""
+    """Cut reviews into windows of 128 tokens, with two passages each."""
     return _load("full windows", place, _whole(place)[: ROWS * STEPS * ROUNDS])
 
 
 def sentence_pairs(place: Path) -> Load:
-    """Pair neighbouring sentences of reviews, cut to 128 tokens together."""
+    """Pair adjacent sentences of reviews, cut to 128 tokens together."""
     from headstart.checkpoints import folder
     from headstart.text import sentences
 
@@ -119,7 +120,7 @@ def sentence_pairs(place: Path) -> Load:
 
 
 def measure(load: Load, place: str) -> tuple[dict[str, float], float]:
-    """Time every variant in turns, the median over rounds; and the machine's matrix products meanwhile, in GFLOP/s."""
+    """Time every variant, alternating, median over rounds; and the machine's matrix-product rate in GFLOP/s."""
     variants = {
         THEIRS: theirs(load, place, 0.1),
         THEIRS_WITHOUT: theirs(load, place, 0.0),
@@ -144,7 +145,7 @@ def measure(load: Load, place: str) -> tuple[dict[str, float], float]:
 
 
 def ours(load: Load, place: str, dropout: float) -> Callable[[int], float]:
-    """Build our step as a pretraining takes it; it returns the loss."""
+    """Build our step as in a pretraining; it returns the loss."""
     from headstart.checkpoints import folder
     from headstart.contenders._pretraining import loss_of
     from headstart.nn.groups import by_stage
@@ -161,7 +162,7 @@ def ours(load: Load, place: str, dropout: float) -> Callable[[int], float]:
     def loss(rows: np.ndarray) -> Any:
         return loss_of(model, load.ask(rows), "cpu")
 
-    def step(number: int, opened: Any = halves) -> float:  # which ends when the step is let go
+    def step(number: int, opened: Any = halves) -> float:  # closed when the step is garbage-collected
         value = backward(loss, load.batches[number], weights, 1, number)
         clipped_step(optimizer, weights, 1.0)
         return value.item()
@@ -170,7 +171,7 @@ def ours(load: Load, place: str, dropout: float) -> Callable[[int], float]:
 
 
 def theirs(load: Load, place: str, dropout: float) -> Callable[[int], float]:
-    """Build the peer's step; it returns the loss."""
+    """Build the reference's step; it returns the loss."""
     import torch
 
     model = transformers().BertForPreTraining.from_pretrained(
@@ -191,7 +192,7 @@ def theirs(load: Load, place: str, dropout: float) -> Callable[[int], float]:
 
 
 def parity(load: Load, place: str) -> float:
-    """Compute both losses of every batch without dropout, before anything is learnt; the largest difference."""
+    """Compute both losses of every batch without dropout, before training; return the largest difference."""
     import torch
 
     from headstart.checkpoints import folder
@@ -218,7 +219,7 @@ def _whole(place: Path) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def _load(name: str, place: Path, pairs: list[tuple[np.ndarray, np.ndarray]]) -> Load:
-    """Hide words in pairs of passages, and lay out the same for the peer."""
+    """Mask words in pairs of passages, and build the same in the reference's format."""
     import torch
 
     from headstart.checkpoints import folder

@@ -1,4 +1,4 @@
-"""How long until the first word? `headstart --help` and `import headstart`, beside a Python that does nothing."""
+"""How long does start-up take? `headstart --help` and `import headstart`, compared with Python alone."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ RUNS, WARM = 10, 2
 PYTHON = (sys.executable, "-c")
 HELP = "import sys; from headstart import cli; code = cli.run(['--help'])"
 COMMANDS = {
-    # What the installed script holds: the script itself may stand anywhere on the path.
+    # The code of the installed script, which may be anywhere on the path.
     "`headstart --help`": (*PYTHON, "import sys; from headstart.cli import main; sys.argv[1:] = ['--help']; main()"),
     "`import headstart`": (*PYTHON, "import headstart"),
     "Python alone": (*PYTHON, "pass"),
 }
-# The seconds that each may take.
+# Maximum seconds of each.
 LIMITS = {"`headstart --help`": 0.3, "`import headstart`": 0.5}
 
 
 def main() -> None:
-    """Start each command in turns (a few seconds) and write the record; end with an error if torch was loaded."""
+    """Start each command, alternating (a few seconds), and write the record; exit with an error if torch was loaded."""
     loaded = torch_loaded()
     times = measure()
     seconds = {name: round(statistics.median(taken), 4) for name, taken in times.items()}
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def measure() -> dict[str, list[float]]:
-    """Run every command in turns, each time in a new process; wall-clock seconds of each run."""
+    """Run every command, alternating, each time in a new process; wall-clock seconds of each run."""
     taken: dict[str, list[float]] = {name: [] for name in COMMANDS}
     for turn in range(WARM + RUNS):
         for name, command in COMMANDS.items():
@@ -54,8 +54,8 @@ def measure() -> dict[str, list[float]]:
 
 
 def torch_loaded() -> bool:
-    """Say whether the help text costs an import of torch."""
-    told = subprocess.run((*PYTHON, f"{HELP}; sys.exit(9 if 'torch' in sys.modules else code)"), capture_output=True)
-    if told.returncode not in (0, 9):
-        sys.exit(f"`headstart --help` failed: {told.stderr.decode(errors='replace')}")
-    return told.returncode == 9
+    """Return whether the help text imports torch."""
+    done = subprocess.run((*PYTHON, f"{HELP}; sys.exit(9 if 'torch' in sys.modules else code)"), capture_output=True)
+    if done.returncode not in (0, 9):
+        sys.exit(f"`headstart --help` failed: {done.stderr.decode(errors='replace')}")
+    return done.returncode == 9

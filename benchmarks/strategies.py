@@ -1,9 +1,9 @@
-"""What does each way of fine-tuning reach, and at what price? On SST-2, three seeds each, no option set.
+"""What does each fine-tuning strategy reach, and at what cost? On SST-2, three seeds each, no option set.
 
-The strategies that stand for their rung: `ladder` has the others, with one seed.
+The strategies that represent their level: `ladder` has the others, with one seed.
 
-Score and trained weights of each, the difference from full fine-tuning over the same test sentences, and whether there
-is evidence of one (paired, corrected for the number of comparisons as in `contest.rank`). What they need: `memory`.
+Score and trained weights of each, the difference from full fine-tuning on the same test sentences, and whether there is
+evidence of one (paired, corrected for the number of comparisons as in `contest.rank`). Their requirements: `memory`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ LEVEL = 0.05
 
 
 def main() -> None:
-    """Run the comparison (hours on 2 cores; an interrupted one goes on) and write the record.
+    """Run the comparison (hours on 2 cores; rerun to resume) and write the record.
 
-    Set STRATEGY_ROWS to try it on so many training rows; no record is then written.
+    STRATEGY_ROWS tries it on so many training rows; no record is then written.
     """
     from headstart import compare
     from headstart.metrics import stats
@@ -30,7 +30,7 @@ def main() -> None:
     train, dev, test = (data(f"sst2_{part}") for part in ("train", "dev", "test"))
     if rows:
         train = train[0][:rows], train[1][:rows]
-    found = compare(
+    comparison = compare(
         train,
         validation=dev,
         test=test,
@@ -38,15 +38,15 @@ def main() -> None:
         strategies=STRATEGIES,
         seeds=SEEDS,
         sizes=("all",),
-        # The folder of `accuracy` and `ladder`: what one has trained, the others do not train again.
+        # The folder of `accuracy` and `ladder`, so that trainings are not repeated.
         out=ROOT / "runs" / f"benchmark-sst2{rows or ''}",
     )
-    result = found.result
+    result = comparison.result
     given = answers(result)
     full = given.pop("finetuned:full")
     duels = {name: stats.compare(result.splits.test.targets, own, full, result.metric) for name, own in given.items()}
     corrected = dict(zip(duels, stats.holm([duel.p_value for duel in duels.values()]), strict=True))
-    lines = [dict(line) for line in found.leaderboard]
+    lines = [dict(line) for line in comparison.leaderboard]
     for line in lines:
         name = line["contender"]
         if name in duels:

@@ -1,7 +1,7 @@
 """Does memory depend on the number of rows? `headstart predict` on files of up to a million short texts.
 
-Each file is answered in a process of its own by a small untrained Transformer, and the most memory that the process
-ever held is read from the kernel. What a row costs does not depend on what the model has learnt.
+Each file is predicted in a separate process by a small untrained Transformer; the peak memory of the process is read
+from the kernel. The cost of a row does not depend on what the model has learnt.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pathlib import Path
 from benchmarks._common import record, show, table
 
 SIZES = (10_000, 100_000, 1_000_000)
-# The most memory for ten million rows, in gigabytes.
+# Maximum memory for ten million rows, in gigabytes.
 GOAL = 1.5
 WORDS, WINDOW = 5000, 64
-# Run in a process of its own: the arguments are a model's folder, a file and where the answers go.
+# Run in a separate process; the arguments are a model's folder, a file and the output file.
 COMMAND = """
 import json, resource, sys, time
 from headstart import api
@@ -31,7 +31,7 @@ print(json.dumps({"rows": rows, "seconds": time.perf_counter() - began, "gigabyt
 
 
 def main() -> None:
-    """Answer files of each size (about three minutes on 2 cores) and write the record."""
+    """Predict files of each size (about three minutes on 2 cores) and write the record."""
     results = []
     with tempfile.TemporaryDirectory() as place:
         model = small_model(Path(place) / "model")
@@ -41,12 +41,12 @@ def main() -> None:
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             results.append(json.loads(done.stdout))
     record("streaming", {"goal_gigabytes": GOAL, "results": results})
-    lines = [[f"{found['rows']:,}", f"{found['gigabytes']:.2f}", f"{found['seconds']:.0f}"] for found in results]
+    lines = [[f"{one['rows']:,}", f"{one['gigabytes']:.2f}", f"{one['seconds']:.0f}"] for one in results]
     show("streaming", table(["rows", "most memory, GB", "seconds"], lines))
 
 
 def words() -> list[str]:
-    """Make up a vocabulary of short words."""
+    """Generate a vocabulary of short words."""
     chance = random.Random(0)
     return ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=chance.randint(2, 9))) for _ in range(WORDS)]
 
@@ -61,7 +61,7 @@ def write(path: Path, rows: int) -> Path:
 
 
 def small_model(folder: Path) -> Path:
-    """Save a Transformer as `scratch` trains them, only smaller and with random weights."""
+    """Save a Transformer like those of `scratch`, but smaller and with random weights."""
     from headstart.checkpoints.folder import Checkpoint
     from headstart.contenders._neural import Neural
     from headstart.core import rooms

@@ -1,11 +1,11 @@
-"""Where does a training second go? A trace of our steps, by kind of work, on sentences and on reviews."""
+"""Where is the time of a training step spent? A trace of our steps, by kind of operation, on sentences and reviews."""
 
 from __future__ import annotations
 
 from benchmarks import training
 from benchmarks._common import record, show, table
 
-# The profiler's operators, each counted for itself alone; what is not named here is 'everything else'.
+# The profiler's operators, by self time; all others are 'everything else'.
 KINDS = {
     "matrix products": ("aten::mm", "aten::addmm"),
     "attention": (
@@ -37,7 +37,7 @@ def main() -> None:
             step = training.ours(load, 0.1)
             for place in range(training.WARM):
                 step(place)
-            # The halves of a step are threads that the profiler did not start.
+            # The halves of a step run in threads that the profiler did not start.
             everywhere = torch._C._profiler._ExperimentalConfig(profile_all_threads=True)
             with torch.profiler.profile(experimental_config=everywhere) as traced:
                 for place in range(training.STEPS):
@@ -49,8 +49,8 @@ def main() -> None:
 
 
 def _by_kind(traced: object) -> dict[str, float]:
-    """Add up the time that operators took themselves, as shares of all."""
+    """Sum the self times of operators by kind, as shares of the total."""
     taken = {event.key: event.self_cpu_time_total for event in traced.key_averages()}  # type: ignore[attr-defined]  # a profile given as an object
     total = sum(taken.values())
-    found = {kind: sum(taken.get(name, 0) for name in names) / total for kind, names in KINDS.items()}
-    return {**found, "everything else": 1.0 - sum(found.values())}
+    shares = {kind: sum(taken.get(name, 0) for name in names) / total for kind, names in KINDS.items()}
+    return {**shares, "everything else": 1.0 - sum(shares.values())}

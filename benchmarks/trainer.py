@@ -1,10 +1,10 @@
-"""How long from a file to a saved model? The whole run, ours against Hugging Face's `Trainer`, in turns.
+"""How long does it take from a file to a saved model? Compared with Hugging Face's `Trainer`, alternating.
 
-Both read the same CSV files, load MiniLM, tokenise, take one epoch of the same number of optimiser steps with the
-same learning rate, warm-up, decay and clipping, evaluate once, keep a checkpoint with the optimiser's state, and save
-the model. `Trainer` pads to the longest text of the batch (its default), or also groups texts by length; the last
-peer drops no attention weights, as we do not. Afterwards one and the same code opens each saved folder and counts how
-many validation rows it gets right, so that nobody wins by doing less (so few steps leave it much to chance).
+Both read the same CSV files, load MiniLM, tokenise, train for one epoch with the same number of optimiser steps,
+learning rate, warm-up, decay and clipping, evaluate once, write a checkpoint with the optimiser's state, and save the
+model. `Trainer` pads to the longest text of the batch (its default), or also groups texts by length; the last reference
+has no attention dropout, like ours. Afterwards the same code opens each saved folder and computes its validation
+accuracy, to show that both train equally well (with so few steps, the variance is large).
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ PEERS: dict[str, tuple[dict[str, str], dict[str, float]]] = {
     "Trainer, grouped, no attention dropout": (GROUPED, {"attention_probs_dropout_prob": 0.0}),
 }
 OURS = "Headstart"
-# What must be reached with sentences: times faster than each peer.
+# Required speed-ups over each reference with sentences.
 GOALS = {"Trainer": 3.5, "Trainer, grouped": 1.8}
 
 
 @dataclass(frozen=True)
 class Load:
-    """A training file, a validation file, and how many rows make a batch."""
+    """A training file, a validation file, and the number of rows per batch."""
 
     name: str
     train: Path
@@ -64,9 +64,9 @@ def main() -> None:
         reviews = load("reviews", "imdb_train", "imdb_test", REVIEWS, REVIEWS_HELD_OUT, 8, folder)
         for given, threads in ((sentences, 1), (sentences, both), (reviews, both)):
             torch.set_num_threads(threads)
-            found = measure(given, folder)
-            results.append({"threads": threads, "load": given.name, **found})
-            seconds, right = found["seconds"], found["accuracy"]
+            measured = measure(given, folder)
+            results.append({"threads": threads, "load": given.name, **measured})
+            seconds, right = measured["seconds"], measured["accuracy"]
             for name in PEERS:
                 ratio = f"{seconds[name] / seconds[OURS]:.2f}"
                 times = [f"{seconds[name]:.1f}", f"{seconds[OURS]:.1f}", ratio]
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def load(name: str, train: str, validation: str, rows: int, held_out: int, batch_rows: int, folder: Path) -> Load:
-    """Write a sample of two data sets as CSV files."""
+    """Write samples of two data sets as CSV files."""
     files = []
     for source, count in ((train, rows), (validation, held_out)):
         texts, labels = data(source)
@@ -92,9 +92,9 @@ def load(name: str, train: str, validation: str, rows: int, held_out: int, batch
 
 
 def measure(given: Load, folder: Path) -> dict[str, Any]:
-    """Time every run in turns, each into a folder of its own: median seconds, and mean accuracy (0 to 1).
+    """Time every run, alternating, each in its own folder: median seconds, and mean accuracy (0 to 1).
 
-    Each round has a seed of its own, the same for all: it decides the order of the rows and the fresh weights.
+    Each round has its own seed, the same for all, which determines the order of the rows and the new weights.
     """
     runs: dict[str, Callable[[Load, Path, int], int]] = {name: partial(theirs, *how) for name, how in PEERS.items()}
     runs[OURS] = ours
@@ -136,7 +136,7 @@ def ours(given: Load, out: Path, seed: int) -> int:
     task = rooms.load("tasks", "classification").fitted(train)
     torch.manual_seed(seed)
     checkpoint = folder.load("minilm", classes=len(task.classes))
-    checkpoint.tokenizer.memory = Memory()  # not that of the round before, which has seen the texts
+    checkpoint.tokenizer.memory = Memory()  # not the cache of the previous round, which contains the texts
     settings = Settings(epochs=1, batch_rows=given.batch_rows, warmup=WARMUP, weight_decay=DECAY, evaluations=1)
     strategy = Full(learning_rate=RATE, layer_decay=1.0, epochs=1)
     fitted = _neural.fit(
@@ -157,7 +157,11 @@ def theirs(arguments: dict[str, str], settings: dict[str, float], given: Load, o
     """Fine-tune with `Trainer`; return the steps.
 
     Args:
-        arguments: of the training, beside those below. settings: of the model, instead of its own.
+        arguments: further arguments of the training.
+        settings: settings of the model that replace its own.
+        given: the files.
+        out: output folder.
+        seed: random seed.
     """
     from headstart.checkpoints import hub
 
@@ -226,12 +230,12 @@ def right(model: Path, given: Load) -> float:
     rows = read(given.validation).rows
     checkpoint = folder.load(model)
     task = rooms.load("tasks", "classification", {"classes": checkpoint.labels})
-    found = _neural.Neural("finetuned", task, checkpoint, 0).predict(rows.inputs)
-    return float(np.mean(np.array(found.values) == np.array(rows.targets)))
+    predictions = _neural.Neural("finetuned", task, checkpoint, 0).predict(rows.inputs)
+    return float(np.mean(np.array(predictions.values) == np.array(rows.targets)))
 
 
 def cut(given: Load, rows: int, folder: Path) -> Load:
-    """Write the first rows of a load as a load of its own."""
+    """Write the first rows of a load as a separate load."""
     files = []
     for path in (given.train, given.validation):
         with path.open(encoding="utf-8", newline="") as file:

@@ -1,12 +1,12 @@
-"""How fast is a training step? Ours against Hugging Face's, the same weights and texts, in turns in one process.
+"""How fast is a training step? Compared with Hugging Face, same weights and texts, alternating in one process.
 
-A step is forward, backward, clipping and AdamW on 32 sentences (SST-2) or 8 reviews (IMDB, cut to 512). Peers are
-`BertForSequenceClassification` padded to the window (the tutorial loop), padded to the longest text of the batch
-(Trainer's default), and the latter with texts grouped by length, each with its own dropout (hidden and attention
-0.1) and without any. Times are medians over rounds, in microseconds for a real token: padding counts for nothing.
+A step is forward, backward, clipping and AdamW on 32 sentences (SST-2) or 8 reviews (IMDB, cut to 512). The references
+are `BertForSequenceClassification` padded to the window (the tutorial loop), padded to the longest text of the batch
+(Trainer's default), and the latter with texts grouped by length, each with its own dropout (hidden and attention 0.1)
+and without any. Times are medians over rounds, in microseconds per token without padding.
 
-Beside them stand the rate of the machine's matrix products, measured in every round, and the share of it that our
-step puts to use: multiplications and additions of the linear layers and of attention, counted by hand, over time.
+Also measured are the machine's matrix-product rate, in every round, and the share of it that our step uses:
+multiplications and additions of the linear layers and of attention, counted by hand, over time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OURS, OURS_WITHOUT = "packed, dropout 0.1", "packed, dropout 0"
 
 @dataclass(frozen=True)
 class Load:
-    """Texts of one kind: batches of token ids, what the tutorial loop pads them to, and the ids of all its texts."""
+    """Texts of one kind: batches of token ids, the padded length of the tutorial loop, and the ids of all texts."""
 
     name: str
     batches: tuple[tuple[list[int], ...], ...]
@@ -89,10 +89,10 @@ def reviews() -> Load:
 
 
 def measure(load: Load) -> tuple[dict[str, float], float, dict[str, float]]:
-    """Time every variant in turns, the median over rounds.
+    """Time every variant, alternating, median over rounds.
 
     Returns:
-        microseconds a real token; GFLOP a second of matrix products; the share of these that our variants use.
+        microseconds per token without padding; GFLOP/s of matrix products; the share of these that our variants use.
     """
     variants = {
         "HF tutorial loop": theirs(load.batches, load.window, 0.1, fused=False),
@@ -118,7 +118,7 @@ def measure(load: Load) -> tuple[dict[str, float], float, dict[str, float]]:
             seconds = time.perf_counter() - began
             taken[name].append(1e6 * seconds / tokens)
             if name in shares:
-                # The machine is shared: its rate just before and just after is the one to compare with.
+                # The machine is shared, so its rate is measured just before and just after.
                 rates.append((before + matrix_rate()) / 2)
                 shares[name].append(
                     1e-9 * sum(operations(load.batches[place]) for place in places) / seconds / rates[-1]
@@ -129,10 +129,16 @@ def measure(load: Load) -> tuple[dict[str, float], float, dict[str, float]]:
 
 
 def operations(texts: Sequence[Sequence[int]], width: int = 384, wide: int = 1536, layers: int = 6) -> float:
-    """Count what a step must multiply and add for MiniLM-L6: forward once, backward twice.
+    """Count the multiplications and additions that a step requires for MiniLM-L6: forward once, backward twice.
 
-    The last layer needs keys and values of all tokens, and the rest of itself for first tokens alone. Attention
-    takes two products, of queries with keys and of their weights with values.
+    The last layer needs keys and values of all tokens, and everything else only for first tokens. Attention takes two
+    products: queries with keys, and attention weights with values.
+
+    Args:
+        texts: token ids of each text.
+        width: hidden size.
+        wide: width of the feed-forward layers.
+        layers: number of layers.
     """
     lengths = np.array([len(text) for text in texts], dtype=float)
     tokens, texts_ = lengths.sum(), len(lengths)
@@ -143,15 +149,15 @@ def operations(texts: Sequence[Sequence[int]], width: int = 384, wide: int = 153
 
 
 def padding(load: Load) -> float:
-    """Compute how many tokens a batch padded to its longest text has for each real one."""
+    """Return the number of tokens of a batch padded to its longest text, per token without padding."""
     padded = sum(len(batch) * max(map(len, batch)) for batch in load.batches)
     return round(padded / sum(len(text) for batch in load.batches for text in batch), 2)
 
 
 def ours(load: Load, dropout: float) -> Callable[[int], int]:
-    """Build our step as a training takes it: packed batches, the embedding narrowed to the words of all its texts.
+    """Build our step as in a training: packed batches, the embedding narrowed to the words of all texts.
 
-    It returns the real tokens of a batch.
+    It returns the number of tokens of a batch.
     """
     import torch
 
@@ -166,7 +172,7 @@ def ours(load: Load, dropout: float) -> Callable[[int], int]:
     halves = gradients.backward(lengths, "cpu")
     backward = halves.__enter__()
 
-    def step(place: int, opened: Any = halves) -> int:  # which ends when the step is let go
+    def step(place: int, opened: Any = halves) -> int:  # closed when the step is garbage-collected
         number = place % len(load.batches)
         rows = np.arange(ends[number], ends[number + 1])
         backward(loss, rows, weights, 1, place)
@@ -177,7 +183,7 @@ def ours(load: Load, dropout: float) -> Callable[[int], int]:
 
 
 def _lesson(load: Load, texts: Sequence[list[int]], targets: Any, dropout: float) -> tuple[Any, Any, np.ndarray]:
-    """Give the groups that learn, the loss of some of the texts, and the tokens of each."""
+    """Return the groups of weights, the loss of some of the texts, and the tokens of each."""
     import torch
 
     from headstart.nn.packed import pack
@@ -195,19 +201,19 @@ def _lesson(load: Load, texts: Sequence[list[int]], targets: Any, dropout: float
 
 
 def saved_bytes(load: Load) -> float:
-    """Measure what a step keeps for its way back, in bytes a token; weights are not counted."""
+    """Measure the memory that a step saves for the backward pass, in bytes per token, without weights."""
     import torch
 
     from headstart.nn.packed import pack
 
     model, _, renumber = _model(load, 0.1)
     weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
-    kept: dict[int, int] = {}
+    storages: dict[int, int] = {}
 
     def count(tensor: Any) -> Any:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
+            storages[storage.data_ptr()] = storage.nbytes()
         return tensor
 
     model.train()
@@ -215,11 +221,11 @@ def saved_bytes(load: Load) -> float:
     batch = pack(renumber(np.concatenate(texts)), np.cumsum([0, *map(len, texts)]), np.arange(len(texts)))
     with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
         model.head.loss(model(batch), (torch.arange(len(texts)) % 2)[batch.order])
-    return round(sum(kept.values()) / len(batch.ids))
+    return round(sum(storages.values()) / len(batch.ids))
 
 
 def parity(load: Load) -> float:
-    """Train both for a hundred steps on the same rows without dropout; the largest difference of their losses."""
+    """Train both for a hundred steps on the same rows without dropout; return the largest difference of losses."""
     import torch
 
     from headstart.training import gradients
@@ -253,7 +259,7 @@ def parity(load: Load) -> float:
 
 
 def _model(load: Load, dropout: float) -> tuple[Any, Any, Callable[[np.ndarray], np.ndarray]]:
-    """Load our model with a fresh head, all of it learning at 5e-5, its embedding narrowed to the load's words."""
+    """Load our model with a new head, all of it trained at 5e-5, its embedding narrowed to the load's words."""
     import torch
 
     from headstart.checkpoints import folder
@@ -262,7 +268,7 @@ def _model(load: Load, dropout: float) -> tuple[Any, Any, Callable[[np.ndarray],
 
     torch.manual_seed(0)
     model: Any = folder.load("minilm", classes=2, dropout=dropout).model
-    # Kept by the model, since the embedding is whole again once this is let go.
+    # Stored in the model, since the embedding is restored when this is garbage-collected.
     model.narrow = narrowed(model.encoder.embeddings.word, load.words)
     renumber = model.narrow.__enter__()
     groups = rooms.load("strategies", "full", {"learning_rate": 5e-5, "layer_decay": 1.0}).prepare(model)
@@ -279,7 +285,7 @@ def _peer(dropout: float) -> Any:
 
 
 def _pad(texts: Sequence[Sequence[int]], window: int | None) -> tuple[Any, Any]:
-    """Lay texts side by side, padded to a window or to the longest of them; return ids and mask."""
+    """Pad texts to a window or to the longest of them; return ids and mask."""
     import torch
 
     longest = window or max(map(len, texts))
@@ -314,14 +320,14 @@ def theirs(
 
 
 def _load(name: str, texts: Sequence[str], rows: int, window: int) -> Load:
-    """Tokenise a data set; cut a sample into batches, at random and by length as Trainer's `group_by_length` does."""
+    """Tokenise a data set; split a sample into batches, at random and by length as Trainer's `group_by_length` does."""
     from headstart.checkpoints import folder
 
     count = rows * STEPS * ROUNDS
     places = np.random.default_rng(0).permutation(len(texts))[:count]
     encoded = folder.load("minilm").tokenizer.encode(texts, window)
     ids = [encoded.tokens[encoded.boundaries[i] : encoded.boundaries[i + 1]].tolist() for i in places.tolist()]
-    # Trainer sorts within 50 batches at a time; here that is all of them. Their order stays random.
+    # Trainer sorts within 50 batches at a time, which here are all. Their order stays random.
     by_length = sorted(ids, key=len, reverse=True)
     order = np.random.default_rng(1).permutation(count // rows)
     cut = [tuple(by_length[place * rows : (place + 1) * rows]) for place in order]

@@ -1,4 +1,4 @@
-"""Whether a model's probabilities can be believed: reliability bins, expected calibration error, Brier score."""
+"""Calibration of a model's probabilities: reliability bins, expected calibration error, Brier score."""
 
 from __future__ import annotations
 
@@ -15,17 +15,21 @@ BINS = 15
 def reliability(predictions: Predictions, targets: Sequence[str]) -> tuple[tuple[float, float, int], ...]:
     """Compare confidence with accuracy in equal-width bins of the top probability.
 
+    Args:
+        predictions: with probabilities.
+        targets: the true labels.
+
     Returns:
-        (mean confidence, accuracy, rows) of each bin that holds a row, from the least confident to the most.
+        (mean confidence, accuracy, rows) of each non-empty bin, from the least confident to the most.
 
     Raises:
-        DataError: the predictions carry no probabilities, or there are none.
+        DataError: there are no predictions, or they have no probabilities.
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks", section 2.
     """
     confidence = _probabilities(predictions, targets).max(axis=1)
     right = np.asarray(predictions.values, dtype=str) == np.asarray(targets, dtype=str)
-    # A bin is open below and closed above, as in the paper: 1.0 falls into the last.
+    # A bin is open below and closed above, as in the paper: 1.0 is in the last bin.
     numbers = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
     return tuple(
         (float(confidence[numbers == i].mean()), float(right[numbers == i].mean()), int((numbers == i).sum()))
@@ -36,7 +40,7 @@ def reliability(predictions: Predictions, targets: Sequence[str]) -> tuple[tuple
 def expected_error(predictions: Predictions, targets: Sequence[str]) -> float:
     """Compute the expected calibration error: the mean gap between confidence and accuracy, 0 to 1.
 
-    Args and Raises: as :func:`reliability`, whose bins it averages, weighted by their rows.
+    Args and Raises: as for :func:`reliability`, whose bins it averages, weighted by their rows.
 
     >>> sure = Predictions(("a", "a"), ("a", "b"), np.array([[1.0, 0.0], [1.0, 0.0]]))
     >>> expected_error(sure, ["a", "a"]), expected_error(sure, ["a", "b"])
@@ -49,7 +53,7 @@ def expected_error(predictions: Predictions, targets: Sequence[str]) -> float:
 def brier(predictions: Predictions, targets: Sequence[str]) -> float:
     """Compute the Brier score: mean squared distance between probabilities and the truth, 0 (best) to 2.
 
-    A target outside the predictions' classes had probability 0. Raises as :func:`reliability`.
+    A target outside the predictions' classes has probability 0. Raises: as for :func:`reliability`.
 
     Brier 1950, "Verification of Forecasts Expressed in Terms of Probability".
     """

@@ -1,8 +1,8 @@
 """Scores of predicted labels, from class counts; equal to scikit-learn's.
 
-Every metric here depends on the confusion matrix only through three counts per class: how many rows of the class
-were predicted right (hits), how often the class was predicted, and how often it is the truth. Thousands of
-resamples are thousands of such count vectors, and no resample needs a pass over the rows.
+Every metric here depends on the confusion matrix only through three counts per class: the correct predictions of the
+class (hits), all predictions of the class, and all rows of the class. Thousands of resamples are thousands of such
+count vectors, so no resample needs a pass over the rows.
 """
 
 from __future__ import annotations
@@ -28,8 +28,12 @@ def check(name: str) -> str:
 def score(targets: Sequence[str], predicted: Sequence[str]) -> dict[str, float]:
     """Compute every metric on one set of rows.
 
-    macro-F1 is the mean over the classes that occur among targets or predictions; balanced accuracy the mean over
-    those among the targets. A target the model never saw counts as an error, and as a class with F1 0.
+    Macro-F1 is the mean over the classes that occur among targets or predictions; balanced accuracy is the mean over
+    those among the targets. A target that the model has never seen counts as an error, and as a class with F1 0.
+
+    Args:
+        targets: the true labels.
+        predicted: the predicted labels.
 
     Returns:
         metric name -> value: 0 to 1, MCC -1 to 1.
@@ -54,10 +58,13 @@ def from_counts(name: str, hits: np.ndarray, predicted: np.ndarray, actual: np.n
     """Compute one metric from class counts, for any number of resamples at once.
 
     Args:
-        hits, predicted, actual: ``(..., classes)``, counts per class, as in this module's first lines.
+        name: name of the metric.
+        hits: int ``(..., classes)``, correct predictions per class.
+        predicted: int ``(..., classes)``, predictions per class.
+        actual: int ``(..., classes)``, rows per class.
 
     Returns:
-        ``(...)``, equal to what :func:`score` says of rows with these counts.
+        ``(...)``, equal to :func:`score` of rows with these counts.
 
     Raises:
         UsageError: no such metric.
@@ -91,7 +98,7 @@ def _balanced_accuracy(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarr
 
 
 def _mcc(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
-    # The multiclass coefficient R_K (Gorodkin 2004) written in marginal counts.
+    # The multiclass coefficient R_K (Gorodkin 2004), from marginal counts.
     rows = actual.sum(-1)
     covariance = hits.sum(-1) * rows - (predicted * actual).sum(-1)
     spread = (rows**2 - (predicted**2).sum(-1)) * (rows**2 - (actual**2).sum(-1))

@@ -1,4 +1,4 @@
-"""Who is told about a training while it runs: ``metrics.jsonl`` always, and the trackers a person asks for."""
+"""Where the progress of a training is logged: always to ``metrics.jsonl``, and to the trackers that are asked for."""
 
 from __future__ import annotations
 
@@ -20,33 +20,36 @@ class Log(Protocol):
     """An open log of one training."""
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Take the values of a step; steps come in ascending order."""
+        """Record the values of a step; steps come in ascending order."""
 
     def flush(self) -> None:
-        """Write every step so far where a kill cannot undo it; called before each checkpoint."""
+        """Write every step so far to disk, so that a kill cannot lose it; called before each checkpoint."""
 
     def finish(self) -> None:
         """Write what is left and close; called once, however the training ended."""
 
 
 class Tracker(Protocol):
-    """One file in this room: a frozen dataclass. `requires`: the package that it needs, '' for none."""
+    """The plugin of a tracker: a frozen dataclass. `requires`: the package that it needs, '' for none."""
 
     requires: ClassVar[str]
 
     def obstacle(self) -> str:
-        """Say what keeps runs from being opened, and what to do; '' for nothing. Asked before anything is trained."""
+        """Return what prevents runs from being opened, and what to do; '' for nothing.
+
+        Called before anything is trained.
+        """
 
     def start(self, folder: Path, step: int) -> Log:
-        """Open the log of the training that `folder` is named after, and that resumes after `step` (0: begins).
+        """Open the log of the training in `folder`, which resumes after `step` (0 for a new one).
 
-        Called again with the same folder it appends to the same run; each step is there once in the end.
+        Called again with the same folder it appends to the same run; in the end each step is there once.
         """
 
 
 @contextmanager
 def finishing(log: Log) -> Iterator[None]:
-    """Finish a log when the block ends, however it ends."""
+    """Finish a log at the end of the block, also after an error."""
     try:
         yield
     finally:
@@ -71,10 +74,10 @@ class _Several:
 
 
 def check(names: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return the trackers that are asked for besides the one that always runs.
+    """Return the requested trackers, without the one that always runs.
 
     Args:
-        names: file names in this room, as a sequence or as 'a,b'.
+        names: file names in this package, as a sequence or as 'a,b'.
 
     Raises:
         UsageError: an unknown name, a package that is not installed, or a service that is not logged in to.
@@ -92,7 +95,7 @@ def check(names: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def start(run: Run, step: int) -> Log:
-    """Open all logs of a training: ``metrics.jsonl`` in its folder, the others where its tracking says."""
+    """Open all logs of a training: ``metrics.jsonl`` in its folder, and those of its trackers."""
     first: Tracker = rooms.load("trackers", ALWAYS)
     logs = [first.start(run.folder, step)]
     if run.tracking is not None:

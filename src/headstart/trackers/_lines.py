@@ -1,4 +1,4 @@
-"""What trackers with a service or a format of their own share: steps sent in groups, each of them once."""
+"""Common code of trackers with a service or a file format of their own: steps are sent in groups, each step once."""
 
 from __future__ import annotations
 
@@ -13,29 +13,33 @@ from headstart.core.terminal import say
 
 Line = tuple[int, dict[str, float]]
 SECONDS = 5.0  # between two groups
-MOST = 100  # steps of a group
+MOST = 100  # steps in a group
 
 
 def run_of(note: Path) -> str:
-    """Return the run that an earlier start of the same training opened; '' where there was none."""
+    """Return the run that an earlier start of the same training opened; '' if there is none."""
     return str(_read(note).get("run", ""))
 
 
 class Lines:
-    """A log that sends its steps in groups. A resumed training takes steps again that were sent; they are left out.
+    """A log that sends its steps in groups, without those that a resumed training repeats.
 
-    The last step is noted before its group is sent: a kill between the two loses the group, and never doubles it. A
-    service that fails is given up with a sentence on standard error, and the training runs on.
+    The number of the last step is stored before its group is sent: a kill in between loses the group but never
+    duplicates it. If a service fails, it is no longer used, with a message on standard error, and the training
+    continues.
     """
 
     def __init__(
         self, note: Path, run: str, send: Callable[[Sequence[Line]], None], close: Callable[[], None], name: str
     ) -> None:
-        """Begin after the last step that was sent.
+        """Start after the last step that was sent.
 
         Args:
-            note: a JSON file, made here: the run and its last step. run: as the tracker names it.
-            send: writes a group of steps to the disk, or to a service. close: ends the run. name: of the tracker.
+            note: path of a JSON file written here: the run and its last step.
+            run: the run's id in the tracker.
+            send: writes a group of steps to disk or to a service.
+            close: ends the run.
+            name: name of the tracker.
         """
         self.note, self.run, self.name = note, run, name
         self.last = int(_read(note).get("step", 0))
@@ -46,14 +50,14 @@ class Lines:
         self._write()
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Take a step."""
+        """Add a step."""
         if step > self.last:
             self._waiting.append((step, dict(values)))
             if len(self._waiting) >= MOST or time.monotonic() - self._sent >= SECONDS:
                 self.flush()
 
     def flush(self) -> None:
-        """Send what waits."""
+        """Send the waiting steps."""
         if self._waiting and not self._failed:
             self.last = self._waiting[-1][0]
             self._write()
@@ -62,7 +66,7 @@ class Lines:
         self._sent = time.monotonic()
 
     def finish(self) -> None:
-        """Send what waits and end the run."""
+        """Send the waiting steps and end the run."""
         self.flush()
         if not self._failed:
             self._try(self._close)
@@ -70,7 +74,7 @@ class Lines:
     def _try(self, action: Callable[[], None]) -> None:
         try:
             action()
-        except Exception as error:  # what a service raises is its own business
+        except Exception as error:  # a service may raise anything
             self._failed = True
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             say(f"headstart: tracker '{self.name}' failed and is left out from now on: {reason}")
@@ -81,7 +85,7 @@ class Lines:
 
 def _read(note: Path) -> dict[str, Any]:
     try:
-        found = json.loads(note.read_text(encoding="utf-8"))
+        noted = json.loads(note.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return noted if isinstance(noted, dict) else {}

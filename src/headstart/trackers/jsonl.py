@@ -1,4 +1,4 @@
-"""A line a step in ``metrics.jsonl``."""
+"""One line per step in ``metrics.jsonl``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Log:
         self.file.write(json.dumps({"step": step, **values}) + "\n")
 
     def flush(self) -> None:
-        """Make sure that every line so far outlives a kill."""
+        """Write every line so far to disk, so that a kill cannot lose it."""
         self.file.flush()
         os.fsync(self.file.fileno())
 
@@ -35,28 +35,28 @@ class Log:
 
 @dataclass(frozen=True)
 class Jsonl:
-    """Write a line a step to metrics.jsonl in the run's folder."""
+    """Write one line per step to metrics.jsonl in the run's folder."""
 
     name: str = field(default=FILE)
 
     requires: ClassVar[str] = ""
 
     def obstacle(self) -> str:
-        """Return '': files need nothing."""
+        """Return '': nothing is required."""
         return ""
 
     def start(self, folder: Path, step: int) -> Log:
-        """Open the file, without the lines after `step` that a killed training may have left."""
+        """Open the file, and remove lines after `step` that a killed training may have left."""
         path = folder / self.name
-        kept = []
+        lines = []
         if path.is_file():
             for line in path.read_text(encoding="utf-8").splitlines():
                 try:
                     if json.loads(line)["step"] <= step:
-                        kept.append(line + "\n")
+                        lines.append(line + "\n")
                 except ValueError:
-                    break  # the kill cut this line short
-        path.write_text("".join(kept), encoding="utf-8")
+                    break  # the kill truncated this line
+        path.write_text("".join(lines), encoding="utf-8")
         return Log(path.open("a", encoding="utf-8"))
 
 

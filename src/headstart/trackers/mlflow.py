@@ -12,14 +12,14 @@ from typing import ClassVar
 from headstart.core.errors import visible
 from headstart.trackers._lines import Line, Lines, run_of
 
-MOST_METRICS = 1000  # of a batch
+MOST_METRICS = 1000  # in a batch
 
 
 @dataclass(frozen=True)
 class MLflow:
-    """Runs in MLflow: those of MLFLOW_TRACKING_URI, else files in RUN/tracking/mlruns.
+    """Runs in MLflow: in MLFLOW_TRACKING_URI if set, otherwise in files in RUN/tracking/mlruns.
 
-    experiment: what the runs belong to.
+    experiment: name of the experiment of the runs.
     """
 
     experiment: str = "headstart"
@@ -27,13 +27,13 @@ class MLflow:
     requires: ClassVar[str] = "mlflow-skinny"
 
     def obstacle(self) -> str:
-        """Return '': a server is reached when the first run is opened, and files need nothing."""
+        """Return '': a server is contacted when the first run is opened, and files require nothing."""
         return ""
 
     def start(self, folder: Path, step: int) -> Lines:
         """Open a run, or the one that an earlier start of the same training opened."""
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # else newer versions refuse to write plain files
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # otherwise newer versions refuse to write plain files
         from mlflow import MlflowClient
         from mlflow.entities import Metric
 

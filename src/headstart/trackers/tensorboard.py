@@ -12,16 +12,16 @@ from headstart.trackers._lines import Line, Lines
 
 @dataclass(frozen=True)
 class TensorBoard:
-    """Curves for TensorBoard: tensorboard --logdir RUN/tracking."""
+    """Event files for TensorBoard: tensorboard --logdir RUN/tracking."""
 
     requires: ClassVar[str] = "tensorboard"
 
     def obstacle(self) -> str:
-        """Return '': files need nothing."""
+        """Return '': nothing is required."""
         return ""
 
     def start(self, folder: Path, step: int) -> Lines:
-        """Write to another event file of the folder's run; TensorBoard joins them."""
+        """Write another event file in the folder of the run; TensorBoard merges them."""
         from torch.utils.tensorboard import SummaryWriter
 
         writer = SummaryWriter(str(folder))

@@ -17,9 +17,9 @@ NOT_LOGGED_IN = "run wandb login, or set WANDB_MODE=offline."
 
 @dataclass(frozen=True)
 class WeightsAndBiases:
-    """Runs on Weights & Biases, or on the disk with WANDB_MODE=offline.
+    """Runs in Weights & Biases, or on disk with WANDB_MODE=offline.
 
-    project: where the runs go, unless WANDB_PROJECT says otherwise.
+    project: project of the runs, unless WANDB_PROJECT is set.
     """
 
     project: str = "headstart"
@@ -27,7 +27,7 @@ class WeightsAndBiases:
     requires: ClassVar[str] = "wandb"
 
     def obstacle(self) -> str:
-        """Say how to log in where nobody is and runs go to the service."""
+        """Return how to log in, if nobody is logged in and runs are sent to the service."""
         if os.environ.get("WANDB_MODE", "online") != "online":
             return ""
         import wandb
