@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from headstart.contenders import _collapse
-from headstart.core import rooms
+from headstart.core import rooms, sealed
 from headstart.core.errors import DivergedError
 from headstart.core.records import Attempt, Rows, Run
 from headstart.nn.groups import Group
@@ -112,10 +112,19 @@ def test_a_training_that_diverges_twice_fails(tmp_path):
 
 
 def test_a_note_of_another_training_is_not_believed(tmp_path):
-    (tmp_path / "collapsed.json").write_text(json.dumps({"fingerprint": "other", "reason": "something"}))
+    sealed.write_note(tmp_path / "collapsed.json", {"fingerprint": "other", "reason": "something"})
     told = []
     diverging(tmp_path, told, at=1.0)
     assert told == [Attempt()]
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"fingerprint": "same", "reason": "something"}'])
+def test_a_damaged_note_is_not_believed(tmp_path, capsys, content):
+    (tmp_path / "collapsed.json").write_text(content)
+    told = []
+    diverging(tmp_path, told, at=1.0)
+    assert told == [Attempt()]
+    assert capsys.readouterr().err.endswith("collapsed.json' is damaged, so it is deleted and made again.\n")
 
 
 # --- what counts as collapsed -------------------------------------------------------------------------------------

@@ -1,5 +1,8 @@
 """States are computed once per text, found again, bounded, and never half written."""
 
+import multiprocessing
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -79,3 +82,95 @@ def test_older_files_make_room_and_what_is_too_large_is_not_kept(tmp_path, monke
     computed = []
     assert keep(tmp_path, [20, 1], computed, start=100) == (None, 0.0)
     assert computed == []
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def replace_by_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGES = {
+    "deleted": lambda path: path.unlink(),
+    "empty": lambda path: path.write_bytes(b""),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
+    "flipped": flip,
+    "list": lambda path: path.write_text("[]"),
+    "folder": replace_by_folder,
+}
+
+
+# A process does not read again what it has written, so of rows it looks at the size alone.
+SEEN_BY_THE_NEXT = {("key.rows", "flipped"), ("key.rows", "zeros")}
+CASES = [
+    (name, how, process)
+    for name in ("key.rows", "key.index")
+    for how in DAMAGES
+    for process in ("same", "next")
+    if process == "next" or (name, how) not in SEEN_BY_THE_NEXT
+]
+
+
+@pytest.mark.parametrize(("name", "how", "process"), CASES)
+def test_what_is_damaged_is_computed_again(tmp_path, name, how, process, capsys):
+    keep(tmp_path, [2, 1, 3], [])
+    keep(tmp_path, [2, 1, 3, 4], [])
+    DAMAGES[how](tmp_path / name)
+    if process == "next":
+        _kept._sound.clear()
+    computed = []
+    kept, reused = keep(tmp_path, [2, 1, 3, 4], computed)
+    assert (sorted(computed), reused) == ([0, 1, 2, 3], 0.0)
+    assert kept.states[torch.from_numpy(kept.starts)].tolist() == [[0] * 3, [2] * 3, [3] * 3, [6] * 3]
+    assert len(kept.states) == 10
+    told = capsys.readouterr().err.count("key.index' is damaged, so it is deleted and made again.")
+    assert told == ((name, how) != ("key.index", "deleted"))
+
+
+def test_what_is_sound_is_read_once_a_process(tmp_path, monkeypatch):
+    keep(tmp_path, [2, 1, 3], [])
+    keep(tmp_path, [2, 1, 3, 4], [])
+    _kept._sound.clear()
+    read = []
+    is_sound = _kept._is_sound
+    monkeypatch.setattr(_kept, "_is_sound", lambda path, part: read.append(part) or is_sound(path, part))
+    for _ in range(2):
+        computed = []
+        keep(tmp_path, [2, 1, 3, 4], computed)
+        assert computed == []
+    assert [(start, end) for *_, start, end, _ in read] == [(0, 36), (36, 60)]
+
+
+def test_two_processes_compute_each_text_once(tmp_path):
+    def work(lengths, found):
+        computed = []
+        tokens, boundaries, sizes = texts(lengths)
+        names = _kept.name_texts(tokens, boundaries)
+
+        def slowly(missing):
+            for batch in states(tokens, boundaries, computed, True)(missing):
+                time.sleep(0.02)
+                yield batch
+
+        kept, _ = _kept.keep(tmp_path, "key", names, sizes, 3, 1, True, slowly)
+        found.put((computed, kept.states[torch.from_numpy(kept.starts)][:, 0].tolist()))
+
+    fork = multiprocessing.get_context("fork")
+    found = fork.SimpleQueue()
+    processes = [
+        fork.Process(target=work, args=(lengths, found)) for lengths in ([2, 1, 3, 4], [2, 1, 3], [2, 1, 3, 4, 5])
+    ]
+    for process in processes:
+        process.start()
+    answers = [found.get() for _ in processes]
+    for process in processes:
+        process.join()
+    assert sorted(text for computed, _ in answers for text in computed) == [0, 1, 2, 3, 4]
+    for _, values in answers:
+        assert values == [0, 2, 3, 6, 10][: len(values)]

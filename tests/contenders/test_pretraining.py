@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from headstart.contenders import _pretraining
 from headstart.contenders._pretraining import Plan, Recipe, pretrain
 from headstart.contenders.selfpretrained import SelfPretrained
+from headstart.core import sealed
 from headstart.core.errors import DataError, UsageError
 from headstart.core.records import Rows, Run
 from headstart.data import corpus
@@ -75,7 +76,7 @@ def test_a_kill_changes_nothing(threads, tmp_path, monkeypatch, set_threads):
 
     with pytest.raises(Killed):
         pretrain(texts, COUNTED, Run(3, tmp_path / "cut", progress=die), tmp_path / "again", tmp_path / "work")
-    planned = json.loads(next((tmp_path / "cut").glob("training-*/plan.json")).read_text())
+    planned = sealed.read_note(next((tmp_path / "cut").glob("training-*/plan.json")))
     record = pretrain(texts, COUNTED, Run(3, tmp_path / "cut"), tmp_path / "again", tmp_path / "work")
     assert record["planned"] == planned
     one, other = weights(tmp_path / "out"), weights(tmp_path / "again")
@@ -85,7 +86,7 @@ def test_a_kill_changes_nothing(threads, tmp_path, monkeypatch, set_threads):
 def test_vocabulary_tokens_and_words_are_made_once(tmp_path, monkeypatch):
     texts = corpus.of_texts(TEXTS)
     pretrain(texts, COUNTED, Run(0, tmp_path / "a"), tmp_path / "out", tmp_path / "work")
-    made = sorted(path.name.partition("-")[0] for path in (tmp_path / "work").iterdir())
+    made = sorted(path.name.partition("-")[0] for path in (tmp_path / "work").glob("[!.]*"))
     assert made == ["shards", "vocabulary", "words"]
     with monkeypatch.context() as patch:
         patch.setattr(vocabulary, "train", None)
@@ -95,7 +96,35 @@ def test_vocabulary_tokens_and_words_are_made_once(tmp_path, monkeypatch):
     pretrain(corpus.of_texts(TEXTS[1:]), COUNTED, Run(0, tmp_path / "c"), tmp_path / "third", tmp_path / "work")
     # Documents that judge depend on the seed, and no word is counted in them.
     assert sum(path.name.startswith("words-") for path in (tmp_path / "work").iterdir()) == 3
-    assert len(list((tmp_path / "work").iterdir())) == 7
+    assert len(list((tmp_path / "work").glob("[!.]*"))) == 7
+
+
+@pytest.mark.parametrize("name", ["vocabulary-*/tokenizer.json", "shards-*/tokens.bin", "words-*/vectors.npy"])
+def test_what_is_damaged_is_made_again(tmp_path, name, capsys):
+    texts = corpus.of_texts(TEXTS)
+    pretrain(texts, COUNTED, Run(0, tmp_path / "a"), tmp_path / "out", tmp_path / "work")
+    (path,) = (tmp_path / "work").glob(name)
+    sound = path.read_bytes()
+    path.write_bytes(sound[: len(sound) // 2])
+    pretrain(texts, COUNTED, Run(0, tmp_path / "b"), tmp_path / "again", tmp_path / "work")
+    assert path.read_bytes() == sound
+    one, other = weights(tmp_path / "out"), weights(tmp_path / "again")
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert f"'{path.parent}' is damaged, so it is deleted and made again." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [None, "[]", '{"steps": 1}'])
+def test_a_checkpoint_whose_plan_is_damaged_is_not_resumed(tmp_path, content, capsys):
+    texts, run = corpus.of_texts(TEXTS), Run(0, tmp_path / "run")
+    record = pretrain(texts, TINY, run, tmp_path / "out", tmp_path / "work")
+    (plan,) = run.folder.glob("training-*/plan.json")
+    plan.unlink()
+    if content is not None:
+        plan.write_text(content)
+    again = pretrain(texts, TINY, run, tmp_path / "out", tmp_path / "work")
+    assert again["steps"] == record["steps"]
+    assert again["seconds"] != record["seconds"]
+    assert "checkpoint.safetensors' is damaged, so it is deleted and made again." in capsys.readouterr().err
 
 
 def test_minutes_cut_the_plan_and_its_schedule(tmp_path, monkeypatch):
@@ -173,7 +202,7 @@ def test_a_pretraining_is_shared_by_what_reads_the_same_texts(rows, tmp_path):
     assert first.reused_seconds == 0
     made = {path.name for path in shared.glob("pretrained-*")}
     again = fit(rows, dataclasses.replace(run, folder=tmp_path / "b"))
-    record = json.loads(next(shared.glob("pretrained-*/pretraining.json")).read_text(encoding="utf-8"))
+    record = json.loads(next(shared.glob("pretrained-*/model/pretraining.json")).read_text(encoding="utf-8"))
     assert again.reused_seconds == record["preparation_seconds"] + record["seconds"]
     # Learning the vocabulary, tokenising, counting and timing a few steps all take time.
     assert 0 < record["preparation_seconds"] < 60
@@ -216,6 +245,19 @@ def test_a_budget_is_divided_between_pretraining_and_fine_tuning(rows, tmp_path,
         with pytest.raises(Killed):
             SelfPretrained().fit(rows, rows, Classification().fitted(rows), Run(0, tmp_path, minutes=minutes))
     assert asked == [2.0, 10.0, 10.0]
+
+
+@pytest.mark.parametrize("name", ["model/model.safetensors", "model/pretraining.json", "sealed.json"])
+def test_a_damaged_pretraining_is_done_again(rows, tmp_path, name):
+    run = Run(0, tmp_path / "a", shared=tmp_path / "shared")
+    first = fit(rows, run)
+    (place,) = run.shared.glob("pretrained-*")
+    data = bytearray((place / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (place / name).write_bytes(data)
+    again = fit(rows, dataclasses.replace(run, folder=tmp_path / "b"))
+    assert again.reused_seconds == 0
+    assert torch.equal(first.model.head.output.weight, again.model.head.output.weight)
 
 
 def test_it_goes_on_in_either_phase(rows, tmp_path, monkeypatch):

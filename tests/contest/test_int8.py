@@ -1,6 +1,5 @@
 """Whether int8 is offered: what is measured, what is kept, and what is refused in which words."""
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from headstart.contenders import _saved
 from headstart.contenders.majority import Majority
 from headstart.contest import int8
 from headstart.contest.int8 import FILE, MOST_ROWS, Agreement
+from headstart.core import sealed
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.records import Predictions, Rows
 from headstart.tasks.classification import Classification
@@ -80,7 +80,7 @@ def test_agreement_and_score_are_counted_and_kept(model, tmp_path):
     found = int8.judge(tmp_path, rows(200, hard=3), "accuracy")
     assert found == Agreement(rows=200, agreement=0.985, metric="accuracy", score=1.0, int8_score=0.985)
     assert not found.offered
-    assert json.loads((tmp_path / FILE).read_text()) == vars(found)
+    assert sealed.read_note(tmp_path / FILE) == vars(found)
 
 
 def test_what_was_found_is_not_sought_again(model, tmp_path):
@@ -131,6 +131,14 @@ def test_a_damaged_file_is_named(model, tmp_path, content):
     (tmp_path / FILE).write_text(content)
     with pytest.raises(CheckpointError, match=r"int8\.json' is damaged; delete it, and run headstart compare again"):
         int8.open_model(tmp_path)
+
+
+def test_a_damaged_file_is_found_again(model, tmp_path, capsys):
+    found = int8.judge(tmp_path, rows(50), "accuracy")
+    path = tmp_path / FILE
+    path.write_text(path.read_text().replace('"agreement": 1.0', '"agreement": 0.9'))
+    assert int8.judge(tmp_path, rows(50), "accuracy") == found
+    assert "int8.json' is damaged, so it is deleted and made again." in capsys.readouterr().err
 
 
 def test_a_model_without_a_transformer_has_no_such_version(tmp_path):

@@ -1,9 +1,10 @@
+import multiprocessing
 import subprocess
 import sys
 
 import pytest
 
-from headstart.core.alone import alone
+from headstart.core.alone import alone, in_turn
 from headstart.core.errors import UsageError
 
 
@@ -33,3 +34,29 @@ with alone(Path({str(tmp_path)!r})):
         holder.kill()
     with alone(tmp_path):
         pass
+
+
+def test_a_lock_that_cannot_be_opened_is_named(tmp_path):
+    (tmp_path / ".lock").mkdir()
+    refused = pytest.raises(UsageError, match=r"\.lock' cannot be locked .*: delete it, or choose another folder")
+    with refused, alone(tmp_path):
+        pass
+
+
+def test_a_second_process_waits_for_its_turn(tmp_path, capfd):
+    def make(began):
+        with in_turn(tmp_path / "made"):
+            began.set()
+            (tmp_path / "made").write_text("made")
+
+    fork = multiprocessing.get_context("fork")
+    with in_turn(tmp_path / "made"):
+        began = fork.Event()
+        second = fork.Process(target=make, args=(began,))
+        second.start()
+        assert not began.wait(0.2)
+        assert not (tmp_path / "made").exists()
+    assert began.wait(5)
+    second.join()
+    assert (tmp_path / "made").read_text() == "made"
+    assert f"another process is making '{tmp_path / 'made'}'; waiting for it." in capfd.readouterr().err

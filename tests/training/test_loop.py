@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 
@@ -229,3 +231,66 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     regression(tmp_path)
     with pytest.raises(TrainingError, match="belongs to a training with other settings or data"):
         regression(tmp_path, fingerprint="other")
+
+
+def cut(path, share=2):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // share])
+
+
+def flip(path, share=2):
+    data = bytearray(path.read_bytes())
+    data[len(data) // share] ^= 1
+    path.write_bytes(data)
+
+
+def to_folder(path):
+    path.unlink()
+    (path / "inside").mkdir(parents=True)
+
+
+def another_best(path):
+    """Write a sound file of safetensors with another header."""
+    with safe_open(path, "pt") as file:
+        header = file.metadata()
+    state = json.loads(header["state"])
+    state["best"]["step"] += 1
+    save_file(load_file(path), path, metadata={**header, "state": json.dumps(state)})
+
+
+DAMAGES = {
+    "empty": lambda path: path.write_bytes(b""),
+    "cut": cut,
+    "cut in its header": lambda path: cut(path, share=50),
+    "flipped": flip,
+    "flipped in its header": lambda path: flip(path, share=50),
+    "garbage": lambda path: path.write_bytes(bytes(range(256))),
+    "list": lambda path: path.write_text("[]"),
+    "folder": to_folder,
+    "other state": another_best,
+    "no state": lambda path: save_file(load_file(path), path),
+}
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_damaged_checkpoint_is_not_believed(tmp_path, how, capsys):
+    settings = Settings(epochs=2, batch_rows=8)
+    whole, _ = regression(tmp_path / "whole", settings=settings)
+    with pytest.raises(Killed):
+        regression(tmp_path / "broken", settings=settings, die_at=7)
+    DAMAGES[how](tmp_path / "broken/checkpoint.safetensors")
+    told = []
+    again, _ = regression(tmp_path / "broken", settings=settings, told=told)
+    assert told[0] == (0, 10)
+    assert same(whole, again)
+    assert "checkpoint.safetensors' is damaged, so it is deleted and made again.\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["", "[]\n", "1\n", '{"loss": 1}\n', "\xff", None])
+def test_a_damaged_log_does_not_stop_a_training(tmp_path, content):
+    path = tmp_path / "metrics.jsonl"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content.encode("latin-1"))
+    regression(tmp_path, settings=Settings(epochs=1, batch_rows=8))
+    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2, 3, 4, 5]

@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from headstart.core import sealed
+from headstart.core.alone import in_turn
 from headstart.core.errors import CheckpointError
 from headstart.core.files import flush
 from headstart.core.terminal import say
@@ -26,8 +28,18 @@ def holds(path: Path) -> bool:
     return path.absolute().is_relative_to(root())
 
 
+def find(name: str) -> Path | None:
+    """Return a folder of the cache; None where it is not there, or was damaged, and is deleted then."""
+    folder = root() / name
+    if folder.exists() and not sealed.is_sealed(folder):
+        with in_turn(folder):  # another process may have made it again by now
+            if not sealed.is_sealed(folder):
+                sealed.discard(folder)
+    return folder if folder.exists() else None
+
+
 def made_once(name: str, make: Callable[[Path], None], sentence: str) -> Path:
-    """Return a folder of the cache, made now unless it is there; it appears whole or not at all.
+    """Return a folder of the cache, made now unless it is there and sound; it appears whole or not at all.
 
     Args:
         name: holds a hash of all that the content depends on.
@@ -37,9 +49,10 @@ def made_once(name: str, make: Callable[[Path], None], sentence: str) -> Path:
     Raises:
         CheckpointError: the cache cannot be written; and what `make` raises.
     """
+    known = find(name)
+    if known is not None:
+        return known
     folder = root() / name
-    if folder.is_dir():
-        return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -49,6 +62,7 @@ def made_once(name: str, make: Callable[[Path], None], sentence: str) -> Path:
         ) from None
     try:
         make(fresh)
+        sealed.seal(fresh)
         fresh.chmod(0o755)
         for path in fresh.rglob("*"):
             if path.is_file():

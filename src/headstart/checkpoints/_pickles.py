@@ -14,7 +14,7 @@ from headstart.core.errors import CheckpointError
 from headstart.core.hashing import file_sha256
 
 SCRIPT = Path(__file__).with_name("_unpickle.py")
-VERSION = 1  # of what the script writes
+VERSION = 2  # of what the script writes
 # Most seconds of a conversion, of which loading torch takes a few: so many, and one for every so many bytes.
 SECONDS, BYTES_A_SECOND = 60, 10_000_000
 LONGEST_REASON = 200

@@ -8,10 +8,19 @@ from pathlib import Path
 
 from headstart.checkpoints import hub, peft
 from headstart.core.hashing import file_sha256
+from headstart.core.sealed import SEAL
 
 # Other frameworks' weights, what a training leaves for itself, costs and notes: no answer depends on them.
 IGNORED_SUFFIXES = {".h5", ".msgpack", ".ot", ".onnx", ".tflite", ".md", ".pt", ".pth", ".lock", ".log"}
-IGNORED_NAMES = {"pretraining.json", "int8.json", "trainer_state.json", "training_args.bin", "optimizer.bin", "LICENSE"}
+IGNORED_NAMES = {
+    SEAL,
+    "pretraining.json",
+    "int8.json",
+    "trainer_state.json",
+    "training_args.bin",
+    "optimizer.bin",
+    "LICENSE",
+}
 
 
 def sha256(source: str) -> str:

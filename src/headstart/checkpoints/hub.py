@@ -33,7 +33,7 @@ WEIGHTS = {
     "pytorch_model.bin": ["pytorch_model.bin"],
     "pytorch_model.bin.index.json": ["pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin"],
 }
-UNPACKING = 2  # version of what unpacking makes
+UNPACKING = 3  # version of what unpacking makes
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,8 @@ def _packaged(name: str) -> Path:
     model = PACKAGED[name]
     # Unpacked before, it no longer needs the package.
     unpacked = f"packaged/{name}-{model.sha256[:16]}-{UNPACKING}"
-    if model.unpack and (_cache.root() / unpacked).is_dir():
-        return _cache.root() / unpacked
+    if model.unpack and (known := _cache.find(unpacked)) is not None:
+        return known
     try:
         file = Path(str(importlib.metadata.distribution(model.distribution).locate_file(model.file)))
     except importlib.metadata.PackageNotFoundError:

@@ -6,7 +6,6 @@ shares: predicting these, whatever the text, has the least loss of all answers t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -15,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from headstart.core import sealed
 from headstart.core.errors import DivergedError
-from headstart.core.files import write_whole
 from headstart.core.records import Attempt, Run
 from headstart.nn.groups import Group
 
@@ -53,7 +52,7 @@ def train(
         DivergedError: a gradient was not finite in both.
     """
     note = run.folder / FILE
-    known = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+    known = sealed.take_note(note) or {}
     reason = str(known["reason"]) if known.get("fingerprint") == fingerprint else ""
     if not reason:
         start = [(weight, weight.detach().clone()) for group in groups for weight in group.weights.values()]
@@ -71,7 +70,7 @@ def train(
                 weight.grad = None
         del start
         note.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(note, json.dumps({"fingerprint": fingerprint, "reason": reason}))
+        sealed.write_note(note, {"fingerprint": fingerprint, "reason": reason})
     run.attempted(Attempt(1.0, reason))
     slower = [replace(group, learning_rate=group.learning_rate * FACTOR) for group in groups]
     try:

@@ -1,41 +1,55 @@
 """States of frozen stages, computed once per text: in a memory-mapped file that trainings share.
 
 FOLDER/KEY.rows     the states, one row a token (or a text), 16-bit floats (or 32-bit)
-FOLDER/KEY.index    which text's rows begin where, written whole once the rows are there
+FOLDER/KEY.index    which text's rows begin where, and the hashes of the rows; written whole once the rows are there
 
 KEY names the weights and what is kept of them, so a folder serves every seed and every number of rows. A kill while
-rows are added leaves the index that was, and the same rows are computed again.
+rows are added leaves the index that was, and the same rows are computed again. Rows that are not what the index says,
+and an index that is not what was written, are deleted and computed again. Processes that share a folder add to it in
+turn; a file is only ever added to, so what another process has mapped stays as it is.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import itertools
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from headstart.core import sealed
+from headstart.core.alone import in_turn
 from headstart.core.files import replacing
 from headstart.nn.packed import Kept
 
 # All files of a folder together. IMDB's 25,000 reviews take 5 GB.
 MOST_BYTES = 16 * 2**30
 KEY_BYTES = 16
+HASH_BYTES = 32
+CHUNK = 2**20  # bytes hashed at a time
+
+# Parts of files that this process has written or checked: device, inode, first byte, last byte, hash.
+_sound: set[tuple[int, int, int, int, bytes]] = set()
 
 
 @dataclass
 class _Index:
-    """Where each text's rows begin, how many rows there are, and the seconds that they took."""
+    """Where each text's rows begin, how many rows there are, and the seconds that they took.
 
-    places: dict[bytes, int]
+    parts: of rows that were added together, the number of rows up to their end and the SHA-256 of their bytes.
+    """
+
+    places: dict[bytes, int] = field(default_factory=dict)
     rows: int = 0
     seconds: float = 0.0
+    parts: list[tuple[int, bytes]] = field(default_factory=list)
 
 
 def name_texts(tokens: np.ndarray, boundaries: np.ndarray) -> list[bytes]:
@@ -72,32 +86,92 @@ def keep(
         the states, None where they would not fit in `MOST_BYTES` (older files of the folder make room first); and the
         seconds that it took, at some other time, to compute those that were here already.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{key}.rows"
     kind = np.dtype(np.float16 if by_token else np.float32)
-    index = _read(path.with_suffix(".index"))
-    sizes = lengths if by_token else np.ones_like(lengths)
-    first = {name: number for number, name in reversed(list(enumerate(names)))}
-    missing = np.array(sorted(number for name, number in first.items() if name not in index.places), dtype=np.int64)
-    known = np.array([number for name, number in first.items() if name in index.places], dtype=np.int64)
-    reused = index.seconds * int(sizes[known].sum()) / max(1, index.rows)
-    size = index.rows + int(sizes[missing].sum())
-    if not _make_room(path, size * width * kind.itemsize):
-        return None, 0.0
-    array = np.memmap(path, dtype=kind, mode="r+", shape=(size, width))
-    states = torch.from_numpy(array)
-    if len(missing):
-        began = time.perf_counter()
-        for texts, found in compute(missing):
-            places = index.rows + np.cumsum(sizes[texts]) - sizes[texts]
-            states[index.rows : index.rows + len(found)] = found.to("cpu", states.dtype)
-            index.places.update(zip([names[text] for text in texts.tolist()], places.tolist(), strict=True))
-            index.rows += len(found)
-        index.seconds += time.perf_counter() - began
-        array.flush()
-        _write(path.with_suffix(".index"), index)
+    path = folder / f"{key}.rows"
+    with in_turn(folder / "states"):
+        index = _checked(path, width * kind.itemsize)
+        sizes = lengths if by_token else np.ones_like(lengths)
+        first = {name: number for number, name in reversed(list(enumerate(names)))}
+        missing = np.array(sorted(number for name, number in first.items() if name not in index.places), dtype=np.int64)
+        known = np.array([number for name, number in first.items() if name in index.places], dtype=np.int64)
+        reused = index.seconds * int(sizes[known].sum()) / max(1, index.rows)
+        size = index.rows + int(sizes[missing].sum())
+        if not _make_room(path, size * width * kind.itemsize):
+            return None, 0.0
+        array = np.memmap(path, dtype=kind, mode="r+", shape=(size, width))
+        if len(missing):
+            began = time.perf_counter()
+            _add(array, index, ((texts, sizes[texts], found) for texts, found in compute(missing)), names)
+            array.flush()
+            index.seconds += time.perf_counter() - began
+            _write(path.with_suffix(".index"), index)
+            _sound.add(_parts(path, index, width * kind.itemsize)[-1])
     starts = np.fromiter((index.places[name] for name in names), dtype=np.int64, count=len(names))
-    return Kept(stages, states, starts, by_token), reused
+    return Kept(stages, torch.from_numpy(array), starts, by_token), reused
+
+
+def _add(
+    array: np.ndarray, index: _Index, batches: Iterable[tuple[np.ndarray, np.ndarray, Tensor]], names: Sequence[bytes]
+) -> None:
+    """Write states behind those that are there, as one part, hashed on the way.
+
+    Args:
+        batches: numbers of texts, rows of each, and all their states end to end.
+    """
+    states = torch.from_numpy(array)
+    digest = hashlib.sha256()
+    for texts, sizes, found in batches:
+        places = index.rows + np.cumsum(sizes) - sizes
+        end = index.rows + len(found)
+        states[index.rows : end] = found.to("cpu", states.dtype)
+        digest.update(array[index.rows : end].data)
+        index.places.update(zip([names[text] for text in texts.tolist()], places.tolist(), strict=True))
+        index.rows = end
+    index.parts.append((index.rows, digest.digest()))
+
+
+def _checked(path: Path, row_bytes: int) -> _Index:
+    """Read the index of a file whose rows are what it says; an empty one where there is none, or where they are not."""
+    index_path = path.with_suffix(".index")
+    try:
+        index = _read(index_path)
+        if (
+            index is not None
+            and path.is_file()
+            and path.stat().st_size >= index.rows * row_bytes
+            and all(part in _sound or _is_sound(path, part) for part in _parts(path, index, row_bytes))
+        ):
+            return index
+    except OSError:
+        pass  # no rows, or none that can be read
+    if index_path.exists():
+        sealed.discard(index_path)
+    # Rows without an index are those of a training that was killed before it had written one.
+    sealed.remove(path)
+    return _Index()
+
+
+def _parts(path: Path, index: _Index, row_bytes: int) -> list[tuple[int, int, int, int, bytes]]:
+    """Say which bytes of a file have which hash, see `_sound`."""
+    file = path.stat()
+    ends = [0, *(end * row_bytes for end, _ in index.parts)]
+    spans = zip(itertools.pairwise(ends), index.parts, strict=True)
+    return [(file.st_dev, file.st_ino, start, end, digest) for (start, end), (_, digest) in spans]
+
+
+def _is_sound(path: Path, part: tuple[int, int, int, int, bytes]) -> bool:
+    """Hash a part of a file, and remember it where the hash is right."""
+    *_, start, end, expected = part
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        file.seek(start)
+        while start < end and (data := file.read(min(CHUNK, end - start))):
+            digest.update(data)
+            start += len(data)
+    sound = start == end and digest.digest() == expected
+    if sound:
+        _sound.add(part)
+    return sound
 
 
 def _make_room(path: Path, size: int) -> bool:
@@ -113,8 +187,8 @@ def _make_room(path: Path, size: int) -> bool:
         if taken + size <= MOST_BYTES:
             break
         taken -= other.stat().st_size
-        other.with_suffix(".index").unlink(missing_ok=True)
-        other.unlink()
+        sealed.remove(other.with_suffix(".index"))
+        sealed.remove(other)
     with path.open("ab") as file:
         file.truncate(size)
         if hasattr(os, "posix_fallocate"):
@@ -122,16 +196,39 @@ def _make_room(path: Path, size: int) -> bool:
     return True
 
 
-def _read(path: Path) -> _Index:
-    if not path.is_file():
-        return _Index({})
-    with np.load(path) as stored:
-        places = dict(zip((name.tobytes() for name in stored["names"]), stored["starts"].tolist(), strict=True))
-        return _Index(places, int(stored["rows"]), float(stored["seconds"]))
+def _read(path: Path) -> _Index | None:
+    """Read an index; None where there is none, or not what was written.
+
+    Raises:
+        OSError: it is no file.
+    """
+    if not path.exists():
+        return None
+    data = path.read_bytes()
+    if hashlib.sha256(data[HASH_BYTES:]).digest() != data[:HASH_BYTES]:
+        return None
+    with np.load(io.BytesIO(data[HASH_BYTES:])) as stored:
+        names = (name.tobytes() for name in stored["names"])
+        hashes = (digest.tobytes() for digest in stored["hashes"])
+        return _Index(
+            dict(zip(names, stored["starts"].tolist(), strict=True)),
+            int(stored["rows"]),
+            float(stored["seconds"]),
+            list(zip(stored["ends"].tolist(), hashes, strict=True)),
+        )
 
 
 def _write(path: Path, index: _Index) -> None:
-    names = np.frombuffer(b"".join(index.places), dtype=np.uint8).reshape(-1, KEY_BYTES)
-    starts = np.fromiter(index.places.values(), dtype=np.int64, count=len(index.places))
-    with replacing(path) as fresh, fresh.open("wb") as file:
-        np.savez(file, names=names, starts=starts, rows=index.rows, seconds=index.seconds)
+    """Write an index behind its own hash."""
+    file = io.BytesIO()
+    np.savez(
+        file,
+        names=np.frombuffer(b"".join(index.places), dtype=np.uint8).reshape(-1, KEY_BYTES),
+        starts=np.fromiter(index.places.values(), dtype=np.int64, count=len(index.places)),
+        rows=index.rows,
+        seconds=index.seconds,
+        ends=np.array([end for end, _ in index.parts], dtype=np.int64),
+        hashes=np.frombuffer(b"".join(digest for _, digest in index.parts), dtype=np.uint8).reshape(-1, HASH_BYTES),
+    )
+    with replacing(path) as fresh:
+        fresh.write_bytes(hashlib.sha256(file.getvalue()).digest() + file.getvalue())

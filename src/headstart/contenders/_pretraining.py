@@ -4,7 +4,7 @@ WORK/vocabulary-KEY/    a tokenizer learnt from a sample of the documents
 WORK/shards-KEY/        all documents as token ids, see `text.shards`
 WORK/words-KEY/         word vectors that a model may begin with, see `text.counts`
 
-Each is written whole or not at all, and KEY names all that it depends on, so that a second run finds them.
+Each is written whole or not at all, and KEY names all that it depends on, so that a second run finds them; see `_made`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from torch.nn import functional as F
 from headstart.checkpoints import folder as checkpoints
 from headstart.checkpoints.folder import Checkpoint
 from headstart.contenders import _saved
+from headstart.contenders._made import made
 from headstart.contenders._states import precision, weights_key
 from headstart.core import device as devices
-from headstart.core import seed
+from headstart.core import sealed, seed
 from headstart.core.errors import UsageError, did_you_mean, shown
-from headstart.core.files import write_whole
 from headstart.core.hashing import parts_sha256
 from headstart.core.records import Progress, Run
 from headstart.data.corpus import Corpus
@@ -42,7 +42,7 @@ from headstart.tasks.pretraining import Pretraining as Task
 from headstart.text import counts, shards, vocabulary
 from headstart.text.tokenizer import Tokenizer
 from headstart.text.tokenizer import load as load_tokenizer
-from headstart.training import gradients
+from headstart.training import gradients, resume
 from headstart.training.loop import Settings, train
 
 # Layers and width; a head for 64 of width, and four times the width inside the feed-forward (Turc et al. 2019).
@@ -285,14 +285,14 @@ def _start(corpus: Corpus, recipe: Recipe, run: Run, work: Path) -> Checkpoint:
     if recipe.backbone:
         torch.manual_seed(seed.derive(run.seed, "weights"))
         return checkpoints.load(recipe.backbone, dropout=recipe.dropout, pretraining=True)
-    place = work / f"vocabulary-{_key(corpus.sha256, recipe.vocabulary, recipe.byte_level, recipe.window)}"
-    if not place.is_dir():
+
+    def learn(fresh: Path) -> None:
         run.progress(Progress("learning a vocabulary", 0.0))
-        learn = vocabulary.train_bytes if recipe.byte_level else vocabulary.train
-        learnt = learn(vocabulary.sample(corpus.walk()), recipe.vocabulary, window=recipe.window)
-        with _saved.saving(place) as fresh:
-            learnt.save(fresh)
-    tokenizer = load_tokenizer(place, recipe.window)
+        train = vocabulary.train_bytes if recipe.byte_level else vocabulary.train
+        train(vocabulary.sample(corpus.walk()), recipe.vocabulary, window=recipe.window).save(fresh)
+
+    name = f"vocabulary-{_key(corpus.sha256, recipe.vocabulary, recipe.byte_level, recipe.window)}"
+    tokenizer = load_tokenizer(made(work / name, learn), recipe.window)
     arguments = shape(recipe.size, tokenizer.size) | {"window": recipe.window, "dropout": recipe.dropout}
     torch.manual_seed(seed.derive(run.seed, "weights"))
     model = Pretraining(Encoder(**arguments), PretrainingHead(arguments["width"], tokenizer.size))
@@ -312,22 +312,20 @@ def shape(size: str, words: int) -> dict[str, Any]:
 def _shard(corpus: Corpus, tokenizer: Tokenizer, work: Path) -> shards.Shard:
     """Open the documents as tokens, tokenising them where nobody has."""
     place = work / f"shards-{_key(corpus.sha256, tokenizer.backend.to_str())}"
-    if not place.is_dir():
-        with _saved.saving(place) as fresh:
-            shards.write(fresh, corpus.walk(), tokenizer)
-    return shards.read(place)
+    return shards.read(made(place, lambda fresh: shards.write(fresh, corpus.walk(), tokenizer)))
 
 
 def _words(
     corpus: Corpus, tokenizer: Tokenizer, shard: shards.Shard, learnt: np.ndarray, width: int, run: Run, work: Path
 ) -> Tensor:
     """Find the word vectors that these documents gave, or count them; a training that goes on finds its own."""
-    place = work / f"words-{_key(corpus.sha256, tokenizer.backend.to_str(), width, run.seed)}"
-    if not place.is_dir():
+
+    def count(fresh: Path) -> None:
         run.progress(Progress("counting words", 0.0))
-        with _saved.saving(place) as fresh:
-            np.save(fresh / "vectors.npy", counts.word_vectors(shard, learnt, tokenizer.size, width))
-    return torch.from_numpy(np.load(place / "vectors.npy"))
+        np.save(fresh / "vectors.npy", counts.word_vectors(shard, learnt, tokenizer.size, width))
+
+    place = work / f"words-{_key(corpus.sha256, tokenizer.backend.to_str(), width, run.seed)}"
+    return torch.from_numpy(np.load(made(place, count) / "vectors.npy"))
 
 
 def _plan(
@@ -339,14 +337,19 @@ def _plan(
     mean: float,
     seconds: Callable[[np.ndarray], float],
 ) -> Plan:
-    """Time a step and count how many fit the minutes; a training that goes on keeps the plan it began with.
+    """Time a step and count how many fit the minutes; a training that resumes keeps the plan it began with.
+
+    A checkpoint whose plan is missing or damaged is deleted: with another number of steps it would not be resumed.
 
     Args:
         windows: to learn from. mean: tokens of each. seconds: times a step on some of them.
     """
     path = run.folder / "plan.json"
-    if path.is_file():
-        return Plan(**json.loads(path.read_text(encoding="utf-8")))
+    known = sealed.take_note(path)
+    if known is not None:
+        return Plan(**known)
+    if (run.folder / resume.FILE).exists():
+        sealed.discard(run.folder / resume.FILE)
     run.progress(Progress("timing a few steps", 0.0))
     rows = min(settings.batch_rows, windows)
     each = seconds(np.arange(rows) * (windows // rows))
@@ -371,7 +374,7 @@ def _plan(
         alternatives={size: 1e-9 * flops(other) * steps / rate / used for size, other in others.items()},
     )
     run.folder.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps(asdict(plan)))
+    sealed.write_note(path, asdict(plan))
     return plan
 
 

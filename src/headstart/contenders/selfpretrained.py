@@ -11,6 +11,7 @@ import torch
 
 from headstart.checkpoints import folder as checkpoints
 from headstart.contenders import _neural, _pretraining
+from headstart.contenders._made import made
 from headstart.core import seed
 from headstart.core.hashing import parts_sha256
 from headstart.core.records import Rows, Run
@@ -21,6 +22,7 @@ from headstart.training.loop import Settings
 
 # Of a training's minutes, where they are limited: what pretraining may take, the rest being for fine-tuning.
 PRETRAINING_SHARE = 2 / 3
+MODEL = "model"  # the pretrained model's folder, inside the one that is kept
 
 
 @dataclass(frozen=True)
@@ -102,18 +104,22 @@ class SelfPretrained:
         corpus = corpora.of_texts(tuple(dict.fromkeys(texts)))
         name = parts_sha256(corpus.sha256, asdict(recipe), run.seed, run.device)[:16]
         work = run.shared or run.folder
-        place = work / f"pretrained-{name}"
-        if place.is_dir():
-            record = json.loads((place / _pretraining.RECORD).read_text(encoding="utf-8"))
-            return place, float(record["preparation_seconds"] + record["seconds"])
         told = replace(
             run,
             folder=run.folder / "pretraining",
             minutes=None,
             progress=lambda news: run.progress(replace(news, stage=news.stage.replace("training", "pretraining"))),
         )
-        _pretraining.pretrain(corpus, recipe, told, place, work)
-        return place, 0.0
+        reused = True
+
+        def pretrain(fresh: Path) -> None:
+            nonlocal reused
+            reused = False
+            _pretraining.pretrain(corpus, recipe, told, fresh / MODEL, work)
+
+        place = made(work / f"pretrained-{name}", pretrain) / MODEL
+        record = json.loads((place / _pretraining.RECORD).read_text(encoding="utf-8"))
+        return place, float(record["preparation_seconds"] + record["seconds"]) if reused else 0.0
 
     @staticmethod
     def load(folder: Path, task: Any, extra: dict[str, Any]) -> _neural.Neural:

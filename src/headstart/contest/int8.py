@@ -5,7 +5,6 @@ models/KEY/int8.json, best/int8.json    what the trial found, beside the weights
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from headstart.contenders import _saved
+from headstart.core import sealed
 from headstart.core.errors import CheckpointError, UsageError
-from headstart.core.files import write_whole
 from headstart.core.records import Rows
 
 FILE = "int8.json"
@@ -70,18 +69,22 @@ class Agreement:
 def judge(folder: Path, validation: Rows, metric: str) -> Agreement | None:
     """Let a saved model's 8-bit version answer the validation texts, and keep what comes of it in the folder.
 
-    What was found before is read instead. None where the model has no such version (no Transformer).
+    What was found before is read instead, unless it is damaged.
 
     Args:
         folder: a model's; ``int8.json`` is added to it.
         validation: labelled rows that the model did not learn from; of many, an even sample is taken.
 
+    Returns:
+        None where the model has no such version (no Transformer).
+
     Raises:
         UsageError: torch has no int8 engine for this machine.
         CheckpointError: the folder is damaged.
     """
-    if (folder / FILE).is_file():
-        return _read(folder)
+    known = sealed.take_note(folder / FILE)
+    if known is not None:
+        return Agreement(**known)
     fitted = _saved.open_model(folder)
     if not hasattr(fitted, "with_int8"):
         return None
@@ -90,7 +93,7 @@ def judge(folder: Path, validation: Rows, metric: str) -> Agreement | None:
     scores = [fitted.task.score(answer, rows)[metric] for answer in answers]
     same = [one == other for one, other in zip(answers[0].values, answers[1].values, strict=True)]
     found = Agreement(len(rows), float(np.mean(same)), metric, *map(float, scores))
-    write_whole(folder / FILE, json.dumps(asdict(found), indent=1) + "\n")
+    sealed.write_note(folder / FILE, asdict(found))
     return found
 
 
@@ -112,12 +115,12 @@ def open_model(folder: Path) -> tuple[Any, Agreement]:
 
 def _read(folder: Path) -> Agreement:
     path = folder / FILE
-    if not path.is_file():
+    if not path.exists():
         raise CheckpointError(
             f"'{folder}' holds no {FILE}, so nobody knows whether int8 would answer alike; "
             "run headstart compare again: it tries int8 on the validation texts and adds the file to 'best'."
         )
-    try:
-        return Agreement(**json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise CheckpointError(f"'{path}' is damaged; delete it, and run headstart compare again.") from error
+    known = sealed.read_note(path)
+    if known is None:
+        raise CheckpointError(f"'{path}' is damaged; delete it, and run headstart compare again.")
+    return Agreement(**known)

@@ -9,7 +9,6 @@ answers as it did after later comparisons.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from pathlib import Path
@@ -19,14 +18,14 @@ from headstart.checkpoints import _rows
 from headstart.contenders import _saved
 from headstart.contest import meter
 from headstart.contest.trials import Job, Terms
-from headstart.core.files import write_whole
+from headstart.core import sealed
 
 ANNOUNCED = "announced"
 
 
 def announce(model: Path, terms: Terms) -> None:
     """Link a model to ``best/`` with all that is in its folder, and protect it from later comparisons."""
-    write_whole(model.with_suffix(".json"), json.dumps({**note_of(model), ANNOUNCED: True}))
+    sealed.write_note(model.with_suffix(".json"), {**note_of(model), ANNOUNCED: True})
     best, fresh = terms.folder / "best", terms.folder / "best.new"
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(model, fresh, copy_function=_link)
@@ -56,7 +55,7 @@ def keep(job: Job, terms: Terms, saved: Path, note: dict[str, Any]) -> None:
     announced = note_of(folder).get(ANNOUNCED, False)
     delete(folder)
     shutil.copytree(saved, folder, copy_function=_link)
-    write_whole(folder.with_suffix(".json"), json.dumps({**note, "group": job.group, ANNOUNCED: announced}))
+    sealed.write_note(folder.with_suffix(".json"), {**note, "group": job.group, ANNOUNCED: announced})
     for model, other in others:
         if model != folder and not other[ANNOUNCED]:
             delete(model)
@@ -79,7 +78,7 @@ def find(job: Job, terms: Terms) -> Path | None:
 def save(fitted: Any, folder: Path, note: dict[str, Any]) -> None:
     """Save a model and its note beside it; of a table of words only the rows that changed, see `checkpoints._rows`."""
     fitted.save(folder, whole=False)
-    write_whole(folder.with_suffix(".json"), json.dumps(note))
+    sealed.write_note(folder.with_suffix(".json"), note)
 
 
 def whole_bytes(folder: Path) -> int:
@@ -88,16 +87,14 @@ def whole_bytes(folder: Path) -> int:
 
 
 def note_of(folder: Path) -> dict[str, Any]:
-    """Read the note beside a model; empty where there is none."""
-    path = folder.with_suffix(".json")
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return found
+    """Read the note beside a model; empty where there is none, or a damaged one, which is deleted."""
+    return sealed.take_note(folder.with_suffix(".json")) or {}
 
 
 def delete(folder: Path) -> None:
     """Delete a folder, the note beside it first."""
-    folder.with_suffix(".json").unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    for path in (folder.with_suffix(".json"), folder):
+        sealed.remove(path)
 
 
 def _kept(group: str, terms: Terms) -> list[tuple[Path, dict[str, Any]]]:

@@ -82,7 +82,7 @@ def _owner(folder: Path) -> str:
         return str(json.loads((folder / FILE).read_text(encoding="utf-8"))["sha256"])
     except (FileNotFoundError, NotADirectoryError):
         return "?" if any((folder / name).exists() for name in LEFT) else ""
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "?"
 
 

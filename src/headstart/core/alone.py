@@ -5,33 +5,77 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headstart.core.errors import UsageError
+from headstart.core.terminal import say
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 FILE = ".lock"
+AT_ONCE, FOREVER = 0, -1  # seconds to wait, as filelock counts
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold a folder, which is made where it is missing; a killed process lets go of it.
+    """Hold a folder, which is made where it is missing; a killed process releases it.
 
     Raises:
-        UsageError: another process holds it, or the name is that of a file.
+        UsageError: another process holds it, the name is that of a file, or the lock cannot be opened.
     """
-    import filelock
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise UsageError(f"'{folder}' is a file, or inside one: name a folder with --out.") from None
-    lock = filelock.FileLock(folder / FILE, blocking=False)
-    try:
-        lock.acquire()
-    except filelock.Timeout as error:
-        raise UsageError(
-            f"another headstart is at work in {folder}: wait for its end, or choose another folder with --out."
-        ) from error
-    try:
+    with _lock(folder / FILE) as lock:
+        if not _acquired(lock, AT_ONCE):
+            raise UsageError(
+                f"another headstart is at work in {folder}: wait for its end, or choose another folder with --out."
+            )
         yield
+
+
+@contextmanager
+def in_turn(path: Path) -> Iterator[None]:
+    """Let one process at a time make what has this name; others wait, and say so on standard error.
+
+    Args:
+        path: of a file or folder; the lock lies beside it, hidden, as ``.NAME.lock``.
+
+    Raises:
+        UsageError: the lock cannot be opened.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(path.with_name(f".{path.name}{FILE}")) as lock:
+        if not _acquired(lock, AT_ONCE):
+            say(f"headstart: another process is making '{path}'; waiting for it.")
+            _acquired(lock, FOREVER)
+        yield
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[BaseFileLock]:
+    """Yield a lock that nobody holds yet, and release it when the block ends."""
+    import filelock
+
+    lock = filelock.FileLock(path)
+    try:
+        yield lock
     finally:
         lock.release()
+
+
+def _acquired(lock: BaseFileLock, seconds: int) -> bool:
+    """Acquire a lock; say whether that was possible in so many seconds."""
+    import filelock
+
+    try:
+        lock.acquire(timeout=seconds)
+    except filelock.Timeout:
+        return False
+    except (OSError, NotImplementedError) as error:
+        raise UsageError(
+            f"'{lock.lock_file}' cannot be locked ({error}): delete it, or choose another folder."
+        ) from None
+    return True

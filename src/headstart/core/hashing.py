@@ -1,11 +1,15 @@
-"""SHA-256 of files, each file read once a process while it stays as it is, and of values."""
+"""SHA-256 of files, each file read once a process while it stays as it is, of values, and of buffers."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import numpy as np
 
 # File systems count time in steps of a few milliseconds: a file may change once more within the step it was written in.
 SETTLED_NS = 100_000_000
@@ -39,3 +43,12 @@ def file_sha256(path: Path) -> str:
 def parts_sha256(*parts: object) -> str:
     """Return the SHA-256 of what parts print as, which names what was made of them; letters UTF-8 lacks are '?'."""
     return hashlib.sha256(repr(parts).encode("utf-8", "replace")).hexdigest()
+
+
+def arrays_sha256(arrays: Sequence[np.ndarray]) -> str:
+    """Return one SHA-256 of the bytes of contiguous arrays in their order, hashed side by side by several threads."""
+    digest = hashlib.sha256()
+    with ThreadPoolExecutor() as pool:
+        for part in pool.map(lambda array: hashlib.sha256(array).digest(), arrays):
+            digest.update(part)
+    return digest.hexdigest()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from headstart.core.files import write_whole
+from headstart.core import sealed
 from headstart.core.terminal import say
 
 Line = tuple[int, dict[str, float]]
@@ -80,12 +79,8 @@ class Lines:
             say(f"headstart: tracker '{self.name}' failed and is left out from now on: {reason}")
 
     def _write(self) -> None:
-        write_whole(self.note, json.dumps({"run": self.run, "step": self.last}))
+        sealed.write_note(self.note, {"run": self.run, "step": self.last})
 
 
 def _read(note: Path) -> dict[str, Any]:
-    try:
-        noted = json.loads(note.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return noted if isinstance(noted, dict) else {}
+    return sealed.take_note(note) or {}

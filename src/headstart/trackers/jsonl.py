@@ -10,6 +10,9 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import ClassVar
 
+from headstart.core import sealed
+from headstart.core.files import write_whole
+
 FILE = "metrics.jsonl"
 
 
@@ -50,13 +53,15 @@ class Jsonl:
         path = folder / self.name
         lines = []
         if path.is_file():
-            for line in path.read_text(encoding="utf-8").splitlines():
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
                 try:
                     if json.loads(line)["step"] <= step:
                         lines.append(line + "\n")
-                except ValueError:
-                    break  # the kill truncated this line
-        path.write_text("".join(lines), encoding="utf-8")
+                except (ValueError, TypeError, KeyError, RecursionError):
+                    break  # the kill truncated this line, or the file is damaged from here on
+        elif path.exists():
+            sealed.discard(path)
+        write_whole(path, "".join(lines))
         return Log(path.open("a", encoding="utf-8"))
 
 

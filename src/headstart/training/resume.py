@@ -1,19 +1,20 @@
-"""Checkpoints from which a killed training resumes bit for bit: one file, written atomically."""
+"""Checkpoints from which a killed training resumes bit for bit: one file with its own hash, written atomically."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from headstart.core import sealed
 from headstart.core.errors import TrainingError
 from headstart.core.files import replacing
+from headstart.core.hashing import arrays_sha256, parts_sha256
 from headstart.training.stopping import Best
 
 FILE = "checkpoint.safetensors"
@@ -46,20 +47,24 @@ def save(
     best_weights: dict[str, Tensor],
 ) -> None:
     """Write a checkpoint atomically: a kill at any moment leaves either the old one or the new one."""
-    tensors = {f"weight/{name}": weight.detach() for name, weight in weights.items()}
-    tensors |= {f"best/{name}": weight for name, weight in best_weights.items()}
+    found = {f"weight/{name}": weight.detach() for name, weight in weights.items()}
+    found |= {f"best/{name}": weight for name, weight in best_weights.items()}
     for name, weight in weights.items():
         for key, value in optimizer.state.get(weight, {}).items():
-            tensors[f"{key}/{name}"] = value
+            found[f"{key}/{name}"] = value
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in found.items()}
     header = {"state": json.dumps(asdict(state)), "fingerprint": fingerprint}
+    header["sha256"] = _sha256(header, tensors)
     with replacing(folder / FILE) as fresh:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, fresh, metadata=header)
+        save_file(tensors, fresh, metadata=header)
 
 
 def restore(
     folder: Path, fingerprint: str, weights: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer
 ) -> tuple[State, dict[str, Tensor]]:
     """Restore weights and optimiser, in place, from the last checkpoint.
+
+    A damaged checkpoint is deleted with a sentence on standard error.
 
     Args:
         folder: where :func:`save` wrote.
@@ -68,25 +73,27 @@ def restore(
         optimizer: the optimiser of these weights.
 
     Returns:
-        The state and the best weights so far; an initial state and no weights if there is no checkpoint.
+        The state and the best weights so far; an initial state and no weights if there is no sound checkpoint.
 
     Raises:
         TrainingError: the checkpoint was written by a training with other settings or data.
     """
     path = folder / FILE
-    if not path.is_file():
+    found = _read(path)
+    if found is None:
+        if path.exists():
+            sealed.discard(path)
         return State(), {}
+    header, tensors = found
+    if header["fingerprint"] != fingerprint:
+        raise TrainingError(
+            f"the checkpoint in {folder} belongs to a training with other settings or data; "
+            "delete it or choose another folder."
+        )
     best_weights: dict[str, Tensor] = {}
-    with safe_open(path, "pt") as file, torch.no_grad():
-        header: dict[str, Any] = file.metadata()
-        if header["fingerprint"] != fingerprint:
-            raise TrainingError(
-                f"the checkpoint in {folder} belongs to a training with other settings or data; "
-                "delete it or choose another folder."
-            )
-        for entry in file.keys():  # noqa: SIM118 (safe_open is no dictionary)
+    with torch.no_grad():
+        for entry, tensor in tensors.items():
             kind, name = entry.split("/", 1)
-            tensor = file.get_tensor(entry)
             if kind == "weight":
                 weights[name].copy_(tensor)
             elif kind == "best":
@@ -96,3 +103,23 @@ def restore(
                 optimizer.state[weights[name]][kind] = tensor.to(weights[name].device)
     values = json.loads(header["state"])
     return State(**{**values, "best": Best(**values["best"])}), best_weights
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]] | None:
+    """Read a checkpoint; None where there is none, or not what was written."""
+    try:
+        with safe_open(path, "pt") as file:
+            header: dict[str, str] = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no dictionary)
+    except (OSError, SafetensorError):
+        return None
+    expected = header.pop("sha256", "")
+    return (header, tensors) if _sha256(header, tensors) == expected else None
+
+
+def _sha256(header: dict[str, str], tensors: dict[str, Tensor]) -> str:
+    """Hash all that a checkpoint holds, whatever the order of its tensors."""
+    names = sorted(tensors)
+    kinds = [(name, str(tensors[name].dtype), tuple(tensors[name].shape)) for name in names]
+    content = arrays_sha256([tensors[name].reshape(-1).view(torch.uint8).numpy() for name in names])
+    return parts_sha256(sorted(header.items()), kinds, content)

@@ -1,0 +1,102 @@
+"""Files and folders that carry their own sizes and hashes, so that damaged ones are recognised and made again.
+
+They protect from failing disks and interrupted copies, not from somebody who writes a new hash beside what he changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from headstart.core.files import write_whole
+from headstart.core.hashing import file_sha256
+from headstart.core.terminal import say
+
+SEAL = "sealed.json"
+KEY = "sha256"
+
+
+def write_note(path: Path, values: Mapping[str, Any]) -> None:
+    """Write a small JSON file that :func:`read_note` believes.
+
+    Args:
+        values: JSON values; none of them is named 'sha256'.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    write_whole(path, json.dumps({**values, KEY: _hash(values)}, indent=1) + "\n")
+
+
+def read_note(path: Path) -> dict[str, Any] | None:
+    """Read what :func:`write_note` wrote; None where there is nothing, or not what was written.
+
+    Raises:
+        OSError: there is a file that cannot be read.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError, RecursionError):
+        return None
+    if not isinstance(values, dict):
+        return None
+    expected = values.pop(KEY, None)
+    return values if _hash(values) == expected else None
+
+
+def take_note(path: Path) -> dict[str, Any] | None:
+    """Read a note as :func:`read_note` does, and delete a damaged one with a sentence."""
+    values = read_note(path)
+    if values is None and path.exists():
+        discard(path)
+    return values
+
+
+def seal(folder: Path) -> None:
+    """List the size and SHA-256 of every file of a folder in its ``sealed.json``; call it when all are written."""
+    write_note(folder / SEAL, {"files": _files(folder)})
+
+
+def is_sealed(folder: Path) -> bool:
+    """Say whether a folder holds exactly the files that were sealed; each is read once a process while it stays."""
+    note = read_note(folder / SEAL)
+    if note is None:
+        return False
+    sizes = {name: found.stat().st_size for name, found in _walk(folder).items()}
+    if sizes != {name: one["bytes"] for name, one in note["files"].items()}:
+        return False
+    return bool(_files(folder) == note["files"])
+
+
+def discard(path: Path) -> None:
+    """Delete a damaged file or folder, and say so on standard error."""
+    say(f"headstart: '{path}' is damaged, so it is deleted and made again.")
+    remove(path)
+
+
+def remove(path: Path) -> None:
+    """Delete whatever has this name: a folder, a file, a link, or nothing."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _files(folder: Path) -> dict[str, dict[str, Any]]:
+    return {
+        name: {"bytes": path.stat().st_size, KEY: file_sha256(path)} for name, path in sorted(_walk(folder).items())
+    }
+
+
+def _walk(folder: Path) -> dict[str, Path]:
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if not path.is_dir()}
+    found.pop(SEAL, None)
+    return found
+
+
+def _hash(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
