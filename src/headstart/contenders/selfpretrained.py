@@ -70,7 +70,8 @@ class SelfPretrained:
         """Pretrain on all text there is, or find that done; then fine-tune, keeping the best epoch on validation."""
         place, reused = self._pretrained((*run.unlabelled, *task.features(train.inputs)), run)
         torch.manual_seed(seed.derive(run.seed, "weights"))
-        checkpoint = checkpoints.load(place, classes=len(task.classes), pooling=self.pooling)
+        # Without a base: `place` is deleted when the contest ends, so the model is saved with all its words.
+        checkpoint = replace(checkpoints.load(place, classes=len(task.classes), pooling=self.pooling), base="")
         fitted = _neural.fit(
             self.name,
             checkpoint,
