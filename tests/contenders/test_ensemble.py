@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 from scipy.optimize import minimize
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from headstart.contenders import _saved, ensemble
 from headstart.contenders.majority import FittedMajority
@@ -100,8 +102,6 @@ def test_stacking_learns_a_member_that_always_says_the_wrong_class(rows, tmp_pat
 
 
 def test_stacking_answers_as_scikit_learn_does_and_never_with_a_class_that_validation_lacks(said):
-    from sklearn.linear_model import LogisticRegression
-
     numbers = np.array([0, 2] * 60)
     stacked = ensemble.stacking(said.astype(np.float64), numbers)
     features = np.log(np.maximum(said.astype(np.float64), 1e-6)).transpose(1, 0, 2).reshape(120, -1)
@@ -117,6 +117,34 @@ def test_stacking_answers_as_scikit_learn_does_and_never_with_a_class_that_valid
 @pytest.mark.parametrize("numbers", [[0] * 120, [1] + [0] * 119])
 def test_stacking_needs_two_rows_of_two_classes(said, numbers):
     assert ensemble.stacking(said.astype(np.float64), np.array(numbers)) is None
+
+
+@pytest.mark.parametrize("how", ["greedy", "weights", "stacking"])
+def test_what_members_weigh_is_learnt_from_validation_rows(rows, said, tmp_path, how):
+    """The first member is right on the training rows alone, the second on validation alone."""
+    train, validation = rows.take(range(60)), rows.take(range(60, 120))
+    right = np.eye(3, dtype=np.float32)[TASK.numbers(rows)]
+    first, second = said[2].copy(), said[2].copy()
+    first[:60], second[60:] = right[:60], right[60:]
+    models = {"one": Says(first), "two": Says(second)}
+    run = Run(0, tmp_path, fitted=lambda name: (models[name], 0.0))
+    found = ensemble.Ensemble(("one", "two"), how).fit(train, validation, TASK, run)
+    assert (np.array(found.predict(validation.inputs).values) == validation.targets).mean() > 0.9
+    assert (np.array(found.predict(train.inputs).values) == train.targets).mean() < 0.7
+
+
+def test_stacking_takes_the_strength_whose_answers_are_likeliest_where_it_was_not_fitted(said, rows):
+    numbers = TASK.numbers(rows)
+    features = np.log(np.maximum(said.astype(np.float64), 1e-6)).transpose(1, 0, 2).reshape(120, -1)
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    likely = {}
+    for strength in ensemble.STRENGTHS:
+        model = LogisticRegression(C=strength, max_iter=1000)
+        answers = cross_val_predict(model, features, numbers, cv=folds, method="predict_proba")
+        likely[strength] = np.log(answers[np.arange(120), numbers]).mean()
+    expected = LogisticRegression(C=max(likely, key=likely.get), max_iter=1000).fit(features, numbers)
+    found = ensemble.stack(said.astype(np.float64), ensemble.stacking(said.astype(np.float64), numbers))
+    np.testing.assert_allclose(found, expected.predict_proba(features), atol=1e-6)
 
 
 def test_an_even_vote_goes_to_the_likelier_class(rows, said, tmp_path):

@@ -94,6 +94,43 @@ def test_kept_in_a_folder_bit_for_bit(tmp_path, index):
     assert again.parameters == model.parameters > 3
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_likeliest_of_either_kind_and_of_these_the_better_by_the_metric_is_kept(tmp_path, turned):
+    train, validation = topics(40), topics(31, seed=1)
+    # Characters tell such words, which stand in no training text; where labels are turned, they mislead.
+    shortened = tuple(" ".join(word[:-1] for word in text.split()) for text in validation.inputs)
+    others = {"class 0": "class 1", "class 1": "class 2", "class 2": "class 0"}
+    labels = [others[label] if turned or place < 2 else label for place, label in enumerate(validation.targets)]
+    validation = Rows(validation.ids, shortened, tuple(labels))
+    task, told = Classification().fitted(train), []
+    run = Run(0, tmp_path, metric="macro-F1", progress=told.append)
+    kept = Linear().fit(train, validation, task, run).predict(validation.inputs)
+    numbers = task.numbers(validation)
+    found = []
+    for model in candidates(train)[1]:
+        answers = model.predict(validation.inputs)
+        likelihood = np.log(answers.probabilities[np.arange(len(numbers)), numbers]).mean()
+        found.append((model.presence, likelihood, task.score(answers, validation), answers))
+    best = [max((one for one in found if one[0] == kind), key=lambda one: one[1]) for kind in (False, True)]
+    assert (best[0][2]["macro-F1"] < best[1][2]["macro-F1"]) == turned
+    expected = best[turned]
+    np.testing.assert_allclose(kept.probabilities, expected[3].probabilities, atol=1e-6)
+    assert told[-1].values == {"macro-F1": pytest.approx(expected[2]["macro-F1"])}
+    assert expected[2]["macro-F1"] != pytest.approx(expected[2]["accuracy"])
+
+
+def test_minutes_end_the_search(tmp_path, monkeypatch):
+    clock = [0.0]
+
+    def a_second_each(news):
+        clock[0] += news.stage == "fitting"
+
+    monkeypatch.setattr(linear.time, "monotonic", lambda: clock[0])
+    train = topics(30)
+    Linear().fit(train, train, Classification().fitted(train), Run(0, tmp_path, minutes=0.05, progress=a_second_each))
+    assert clock[0] == 4
+
+
 def test_chinese_without_spaces(tmp_path):
     good, bad = ("这本书很好看", "质量好非常满意", "好用值得买"), ("质量差很失望", "太差了不好用退货", "差评不值得")
     model = fitted(rows([(t, "good") for t in good] + [(t, "bad") for t in bad]), tmp_path)

@@ -14,13 +14,14 @@ from safetensors.torch import load_file, save_file
 from sklearn.utils.class_weight import compute_class_weight
 
 from headstart.checkpoints import folder
-from headstart.contenders import _kept, _neural, _saved, _states
+from headstart.contenders import _collapse, _kept, _neural, _saved, _states
 from headstart.contenders.finetuned import Finetuned
 from headstart.core import rooms
 from headstart.core.errors import HeadstartError, TrainingError, UsageError
 from headstart.core.records import Rows, Run
 from headstart.nn import parallel
-from headstart.nn.encoder import Encoder
+from headstart.nn.block import Block
+from headstart.nn.encoder import Embeddings, Encoder
 from headstart.nn.heads import Model
 from headstart.text import vocabulary
 from headstart.training import convex
@@ -347,13 +348,90 @@ def test_balanced_weights_are_scikit_learns(rng):
     assert np.allclose(ours, compute_class_weight("balanced", classes=np.arange(4), y=numbers))
 
 
-def test_balanced_weights_change_the_training(backbone, rows, tmp_path):
+@pytest.mark.parametrize("strategy", ["full", "frozen"])
+def test_balanced_weights_change_the_training(backbone, rows, tmp_path, strategy):
     few = rows.take([*range(0, 90, 3), 1, 4])  # thirty of one class, two of another
     task = rooms.load("tasks", "classification").fitted(few)
-    plain = fit(backbone, few, task, tmp_path / "a").predict(few.inputs).probabilities
-    balanced = fit(backbone, few, task, tmp_path / "b", class_weights="balanced").predict(few.inputs).probabilities
+    plain = fit(backbone, few, task, tmp_path / "a", strategy).predict(few.inputs).probabilities
+    fitted = fit(backbone, few, task, tmp_path / "b", strategy, class_weights="balanced")
+    balanced = fitted.predict(few.inputs).probabilities
     rare = task.classes.index("blame")
     assert balanced[:, rare].mean() > plain[:, rare].mean()
+
+
+@pytest.fixture
+def trained_once(monkeypatch):
+    """Let no training count as collapsed, so that none is repeated."""
+    monkeypatch.setattr(_collapse, "reason", lambda *given, **rest: "")
+
+
+def logged(place, what):
+    lines = map(json.loads, (place / "metrics.jsonl").read_text().splitlines())
+    return [line[what] for line in lines if what in line]
+
+
+def test_warm_up_and_decay_are_those_of_the_options(backbone, rows, task, tmp_path, trained_once):
+    fit(backbone, rows, task, tmp_path / "a", warmup=0.5, decay="constant")  # ninety rows twice, 32 a step
+    assert logged(tmp_path / "a", "rate") == pytest.approx([1 / 3, 2 / 3, 1, 1, 1, 1])
+    fit(backbone, rows, task, tmp_path / "b", warmup=0.0, decay="linear")
+    assert logged(tmp_path / "b", "rate") == pytest.approx([1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6])
+
+
+def test_parts_of_a_step_and_rows_a_step_are_those_of_the_options(backbone, rows, task, tmp_path, monkeypatch):
+    sizes = []
+    forward = Model.forward
+    monkeypatch.setattr(Model, "forward", lambda self, batch: sizes.append(len(batch)) or forward(self, batch))
+    fit(backbone, rows, task, tmp_path / "a", batch_rows=45, accumulate=3, epochs=1)
+    assert sizes[:6] == [15] * 6
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+def test_blocks_are_computed_twice_where_memory_is_to_be_saved(
+    backbone, rows, task, tmp_path, monkeypatch, trained_once, recompute
+):
+    ran = []
+    forward = Block.forward
+    monkeypatch.setattr(
+        Block, "forward", lambda self, *given: ran.append(torch.is_grad_enabled()) or forward(self, *given)
+    )
+    plain = fit(backbone, rows, task, tmp_path / "run", recompute=recompute)
+    assert sum(ran) == 6 * 3 * (1 + recompute)  # six steps, three blocks
+    monkeypatch.setattr(Block, "forward", forward)
+    other = fit(backbone, rows, task, tmp_path / "other", recompute=not recompute).model.state_dict()
+    assert all(torch.equal(value, other[name]) for name, value in plain.model.state_dict().items())
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4])
+def test_a_share_of_the_words_is_hidden_in_each_step(rows, task, tmp_path, monkeypatch, share):
+    seen = []
+    embed = Embeddings.forward
+
+    def watched(self, batch):
+        if self.training:
+            seen.extend(batch.ids.tolist())
+        return embed(self, batch)
+
+    monkeypatch.setattr(Embeddings, "forward", watched)
+    small = {"vocabulary": 60, "layers": 1, "width": 16, "heads": 2, "feed_forward": 16, "epochs": 1}
+    contender = rooms.load("contenders", "scratch", {**small, "word_dropout": share})
+    fitted = contender.fit(rows, rows.take(range(30)), task, Run(0, tmp_path))
+    unknown = fitted.checkpoint.tokenizer.unknown  # which stands in no text
+    encoded = task.encode(rows.inputs, fitted.checkpoint.tokenizer)
+    hidden = np.searchsorted(np.unique([*encoded.tokens, unknown]), unknown)
+    marks = 2 * len(encoded) / len(encoded.tokens)  # the first and last token of each text
+    assert (np.array(seen) == hidden).mean() == pytest.approx(share * (1 - marks), abs=0.01)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "macro-F1"])
+def test_the_checkpoint_that_is_kept_has_the_best_score_by_the_metric(
+    backbone, rows, task, tmp_path, trained_once, metric
+):
+    held_out = rows.take([*range(0, 60, 3), 1, 2, 4])  # most of one class, so that the two metrics differ
+    contender = rooms.load("contenders", "finetuned", {"backbone": backbone, "epochs": 6, "learning_rate": 3e-3})
+    fitted = contender.fit(rows, held_out, task, Run(0, tmp_path, metric=metric))
+    found = task.score(fitted.predict(held_out.inputs), held_out)
+    assert max(logged(tmp_path, "validation_score")) == pytest.approx(found[metric])
+    assert found["accuracy"] != pytest.approx(found["macro-F1"])
 
 
 def test_an_unknown_weighting_is_refused(backbone, rows, task, tmp_path):

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from headstart.contenders import _pretraining
 from headstart.contenders._pretraining import Plan, Recipe, pretrain
 from headstart.contenders.selfpretrained import SelfPretrained
-from headstart.core import sealed
+from headstart.core import sealed, seed
 from headstart.core.errors import DataError, UsageError
 from headstart.core.records import Rows, Run
 from headstart.data import corpus
@@ -167,6 +167,22 @@ def test_what_it_refuses(tmp_path, change, texts, error, sentence):
     with pytest.raises(error, match=sentence.replace("?", r"\?")):
         pretrain(corpus.of_texts(texts), recipe, Run(0, tmp_path / "run"), tmp_path / "out", tmp_path)
     assert not (tmp_path / "out").exists()
+
+
+def test_documents_set_apart_change_no_weight(tmp_path):
+    pretrain(corpus.of_texts(TEXTS), TINY, Run(0, tmp_path / "a"), tmp_path / "first", tmp_path / "work")
+    apart = seed.generator(0, "held-out").permutation(len(TEXTS))[0]  # of sixty documents one
+    recipe = dataclasses.replace(TINY, backbone=str(tmp_path / "first"), counted=True, epochs=1, learning_rate=1e-3)
+
+    def learnt(name, place, text):
+        texts = [text if number == place else old for number, old in enumerate(TEXTS)]
+        pretrain(corpus.of_texts(texts), recipe, Run(0, tmp_path / name), tmp_path / f"{name}-out", tmp_path / "work")
+        return weights(tmp_path / f"{name}-out")
+
+    clean, poisoned = learnt("clean", apart, TEXTS[apart]), learnt("poisoned", apart, "dog dog dog dog box box. Hat")
+    assert all(torch.equal(clean[name], poisoned[name]) for name in clean)
+    other = learnt("other", apart - 1, "dog dog dog dog box box. Hat")
+    assert not all(torch.equal(clean[name], other[name]) for name in clean)
 
 
 def test_a_vocabulary_of_bytes(tmp_path):

@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from headstart.contest import models
 from headstart.contest import run as contest
 from headstart.contest.plan import plan
 from headstart.core.errors import CheckpointError
-from headstart.core.records import Rows
+from headstart.core.records import Rows, Trial
 from headstart.nn.encoder import Encoder
 from headstart.tasks.classification import Classification
 from headstart.text import vocabulary
@@ -34,6 +35,32 @@ def test_best_is_the_seed_that_did_best_on_validation_and_costs_no_training(spli
     assert records[1].validation["accuracy"] > records[0].validation["accuracy"]
     models.announce(model, terms)
     assert [path.name for path in (terms.folder / "models").iterdir() if path.is_dir()] == [model.name]
+
+
+class Answers:
+    """A contender that answers every text with one label, by its seed."""
+
+    def __init__(self, *labels):
+        self.labels = labels
+
+    def fit(self, train, validation, task, run):
+        truth = Rows(train.ids, train.inputs, (self.labels[run.seed],) * len(train))
+        return Majority().fit(truth, validation, task, run)
+
+
+@pytest.mark.parametrize(("labels", "kept"), [(("bad", "good", "good"), 1), (("good", "bad", "good"), 0)])
+def test_the_seed_that_is_kept_is_the_first_of_the_best_on_validation_whatever_test_says(
+    splits, terms, monkeypatch, labels, kept
+):
+    turned = {"good": "bad", "bad": "good"}
+    test = replace(splits.test, targets=tuple(turned[label] for label in splits.test.targets))
+    trials = [Trial("scratch", {}, None, seed) for seed in range(3)]
+    with monkeypatch.context() as patch:
+        patch.setattr(contest.rooms, "load", lambda room, name, options: Answers(*labels))
+        outcome = contest.run(replace(splits, test=test), Classification(), trials, terms)
+    assert outcome.records[kept].scores["accuracy"] == min(record.scores["accuracy"] for record in outcome.records)
+    assert models.note_of(outcome.models["scratch"])["seed"] == kept
+    assert _saved.open_model(outcome.models["scratch"]).predict(["x"]).values == ("good",)
 
 
 def test_a_model_that_was_announced_outlives_a_better_seed(splits, terms, monkeypatch):

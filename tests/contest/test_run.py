@@ -136,6 +136,35 @@ def test_the_test_rows_are_opened_once_a_trained_model(splits, terms, trials, mo
     assert (line["contender"], line["seed"]) == ("majority", 0)
 
 
+def test_each_seed_learns_from_a_subset_of_its_own_which_contenders_share(splits, terms, fits, monkeypatch):
+    given = {}
+    fit = fits.fit
+
+    def watched(train, validation, task, run):
+        given.setdefault((len(train), run.seed), []).append(train)
+        assert validation == splits.validation
+        assert task.classes == tuple(sorted(set(train.targets)))
+        return fit(train, validation, task, run)
+
+    monkeypatch.setattr(fits, "fit", watched)
+    trials = [Trial(name, {}, size, seed) for name in ("majority", "linear") for size in (20, 40) for seed in range(3)]
+    contest.run(splits, Classification(), trials, terms)
+    assert all(one == other for one, other in given.values())
+    assert len({given[20, seed][0].ids for seed in range(3)}) == 3
+    for seed in range(3):
+        assert set(given[20, seed][0].ids) < set(given[40, seed][0].ids) < set(splits.train.ids)
+
+
+def test_a_training_is_given_the_terms_and_the_seed_of_its_trial(splits, terms, fits, monkeypatch):
+    given = []
+    fit = fits.fit
+    monkeypatch.setattr(fits, "fit", lambda *rest: given.append(rest[-1]) or fit(*rest))
+    terms = replace(terms, metric="macro-F1", minutes=3.0)
+    contest.run(splits, Classification(), [Trial("majority", {}, None, 5)], terms)
+    (run,) = given
+    assert (run.seed, run.metric, run.minutes, run.device) == (5, "macro-F1", 3.0, "cpu")
+
+
 def test_a_failure_at_one_size_spares_the_other_sizes(splits, terms, trials, fits):
     fits.errors[20] = TrainingError("the loss is not a number")
     events = []

@@ -80,9 +80,8 @@ def case(request) -> tuple[str, dict[str, str]]:
 
 @pytest.fixture(scope="module", autouse=True)
 def few_steps():
-    """Let pretraining and distillation be as short as their options say, and measure no machine."""
+    """Let pretraining and distillation be as short as their options say."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_pretraining.devices, "matrix_rate", lambda device: 100.0)
         patch.setattr(_pretraining, "SIZES", {**_pretraining.SIZES, "tiny": (1, 64)})
         patch.setattr(_lessons, "LEAST_STEPS", 1)
         yield

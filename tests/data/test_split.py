@@ -168,6 +168,17 @@ def test_nested_subsets(counts: list[int], sizes: list[int], seed: int) -> None:
     assert nested(rows, sizes, seed) == subsets
 
 
+def test_each_seed_has_subsets_of_its_own() -> None:
+    rows = make(["a", "b"] * 50)
+    assert len({nested(rows, [20], seed)[20].ids for seed in range(5)}) == 5
+
+
+def test_copies_of_own_test_rows_in_validation_are_leaks() -> None:
+    train, validation = make(["a", "b"] * 20), make(["a", "b"], ["seen before", "other"], "v")
+    divided = split(train, validation=validation, test=make(["a", "b"], ["Seen  before", "unseen"], "t"))
+    assert divided.leaked == {"t:0"}
+
+
 def test_nested_refuses_a_size_of_nothing() -> None:
     with pytest.raises(UsageError, match="a size of 0 training rows makes no sense; give sizes of at least 1"):
         nested(make(["a", "b"]), [0])

@@ -102,6 +102,34 @@ def test_p_value_and_interval_say_the_same(rows, seed):
         assert outside == (found.p_value < 0.05)
 
 
+@pytest.mark.parametrize("rows", [12, 40])
+def test_a_comparison_has_two_made_up_rows(rows):
+    """Half a row is added to each of the four ways in which two answers are right or wrong (Agresti & Min 2005)."""
+    targets = ["a", "b"] * (rows // 2)
+    turned = {"a": "b", "b": "a"}
+    for first_only, second_only in ((0, 0), (1, 0), (3, 1)):
+        first, second = list(targets), list(targets)
+        for place in range(first_only):
+            second[place] = turned[second[place]]
+        for place in range(first_only, first_only + second_only):
+            first[place] = turned[first[place]]
+        one, other = first_only + 0.5, second_only + 0.5
+        expected = np.sqrt(one + other - (one - other) ** 2 / (rows + 2)) / (rows + 2)
+        chances = stats.joint(targets, [[first], [second]], "accuracy")
+        assert chances.errors[0, 1] == pytest.approx(expected, rel=0.1), (first_only, second_only)
+
+
+def test_simultaneous_p_values_are_raised_by_half():
+    """Of two contenders there is one difference, whose chance is that of a normal distribution."""
+    random = np.random.default_rng(9)
+    targets = some_targets(random, 400)
+    chances = stats.joint(targets, [[answers(random, targets, accuracy)] for accuracy in (0.8, 0.79)], "accuracy")
+    found = stats.against_best(chances, draws=40_000)
+    plain = stats.difference(chances, 0, 1).p_value
+    assert 0.05 < plain < 0.6
+    assert min(found.p_values) == pytest.approx(1.5 * plain, rel=0.05)
+
+
 def test_pairing_follows_mcnemars_exact_test():
     # 30 rows on which only the first is right, 12 on which only the second is, 358 on which they agree.
     targets = ["a"] * 400

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from headstart.core.errors import TrainingError
 from headstart.core.records import Run
 from headstart.nn.groups import Group
-from headstart.training import loop
+from headstart.training import loop, schedule
 from headstart.training.loop import Settings, train
 
 
@@ -197,6 +197,81 @@ def test_the_budget_ends_a_training(tmp_path):
     _, history = regression(tmp_path, settings=Settings(epochs=100_000, batch_rows=8), minutes=0.2 / 60)
     assert 0 < history.steps < 500_000
     assert len(history.evaluations) >= 1
+
+
+def test_a_training_ends_with_the_step_that_passes_its_minutes(tmp_path, monkeypatch):
+    clock = [0.0]
+    step = loop.clipped_step
+
+    def a_second_each(*given):
+        clock[0] += 1.0
+        return step(*given)
+
+    monkeypatch.setattr(loop, "clipped_step", a_second_each)
+    monkeypatch.setattr(loop.time, "monotonic", lambda: clock[0])
+    settings = Settings(epochs=100, batch_rows=8)
+    assert regression(tmp_path, settings=settings, minutes=0.1)[1].steps == 7
+
+
+def test_each_step_learns_at_the_rate_of_the_schedule(tmp_path, monkeypatch):
+    rates = []
+    step = loop.clipped_step
+
+    def watched(optimizer, *rest):
+        rates.append([part["lr"] for part in optimizer.param_groups])
+        return step(optimizer, *rest)
+
+    monkeypatch.setattr(loop, "clipped_step", watched)
+    regression(tmp_path, settings=Settings(epochs=4, batch_rows=8, warmup=0.25, decay="cosine"))
+    expected = [1e-2 * schedule.factor(number, 20, warmup=0.25, decay="cosine") for number in range(20)]
+    assert rates == [[pytest.approx(rate)] * 2 for rate in expected]  # matrices, and biases apart
+
+
+def test_every_epoch_reads_all_rows_in_an_order_of_its_own_that_follows_from_the_seed(tmp_path):
+    weight = nn.Parameter(torch.ones(1))
+
+    def order(seed):
+        seen = []
+
+        def loss(rows):
+            seen.extend(rows.tolist())
+            return weight.square().sum()
+
+        train(
+            rows=13,
+            groups=[Group({"w": weight}, 1e-3)],
+            loss=loss,
+            evaluate=lambda: (0.0, 0.0),
+            mode=nn.Identity(),
+            settings=Settings(epochs=2, batch_rows=4),
+            run=Run(seed, tmp_path / str(len(list(tmp_path.iterdir())))),
+            fingerprint="",
+        )
+        return tuple(seen[:13]), tuple(seen[13:])
+
+    first, again, other = order(0), order(0), order(1)
+    assert first == again
+    assert len({*first, *other}) == 4
+    assert all(sorted(epoch) == list(range(13)) for epoch in (*first, *other))
+
+
+def test_what_a_step_draws_follows_from_the_seed(tmp_path):
+    def drawn(seed):
+        weight, seen = nn.Parameter(torch.ones(1)), []
+        train(
+            rows=4,
+            groups=[Group({"w": weight}, 1e-3)],
+            loss=lambda rows: seen.append(float(torch.rand(()))) or weight.square().sum(),
+            evaluate=lambda: (0.0, 0.0),
+            mode=nn.Identity(),
+            settings=Settings(epochs=3),
+            run=Run(seed, tmp_path / str(len(list(tmp_path.iterdir())))),
+            fingerprint="",
+        )
+        return seen
+
+    assert drawn(0) == drawn(0)
+    assert len({*drawn(0), *drawn(1)}) == 6
 
 
 def test_few_rows_get_more_epochs_up_to_a_limit():
