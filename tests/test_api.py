@@ -9,7 +9,9 @@ import pytest
 import headstart
 from headstart import api
 from headstart.checkpoints import folder as checkpoints
+from headstart.checkpoints import manifest
 from headstart.contest import int8 as eight_bits
+from headstart.core import sealed
 from headstart.core.alone import alone
 from headstart.core.errors import CheckpointError, TrainingError, UsageError
 from headstart.core.records import Rows, Table
@@ -245,19 +247,20 @@ def transformer(tmp_path_factory):
 def judged(out, agreement):
     """Change what was found about the winner's int8 version, as another model would have had it."""
     path = out / "best" / eight_bits.FILE
-    found = json.loads(path.read_text()) | {"agreement": agreement, "score": 0.9, "int8_score": 0.898}
-    path.unlink()
-    path.write_text(json.dumps(found))
+    found = sealed.read_note(path) | {"agreement": agreement, "score": 0.9, "int8_score": 0.898}
+    manifest.remove(out / "best", eight_bits.FILE)
+    sealed.write_note(path, found)
+    manifest.add(out / "best", eight_bits.FILE)
 
 
 def test_a_winning_transformer_is_tried_with_int8_once(transformer):
     (kept,) = (transformer / "models").glob(f"*/{eight_bits.FILE}")
     best = transformer / "best" / eight_bits.FILE
-    found = json.loads(best.read_text())
+    found = sealed.read_note(best)
     assert found.keys() == {"rows", "agreement", "metric", "score", "int8_score"}
     assert found["rows"] == len(split.read_and_split(make(100))[1].validation)
-    assert json.loads(kept.read_text()) == found
-    assert eight_bits.FILE not in json.loads((transformer / "best" / "headstart.json").read_text())["files"]
+    assert sealed.read_note(kept) == found
+    assert eight_bits.FILE in manifest.verify(transformer / "best").files
 
 
 def test_int8_answers_where_it_is_offered(transformer):

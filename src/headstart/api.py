@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from headstart import trackers
-from headstart.checkpoints import header, hub
-from headstart.contenders import _pretraining, _saved
+from headstart.checkpoints import header, hub, manifest
+from headstart.contenders import _pretraining
 from headstart.contest import int8 as eight_bits
 from headstart.contest import language, models, plan, precheck, rank, run_folder
 from headstart.contest import run as contest
@@ -192,7 +192,8 @@ def compare(
         skipped = {**planned.skipped, **outcome.failed}
         result = judged.result(TASK, table, splits, audit, outcome.records, terms, skipped)
         winner = _model_of(rank.winner(result.standings).contender, outcome.models, folder)
-        told = _judge_int8(winner, splits, terms.metric)
+        with models.naming_record(winner, terms):
+            told = _judge_int8(winner, splits, terms.metric)
         models.announce(winner, terms)
         build.write(result, folder / "report.html")
         write_whole(folder / "result.json", json.dumps(build.as_json(result), indent=1))
@@ -348,7 +349,10 @@ def _open_models(trials: Sequence[Trial]) -> dict[str, Tokenizer]:
         opened[backbone] = header.open_header(backbone).tokenizer
     teachers = {trial.options.get("teacher", "none") for trial in trials if not trial.members} - {"none"}
     for teacher in sorted(teachers):
-        if not (hub.find(teacher) / _saved.MANIFEST).is_file():  # a model saved here need not be a Transformer
+        folder = hub.find(teacher)
+        if manifest.there(folder):  # a model saved here need not be a Transformer
+            manifest.verify(folder)
+        else:
             header.open_header(teacher)
     return opened
 

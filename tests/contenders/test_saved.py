@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from headstart.checkpoints import manifest
 from headstart.contenders import _saved
 from headstart.contenders.majority import FittedMajority
 from headstart.core.errors import CheckpointError
@@ -27,9 +28,9 @@ def test_the_text_column_is_kept_and_a_folder_from_before_it_was_opens(folder):
     FittedMajority(task, (0.25, 0.75)).save(folder)
     assert _saved.open_model(folder).task == task
     path = folder / "headstart.json"
-    manifest = json.loads(path.read_text())
-    del manifest["task"]["fields"]["text_column"]
-    path.write_text(json.dumps(manifest))
+    stored = json.loads(path.read_text())
+    del stored["task"]["fields"]["text_column"], stored["sha256"]  # neither was written then
+    path.write_text(json.dumps(stored))
     assert _saved.open_model(folder).task == Classification(("a", "b"))
 
 
@@ -58,10 +59,10 @@ def test_manifest_lists_files_in_folders_too(tmp_path):
     with _saved.saving(tmp_path / "deep") as fresh:
         (fresh / "sub").mkdir()
         (fresh / "sub" / "part.bin").write_bytes(b"\x00\x01")
-        _saved.write_manifest(fresh, "majority", Classification(("a",)), {"one": 1})
-    manifest = json.loads((tmp_path / "deep" / "headstart.json").read_text())
-    assert list(manifest["files"]) == ["sub/part.bin"]
-    assert manifest["extra"] == {"one": 1}
+        manifest.write(fresh, "majority", Classification(("a",)), {"one": 1})
+    found = manifest.verify(tmp_path / "deep")
+    assert list(found.files) == ["sub/part.bin"]
+    assert found.extra == {"one": 1}
 
 
 def test_a_changed_file_is_named(folder):
@@ -84,9 +85,10 @@ def test_a_folder_without_a_manifest(tmp_path, name):
 
 
 def edited(folder, **changes):
-    manifest = json.loads((folder / "headstart.json").read_text(encoding="utf-8", errors="surrogatepass"))
-    manifest.update(changes)
-    (folder / "headstart.json").write_text(json.dumps(manifest))
+    """Change the manifest, without the hash of itself, as a folder from before it had one."""
+    stored = json.loads((folder / "headstart.json").read_text(encoding="utf-8", errors="surrogatepass"))
+    del stored["sha256"]
+    (folder / "headstart.json").write_text(json.dumps(stored | changes))
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"format": 1, "task": 3}', "\xff"])

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from headstart.checkpoints import manifest
 from headstart.contenders import _saved
 from headstart.contenders.majority import Majority
 from headstart.contest import int8
@@ -39,8 +40,9 @@ class Fake:
 
 
 @pytest.fixture
-def model(monkeypatch):
+def model(monkeypatch, tmp_path):
     fake = Fake()
+    manifest.write(tmp_path, "finetuned", TASK, {})
     monkeypatch.setattr(_saved, "open_model", lambda folder: fake)
     return fake
 
@@ -96,15 +98,41 @@ def test_of_many_rows_an_even_sample_is_taken(model, tmp_path):
     assert found.agreement == pytest.approx(0.5, abs=0.001)
 
 
-def test_other_names_of_the_file_keep_their_content(model, tmp_path):
+def test_other_names_of_the_files_keep_their_content(model, tmp_path):
     (tmp_path / "model").mkdir()
+    manifest.write(tmp_path / "model", "finetuned", TASK, {})
     int8.judge(tmp_path / "model", rows(50), "accuracy")
-    other = tmp_path / "best.json"
-    other.hardlink_to(tmp_path / "model" / FILE)
-    before = other.read_text()
+    names = (FILE, manifest.NAME)
+    (tmp_path / "best").mkdir()
+    for name in names:
+        (tmp_path / "best" / name).hardlink_to(tmp_path / "model" / name)
+    before = [(tmp_path / "best" / name).read_text() for name in names]
     (tmp_path / "model" / FILE).unlink()
     int8.judge(tmp_path / "model", rows(50, hard=9), "accuracy")
-    assert other.read_text() == before
+    assert [(tmp_path / "best" / name).read_text() for name in names] == before
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"rows": 3}', None])
+def test_a_file_that_the_manifest_does_not_list_so_is_made_again(model, tmp_path, content):
+    found = int8.judge(tmp_path, rows(50), "accuracy")
+    if content is None:
+        (tmp_path / FILE).unlink()
+    else:
+        (tmp_path / FILE).write_text(content)
+    with pytest.raises(CheckpointError, match=r"holds no int8\.json, so nobody knows"):
+        int8.open_model(tmp_path)
+    assert int8.judge(tmp_path, rows(50), "accuracy") == found
+    assert manifest.verify(tmp_path).files.keys() == {FILE}
+
+
+def test_what_a_kill_left_before_it_was_listed_is_made_again(tmp_path):
+    folder = tmp_path / "model"
+    Majority().fit(rows(9), rows(9), TASK, None).save(folder)
+    (folder / FILE).write_text("{}")
+    with pytest.raises(CheckpointError, match=r"int8\.json' is not among the files that .*headstart\.json' lists"):
+        _saved.open_model(folder)
+    assert int8.judge(folder, rows(9), "accuracy") is None
+    assert not (folder / FILE).exists()
 
 
 def test_an_offered_version_is_opened_with_what_speaks_for_it(model, tmp_path):
@@ -129,6 +157,7 @@ def test_a_version_that_nobody_tried_is_not_opened(model, tmp_path):
 @pytest.mark.parametrize("content", ["", "[1]", '{"rows": 3}'])
 def test_a_damaged_file_is_named(model, tmp_path, content):
     (tmp_path / FILE).write_text(content)
+    manifest.add(tmp_path, FILE)
     with pytest.raises(CheckpointError, match=r"int8\.json' is damaged; delete it, and run headstart compare again"):
         int8.open_model(tmp_path)
 

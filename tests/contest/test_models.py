@@ -116,3 +116,21 @@ def test_kept_models_share_the_words_of_their_backbone_and_best_stands_alone(spl
         assert (place / "member-0" / "model.safetensors").stat().st_nlink == 2
     with pytest.raises(CheckpointError, match="saved without the words of its backbone"):
         _saved.open_model(outcome.models["finetuned:full"])
+
+
+def test_a_kept_model_is_checked_before_it_becomes_best(splits, terms, trials):
+    outcome = contest.run(splits, Classification(), trials, terms)
+    majority, linear = outcome.models["majority"], outcome.models["linear"]
+    models.announce(majority, terms)
+    path = linear / "n_grams.json"
+    content = path.read_text()
+    path.write_text(content.replace("love", "hate"))
+    with pytest.raises(
+        CheckpointError, match=rf"n_grams\.json' is not the file that was saved; .* or delete '.*{linear.name}\.json'"
+    ):
+        models.announce(linear, terms)
+    assert _saved.open_model(terms.folder / "best").predict(["love"]).values == ("good",)
+    (terms.folder / "trials" / f"{linear.name}.json").unlink()
+    again = contest.run(splits, Classification(), trials, terms).models["linear"]
+    models.announce(again, terms)
+    assert (terms.folder / "best" / "n_grams.json").read_text() == content

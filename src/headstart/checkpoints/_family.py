@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -91,7 +92,9 @@ class Family:
         """
         for key, value in self.expected.items():
             if config.get(key, value) != value:
-                raise CheckpointError(f"config.json: '{key}' is {config[key]!r}; only {value!r} is supported.")
+                raise CheckpointError(
+                    f"config.json: '{key}' is {reprlib.repr(config[key])}; only {value!r} is supported."
+                )
         arguments = {name: read_argument(config, name, key, self.defaults) for name, key in self.keys.items()}
         if arguments["width"] % arguments["heads"]:
             raise CheckpointError(
@@ -232,7 +235,7 @@ def read_argument(config: Mapping[str, Any], name: str, key: str, defaults: Mapp
         most = LARGEST.get(name, 1_000_000)
         wanted, fine = f"a whole number from 1 to {most:,}", type(value) is int and 1 <= value <= most
     if not fine:
-        raise CheckpointError(f"config.json: '{key}' is {value!r}, but must be {wanted}.")
+        raise CheckpointError(f"config.json: '{key}' is {reprlib.repr(value)}, but must be {wanted}.")
     return value
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,8 +13,11 @@ from torch import Tensor
 from headstart.checkpoints import _pickles
 from headstart.core import lfs
 from headstart.core.errors import CheckpointError, shown
+from headstart.core.opening import present, read_object
 
 INDEX = ".index.json"
+# Each shows that a folder holds the weights of a model.
+NAMES = tuple(f"{name}{end}" for name in ("model.safetensors", "pytorch_model.bin") for end in ("", INDEX))
 
 
 class Slice(Protocol):
@@ -23,6 +25,9 @@ class Slice(Protocol):
 
     def get_shape(self) -> list[int]:
         """Give its shape."""
+
+    def get_dtype(self) -> str:
+        """Give the kind of its numbers as safetensors calls it, such as 'F32'."""
 
 
 class Tensors(Protocol):
@@ -51,7 +56,7 @@ def find(folder: Path, stem: str = "model") -> tuple[Path, ...]:
     pickled = folder / f"{'pytorch_' if stem == 'model' else ''}{stem}.bin"
     for file in (whole, pickled):
         index = file.with_name(file.name + INDEX)
-        if file.is_file() or index.is_file():
+        if present(file) or present(index):
             files = (file,) if file.is_file() else _shards(index, file.suffix)
             for found in files:
                 lfs.refuse_pointer(found)
@@ -62,15 +67,17 @@ def find(folder: Path, stem: str = "model") -> tuple[Path, ...]:
 def _shards(index: Path, ending: str) -> tuple[Path, ...]:
     """Read which files an index names, each beside it."""
     try:
-        named = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        named = set(read_object(index)["weight_map"].values())
         plain = all(Path(name).name == name and name.endswith(ending) for name in named)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise CheckpointError(f"{index} is no readable index of weights ({error!r}); fetch the model again.") from None
+    except (CheckpointError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"{index} is no readable index of weights ({shown(error)}); fetch the model again."
+        ) from None
     if not named or not plain:
         raise CheckpointError(f"{index} must name {ending} files beside it, and nothing else; fetch the model again.")
     files = tuple(index.with_name(name) for name in sorted(named))
     for file in files:
-        if not file.is_file():
+        if not present(file):
             raise CheckpointError(f"{file} is missing, which {index.name} names; fetch the model again.")
     return files
 

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import safetensors
+import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from headstart.core.errors import CheckpointError
+from headstart.core.errors import CheckpointError, shown
+from headstart.core.opening import present, read_bytes, read_object
 from headstart.nn.heads import ClassificationHead
 
 MODULES = "modules.json"
@@ -56,9 +58,36 @@ def write(folder: Path, head: ClassificationHead, window: int) -> None:
 
 def has_classifier(folder: Path, config: Mapping[str, Any]) -> bool:
     """Say whether a folder holds a classifier in this layout: a layer that scores the classes of its config.json."""
-    if not (folder / MODULES).is_file() or not (folder / LAYER / "model.safetensors").is_file():
+    if not listed(folder) or not present(folder / LAYER / "model.safetensors"):
         return False
-    return len(config.get("id2label") or ()) == count_classes(folder)
+    named = config.get("id2label")
+    if not isinstance(named, dict) or len(named) != count_classes(folder):
+        return False
+    activation = read_object(folder / LAYER / "config.json").get("activation_function", IDENTITY)
+    if activation != IDENTITY:
+        raise CheckpointError(
+            f"{folder / LAYER / 'config.json'}: 'activation_function' is {shown(activation)}; only a layer without one "
+            "is a classifier."
+        )
+    return True
+
+
+def listed(folder: Path) -> bool:
+    """Say whether a folder has a list of modules.
+
+    Raises:
+        CheckpointError: it has, but no readable one.
+    """
+    path = folder / MODULES
+    if not present(path):
+        return False
+    try:
+        found = json.loads(read_bytes(path))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is no readable JSON ({error}); fetch the model again.") from None
+    if not isinstance(found, list) or not all(isinstance(part, dict) for part in found):
+        raise CheckpointError(f"{path} holds no list of modules; fetch the model again.")
+    return True
 
 
 def count_classes(folder: Path) -> int:
@@ -70,12 +99,14 @@ def fill(folder: Path, head: ClassificationHead) -> None:
     """Put the layer in a folder into a head, in place.
 
     Raises:
-        CheckpointError: the file is damaged, or its weights have other shapes than the head's.
+        CheckpointError: the file is damaged, or its weights have other shapes than the head's or are not finite.
     """
     found = _tensors(folder)
     wanted = {name: tuple(value.shape) for name, value in head.output.named_parameters()}
     if {name: tuple(value.shape) for name, value in found.items()} != wanted:
         raise CheckpointError(f"{folder / LAYER}: the layer has other shapes than {wanted}; fetch the model again.")
+    if not all(value.is_floating_point() and torch.isfinite(value).all() for value in found.values()):
+        raise CheckpointError(f"{folder / LAYER} holds values that are not finite numbers; fetch the model again.")
     head.output.load_state_dict(found)
 
 

@@ -25,6 +25,7 @@ from headstart.checkpoints._family import Family
 from headstart.checkpoints._weights import WORDS, Weights, open_weights
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.hashing import file_sha256
+from headstart.core.opening import present
 
 FILE = "words.safetensors"
 CHUNK = 4096  # rows compared at a time
@@ -67,7 +68,7 @@ def opened(folder: Path, files: Sequence[Path], family: Family) -> Iterator[Weig
     """
     path = folder / FILE
     with open_weights(files, family) as own:
-        if not path.is_file():
+        if not present(path):
             yield own
             return
         source, expected = _header(path)["source"], _header(path)["sha256"]
@@ -84,12 +85,26 @@ def opened(folder: Path, files: Sequence[Path], family: Family) -> Iterator[Weig
                 "run the comparison again."
             )
         with open_weights(base, family) as before:
-            yield Weights(_Completed(own, before, load_file(path)), folder, family, in_place=True)
+            yield Weights(_Completed(own, before, _changed(path, before)), folder, family, in_place=True)
+
+
+def _changed(path: Path, before: Weights) -> dict[str, Tensor]:
+    """Read the changed rows, and make sure that they are rows of the backbone's table."""
+    found = load_file(path)
+    index, rows = found.get("index"), found.get("rows")
+    height, width = before.shape(WORDS)
+    if index is None or rows is None or index.dtype is not torch.int64 or rows.shape != (*index.shape, width):
+        raise CheckpointError(f"{path} holds no rows of a table of words {width} wide; run the comparison again.")
+    if index.ndim != 1 or not ((index >= 0) & (index < height)).all() or len(index.unique()) != len(index):
+        raise CheckpointError(f"{path} names rows that the table of words does not have; run the comparison again.")
+    if rows.dtype is not torch.float32 or not torch.isfinite(rows).all():
+        raise CheckpointError(f"{path} holds values that are not finite numbers; run the comparison again.")
+    return found
 
 
 def base_of(folder: Path) -> str:
     """Return the backbone of a folder that was saved by its changed rows; '' of any other."""
-    return _header(folder / FILE)["source"] if (folder / FILE).is_file() else ""
+    return _header(folder / FILE)["source"] if present(folder / FILE) else ""
 
 
 def complete(folder: Path, family: Family) -> None:

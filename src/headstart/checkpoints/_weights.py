@@ -19,6 +19,8 @@ from headstart.nn.pretraining import Pretraining
 
 # The first release of BERT called the two weights of a norm so, and some files still do.
 OLD_ENDINGS = {"weight": "gamma", "bias": "beta"}
+# Kinds of numbers that become float32; whole numbers are those of a quantised model, whose scales lie elsewhere.
+KINDS = ("F32", "F16", "BF16", "F64")
 WORDS = "encoder.embeddings.word.weight"
 
 
@@ -43,8 +45,24 @@ class Weights:
         return all(self._stored(theirs) for theirs in self._names(name))
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Give the shape of one of our weights as the file has it, without reading it."""
-        shapes = [tuple(self.file.get_slice(self._find(theirs)).get_shape()) for theirs in self._names(name)]
+        """Give the shape of one of our weights as the file has it, without reading it.
+
+        Raises:
+            CheckpointError: it is missing, not of floating-point numbers, or made of parts that do not fit together.
+        """
+        parts = [self.file.get_slice(self._find(theirs)) for theirs in self._names(name)]
+        shapes = [tuple(part.get_shape()) for part in parts]
+        kind = next((kind for kind in (part.get_dtype() for part in parts) if kind not in KINDS), None)
+        if kind is not None:
+            raise CheckpointError(
+                f"{self.path}: {shown(self._names(name)[0])} holds numbers of the kind {shown(kind)}; only "
+                f"{', '.join(KINDS)} are supported, so take the model before it was quantised."
+            )
+        if not shapes[0] or len(set(shapes)) > 1:
+            raise CheckpointError(
+                f"{self.path}: {shown(self._names(name)[0])} and what belongs to it have the shapes "
+                f"{shown(shapes)}, of which no matrix can be made; fetch the model again."
+            )
         return (sum(shape[0] for shape in shapes), *shapes[0][1:])
 
     def slice(self, name: str) -> _files.Slice:
@@ -107,11 +125,15 @@ class Weights:
     def _stored(self, name: str) -> str | None:
         """Find how the file spells a name: with or without the family's prefix, with old or new endings."""
         stem, _, ending = name.rpartition(".")
-        for spelt in (stem, stem.removeprefix(self.family.prefix)):
-            for last in (ending, OLD_ENDINGS[ending]):
-                if f"{spelt}.{last}" in self.present:
-                    return f"{spelt}.{last}"
-        return None
+        stems = dict.fromkeys((stem, stem.removeprefix(self.family.prefix)))
+        spelt = [f"{start}.{last}" for start in stems for last in (ending, OLD_ENDINGS[ending])]
+        found = [each for each in spelt if each in self.present]
+        if len(found) > 1:
+            raise CheckpointError(
+                f"{self.path} holds both {shown(found[0])} and {shown(found[1])}, two names of the same weight; fetch "
+                "the model again."
+            )
+        return found[0] if found else None
 
     def _find(self, name: str) -> str:
         stored = self._stored(name)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from headstart.checkpoints import hub, peft
 from headstart.core.hashing import file_sha256
+from headstart.core.opening import guarded
 from headstart.core.sealed import SEAL
 
 # Other frameworks' weights, what a training leaves for itself, costs and notes: no answer depends on them.
@@ -34,20 +35,26 @@ def sha256(source: str) -> str:
     Raises:
         UsageError, CheckpointError: as `hub.find`.
     """
-    folder = hub.find(source)
+    with guarded(source):
+        folder = hub.find(source)
+        adapter = peft.find(folder)
+        digest = _sha256(folder)
+        if adapter is not None:
+            digest.update(_sha256(peft.base_folder(adapter)).hexdigest().encode())
+        return digest.hexdigest()
+
+
+def _sha256(folder: Path) -> hashlib._Hash:
     digest = hashlib.sha256()
     for name, path in sorted(_files(folder)):
         digest.update(f"{name}\n{file_sha256(path)}\n".encode("utf-8", "surrogateescape"))
-    adapter = peft.find(folder)
-    if adapter is not None:
-        digest.update(sha256(adapter.base).encode())
-    return digest.hexdigest()
+    return digest
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the files of a folder, and of folders directly inside it their configuration (pooling has one)."""
+    """Yield the files of a folder, and of folders inside it their configuration and weights; see `_modules`."""
     safe = any(folder.glob("*.safetensors"))
-    for path in [*folder.iterdir(), *folder.glob("*/config.json")]:
+    for path in [*folder.iterdir(), *folder.glob("*/config.json"), *folder.glob("*/model.safetensors")]:
         left_out = path.suffix in IGNORED_SUFFIXES or path.name in IGNORED_NAMES or path.name.startswith(".")
         if path.is_file() and not left_out and not (safe and path.suffix == ".bin"):
             yield path.relative_to(folder).as_posix(), path

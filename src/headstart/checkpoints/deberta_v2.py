@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -61,14 +62,20 @@ class DebertaV2(Family):
         }
         for key, value in only.items():
             if config.get(key, False if key == "relative_attention" else value) != value:
-                raise CheckpointError(f"config.json: '{key}' is {config.get(key)!r}; only {value!r} is supported.")
+                raise CheckpointError(
+                    f"config.json: '{key}' is {reprlib.repr(config.get(key))}; only {value!r} is supported."
+                )
         kinds = config.get("pos_att_type") or []
         kinds = [kind.strip() for kind in kinds.lower().split("|")] if isinstance(kinds, str) else kinds
         if not isinstance(kinds, list) or any(kind not in ("c2p", "p2c") for kind in kinds):
-            raise CheckpointError(f"config.json: 'pos_att_type' is {kinds!r}; only 'c2p' and 'p2c' are supported.")
+            raise CheckpointError(
+                f"config.json: 'pos_att_type' is {reprlib.repr(kinds)}; only 'c2p' and 'p2c' are supported."
+            )
         norm = config.get("norm_rel_ebd", "none")
         if norm not in ("none", "layer_norm"):
-            raise CheckpointError(f"config.json: 'norm_rel_ebd' is {norm!r}, but must be 'none' or 'layer_norm'.")
+            raise CheckpointError(
+                f"config.json: 'norm_rel_ebd' is {reprlib.repr(norm)}, but must be 'none' or 'layer_norm'."
+            )
         own = read_argument(config, "embedding_width", "embedding_size", {"embedding_width": width})
         window = arguments["window"]
         buckets, farthest = _count(config, "position_buckets"), _count(config, "max_relative_positions") or window
@@ -120,17 +127,19 @@ class DebertaV2(Family):
 
 
 def _count(config: Mapping[str, Any], key: str) -> int:
-    """Read a number of things, 0 where the file leaves it out or gives a negative one."""
+    """Read a number of things, 0 where the file leaves it out or says -1."""
     value = config.get(key, 0)
-    if type(value) is not int or value > 1_000_000:
-        raise CheckpointError(f"config.json: '{key}' is {value!r}, but must be a whole number up to 1,000,000.")
+    if type(value) is not int or not -1 <= value <= 1_000_000:
+        raise CheckpointError(
+            f"config.json: '{key}' is {reprlib.repr(value)}, but must be a whole number up to 1,000,000, or -1."
+        )
     return max(value, 0)
 
 
 def _switch(config: Mapping[str, Any], key: str, usual: bool) -> bool:
     value = config.get(key, usual)
     if not isinstance(value, bool):
-        raise CheckpointError(f"config.json: '{key}' is {value!r}, but must be true or false.")
+        raise CheckpointError(f"config.json: '{key}' is {reprlib.repr(value)}, but must be true or false.")
     return value
 
 

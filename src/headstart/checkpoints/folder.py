@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,11 @@ from typing import Any
 from headstart.checkpoints import _modules, _rows, _weights
 from headstart.checkpoints._family import Family
 from headstart.checkpoints._weights import Weights
-from headstart.checkpoints.header import find_family, open_header, read_json, unfilled
-from headstart.core.errors import CheckpointError
+from headstart.checkpoints.header import Built, Header, find_family, open_header, unfilled
+from headstart.core.errors import CheckpointError, shown
+from headstart.core.opening import guarded, read_object
 from headstart.nn.encoder import Encoder, Stack
-from headstart.nn.heads import Model
+from headstart.nn.heads import ClassificationHead, Model
 from headstart.nn.pretraining import Pretraining, PretrainingHead
 from headstart.text.tokenizer import Tokenizer
 
@@ -72,6 +73,11 @@ def load(
         CheckpointError: the folder is incomplete, damaged, or of a kind that is not supported.
     """
     header = open_header(source)
+    with guarded(source):
+        return _load(header, classes, dropout, pretraining, pooling)
+
+
+def _load(header: Header, classes: int | None, dropout: float | None, pretraining: bool, pooling: str) -> Checkpoint:
     family, arguments = header.family, dict(header.arguments)
     head_dropout = family.head_dropout(header.config)
     if dropout is not None:
@@ -82,32 +88,46 @@ def load(
         if linear:
             labels = _named(header.config, _modules.count_classes(header.folder))
             pooling = CHECKPOINT
+            if not header.pooling:
+                raise CheckpointError(
+                    f"{header.folder} has a classifier in {_modules.LAYER}, but 1_Pooling/config.json does not say "
+                    "whether it reads the first token or the mean; fetch the model again."
+                )
         elif not (classes or pretraining):
             labels = _labels(header.config, weights)
             pooling = family.pooling(header.config)
         if pooling == CHECKPOINT:
             pooling = header.pooling or family.pooling(header.config)
-        encoder = unfilled(family, arguments)
+        encoder = unfilled(lambda: family.encoder(arguments))
         model: Model | Pretraining | Stack = encoder
         fresh: set[str] = set()
         if classes or labels:
-            head = family.head(arguments, classes or len(labels), head_dropout, pooling)
-            model = Model(encoder, head)
+
+            def build_head() -> ClassificationHead:
+                head = family.head(arguments, classes or len(labels), head_dropout, pooling)
+                if linear:
+                    head.make_linear()
+                return head
+
+            output = ("head.output.weight", "head.output.bias") if classes or linear else ()
+            head, fresh = _fitting(build_head, weights, output)
             if linear:
-                head.make_linear()
                 _modules.fill(header.folder, head)
-            fresh = {"head.output.weight", "head.output.bias"} if classes or linear else set()
-            fresh |= {f"head.{name}" for name, _ in head.named_parameters() if not weights.has(f"head.{name}")}
+            elif labels and fresh:
+                raise CheckpointError(
+                    f"{weights.path} has a classifier without '{min(fresh)}'; fetch the model again, or fine-tune it."
+                )
+            model = Model(encoder, head)
         elif pretraining:
             _check_pretrains(family, str(header.folder))
-            heads = PretrainingHead(*(arguments[name] for name in ("width", "vocabulary", "activation", "epsilon")))
+            sizes = [arguments[name] for name in ("width", "vocabulary", "activation", "epsilon")]
+            heads, fresh = _fitting(lambda: PretrainingHead(*sizes), weights)
             assert isinstance(encoder, Encoder)  # as of every family whose heads of pretraining are known
             model = Pretraining(encoder, heads)
-            fresh = {f"head.{name}" for name, _ in heads.named_parameters() if not weights.has(f"head.{name}")}
         weights.fill(model, fresh)
         if linear:
             fresh = set()
-    source = "" if header.adapter else str(source)
+    source = "" if header.adapter else header.source
     return Checkpoint(
         model,
         header.tokenizer,
@@ -168,7 +188,23 @@ def save(
 
 def complete(folder: Path) -> None:
     """Write the whole table of words into a folder that :func:`save` gave the changed rows alone."""
-    _rows.complete(folder, find_family(str(read_json(folder / "config.json")["model_type"]), str(folder)))
+    _rows.complete(folder, find_family(str(read_object(folder / "config.json")["model_type"]), str(folder)))
+
+
+def _fitting(build: Callable[[], Built], weights: Weights, output: Sequence[str] = ()) -> tuple[Built, set[str]]:
+    """Build a head, whose shapes are compared with the file's before memory is taken.
+
+    Args:
+        output: our names of weights that begin at random even where the file has them.
+
+    Returns:
+        the head, without values where the file has all of them; and our names of weights that begin at random.
+    """
+    head = unfilled(build)
+    shapes = {f"head.{name}": weight.shape for name, weight in head.named_parameters()}
+    fresh = {name for name in shapes if name in output or not weights.has(name)}
+    weights.check({name: shape for name, shape in shapes.items() if name not in fresh})
+    return (build() if fresh else head), fresh
 
 
 def _check_pretrains(family: Family, where: str) -> None:
@@ -181,10 +217,16 @@ def _check_pretrains(family: Family, where: str) -> None:
 
 def _labels(config: Mapping[str, Any], weights: Weights) -> tuple[str, ...]:
     """Read the classes of the folder's classifier; none where it holds no classifier of whole texts."""
-    architectures = config.get("architectures") or ["ForSequenceClassification"]
-    if "ForSequenceClassification" not in str(architectures) or not weights.has("head.output.bias"):
+    said = str(config.get("architectures") or "")
+    if said and "ForSequenceClassification" not in said:
         return ()
-    return _named(config, weights.shape("head.output.bias")[0])
+    missing = [name for name in ("head.output.weight", "head.output.bias") if not weights.has(name)]
+    if missing and (said or len(missing) == 1):
+        raise CheckpointError(
+            f"{weights.path} has no classifier ('{missing[0]}'), though config.json says {shown(said)}; fetch the "
+            "model again, or fine-tune it."
+        )
+    return () if missing else _named(config, weights.shape("head.output.bias")[0])
 
 
 def _named(config: Mapping[str, Any], count: int) -> tuple[str, ...]:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import reprlib
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from headstart.checkpoints import _files, _rows, hub, peft
+from headstart.checkpoints import _files, _modules, _rows, hub, manifest, peft
 from headstart.checkpoints._family import Family
 from headstart.checkpoints._weights import Weights
 from headstart.core import rooms
 from headstart.core.errors import CheckpointError, shown
-from headstart.nn.encoder import Stack
+from headstart.core.opening import guarded, present, read_object
 from headstart.text.tokenizer import Tokenizer
 from headstart.text.tokenizer import load as load_tokenizer
 
 # sentence-transformers' settings: one such flag is true, or, since version 6, 'pooling_mode' names it.
 POOLINGS = {"pooling_mode_cls_token": "first", "pooling_mode_mean_tokens": "mean", "cls": "first", "mean": "mean"}
+Built = TypeVar("Built", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -66,17 +68,26 @@ def open_header(source: str | Path) -> Header:
         UsageError: no such model.
         CheckpointError: the folder is incomplete, damaged, or of a kind that is not supported.
     """
-    folder = hub.find(str(source))
-    adapter = peft.find(folder)
+    with guarded(source):
+        return _open_header(str(source))
+
+
+def _open_header(source: str) -> Header:
+    folder = hub.find(source)
+    saved_here = manifest.there(folder)
+    adapter = None if saved_here else peft.find(folder)
     if adapter is not None:
-        folder = hub.find(adapter.base)
+        folder = peft.base_folder(adapter)
+        saved_here = manifest.there(folder)
+    if saved_here:
+        manifest.verify(folder)
     path = folder / "config.json"
-    config = read_json(path) if path.is_file() else None
-    if config is None:
+    if not present(path):
         raise CheckpointError(f"no config.json in {folder}: this is no model folder.")
+    config = read_object(path)
     files = _files.find(folder)
     family = find_family(_model_type(config, path, files), str(folder))
-    arguments = family.arguments(config)
+    arguments = _arguments(family, config, folder)
     tokenizer = load_tokenizer(folder, arguments["window"], family.model_type)
     if tokenizer.size > arguments["vocabulary"]:
         raise CheckpointError(
@@ -84,8 +95,8 @@ def open_header(source: str | Path) -> Header:
             "they do not belong together."
         )
     header = Header(
-        str(source),
-        hub.title(str(source)),
+        source,
+        hub.title(source),
         folder,
         adapter,
         files,
@@ -93,19 +104,49 @@ def open_header(source: str | Path) -> Header:
         config,
         arguments,
         tokenizer,
-        _pooling(str(source), folder),
+        _pooling(source, folder),
     )
     with header.open_weights() as weights:
+        # Before so many blocks are built, if only without values: each has weights of its own.
+        if not arguments.get("one_block") and arguments["layers"] > len(weights.present):
+            raise CheckpointError(
+                f"{path} asks for {arguments['layers']} layers, but {weights.path} holds {len(weights.present)} "
+                "weights; the two files do not belong together."
+            )
         weights.check(
-            {f"encoder.{name}": weight.shape for name, weight in unfilled(family, arguments).named_parameters()}
+            {
+                f"encoder.{name}": weight.shape
+                for name, weight in unfilled(lambda: family.encoder(arguments)).named_parameters()
+            }
         )
     return header
 
 
-def unfilled(family: Family, arguments: Mapping[str, Any]) -> Stack:
-    """Build an encoder on the meta device, whose weights have shapes and no values."""
+def _arguments(family: Family, config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Read the encoder's arguments, and check the padding's id against its vocabulary.
+
+    The other special tokens are the tokenizer's; what config.json says of them is often left from another model.
+
+    Raises:
+        CheckpointError: as `Family.arguments`, with the folder; or the id is none of the vocabulary's.
+    """
+    try:
+        arguments = family.arguments(config)
+    except CheckpointError as error:
+        raise CheckpointError(f"{folder}: {error}") from None
+    padding, most = config.get("pad_token_id"), arguments["vocabulary"]
+    if padding is not None and (type(padding) is not int or not 0 <= padding < most):
+        raise CheckpointError(
+            f"{folder}: config.json: 'pad_token_id' is {reprlib.repr(padding)}, but must be a whole number from 0 to "
+            f"below {most}, the size of the vocabulary."
+        )
+    return arguments
+
+
+def unfilled(build: Callable[[], Built]) -> Built:
+    """Build a module on the meta device, where its weights have shapes and no values, and take no memory."""
     with torch.device("meta"), _Undrawn():
-        return family.encoder(arguments)
+        return build()
 
 
 def find_family(model_type: str, where: str) -> Family:
@@ -119,21 +160,6 @@ def find_family(model_type: str, where: str) -> Family:
         raise CheckpointError(f"{where} is of type {shown(model_type)}; Headstart reads {', '.join(known)}.")
     family: Family = rooms.load("checkpoints", model_type)
     return family
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a file that holds a JSON object.
-
-    Raises:
-        CheckpointError: it does not.
-    """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is no readable JSON ({error}); fetch the model again.") from None
-    if not isinstance(found, dict):
-        raise CheckpointError(f"{path} holds no JSON object; fetch the model again.")
-    return found
 
 
 class _Undrawn(TorchFunctionMode):
@@ -166,9 +192,9 @@ def _pooling(source: str, folder: Path) -> str:
     if source in hub.PACKAGED:
         return hub.PACKAGED[source].pooling
     path = folder / "1_Pooling" / "config.json"
-    if not (folder / "modules.json").is_file() or not path.is_file():
+    if not _modules.listed(folder) or not present(path):
         return ""
-    settings = read_json(path)
+    settings = read_object(path)
     modes = [key for key, value in settings.items() if key.startswith("pooling_mode_") and value is True]
     named = settings.get("pooling_mode", modes)
     names = named if isinstance(named, list) else [named]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -87,7 +88,9 @@ class ModernBert(Family):
         """
         pooling = config.get("classifier_pooling", "cls")
         if pooling not in ("cls", "mean"):
-            raise CheckpointError(f"config.json: 'classifier_pooling' is {pooling!r}, but must be 'cls' or 'mean'.")
+            raise CheckpointError(
+                f"config.json: 'classifier_pooling' is {reprlib.repr(pooling)}, but must be 'cls' or 'mean'."
+            )
         return "mean" if pooling == "mean" else "first"
 
     def pooling_key(self, pooling: str) -> dict[str, str]:
@@ -136,9 +139,11 @@ def _theta(config: Mapping[str, Any], old: str, kind: str, usual: float) -> floa
         plain = isinstance(rotation, dict) and rotation.get("rope_type", "default") == "default"
         theta, scaling = (rotation.get("rope_theta", theta), scaling) if plain else (theta, rotation)
     if scaling is not None:
-        raise CheckpointError(f"config.json: the rotation of '{kind}' is {scaling!r}; only the plain one is supported.")
+        raise CheckpointError(
+            f"config.json: the rotation of '{kind}' is {reprlib.repr(scaling)}; only the plain one is supported."
+        )
     if type(theta) not in (int, float) or not 1 < theta < 1e12:
-        raise CheckpointError(f"config.json: theta of '{kind}' is {theta!r}, but must be a number above 1.")
+        raise CheckpointError(f"config.json: theta of '{kind}' is {reprlib.repr(theta)}, but must be a number above 1.")
     return float(theta)
 
 

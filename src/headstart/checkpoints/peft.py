@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import reprlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from headstart.checkpoints import _files, hub
 from headstart.checkpoints._family import Family
 from headstart.checkpoints._weights import Weights, open_weights
 from headstart.core.errors import CheckpointError, shown
+from headstart.core.opening import present, read_object
 from headstart.nn.lora import SHARING, Updates
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -128,24 +131,49 @@ def find(folder: Path) -> Adapter | None:
         CheckpointError: the settings are damaged, or ask for something that is not done here.
     """
     path = folder / CONFIG
-    if not path.is_file():
+    if not present(path):
         return None
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_object(path)
         scale, base = float(config["lora_alpha"]) / int(config["r"]), str(config["base_model_name_or_path"])
-    except (ValueError, KeyError, TypeError, ZeroDivisionError, RecursionError) as error:
+    except (CheckpointError, ValueError, KeyError, TypeError, ArithmeticError) as error:
         raise CheckpointError(
-            f"{path} is damaged, or of an adapter that is no LoRA ({error!r}); save the adapter again."
+            f"{path} is damaged, or of an adapter that is no LoRA ({shown(error)}); save the adapter again."
         ) from None
+    if not math.isfinite(scale):
+        raise CheckpointError(f"{path}: 'lora_alpha' divided by 'r' is {scale}; save the adapter again.")
+    weights = next((name for name in _files.NAMES if present(folder / name)), None)
+    if weights is not None:
+        raise CheckpointError(
+            f"{folder} holds an adapter ({CONFIG}) and a whole model ({weights}), and only one of them can be meant; "
+            "move one to a folder of its own."
+        )
     for key, value in PLAIN.items():
         if (config.get(key) or value) != value:
             raise CheckpointError(
-                f"{path}: '{key}' is {config[key]!r}, which is more than plain LoRA; merge the adapter with PEFT first."
+                f"{path}: '{key}' is {reprlib.repr(config[key])}, which is more than plain LoRA; merge the adapter "
+                "with PEFT first."
             )
     if not Path(base).expanduser().is_dir() and re.fullmatch(r"[\w.-]+/[\w.-]+", base):
         revision = config.get("revision")
         base = f"hf://{base}@{revision}" if revision else f"hf://{base}"
     return Adapter(folder, base, scale)
+
+
+def base_folder(adapter: Adapter) -> Path:
+    """Find the folder of the model that an adapter changes.
+
+    Raises:
+        UsageError: no such model.
+        CheckpointError: it cannot be fetched, or is an adapter itself.
+    """
+    folder = hub.find(adapter.base)
+    if present(folder / CONFIG):
+        raise CheckpointError(
+            f"{adapter.folder} changes the model {shown(adapter.base)}, which is an adapter itself; merge that one "
+            "with PEFT first."
+        )
+    return folder
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -36,7 +37,7 @@ class Roberta(Family):
         padding = config.get("pad_token_id", 1)
         if type(padding) is not int or not 0 <= padding < arguments["window"] - 1:
             raise CheckpointError(
-                f"config.json: 'pad_token_id' is {padding!r}, but must be a whole number from 0 to below "
+                f"config.json: 'pad_token_id' is {reprlib.repr(padding)}, but must be a whole number from 0 to below "
                 f"{arguments['window'] - 1}."
             )
         offset = padding + 1

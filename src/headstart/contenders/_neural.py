@@ -14,15 +14,16 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from headstart.checkpoints import peft
+from headstart.checkpoints import manifest, peft
 from headstart.checkpoints.folder import Checkpoint
 from headstart.checkpoints.folder import load as load_checkpoint
 from headstart.checkpoints.folder import save as save_checkpoint
 from headstart.checkpoints.header import find_family
 from headstart.contenders import _collapse, _saved
 from headstart.contenders._states import frozen_states, pooled_states, precision, scores, weights_key
-from headstart.core.errors import UsageError, did_you_mean, shown
+from headstart.core.errors import CheckpointError, UsageError, did_you_mean, shown
 from headstart.core.hashing import parts_sha256
+from headstart.core.opening import present
 from headstart.core.records import Predictions, Progress, Rows, Run
 from headstart.nn import bottleneck, parallel, prepacked
 from headstart.nn.groups import Group
@@ -128,17 +129,27 @@ class Neural:
                 family = find_family(part.family, part.source)
                 head = None if plain.head.dense is None else plain.head
                 peft.write(fresh / "adapter", self.updates, head, family, part.source)
-            _saved.write_manifest(fresh, self.contender, self.task, {"trained_parameters": self.trained_parameters})
+            manifest.write(fresh, self.contender, self.task, {"trained_parameters": self.trained_parameters})
 
 
 def load(contender: str, folder: Path, task: Any, extra: dict[str, Any]) -> Neural:
-    """Read what :meth:`Neural.save` wrote."""
+    """Read what :meth:`Neural.save` wrote.
+
+    Raises:
+        CheckpointError: the model has no classifier, or one of other classes than the task's; or its bottlenecks do not
+            belong to it.
+    """
     checkpoint = load_checkpoint(folder)
     checkpoint.tokenizer.forget()
-    if (folder / BOTTLENECKS).is_file():
-        assert isinstance(checkpoint.model, Model)
+    trained = extra.get("trained_parameters")
+    if not isinstance(checkpoint.model, Model) or checkpoint.labels != task.classes or type(trained) is not int:
+        raise CheckpointError(
+            f"'{folder}' scores the classes {shown(', '.join(checkpoint.labels) or 'none')} where "
+            f"'{manifest.NAME}' names {shown(', '.join(task.classes))}; copy the folder again, or save it again."
+        )
+    if present(folder / BOTTLENECKS):
         bottleneck.join(checkpoint.model, load_file(folder / BOTTLENECKS))
-    return Neural(contender, task, checkpoint, extra["trained_parameters"])
+    return Neural(contender, task, checkpoint, trained)
 
 
 def fit(

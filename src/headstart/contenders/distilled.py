@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from headstart.checkpoints import contents
+from headstart.checkpoints import contents, manifest
 from headstart.checkpoints import folder as checkpoints
 from headstart.checkpoints.folder import Checkpoint
 from headstart.contenders import _lessons, _matching, _members, _neural, _saved, _states
@@ -165,7 +165,7 @@ class Distilled:
         """Give the fitted model to learn from, and the seconds its training took at some other time."""
         if self.members:
             return _members.fitted(self.teacher, train, validation, task, run, self.backbone)
-        if (Path(self.teacher) / _saved.MANIFEST).is_file():
+        if manifest.there(Path(self.teacher)):
             teacher = _saved.open_model(Path(self.teacher))
         else:
             found = checkpoints.load(self.teacher)

@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
+from headstart.checkpoints import arrays, manifest
 from headstart.contenders import _members, _saved
-from headstart.core.errors import HeadstartError, TrainingError, UsageError, did_you_mean, shown
+from headstart.core.errors import CheckpointError, HeadstartError, TrainingError, UsageError, did_you_mean, shown
+from headstart.core.opening import read_object
 from headstart.core.records import Predictions, Progress, Rows, Run
 
 ALONE = ("linear", "scratch")  # what 'all' means outside a contest
@@ -80,13 +82,13 @@ class FittedEnsemble:
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write each member into a folder of its own, and the weights as safetensors."""
-        arrays = {"weights": self.weights} | ({} if self.stacked is None else {"stacked": self.stacked})
+        kept = {"weights": self.weights} | ({} if self.stacked is None else {"stacked": self.stacked})
         with _saved.saving(folder) as fresh:
             for number, member in enumerate(self.members):
                 member.save(fresh / f"member-{number}", whole=whole)
-            save_file(arrays, fresh / "ensemble.safetensors")
+            save_file(kept, fresh / "ensemble.safetensors")
             (fresh / "ensemble.json").write_text(json.dumps({"names": self.names, "vote": self.vote}), encoding="utf-8")
-            _saved.write_manifest(fresh, "ensemble", self.task, {})
+            manifest.write(fresh, "ensemble", self.task, {})
 
 
 @dataclass(frozen=True)
@@ -169,12 +171,31 @@ class Ensemble:
 
     @staticmethod
     def load(folder: Path, task: Any, extra: dict[str, Any]) -> FittedEnsemble:
-        """Read a saved model and its members."""
-        arrays = load_file(folder / "ensemble.safetensors")
-        told = json.loads((folder / "ensemble.json").read_text("utf-8"))
-        names = tuple(told["names"])
+        """Read a saved model and its members.
+
+        Raises:
+            CheckpointError: its numbers do not belong to its members, or a member is damaged or has other classes.
+        """
+        path = folder / "ensemble.json"
+        told = read_object(path)
+        names, vote = told.get("names"), told.get("vote")
+        if not isinstance(names, list) or not names or not isinstance(vote, bool):
+            raise CheckpointError(f"'{path}' must name the members and say whether they vote; copy the folder again.")
+        columns = len(task.classes)
+        found = arrays.read(
+            folder / "ensemble.safetensors",
+            {"weights": (len(names),)},
+            np.float64,
+            {"stacked": (len(names) * columns + 1, columns)},
+        )
         members = tuple(_saved.open_model(folder / f"member-{number}") for number in range(len(names)))
-        return FittedEnsemble(task, names, members, arrays["weights"], arrays.get("stacked"), told["vote"])
+        for number, member in enumerate(members):
+            if member.task.classes != task.classes:
+                raise CheckpointError(
+                    f"'{folder / f'member-{number}'}' answers with other classes than the ensemble around it; copy the "
+                    "folder again."
+                )
+        return FittedEnsemble(task, tuple(map(str, names)), members, found["weights"], found.get("stacked"), vote)
 
 
 def mix(said: np.ndarray, weights: np.ndarray) -> np.ndarray:

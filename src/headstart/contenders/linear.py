@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 from scipy import sparse
 from scipy.special import expit, softmax
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from headstart.checkpoints import arrays, manifest
 from headstart.contenders import _saved
-from headstart.core.errors import DataError
+from headstart.core.errors import CheckpointError, DataError
 from headstart.core.records import Predictions, Progress, Rows, Run
 
 # A word, or one Chinese, Japanese or other sign that makes a word by itself, or a punctuation mark or emoji.
@@ -127,17 +128,17 @@ class FittedLinear:
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write the n-grams as JSON and the numbers as safetensors."""
-        arrays = {
+        kept = {
             "weights": self.weights,
             "intercept": self.intercept,
             "word_idf": self.reader.word_idf,
             "character_idf": self.reader.character_idf,
         }
         with _saved.saving(folder) as fresh:
-            save_file(arrays, fresh / "linear.safetensors")
+            save_file(kept, fresh / "linear.safetensors")
             n_grams = {"words": self.reader.words, "characters": self.reader.characters}
             (fresh / "n_grams.json").write_text(json.dumps(n_grams), encoding="ascii")
-            _saved.write_manifest(fresh, "linear", self.task, {"presence": self.presence})
+            manifest.write(fresh, "linear", self.task, {"presence": self.presence})
 
     def cut_off(self, inputs: Sequence[Any]) -> float:
         """Return 0: texts of any length are read whole."""
@@ -195,13 +196,37 @@ class Linear:
 
     @staticmethod
     def load(folder: Path, task: Any, extra: dict[str, Any]) -> FittedLinear:
-        """Read a saved model."""
-        arrays = load_file(folder / "linear.safetensors")
-        n_grams = json.loads((folder / "n_grams.json").read_text("ascii"))
-        reader = Reader(
-            tuple(n_grams["words"]), tuple(n_grams["characters"]), arrays["word_idf"], arrays["character_idf"]
-        )
-        return FittedLinear(task, reader, arrays["weights"], arrays["intercept"], extra["presence"])
+        """Read a saved model.
+
+        Raises:
+            CheckpointError: n-grams, weights and classes do not belong together.
+        """
+        path = folder / "n_grams.json"
+        n_grams = json.loads(path.read_bytes())
+        words, characters = (_texts(n_grams, kind, path) for kind in ("words", "characters"))
+        columns = 1 if len(task.classes) == 2 else len(task.classes)
+        shapes = {
+            "weights": (len(words) + len(characters), columns),
+            "intercept": (columns,),
+            "word_idf": (len(words),),
+            "character_idf": (len(characters),),
+        }
+        found = arrays.read(folder / "linear.safetensors", shapes, np.float32, {})
+        if not isinstance(extra.get("presence"), bool):
+            raise CheckpointError(
+                f"'{folder / manifest.NAME}' does not say whether features are presences; save the model again."
+            )
+        reader = Reader(words, characters, found["word_idf"], found["character_idf"])
+        return FittedLinear(task, reader, found["weights"], found["intercept"], extra["presence"])
+
+
+def _texts(stored: Any, kind: str, path: Path) -> tuple[str, ...]:
+    """Read a list of n-grams, each there once."""
+    found = stored.get(kind) if isinstance(stored, dict) else None
+    texts = isinstance(found, list) and all(isinstance(n_gram, str) for n_gram in found)
+    if not isinstance(found, list) or not texts or len(set(found)) != len(found):
+        raise CheckpointError(f"'{path}' must list each n-gram of its '{kind}' once; copy the folder again.")
+    return tuple(found)
 
 
 def _candidates(reader: Reader, features: sparse.csr_matrix, targets: np.ndarray, task: Any) -> Iterator[FittedLinear]:

@@ -11,7 +11,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from headstart.checkpoints import manifest
 from headstart.contenders import _saved
+from headstart.core.errors import CheckpointError
+from headstart.core.opening import read_object
 from headstart.core.records import Predictions, Rows, Run
 
 
@@ -35,7 +38,7 @@ class FittedMajority:
         """Write the shares as JSON."""
         with _saved.saving(folder) as fresh:
             (fresh / "majority.json").write_text(json.dumps({"shares": self.shares}), encoding="utf-8")
-            _saved.write_manifest(fresh, "majority", self.task, {})
+            manifest.write(fresh, "majority", self.task, {})
 
     def cut_off(self, inputs: Sequence[Any]) -> float:
         """Return 0: no text is read, so none is cut."""
@@ -61,8 +64,23 @@ class Majority:
 
     @staticmethod
     def load(folder: Path, task: Any, extra: dict[str, Any]) -> FittedMajority:
-        """Read a saved model."""
-        return FittedMajority(task, tuple(json.loads((folder / "majority.json").read_text("utf-8"))["shares"]))
+        """Read a saved model.
+
+        Raises:
+            CheckpointError: its shares are not those of the task's classes.
+        """
+        path = folder / "majority.json"
+        shares = read_object(path).get("shares")
+        if (
+            not isinstance(shares, list)
+            or len(shares) != len(task.classes)
+            or not all(type(share) in (int, float) and 0 <= share <= 1 for share in shares)
+        ):
+            raise CheckpointError(
+                f"'{path}' must hold a share from 0 to 1 for each of the {len(task.classes)} classes; copy the folder "
+                "again, or save it again."
+            )
+        return FittedMajority(task, tuple(shares))
 
 
 PLUGIN = Majority

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart.checkpoints import manifest
 from headstart.contenders import _saved
 from headstart.core import sealed
 from headstart.core.errors import CheckpointError, UsageError
@@ -83,8 +84,10 @@ def judge(folder: Path, validation: Rows, metric: str) -> Agreement | None:
         CheckpointError: the folder is damaged.
     """
     known = sealed.take_note(folder / FILE)
-    if known is not None:
+    if known is not None and manifest.lists(folder, FILE):
         return Agreement(**known)
+    # A kill between the two writes below leaves a file that the manifest does not list.
+    manifest.remove(folder, FILE)
     fitted = _saved.open_model(folder)
     if not hasattr(fitted, "with_int8"):
         return None
@@ -94,6 +97,7 @@ def judge(folder: Path, validation: Rows, metric: str) -> Agreement | None:
     same = [one == other for one, other in zip(answers[0].values, answers[1].values, strict=True)]
     found = Agreement(len(rows), float(np.mean(same)), metric, *map(float, scores))
     sealed.write_note(folder / FILE, asdict(found))
+    manifest.add(folder, FILE)
     return found
 
 
@@ -115,7 +119,7 @@ def open_model(folder: Path) -> tuple[Any, Agreement]:
 
 def _read(folder: Path) -> Agreement:
     path = folder / FILE
-    if not path.exists():
+    if not manifest.lists(folder, FILE):
         raise CheckpointError(
             f"'{folder}' holds no {FILE}, so nobody knows whether int8 would answer alike; "
             "run headstart compare again: it tries int8 on the validation texts and adds the file to 'best'."

@@ -11,20 +11,29 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from headstart.checkpoints import _rows
+from headstart.checkpoints import _rows, manifest
 from headstart.contenders import _saved
 from headstart.contest import meter
 from headstart.contest.trials import Job, Terms
 from headstart.core import sealed
+from headstart.core.errors import CheckpointError
 
 ANNOUNCED = "announced"
 
 
 def announce(model: Path, terms: Terms) -> None:
-    """Link a model to ``best/`` with all that is in its folder, and protect it from later comparisons."""
+    """Link a model to ``best/`` with all that is in its folder, and protect it from later comparisons.
+
+    Raises:
+        CheckpointError: the model's folder is not what was saved; ``best/`` is then left as it is.
+    """
+    with naming_record(model, terms):
+        manifest.verify(model)
     sealed.write_note(model.with_suffix(".json"), {**note_of(model), ANNOUNCED: True})
     best, fresh = terms.folder / "best", terms.folder / "best.new"
     shutil.rmtree(fresh, ignore_errors=True)
@@ -38,6 +47,22 @@ def announce(model: Path, terms: Terms) -> None:
         whole.rename(model)
     shutil.rmtree(best, ignore_errors=True)
     fresh.rename(best)
+
+
+@contextmanager
+def naming_record(model: Path, terms: Terms) -> Iterator[None]:
+    """Say in the error of a kept model that is damaged how to have it trained again.
+
+    Raises:
+        CheckpointError: it was raised inside.
+    """
+    try:
+        yield
+    except CheckpointError as error:
+        record = terms.folder / "trials" / f"{model.name}.json"
+        raise CheckpointError(
+            f"{str(error).rstrip('.')}; or delete '{record}' and run the comparison again, which trains the model anew."
+        ) from error
 
 
 def keep(job: Job, terms: Terms, saved: Path, note: dict[str, Any]) -> None:

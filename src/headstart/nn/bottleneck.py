@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -72,7 +73,17 @@ def split(model: Model) -> tuple[Model, dict[str, Tensor]]:
 
 
 def join(model: Model, weights: Mapping[str, Tensor]) -> None:
-    """Insert the bottlenecks that :func:`split` removed into a model without bottlenecks, in place."""
+    """Insert the bottlenecks that :func:`split` removed into a model without bottlenecks, in place.
+
+    Raises:
+        ValueError: their names or shapes are not those of this model, or they are not finite numbers.
+    """
     kind = "houlsby" if any("attention_adapter" in name for name in weights) else "pfeiffer"
     insert(model, kind, next(len(weight) for name, weight in weights.items() if name.endswith("down.bias")))
+    added = {name: weight for name, weight in model.named_parameters() if "_adapter." in name}
+    if {name: weight.shape for name, weight in weights.items()} != {name: part.shape for name, part in added.items()}:
+        raise ValueError("the bottlenecks have other names or shapes than those of the model")
+    for name, weight in weights.items():
+        if not weight.is_floating_point() or not torch.isfinite(weight).all():
+            raise ValueError(f"the bottleneck '{name}' holds values that are not finite numbers")
     model.load_state_dict(dict(weights), strict=False)

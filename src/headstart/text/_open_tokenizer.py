@@ -31,6 +31,7 @@ from headstart.text._tokenizer_safety import (
     check,
     check_added,
     check_charsmap,
+    check_ids,
     check_vocabulary,
     normalizers_of,
 )
@@ -186,6 +187,7 @@ def _old_source(files: Files, kind: TokenizerClass, roles: Mapping[str, Token]) 
     else:
         pieces, merges = models.BPE.read_file(*paths)
     check_vocabulary(list(pieces), paths[0])
+    check_ids(pieces.values(), paths[0])
     return Source(kind.model, pieces, [], merges)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.core import lfs
-from headstart.core.errors import CheckpointError
+from headstart.core.opening import MOST_BYTES, parsed_object, present, read_bytes
 
 TOKENIZER = "tokenizer.json"
 SETTINGS = "tokenizer_config.json"
@@ -21,8 +20,6 @@ MERGES = "merges.txt"
 # SentencePiece models, under the names that DeBERTa, ALBERT and XLM-RoBERTa use.
 SENTENCEPIECE = ("spm.model", "spiece.model", "sentencepiece.bpe.model")
 NAMES = (TOKENIZER, SETTINGS, ROLES, ADDED, MODEL, WORDPIECE, BPE, MERGES, *SENTENCEPIECE)
-# The largest in use, with XLM-V's 900,000 pieces, is smaller.
-MOST_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -55,16 +52,7 @@ class Files:
         Raises:
             CheckpointError: it is not a JSON object.
         """
-        if name not in self:
-            return {}
-        try:
-            stored = json.loads(self.read(name).decode("utf-8"))
-        except (ValueError, RecursionError) as error:
-            message = f"{self.path(name)} is no readable JSON ({error}); fetch the model again."
-            raise CheckpointError(message) from None
-        if not isinstance(stored, dict):
-            raise CheckpointError(f"{self.path(name)} holds no JSON object; fetch the model again.")
-        return stored
+        return parsed_object(self.read(name), self.path(name)) if name in self else {}
 
 
 def read(folder: Path, model_type: str = "") -> Files:
@@ -76,10 +64,7 @@ def read(folder: Path, model_type: str = "") -> Files:
     contents = []
     for name in NAMES:
         path = folder / name
-        if not path.is_file():
-            continue
-        if path.stat().st_size > MOST_BYTES:
-            raise CheckpointError(f"{path} is larger than {MOST_BYTES // 2**20} MiB, so it is no tokenizer's file.")
-        lfs.refuse_pointer(path)
-        contents.append((name, path.read_bytes()))
+        if present(path):
+            lfs.refuse_pointer(path)
+            contents.append((name, read_bytes(path, MOST_BYTES)))
     return Files(folder, tuple(contents), model_type)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import cast
 
 import numpy as np
@@ -64,6 +64,8 @@ def check(stored: dict[str, object], where: str) -> dict[str, object]:
     if parts > MOST_PARTS:
         raise CheckpointError(f"{where} is made of {parts} parts; no known tokenizer has more than {MOST_PARTS}.")
     check_vocabulary(pieces_of(model), where)
+    if isinstance(model.get("vocab"), dict):
+        check_ids(cast(dict[str, object], model["vocab"]).values(), where)
     added = stored.get("added_tokens") or []
     if not isinstance(added, list) or not all(isinstance(token, dict) for token in added):
         raise CheckpointError(f"{where} is no readable tokenizer (added_tokens is no list of objects).")
@@ -135,6 +137,19 @@ def check_vocabulary(pieces: list[str], where: str) -> None:
         CheckpointError: there are too many, or one is too long.
     """
     _check_pieces(pieces, MOST_PIECES, where)
+
+
+def check_ids(ids: Collection[object], where: str) -> None:
+    """Refuse a vocabulary in which two pieces have the same id.
+
+    Raises:
+        CheckpointError: they have.
+    """
+    numbers = {number for number in ids if type(number) is int}
+    if len(numbers) < len(ids):
+        raise CheckpointError(
+            f"{where} must give each token of its vocabulary an id of its own; fetch the model again."
+        )
 
 
 def check_added(tokens: list[str], where: str) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import tokenizers
 
 from headstart.core.errors import CheckpointError
+from headstart.core.opening import guarded
 from headstart.text._open_tokenizer import build
 from headstart.text._tokenizer_files import read as read_files
 from headstart.text._tokenizer_safety import inside
@@ -271,6 +272,11 @@ def load(folder: Path, window: int, model_type: str = "") -> Tokenizer:
     Raises:
         CheckpointError: there is no vocabulary, or it cannot be read or is not safe.
     """
+    with guarded(folder):
+        return _load(folder, window, model_type)
+
+
+def _load(folder: Path, window: int, model_type: str) -> Tokenizer:
     opened = build(read_files(folder, model_type))
     prefix = opened.settings.get(PREFIX, "")
     if not isinstance(prefix, str) or len(prefix) > LONGEST_PREFIX:

@@ -1,0 +1,198 @@
+"""The manifest of a model that Headstart saved: what made it, and the SHA-256 of every file that its answers depend on.
+
+FOLDER/headstart.json    with a hash of itself; the manifests of models inside the folder are files like any other
+
+Such a folder is opened only while it holds the files that were saved and no other that a loader would look for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import reprlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from headstart.core.errors import CheckpointError, shown
+from headstart.core.files import write_whole
+from headstart.core.hashing import file_sha256
+from headstart.core.opening import guarded, present, read_object
+from headstart.text._tokenizer_files import NAMES as TOKENIZER_FILES
+
+NAME = "headstart.json"
+FORMAT = 1
+# All that any loader opens has one of these endings or names. A file beside them (README.md, notes.txt, .DS_Store) is
+# never read, so it can change no answer and may lie in the folder.
+SUFFIXES = {".json", ".safetensors", ".bin", ".model"}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What ``headstart.json`` says.
+
+    contender: file name of the plugin that reads the folder. task: that of the task's plugin, and `fields` its fields.
+    extra: what the contender's `load` needs besides its own files; JSON values.
+    files: path inside the folder -> SHA-256.
+    """
+
+    contender: str
+    task: str
+    fields: dict[str, Any]
+    extra: dict[str, Any]
+    files: dict[str, str]
+
+
+def write(folder: Path, contender: str, task: Any, extra: Mapping[str, Any]) -> None:
+    """Write the manifest of a folder whose other files are all there."""
+    name = type(task).__module__.rsplit(".", 1)[-1]
+    _write(folder, Manifest(contender, name, asdict(task), dict(extra), _hashes(folder)))
+
+
+def relist(folder: Path) -> None:
+    """Bring the manifest of a folder, and those of the models inside it, up to date with its files."""
+    # The innermost first: they are files of those around them.
+    for path in sorted(folder.rglob(NAME), key=lambda path: -len(path.parts)):
+        _write(path.parent, replace(read(path.parent), files=_hashes(path.parent)))
+
+
+def lists(folder: Path, name: str) -> bool:
+    """Say whether a file of a folder is there as its manifest lists it."""
+    expected = read(folder).files.get(name)
+    with guarded(folder):
+        return expected is not None and present(folder / name) and file_sha256(folder / name) == expected
+
+
+def add(folder: Path, name: str) -> None:
+    """List a file that was written to a folder after the others."""
+    known = read(folder)
+    _write(folder, replace(known, files=dict(sorted({**known.files, name: file_sha256(folder / name)}.items()))))
+
+
+def remove(folder: Path, name: str) -> None:
+    """Delete a file of a folder, listed or not, and list it no longer."""
+    known = read(folder)
+    if name in known.files:
+        _write(folder, replace(known, files={other: sha256 for other, sha256 in known.files.items() if other != name}))
+    (folder / name).unlink(missing_ok=True)
+
+
+def there(folder: Path) -> bool:
+    """Say whether a folder holds a manifest.
+
+    Raises:
+        CheckpointError: something of its name is there that is no file.
+    """
+    return present(folder / NAME)
+
+
+def read(folder: Path) -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        CheckpointError: no such folder, no manifest in it, or one that is damaged, changed or of another format.
+    """
+    path = folder / NAME
+    with guarded(folder):
+        if not there(folder):
+            raise CheckpointError(
+                f"'{folder}' is no model folder: it holds no {NAME}; give one such as runs/NAME/best."
+            )
+        try:
+            stored = read_object(path)
+            version = stored.pop("format")
+        except (CheckpointError, KeyError) as error:
+            raise CheckpointError(f"'{path}' is damaged; copy the folder again, or save the model again.") from error
+        if version != FORMAT:
+            raise CheckpointError(
+                f"'{path}' has format {reprlib.repr(version)}, this Headstart reads {FORMAT}; install a newer one."
+            )
+        # Folders from before the hash was written have none.
+        own = stored.pop("sha256", None)
+        if own is not None and own != _own_sha256(stored):
+            raise CheckpointError(
+                f"'{path}' is not the file that was saved (its hash of itself differs); copy the folder again, or save "
+                "the model again."
+            )
+        return _parsed(stored, path)
+
+
+def _parsed(stored: Mapping[str, Any], path: Path) -> Manifest:
+    task = stored.get("task")
+    if isinstance(task, dict):
+        match stored.get("contender"), task.get("name"), task.get("fields"), stored.get("extra"), stored.get("files"):
+            case str(contender), str(name), dict(fields), dict(extra), dict(files):
+                if all(isinstance(sha256, str) for sha256 in files.values()):
+                    return Manifest(contender, name, fields, extra, files)
+    raise CheckpointError(f"'{path}' is damaged; copy the folder again, or save the model again.")
+
+
+def verify(folder: Path) -> Manifest:
+    """Make sure that a folder holds the files that were saved, and no other that a loader would look for.
+
+    Raises:
+        CheckpointError: as :func:`read`; a file is missing, changed, outside the folder, or not among those saved.
+    """
+    found = read(folder)
+    with guarded(folder):
+        root = folder.resolve()
+        for name, expected in found.files.items():
+            path = folder / name
+            if not path.resolve().is_relative_to(root):
+                raise CheckpointError(
+                    f"'{folder / NAME}' names a file outside its folder: {shown(name)}; do not use it."
+                )
+            if not path.is_file():
+                raise CheckpointError(f"'{path}' is missing; copy the model's folder again, or save it again.")
+            if file_sha256(path) != expected:
+                raise CheckpointError(
+                    f"'{path}' is not the file that was saved; copy the folder again, or save it again."
+                )
+        for path in _strangers(folder, found.files):
+            raise CheckpointError(
+                f"'{path}' is not among the files that '{folder / NAME}' lists; delete it, or copy the folder again."
+            )
+    return found
+
+
+def _strangers(folder: Path, listed: Mapping[str, str]) -> Iterator[Path]:
+    """Find what nobody saved in a folder, and a loader might open."""
+    for place, folders, files in os.walk(folder):
+        here = Path(place)
+        for name in sorted(folders):
+            if (here / name).is_symlink():  # to a folder that may hold anything
+                yield here / name
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in sorted(files):
+            path = here / name
+            # Where letters' case does not count, 'Vocab.TXT' is vocab.txt.
+            plain = name.casefold()
+            opened = plain in TOKENIZER_FILES or Path(plain).suffix in SUFFIXES
+            inside = path.relative_to(folder).as_posix()
+            if opened and not name.startswith(".") and inside not in listed and inside != NAME:
+                yield path
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    own = folder / NAME
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != own)
+    return {path.relative_to(folder).as_posix(): file_sha256(path) for path in paths}
+
+
+def _write(folder: Path, manifest: Manifest) -> None:
+    stored = {
+        "contender": manifest.contender,
+        "task": {"name": manifest.task, "fields": manifest.fields},
+        "extra": manifest.extra,
+        "files": manifest.files,
+    }
+    # As JSON has them: tuples become lists.
+    stored = json.loads(json.dumps(stored))
+    whole = {"format": FORMAT, **stored, "sha256": _own_sha256(stored)}
+    write_whole(folder / NAME, json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
+
+
+def _own_sha256(stored: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,94 @@
+"""Open the files of a model folder, which anyone may have written: one sentence says what is wrong with them.
+
+Every public loader of a model runs inside :func:`guarded`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from headstart.core.errors import CheckpointError, HeadstartError, visible
+
+# Of a file of settings or of a tokenizer. The largest in use, the tokenizer of XLM-V's 900,000 pieces, takes less.
+MOST_BYTES = 64 * 2**20
+LONGEST_REASON = 200
+
+
+@contextmanager
+def guarded(place: str | Path) -> Iterator[None]:
+    """Turn whatever a damaged folder makes its readers raise into one CheckpointError that names the folder.
+
+    Errors that are explained already pass unchanged.
+
+    Raises:
+        CheckpointError: anything else was raised inside.
+    """
+    try:
+        yield
+    except HeadstartError:
+        raise
+    except BaseException as error:
+        # Where a library in Rust panics, that is no Exception; and neither is an interrupt, which is none of ours.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        told = ": ".join(filter(None, (type(error).__name__, " ".join(str(error).split()))))
+        reason = visible(told[:LONGEST_REASON])
+        raise CheckpointError(
+            f"'{visible(str(place))}' cannot be read as a model ({reason}); copy or fetch the folder again."
+        ) from error
+
+
+def present(path: Path) -> bool:
+    """Say whether a file is there. A file that is missing and one that cannot be read are not the same.
+
+    Raises:
+        CheckpointError: something else has its name: a folder, a device, or a link that leads nowhere.
+    """
+    if path.is_file():
+        return True
+    if path.exists() or path.is_symlink():
+        raise CheckpointError(
+            f"'{path}' is no file but a folder, a device or a link that leads nowhere; copy or fetch the model again."
+        )
+    return False
+
+
+def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
+    """Read a file of settings or of a tokenizer.
+
+    Raises:
+        CheckpointError: it is larger than any such file.
+    """
+    if path.stat().st_size > most:
+        raise CheckpointError(
+            f"{path} is larger than {most // 2**20} MiB, so it is no tokenizer's file and no settings."
+        )
+    return path.read_bytes()
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a file that holds a JSON object.
+
+    Raises:
+        CheckpointError: it does not.
+    """
+    return parsed_object(read_bytes(path), path)
+
+
+def parsed_object(content: bytes, path: Path) -> dict[str, Any]:
+    """Parse the bytes of a file that holds a JSON object; letters that UTF-8 lacks (lone surrogates) are kept.
+
+    Raises:
+        CheckpointError: it does not.
+    """
+    try:
+        found = json.loads(content.decode("utf-8", "surrogatepass"))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is no readable JSON ({error}); fetch the model again.") from None
+    if not isinstance(found, dict):
+        raise CheckpointError(f"{path} holds no JSON object; fetch the model again.")
+    return found
