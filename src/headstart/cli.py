@@ -325,6 +325,8 @@ def run(arguments: list[str]) -> int:
         # The reader closed the pipe. Python flushes again at exit, which must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except MemoryError:
+        return _output.fail("there is not enough memory for this: take fewer or shorter texts, or a larger machine.", 1)
     except OSError as error:
         place = f" '{error.filename}'" if error.filename else ""
         return _output.fail(f"{error.strerror or error}{place}: fix this and rerun the same command.", 1)

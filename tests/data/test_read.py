@@ -36,6 +36,9 @@ def write(tmp_path: Path) -> Write:
     return to_file
 
 
+ADVICE = "(a text with commas in it needs quotation marks around it)"
+
+
 def reasons(path: Path) -> list[tuple[int, str]]:
     return [(row.line, row.reason) for row in read(path).rejected]
 
@@ -337,7 +340,10 @@ def test_an_unknown_column(write: Write) -> None:
         (",pos", "has no text"),
         ("   ,pos", "has no text"),
         ("lonely,", "has no label"),
-        ("a,b,c", "is too long: 3 cells where the header has 2"),
+        (
+            "a,b,c",
+            f"is too long: 3 cells where the header has 2 {ADVICE}",
+        ),
         ("a", "is too short: 1 cell where the header has 2"),
         ("a\0b,pos", "holds a NUL byte"),
         ('"hello" there,pos', "goes on after a closing quotation mark (inside a cell, marks are doubled)"),

@@ -23,6 +23,13 @@ def resident() -> int:
     return int(found.rss - getattr(found, "shared", 0))
 
 
+def available() -> int:
+    """Count the bytes that processes can still take without swapping."""
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
 def give_back() -> None:
     """Give the system what was freed (milliseconds). glibc keeps it, and a block of another length may not fit in."""
     if sys.platform == "linux":

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headstart.core.errors import DataError, UsageError
-from headstart.data._stream import PEEK, Item, Records, Row
+from headstart.data._limits import BATCH, DICTIONARY, PEEK, check_ratio
+from headstart.data._stream import Item, Records, Row
 from headstart.data._values import cell, missing
 
 if TYPE_CHECKING:
     import pyarrow as arrow
+    import pyarrow.parquet as parquet
 
 HEADS = {b"PAR1": "Parquet", b"ARROW1": "Feather", b"FEA1": "Feather", b"\xff\xff\xff\xff": "Arrow"}
 HUGGING_FACE = b"huggingface"  # of a schema's metadata, where the datasets library keeps the names of classes
@@ -77,7 +79,7 @@ def open_arrow(path: Path, head: bytes) -> tuple[ArrowFile, Iterator[Item]]:
         file = ArrowFile(_schema(path, head), batches)
     except damage as error:
         raise DataError(f"{path.name} is damaged {kind(head)} ({error}).") from error
-    return file, _rows(file, f"{path.name} is damaged {kind(head)}", damage)
+    return file, _rows(file, path.name, kind(head), damage)
 
 
 def _schema(path: Path, head: bytes) -> arrow.Schema:
@@ -96,7 +98,12 @@ def _batches(path: Path, head: bytes) -> Iterator[arrow.RecordBatch]:
 
     if kind(head) == "Parquet":
         with parquet.ParquetFile(path) as file:
-            yield from file.iter_batches(batch_size=PEEK)
+            groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+            columns = [group.column(place) for group in groups for place in range(group.num_columns)]
+            unpacked = sum(column.total_uncompressed_size for column in columns)
+            check_ratio(path.name, unpacked, sum(column.total_compressed_size for column in columns))
+            for number, group in enumerate(groups):
+                yield from file.iter_batches(batch_size=_batch_size(group), row_groups=[number])
         return
     with arrow.OSFile(str(path)) as raw:
         if kind(head) == "Arrow":
@@ -108,7 +115,20 @@ def _batches(path: Path, head: bytes) -> Iterator[arrow.RecordBatch]:
             yield from (batch.slice(start, PEEK) for start in range(0, batch.num_rows, PEEK))
 
 
-def _rows(file: ArrowFile, damaged: str, damage: tuple[type[Exception], ...]) -> Iterator[Item]:
+def _batch_size(group: parquet.RowGroupMetaData) -> int:
+    """Choose how many rows to hold at once, so that they fit the memory whatever their values' size."""
+    size: int = min(PEEK, BATCH * group.num_rows // max(1, group.total_byte_size))
+    for column in map(group.column, range(group.num_columns)):
+        if column.has_dictionary_page:
+            # A value may fill the whole dictionary, whose own size is not told, and be in every row.
+            dictionary = column.total_uncompressed_size
+            if dictionary < 20 * column.total_compressed_size:
+                dictionary = min(dictionary, 8 * (column.data_page_offset - (column.dictionary_page_offset or 0)))
+            size = min(size, DICTIONARY // max(1, dictionary))
+    return max(1, size)
+
+
+def _rows(file: ArrowFile, name: str, of: str, damage: tuple[type[Exception], ...]) -> Iterator[Item]:
     names = file.schema.names
     number = 0
     try:
@@ -117,8 +137,10 @@ def _rows(file: ArrowFile, damaged: str, damage: tuple[type[Exception], ...]) ->
             for values in zip(*columns, strict=True):
                 number += 1
                 yield Row(number, dict(zip(names, values, strict=True)))
+    except MemoryError as error:
+        raise DataError(f"{name} needs more memory after row {number} than there is: {error}.") from error
     except damage as error:
-        raise DataError(f"{damaged} after row {number} ({error}).") from error
+        raise DataError(f"{name} is damaged {of} after row {number} ({error}).") from error
 
 
 def _exact(column: arrow.Array) -> arrow.Array:

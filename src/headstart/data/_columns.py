@@ -82,13 +82,18 @@ def find(
     return text, label if labelled else None
 
 
+KNOWN_NAMES = TEXT_NAMES | LABEL_NAMES | OTHER_NAMES
+LONGEST_NAME = 100
+JUDGED = 2000  # characters by which a long value is judged
+
+
 def known_name(cell: str) -> bool:
     """Tell whether a cell is a well-known name of a column.
 
     >>> known_name("Review Text"), known_name("a review")
     (True, False)
     """
-    return _plain(cell) in TEXT_NAMES | LABEL_NAMES | OTHER_NAMES
+    return len(cell) <= LONGEST_NAME and _plain(cell) in KNOWN_NAMES
 
 
 @dataclass(frozen=True)
@@ -196,7 +201,7 @@ def _only(columns: list[str]) -> str | None:
 
 def _looks_like_text(values: list[str]) -> bool:
     """Tell prose from codes: long, mostly different from row to row, mostly letters, of several words."""
-    filled = [value for value in values if value.strip()]
+    filled = [value[:JUDGED] for value in values if value.strip()]
     if not filled or len(set(filled)) * 2 < len(filled):
         return False
     letters = sum(sum(map(str.isalpha, value)) for value in filled)
@@ -206,12 +211,13 @@ def _looks_like_text(values: list[str]) -> bool:
 def _holds_numbers(values: list[str]) -> bool:
     """Tell a column of numbers or times, which is no text, even if no other column is left."""
     filled = [value for value in values if value.strip()]
-    return bool(filled) and all(NUMERIC.fullmatch(value) for value in filled)
+    return bool(filled) and all(len(value) <= LONGEST_NAME and NUMERIC.fullmatch(value) for value in filled)
 
 
 def is_prose(value: str) -> bool:
     """Tell several words from a code or a name."""
     # Scripts without spaces say in four characters what others say in three words.
+    value = value[:JUDGED]
     ideographs = sum(unicodedata.east_asian_width(letter) == "W" for letter in value)
     return len(value.split()) >= 3 or ideographs >= 4
 

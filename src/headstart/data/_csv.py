@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from headstart.core.records import ReadWarning, Rejected
-from headstart.data._stream import CELL, Item, Row
+from headstart.data._limits import CELL
+from headstart.data._stream import Item, Row
 
 Quoting = Literal[0, 3]  # csv.QUOTE_MINIMAL and csv.QUOTE_NONE
 NO_DELIMITER = "\x1f"  # a letter no text holds: every line is one cell
 MANY = 64  # lines of one cell after which it is asked whether a stray quotation mark swallows rows
-RULE = re.compile(r"[-=+:\s]*(--|==)[-=+:\s]*")  # a line under column names, as databases and Markdown have it
+RULE = re.compile(r"[-=+:\s]*")  # a line under column names, as databases and Markdown have it
 BACKSLASHED = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
 
 
@@ -197,11 +198,13 @@ def rows_below(
     first_line: int,
     columns: Sequence[str],
     header: Sequence[str] | None,
+    divider: str,
 ) -> Iterator[Item]:
     """Turn the rows from a line on into items; rows with too many or too few cells are rejected.
 
     Args:
         header: the cells of the line of column names, which is rejected where it comes again; None if there is none.
+        divider: what divides cells, in words.
     """
     warned = False
     for row in rows:
@@ -209,7 +212,7 @@ def rows_below(
             yield row
         elif row.line < first_line:
             continue
-        elif len(columns) > 1 and RULE.fullmatch("".join(row.values)):
+        elif len(columns) > 1 and _is_rule("".join(row.values)):
             yield Rejected(row.line, "is a line of dashes, which divides the table")
         elif header is not None and row.values == header:
             yield Rejected(row.line, "repeats the line of column names")
@@ -225,9 +228,15 @@ def rows_below(
             else:
                 size = "long" if len(values) > len(columns) else "short"
                 plural = "" if len(values) == 1 else "s"
+                # Joining the cells again could join a text and the label of another row that lacks its line end.
+                advice = f" (a text with {divider} in it needs quotation marks around it)" if size == "long" else ""
                 yield Rejected(
-                    row.line, f"is too {size}: {len(values)} cell{plural} where the header has {len(columns)}"
+                    row.line, f"is too {size}: {len(values)} cell{plural} where the header has {len(columns)}{advice}"
                 )
+
+
+def _is_rule(line: str) -> bool:
+    return bool(RULE.fullmatch(line)) and ("--" in line or "==" in line)
 
 
 def _trimmed(values: list[str], width: int) -> list[str]:

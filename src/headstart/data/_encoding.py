@@ -9,6 +9,8 @@ import hashlib
 import importlib
 import io
 import lzma
+import re
+import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +18,11 @@ from typing import Any, BinaryIO, TextIO, cast
 
 from headstart.core.errors import DataError, UsageError, shown
 from headstart.data._letters import best
+from headstart.data._limits import check_ratio, check_unbroken
 
 CHUNK = 1 << 20
+NUL = 0.2  # share of bytes that are zero, from which on a file is no text
+UTF7 = re.compile(rb"\+([A-Za-z0-9+/]{3,})(-|(?![A-Za-z0-9+/=@-]))")
 SAMPLE = 1 << 14  # bytes by whose letters an encoding is judged
 PACKED = (".gz", ".bz2", ".xz", ".zst")
 # First bytes of packed files, which tell them whatever their names are.
@@ -59,7 +64,7 @@ class Survey:
     warning: str = ""
 
 
-def survey(path: Path, encoding: str | None = None) -> Survey:
+def survey(path: Path, encoding: str | None = None, *, rows: bool = True) -> Survey:
     """Find the encoding and the SHA-256 of a text file, in constant memory.
 
     UTF-8 is taken when most of what is not ASCII is valid UTF-8, so that a few damaged rows do not turn a whole
@@ -67,11 +72,12 @@ def survey(path: Path, encoding: str | None = None) -> Survey:
 
     Args:
         encoding: what the caller says it is, which is believed; None to find out.
+        rows: whether lines are rows, and so of bearable length.
 
     Raises:
         UsageError: no encoding of that name.
-        DataError: the file is empty, a workbook, an archive, a web page or other binary data, or in no known
-            encoding.
+        DataError: the file is empty, a workbook, an archive, a web page or other binary data, in no known encoding, or
+            beyond the limits of `_limits`.
     """
     damage: tuple[type[Exception], ...] = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError)
     if _packing(path) == ".zst":
@@ -81,21 +87,26 @@ def survey(path: Path, encoding: str | None = None) -> Survey:
     try:
         with open_bytes(path) as file:
             head = file.read(4096)
+        marked = next((name for mark, name in MARKS.items() if head.startswith(mark)), "")
+        found = marked or _unmarked(head)
         _check_kind(path.name, head)
-        utf8, sha256 = _read_through(path)
+        if not found and not encoding and head.count(0) > NUL * len(head):
+            raise _binary(path.name)
+        utf8, sha256 = _read_through(path, rows)
     except damage as error:
         raise DataError(f"{path.name} is a damaged archive ({error}); fetch or pack it again.") from error
-    marked = next((name for mark, name in MARKS.items() if head.startswith(mark)), "")
     if encoding:
         return Survey(_said(encoding, marked), sha256)
-    encoding = marked or _unmarked(head)
+    encoding = found
     if not encoding and not utf8 and _controls(head) > 0.05:
-        raise DataError(f"{path.name} is no table but binary data; give CSV, TSV, JSON Lines or Parquet.")
+        raise _binary(path.name)
     sample = b"" if encoding or utf8 else _foreign(path)
     encoding = encoding or ("utf-8" if utf8 else _guess(path.name, sample))
     if marked or encoding == "utf-8":
-        return Survey(encoding, sha256, _encoded_twice(path.name, head.decode(encoding, "ignore")))
-    line = (sample or head[: len(head) // 4 * 4]).decode(encoding, "replace").strip().splitlines()[0]
+        doubt = _encoded_twice(path.name, head.decode(encoding, "ignore"))
+        return Survey(encoding, sha256, doubt or (_utf7(path.name, head) if encoding == "utf-8" else ""))
+    text = (sample or head[: len(head) // 4 * 4]).decode(encoding, "replace").strip()
+    line = text.splitlines()[0] if text else ""
     doubt = f"{path.name} is not UTF-8; it was read as {encoding}, such as {shown(line)}. Else say --encoding NAME."
     return Survey(encoding, sha256, doubt)
 
@@ -113,6 +124,28 @@ def _encoded_twice(name: str, text: str) -> str:
                 f"{shown(meant)} may be meant. Export it again as UTF-8."
             )
     return ""
+
+
+def _utf7(name: str, head: bytes) -> str:
+    """Warn where what is ASCII makes letters if read as UTF-7; '' where it does not."""
+    found = {match[0]: _letters_in_utf7(match[0]) for match in UTF7.finditer(head)} if head.isascii() else {}
+    closed = sum(code.endswith(b"-") for code in found)
+    if not found or not all(found.values()) or (closed < 2 and len(found) < 5):
+        return ""
+    code = next(iter(found))
+    return (
+        f"{name} looks like UTF-7: {shown(code.decode())} in it would be {shown(found[code])}. "
+        "If so, say --encoding utf-7."
+    )
+
+
+def _letters_in_utf7(code: bytes) -> str:
+    """Decode a passage of UTF-7; '' where that makes anything but letters beyond ASCII."""
+    try:
+        text = code.decode("utf-7")
+    except UnicodeDecodeError:
+        return ""
+    return text if text.isalpha() and not any(map(str.isascii, text)) else ""
 
 
 def _said(encoding: str, marked: str) -> str:
@@ -178,25 +211,52 @@ def _zstd(path: Path) -> Any:
 
 def _check_kind(name: str, head: bytes) -> None:
     start = head.removeprefix(codecs.BOM_UTF8).strip()
-    if not start:
-        raise DataError(f"{name} is empty; it should hold a line of column names and a row for each text.")
     for mark, kind in NO_TABLES.items():
         if start.lower().startswith(mark):
             raise DataError(f"{name} is no table but {kind}.")
 
 
-def _read_through(path: Path) -> tuple[bool, str]:
-    """Tell whether all of a file is valid UTF-8, and its SHA-256."""
+def _binary(name: str) -> DataError:
+    return DataError(f"{name} is no table but binary data; give CSV, TSV, JSON Lines or Parquet.")
+
+
+def _read_through(path: Path, rows: bool) -> tuple[bool, str]:
+    """Tell whether all of a file is valid UTF-8, and its SHA-256.
+
+    Raises:
+        DataError: the file is empty, far larger than its archive, or, where lines are rows, has one that is too long.
+    """
     digest, decoder, valid = hashlib.sha256(), codecs.getincrementaldecoder("utf-8")(), True
+    packed = path.stat().st_size if _packing(path) else sys.maxsize
+    size = unbroken = 0
+    filled = False
     with open_bytes(path) as file:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
+            size += len(chunk)
+            check_ratio(path.name, size, packed)
+            filled = filled or bool(chunk.removeprefix(codecs.BOM_UTF8).strip())
+            if rows:
+                unbroken = after_line_end(chunk, unbroken)
+                check_unbroken(path.name, unbroken)
             if valid:
                 try:
                     decoder.decode(chunk, final=len(chunk) < CHUNK)
                 except UnicodeDecodeError:
                     valid = False
+    if not filled:
+        raise DataError(f"{path.name} is empty; it should hold a line of column names and a row for each text.")
     return valid, digest.hexdigest()
+
+
+def after_line_end(chunk: bytes, before: int) -> int:
+    """Count the bytes since the last line end.
+
+    Args:
+        before: that number before this chunk.
+    """
+    end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
+    return before + len(chunk) if end < 0 else len(chunk) - 1 - end
 
 
 def _unmarked(head: bytes) -> str:
@@ -207,6 +267,13 @@ def _unmarked(head: bytes) -> str:
     for escape, encoding in ESCAPES.items():
         if escape in head:
             return encoding
+    whole = head[: len(head) // 4 * 4]
+    if whole:
+        planes = [whole[place::4] for place in range(4)]  # of UTF-32 the highest byte is zero, the next at most 16
+        if not any(planes[3]) and max(planes[2]) <= 0x10 and any(planes[0]):
+            return "utf-32-le"
+        if not any(planes[0]) and max(planes[1]) <= 0x10 and any(planes[3]):
+            return "utf-32-be"
     even, odd = head[::2].count(0), head[1::2].count(0)
     if max(even, odd) > len(head) * 0.2 and min(even, odd) * 20 < max(even, odd):
         return "utf-16-be" if even > odd else "utf-16-le"

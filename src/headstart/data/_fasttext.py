@@ -11,6 +11,12 @@ from headstart.data._stream import Item, Row
 PREFIX = "__label__"
 
 
+def is_labelled(sample: list[str]) -> bool:
+    """Tell whether nearly all lines begin with a label."""
+    filled = [line for line in sample if line.strip()]
+    return sum(line.lstrip().startswith(PREFIX) for line in filled) * 10 > 9 * len(filled)
+
+
 def labelled_lines(name: str, lines: Iterable[str]) -> Iterator[Item]:
     """Read each line as one label and a text; a line with none or several labels is rejected.
 

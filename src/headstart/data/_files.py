@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
+import stat
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +17,7 @@ from headstart.data import _arrow
 from headstart.data._encoding import open_bytes, open_text, survey, unpacked
 from headstart.data._json import open_json
 from headstart.data._layout import open_separated
+from headstart.data._limits import LINE, check_columns
 from headstart.data._spool import reread
 from headstart.data._stream import Item, Records, fault, sound
 
@@ -50,7 +53,7 @@ def records(path: str | Path, encoding: str | None = None, named: Sequence[str] 
     if suffix in JSON or _begins_with_object(path, seen.encoding):
         columns, items = open_json(path.name, partial(_decoded, path, seen.encoding))
     else:
-        columns, items = open_separated(path.name, suffix, _decoded(path, seen.encoding), named)
+        columns, items = open_separated(path.name, suffix, _lines(path, seen.encoding), named)
     doubts = [ReadWarning(seen.warning)] if seen.warning else []
     return _checked(path.name, columns, itertools.chain(doubts, items), seen.sha256)
 
@@ -65,12 +68,13 @@ def _checked(
 ) -> Records:
     if not columns:
         raise DataError(f"{name} has no columns; it should have a text and a label.")
+    check_columns(name, columns)
     reason = next(filter(None, map(fault, columns)), "")
     if reason:
         raise DataError(f"{name} does not begin with column names: a name {reason}.")
-    twice = [column for column in columns if list(columns).count(column) > 1]
-    if twice:
-        raise DataError(f"{name} has two columns named {shown(twice[0])}; rename one.")
+    twice = next((column for column, count in Counter(columns).items() if count > 1), None)
+    if twice is not None:
+        raise DataError(f"{name} has two columns named {shown(twice)}; rename one.")
     return Records(name, tuple(columns), sound(items), sha256, file)
 
 
@@ -90,6 +94,8 @@ def check_exists(path: Path) -> None:
             raise DataError(f"no file {path}, and no folder {folder} either.")
         tables = [file.name for file in folder.iterdir() if file.suffix.lower() in SUFFIXES]
         raise DataError(f"no file {path.name} in {folder.resolve()}; {did_you_mean(path.name, tables)}")
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise DataError(f"{path} is a device or a socket, not a file: write what it gives to a file and name that.")
 
 
 def _decoded(path: Path, encoding: str) -> Iterator[str]:
@@ -98,3 +104,13 @@ def _decoded(path: Path, encoding: str) -> Iterator[str]:
             yield from file
         except UnicodeDecodeError as error:
             raise DataError(f"{path.name} is damaged: it stops being {encoding} ({error.reason}).") from error
+
+
+def _lines(path: Path, encoding: str) -> Iterator[str]:
+    """Give the lines of a table, none of which takes unbearably long to split."""
+    for number, line in enumerate(_decoded(path, encoding), start=1):
+        if len(line) > LINE:
+            raise DataError(
+                f"line {number} of {path.name} has over {LINE // 2**20} million characters: give each row a line."
+            )
+        yield line

@@ -6,6 +6,7 @@ import ast
 import itertools
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,13 +15,17 @@ from typing import Any
 from headstart.core.errors import DataError, shown
 from headstart.core.records import ReadWarning, Rejected
 from headstart.data._columns import known_name
-from headstart.data._stream import PEEK, Item, Row
+from headstart.data._limits import DOCUMENT, NESTING, check_columns
+from headstart.data._stream import Item, Row, beginning
 
 
 @dataclass(frozen=True, slots=True)
 class _Object:
+    """A row. size: characters that it was written with."""
+
     line: int
     values: dict[str, object]
+    size: int = 0
 
 
 LAST_COMMA = re.compile(r",\s*\]\Z")
@@ -43,22 +48,23 @@ def open_json(name: str, lines: Callable[[], Iterator[str]]) -> tuple[list[str],
         DataError: neither of the two.
     """
     objects = _objects(name, lines())
-    sample = list(itertools.islice(objects, PEEK))
+    sample, whole = beginning(objects, lambda item: item.size if isinstance(item, _Object) else 0)
     found = [item for item in sample if isinstance(item, _Object)]
     if not found or (len(found) == 1 and _is_table(found[0].values)):
-        document = _document(lines())
+        document = _document(name, lines())
         if document is not None:
             found = [_Object(number, row) for number, row in enumerate(_rows(name, document), start=1)]
-            sample, objects = list(found), iter(())
+            sample, objects, whole = list(found), iter(()), True
     columns = dict.fromkeys(key for item in found for key in item.values)
     if not columns:
         bad = next((item for item in sample if isinstance(item, Rejected)), None)
         reason = f"line {bad.line} {bad.reason}" if bad else "it holds only empty objects"
         raise DataError(f"{name} is not JSON Lines (an object on every line): {reason}.")
-    if len(sample) == PEEK:
+    if not whole:
         for item in _objects(name, lines()):
             if isinstance(item, _Object):
                 columns.update(dict.fromkeys(item.values))
+                check_columns(name, columns)
     return list(columns), _filled(itertools.chain(sample, objects), list(columns))
 
 
@@ -86,14 +92,24 @@ def _objects(name: str, lines: Iterator[str]) -> Iterator[_Found]:
         except (ValueError, RecursionError) as error:
             values = _python(line)
             if values is None:
-                yield Rejected(number, f"is not valid JSON ({error})")
+                yield Rejected(number, _fault(error))
                 continue
             if not warned:
                 warned = True
                 yield ReadWarning(
                     f"{name} is not JSON from line {number} on, but is read as Python writes such objects."
                 )
-        yield _Object(number, values) if isinstance(values, dict) else Rejected(number, "is not a JSON object")
+        yield (
+            _Object(number, values, len(line)) if isinstance(values, dict) else Rejected(number, "is not a JSON object")
+        )
+
+
+def _fault(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return f"is nested over {NESTING} levels deep"
+    if "integer string conversion" in str(error):
+        return f"holds a number of over {sys.get_int_max_str_digits():,} digits"
+    return f"is not valid JSON ({error})"
 
 
 def _object(line: str, unique: Callable[[list[tuple[str, object]]], dict[str, object]]) -> object:
@@ -126,9 +142,21 @@ def _python(line: str) -> dict[str, object] | None:
     return values if isinstance(values, dict) and all(isinstance(key, str) for key in values) else None
 
 
-def _document(lines: Iterator[str]) -> Any:
-    """Parse a file as one JSON document, or as several, which make a list; None if it is neither."""
-    text = LAST_COMMA.sub("]", "".join(lines).strip())
+def _document(name: str, lines: Iterator[str]) -> Any:
+    """Parse a file as one JSON document, or as several, which make a list; None if it is neither.
+
+    Raises:
+        DataError: it is too long to be held at once.
+    """
+    held, size = [], 0
+    for line in lines:
+        held.append(line)
+        size += len(line)
+        if size > DOCUMENT:
+            raise DataError(
+                f"{name} is one JSON document of over {DOCUMENT // 2**20} MB: write an object on each line."
+            )
+    text = LAST_COMMA.sub("]", "".join(held).strip())
     decoder, found, end = json.JSONDecoder(), [], 0
     try:
         while end < len(text):
@@ -187,7 +215,21 @@ def _transposed(name: str, columns: dict[str, object]) -> list[dict[str, object]
 
 def _filled(objects: Iterable[_Found], columns: Sequence[str]) -> Iterator[Item]:
     for item in objects:
-        if isinstance(item, _Object):
+        if isinstance(item, _Object) and _is_deep(item.values):
+            yield Rejected(item.line, f"is nested over {NESTING} levels deep")
+        elif isinstance(item, _Object):
             yield Row(item.line, {column: item.values.get(column) for column in columns})
         else:
             yield item
+
+
+def _is_deep(value: object) -> bool:
+    """Tell whether a value is nested deeper than what handles it can follow."""
+    level = [value]
+    for _ in range(NESTING):
+        nested = [list(one.values()) if isinstance(one, dict) else one for one in level]
+        level = [inner for one in nested if isinstance(one, list | tuple) for inner in one]
+        level = [inner for inner in level if isinstance(inner, dict | list | tuple)]
+        if not level:
+            return False
+    return True

@@ -183,7 +183,7 @@ def _unlabelled(counts: Counter[str]) -> str:
 
 def _skeleton(label: str) -> str:
     """Reduce a label to what a reader sees of it, letter case and leading zeros of a number aside."""
-    if match := re.fullmatch(r"(-?)0+(\d+)", label):
+    if match := re.fullmatch(r"(-?)0+([1-9]\d*|0)", label):
         return match[1] + match[2]
     plain = unicodedata.normalize("NFKC", label)
     seen = "".join(letter for letter in plain if letter.isspace() or not _is_invisible(letter))

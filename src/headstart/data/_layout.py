@@ -14,8 +14,9 @@ from headstart.core.errors import DataError, shown
 from headstart.core.records import ReadWarning, Rejected
 from headstart.data._columns import is_prose, known_name
 from headstart.data._csv import NO_DELIMITER, Cells, Dialect, Profile, rows_below, split_rows
-from headstart.data._fasttext import PREFIX, labelled_lines
-from headstart.data._stream import PEEK, Item
+from headstart.data._fasttext import is_labelled, labelled_lines
+from headstart.data._limits import COLUMNS, check_columns
+from headstart.data._stream import Item, beginning
 
 DELIMITERS = "\t|;,"  # the least usual in prose first: of delimiters that fit equally well, the first is taken
 ABOVE = 20  # lines among which the column names are looked for
@@ -62,15 +63,16 @@ def open_separated(
     Raises:
         DataError: the line of column names cannot be parsed.
     """
-    sample = list(itertools.islice(lines, PEEK))
+    sample, whole = beginning(lines, lambda line: len(line) + (7 if line.isspace() else 64), str.strip)
     said = next((match[1] for line in sample[:1] if (match := SEP.match(line))), "")
     if said:
         sample[0] = "\n"
     everything = itertools.chain(sample, lines)
-    if _is_fasttext(sample):
+    if is_labelled(sample):
         return ["label", "text"], labelled_lines(name, everything)
     plain = suffix in (".txt", "")
-    view = _best(sample, said, plain, named, whole=len(sample) < PEEK)
+    view = _best(sample, said, plain, named, whole)
+    check_columns(name, range(view.width))
     header = _header(name, view, named, plain)
     warnings = [header.warning] if header.warning else []
     place = header.place
@@ -88,7 +90,8 @@ def open_separated(
         raise DataError(f"the first line of {name} does not hold column names: it {fault.reason}.")
     warnings += _about(name, view, first.line)
     rows = split_rows(everything, view.dialect, _profile(view, place, len(columns)))
-    return columns, itertools.chain(map(ReadWarning, warnings), rows_below(rows, first_line, columns, names))
+    items = rows_below(rows, first_line, columns, names, _called(view.dialect.delimiter))
+    return columns, itertools.chain(map(ReadWarning, warnings), items)
 
 
 # --- delimiter and quoting -----------------------------------------------------------------------------------
@@ -119,7 +122,7 @@ def _best(sample: list[str], said: str, plain: bool, named: Sequence[str], whole
 
 def _like_names(view: _View) -> list[Cells]:
     """Return the rows in which column names may be: of the usual width, or the first, if it holds no more cells."""
-    rows = view.rows[:ABOVE]
+    rows = view.rows[: ABOVE if view.width <= COLUMNS else 0]
     return [row for row in rows if len(row.values) == view.width or 1 < len(row.values) < view.width]
 
 
@@ -144,11 +147,18 @@ def _in_single_quotes(sample: list[str], dialect: Dialect, whole: bool) -> _View
     """See the sample with its texts in single quotation marks, where nearly every row has such a cell."""
     mark = re.escape(dialect.delimiter)
     rows = [line for line in sample if line.strip()][1:]
-    enclosed = sum(bool(re.search(rf"(^|{mark})\s*'.*'\s*({mark}|$)", line)) for line in rows)
+    begins, ends = re.compile(rf"(^|{mark})\s*'"), re.compile(rf"'\s*({mark}|$)")
+    enclosed = sum(_encloses(line, begins, ends) for line in rows)
     if enclosed <= 0.9 * len(rows):
         return None
     other = _seen(sample, replace(dialect, mark="'"), whole)
     return other if other.width > 1 and other.agreeing > 0.95 and not other.faults else None
+
+
+def _encloses(line: str, begins: re.Pattern[str], ends: re.Pattern[str]) -> bool:
+    """Tell whether a mark that begins a cell comes before one that ends a cell."""
+    first = begins.search(line)
+    return first is not None and any(end.start() >= first.end() for end in ends.finditer(line))
 
 
 def _without_quotes(sample: list[str], usual: _View, whole: bool) -> _View | None:
@@ -186,7 +196,7 @@ def _seen(sample: list[str], dialect: Dialect, whole: bool) -> _View:
     widths = Counter(len(row.values) for row in filled[1:] or filled)
     width = max(widths, key=lambda size: (widths[size], size), default=1)
     first = filled[0].values if filled else []
-    if any(map(known_name, first)) and widths[len(first)] * 10 >= len(filled):
+    if any(map(known_name, first[:COLUMNS])) and widths[len(first)] * 10 >= len(filled):
         width = len(first)  # column names say it better than rows with cells too many
     # What is above the first row of the usual width may be a title and says nothing of the delimiter.
     above = next((place for place, row in enumerate(filled[:ABOVE]) if len(row.values) == width), 0)
@@ -250,7 +260,7 @@ def _header(name: str, view: _View, named: Sequence[str], plain: bool) -> _Heade
     cells = rows[first].values
     if view.width == 1 and plain and not evidence > 0:
         return _Header(None, f"each line of {name} is read as one text, the first one, {shown(cells[0])}, too.")
-    quoted = " | ".join(textwrap.shorten(value, 24, placeholder="...") for value in cells)
+    quoted = " | ".join(textwrap.shorten(value[:200], 24, placeholder="...") for value in cells[:5])
     if evidence < 0:
         called = "'text'" if view.width == 1 else f"'column 1' to 'column {view.width}'"
         return _Header(
@@ -336,6 +346,8 @@ def _about(name: str, view: _View, names_line: int) -> list[str]:
 
 def _values_by_column(view: _View, place: int | None = None) -> list[list[str]]:
     """Return the filled values of each column, without those of the row at a place and above."""
+    if view.width > COLUMNS:
+        return [[] for _ in range(view.width)]
     rows = view.rows if place is None else view.rows[place + 1 :]
     table = [row.values for row in rows if len(row.values) == view.width and row.lines == 1]
     return [[value.strip() for value in column if value.strip()] for column in zip(*table, strict=True)] or [
@@ -382,10 +394,5 @@ def _profile(view: _View, place: int | None, width: int) -> Profile | None:
     return Profile(fits, certain=bool(closed or numbers))
 
 
-def _is_fasttext(sample: list[str]) -> bool:
-    filled = [line for line in sample if line.strip()]
-    return sum(line.lstrip().startswith(PREFIX) for line in filled) * 10 > 9 * len(filled)
-
-
 def _called(delimiter: str) -> str:
-    return {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "bars"}[delimiter]
+    return {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "bars"}.get(delimiter, shown(delimiter))

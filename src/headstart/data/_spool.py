@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import select
 import shutil
 import stat
 import sys
 import tempfile
-from functools import cache
+from collections.abc import Iterable, Iterator
+from functools import cache, partial
 from pathlib import Path
+
+from headstart.core.errors import DataError
+from headstart.data._arrow import kind
+from headstart.data._encoding import CHUNK, PACKINGS, after_line_end
+from headstart.data._limits import PIPE, WRITER_SECONDS, check_unbroken
 
 STDIN = "-"
 
@@ -17,6 +25,9 @@ def reread(path: Path) -> Path:
 
     The copy lasts as long as the process, and the same pipe gives the same copy. Where its name says nothing of the
     format and its first bytes do, it gets an ending.
+
+    Raises:
+        DataError: nobody writes to the pipe, or it gives more than can be kept.
     """
     if str(path) == STDIN:
         return _copy(path, 0, 0)
@@ -32,16 +43,56 @@ def _copy(path: Path, device: int, inode: int) -> Path:
     name = "stdin" if str(path) == STDIN else path.name
     copy = Path(_folder().name, f"{device}-{inode}", name)
     copy.parent.mkdir(exist_ok=True)
-    with copy.open("wb") as file:
-        if str(path) == STDIN:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-        else:
-            with path.open("rb") as pipe:
-                shutil.copyfileobj(pipe, file)
+    try:
+        with copy.open("wb") as file:
+            for chunk in _bearable(name, _from_stdin() if str(path) == STDIN else _from_pipe(path)):
+                file.write(chunk)
+    except BaseException:
+        copy.unlink()
+        raise
     with copy.open("rb") as found:
         head = found.read(64).lstrip(b"\xef\xbb\xbf \r\n\t")
     kind = ".parquet" if head.startswith(b"PAR1") else ".jsonl" if head.startswith((b'{"', b"[{", b"{'")) else ""
     return copy.rename(copy.with_name(name + kind)) if kind and not copy.suffix else copy
+
+
+def _from_stdin() -> Iterator[bytes]:
+    if sys.stdin is None or sys.stdin.closed:
+        raise DataError("standard input is closed: give a file, or a pipe as in: COMMAND | headstart check -")
+    yield from iter(partial(sys.stdin.buffer.read, CHUNK), b"")
+
+
+def _from_pipe(path: Path) -> Iterator[bytes]:
+    """Read a pipe, which must have a writer within some seconds."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as pipe:
+        ready = select.poll()
+        ready.register(pipe, select.POLLIN)
+        ready.poll(WRITER_SECONDS * 1000)
+        first = pipe.read(CHUNK)  # nothing: no writer; None: one that has not written yet
+        if first == b"":
+            raise DataError(f"nothing came through the pipe {path}: start what writes to it, or name a file.")
+        os.set_blocking(pipe.fileno(), True)
+        if first:
+            yield first
+        while chunk := pipe.read(CHUNK):
+            yield chunk
+
+
+def _bearable(name: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Pass on what a pipe gives, unless it is a line without end or more than there is room for."""
+    most = min(PIPE, shutil.disk_usage(_folder().name).free // 2)
+    size = unbroken = 0
+    packed = False
+    for chunk in chunks:
+        if not size:
+            packed = bool(kind(chunk)) or chunk.startswith(tuple(PACKINGS))
+        size += len(chunk)
+        if size > most:
+            raise DataError(f"{name} gives over {most // 2**20:,} MB: write that to a file and name the file.")
+        if not packed:
+            unbroken = after_line_end(chunk, unbroken)
+            check_unbroken(name, unbroken)
+        yield chunk
 
 
 @cache

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from headstart.core.records import ReadWarning, Rejected
+from headstart.data._limits import CELL, PEEK, SAMPLE
 from headstart.data._values import cell
 
 if TYPE_CHECKING:
     from headstart.data._arrow import ArrowFile
 
-PEEK = 1000  # items by which a table is judged before the rest is read
-CELL = 10 * 2**20  # characters a cell may hold
+Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,34 @@ def peek(items: Iterator[Item]) -> tuple[list[dict[str, object]], Iterator[Item]
     >>> rows, len(list(items))
     ([{'text': 'a'}], 2)
     """
-    first = list(itertools.islice(items, PEEK))
+    first, _ = beginning(items, _size)
     return [item.cells for item in first if isinstance(item, Row)], itertools.chain(first, items)
+
+
+def beginning(
+    items: Iterator[Thing], size: Callable[[Thing], int], counts: Callable[[Thing], object] = lambda _: True
+) -> tuple[list[Thing], bool]:
+    """Take the first items, a thousand or as many as have 32 million characters; tell whether those are all.
+
+    Args:
+        size: of an item, in characters. counts: tells which items are counted.
+    """
+    found: list[Thing] = []
+    left, room = PEEK, SAMPLE
+    for item in items:
+        found.append(item)
+        left -= bool(counts(item))
+        room -= size(item)
+        if left <= 0 or room <= 0:
+            return found, False
+    return found, True
+
+
+def _size(item: Item) -> int:
+    """Count the characters of a row, and a few for each cell, which takes memory even if empty."""
+    if not isinstance(item, Row):
+        return 0
+    return sum(64 + (len(value) if isinstance(value, str | bytes) else 0) for value in item.cells.values())
 
 
 def sound(items: Iterable[Item]) -> Iterator[Item]:
@@ -64,8 +90,8 @@ def sound(items: Iterable[Item]) -> Iterator[Item]:
         if isinstance(item, Row):
             # One look at the whole row is enough for nearly all rows; only a suspicious one is looked at by cell.
             values = [cell(value) for value in item.cells.values()]
-            reason = fault("".join(values)) and next(filter(None, map(fault, values)), "")
-            if reason:
+            suspicious = any(len(value) > CELL for value in values) or fault("".join(values))
+            if suspicious and (reason := next(filter(None, map(fault, values)), "")):
                 yield Rejected(item.line, reason)
                 continue
         yield item

@@ -15,9 +15,10 @@ from headstart.core.records import Finding, ReadWarning, Rejected
 from headstart.data import _columns
 from headstart.data._encoding import open_text, survey, unpacked
 from headstart.data._files import check_exists, records
+from headstart.data._limits import CELL
 from headstart.data._near import normalise
 from headstart.data._spool import reread
-from headstart.data._stream import CELL, PEEK, peek
+from headstart.data._stream import beginning, peek
 from headstart.data._texts import check_is_text, text_of, with_joined_words
 from headstart.data._values import values
 
@@ -140,17 +141,17 @@ def _is_plain(path: Path) -> bool:
 def _text_sha256(path: Path, encoding: str | None) -> str:
     if not path.stat().st_size:
         raise DataError(f"{path.name} is empty; give a file with at least two documents.")
-    return survey(path, encoding).sha256
+    return survey(path, encoding, rows=False).sha256
 
 
 def _plain(path: Path, encoding: str | None, tell: Callable[[str], None]) -> Iterator[str]:
-    seen = survey(path, encoding)
+    seen = survey(path, encoding, rows=False)
     if seen.warning:
         tell(seen.warning)
     with open_text(path, seen.encoding) as file:
         # No line, and so no document, is ever larger than a cell of a table may be.
         lines = iter(partial(file.readline, CELL), "")
-        sample = [line.strip() for line in itertools.islice(lines, PEEK)]
+        sample = [line.strip() for line in beginning(lines, len)[0]]
         rest = itertools.chain(sample, (line.strip() for line in lines))
         yield from _paragraphs(rest) if "" in "\n".join(sample).strip().split("\n") else filter(None, rest)
 

@@ -7,17 +7,27 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from headstart.core import memory
 from headstart.core.errors import DataError, UsageError, shown
 from headstart.core.records import ReadWarning, Rejected, Rows, Table
 from headstart.data import _columns, _hub, _labels, _texts, _values
 from headstart.data._files import records
 from headstart.data._stream import Records, Row, peek, sound
 
+MEMORY_STEP = 2**26  # characters of texts after which it is asked whether there is memory for more
+MEMORY_LEFT = 2**29  # bytes
+# How a row that sums up others begins, in the languages of spreadsheets, with at most a number behind it.
+TOTAL = re.compile(
+    r"((grand |sub)?totals?|sum|count|average|gesamt|summe|insgesamt|total général|total general|totale|totaal|suma"
+    r"|razem|итого|всего|toplam|合计|总计|總計|合計|합계|총계|المجموع)[\s:：=]*[\d.,]*( rows| records)?[.:]?",
+    re.IGNORECASE,
+)
 PAIR = ("text", "label")  # what the columns of a pair of sequences are called
 
 
@@ -67,6 +77,7 @@ def read(
     classes = opened.file.classes.get(label_column, ()) if opened.file and label_column else ()
     ids, texts, labels = [], [], []
     rejected: list[Rejected] = []
+    held = 0
     for item in _texts.with_joined_words(items, text_column):
         if isinstance(item, ReadWarning):
             warnings.append(item.sentence)
@@ -84,6 +95,10 @@ def read(
         if reason:
             rejected.append(Rejected(item.line, reason))
             continue
+        held += len(found)
+        if held > MEMORY_STEP:
+            _check_memory(opened.name, item.line)
+            held = 0
         ids.append(f"{prefix}:{item.line}")
         texts.append(found)
         labels.append(name)
@@ -91,6 +106,7 @@ def read(
     if not ids:
         raise DataError(f"{opened.name} has no usable row{_first(rejected)}.")
     if label_column:
+        warnings += _total(opened.name, rejected, ids, texts, labels)
         labels = _named(opened.name, label_column, labels, like, warnings)
     rows = Rows(tuple(ids), tuple(texts), tuple(labels) if label_column else ())
     return Table(opened.name, rows, text_column, label_column, opened.sha256, tuple(rejected), tuple(warnings))
@@ -186,6 +202,26 @@ def _in_memory(columns: Sequence[Hashable], values: Iterable[Sequence[object]]) 
         digest.update(repr(tuple(map(_values.cell, row))).encode())
     items = (Row(number, dict(zip(names, row, strict=True))) for number, row in enumerate(rows, start=1))
     return Records("table", names, sound(items), digest.hexdigest())
+
+
+def _total(name: str, rejected: list[Rejected], ids: list[str], texts: list[str], labels: list[str]) -> list[str]:
+    """Warn where the last row looks like one that sums up the others."""
+    line = int(ids[-1].rpartition(":")[2])
+    if (rejected and rejected[-1].line > line) or not TOTAL.fullmatch(texts[-1].strip()):
+        return []
+    if labels.count(labels[-1]) > 1:
+        return []
+    return [
+        f"line {line} of {name}, {shown(texts[-1])} with the label {shown(labels[-1])}, looks like a total below the "
+        "table, but counts as a row: delete it if it is one."
+    ]
+
+
+def _check_memory(name: str, line: int) -> None:
+    if memory.available() < MEMORY_LEFT:
+        raise DataError(
+            f"the rows of {name} up to line {line} fill the memory: take fewer of them, or a machine with more."
+        )
 
 
 def _first(rejected: Sequence[Rejected]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -226,7 +227,7 @@ def _text(file: _Writable, suffix: str, columns: Sequence[str]) -> Write:
 
 
 def _line(row: Mapping[str, object]) -> str:
-    """Write a row as JSON, where not-a-number is null, and types that JSON lacks are text."""
+    """Write a row as JSON, where not-a-number is null, and what JSON lacks is text: other types, infinity."""
     try:
         return json.dumps(row, ensure_ascii=False, allow_nan=False, default=cell) + "\n"
     except ValueError:
@@ -238,4 +239,6 @@ def _nothing_missing(value: object) -> object:
         return {key: _nothing_missing(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_nothing_missing(inner) for inner in value]
-    return None if missing(value) else value
+    if missing(value):
+        return None
+    return cell(value) if isinstance(value, float) and math.isinf(value) else value
