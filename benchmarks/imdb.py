@@ -58,8 +58,8 @@ def main() -> None:
                         f"{entry.cost.parameters / 1e6:.1f}",
                     ]
                 )
-        duel = stats.compare(targets, given["selfpretrained"], given["scratch"], metric)
-        gains[labelled] = {**vars(duel.difference), "p_value": duel.p_value}
+        compared = stats.compare(targets, given["selfpretrained"], given["scratch"], metric)
+        gains[labelled] = {**vars(compared.difference), "p_value": compared.p_value}
     text = table(["labels", "contender", "test accuracy, %", "minutes", "million weights"], lines)
     if EVERY > 1:
         print(text, gains)

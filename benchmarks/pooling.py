@@ -47,7 +47,7 @@ def main() -> None:
         for contender in mean:
             if contender == "linear":
                 continue
-            duel = stats.compare(targets, mean[contender], first[contender], metric)
+            compared = stats.compare(targets, mean[contender], first[contender], metric)
             scores = {
                 pooling: next(s.score.value for s in results[pooling].standings if s.contender == contender)
                 for pooling in results
@@ -58,8 +58,8 @@ def main() -> None:
                     "contender": contender,
                     "linear": next(s.score.value for s in results["mean"].standings if s.contender == "linear"),
                     **scores,
-                    "difference": vars(duel.difference),
-                    "p_value": duel.p_value,
+                    "difference": vars(compared.difference),
+                    "p_value": compared.p_value,
                 }
             )
     record("pooling", {"seeds": SEEDS, "results": lines})

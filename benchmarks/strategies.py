@@ -44,13 +44,16 @@ def main() -> None:
     result = comparison.result
     given = answers(result)
     full = given.pop("finetuned:full")
-    duels = {name: stats.compare(result.splits.test.targets, own, full, result.metric) for name, own in given.items()}
-    corrected = dict(zip(duels, stats.holm([duel.p_value for duel in duels.values()]), strict=True))
+    compared_with_full = {
+        name: stats.compare(result.splits.test.targets, own, full, result.metric) for name, own in given.items()
+    }
+    p_values = stats.holm([compared.p_value for compared in compared_with_full.values()])
+    corrected = dict(zip(compared_with_full, p_values, strict=True))
     lines = [dict(line) for line in comparison.leaderboard]
     for line in lines:
         name = line["contender"]
-        if name in duels:
-            line["from_full"] = vars(duels[name].difference)
+        if name in compared_with_full:
+            line["from_full"] = vars(compared_with_full[name].difference)
             line["p_value"] = corrected[name]
             line["ties_with_full"] = corrected[name] > LEVEL
     shown = [

@@ -75,9 +75,9 @@ def test_the_leaderboard_is_plain(finished):
 def test_the_best_is_ready_to_use(finished):
     comparison, out = finished
     texts = ["a lovely great box", "awful and slow"]
-    found = comparison.best.predict(texts)
-    assert found.values == (SCRIPT, "bad")
-    assert headstart.predict(out / "best", texts).values == found.values
+    predictions = comparison.best.predict(texts)
+    assert predictions.values == (SCRIPT, "bad")
+    assert headstart.predict(out / "best", texts).values == predictions.values
     assert headstart.open_model(str(out / "best")).task.classes == tuple(sorted(LABELS))
 
 
@@ -170,18 +170,18 @@ def test_check_divides_as_compare_does(finished):
     result = finished[0].result
     assert audit.rows == result.audit.rows
     assert audit.labels == result.audit.labels
-    found = {finding.kind for finding in audit.findings}
-    assert {"duplicates", "leakage", "imbalance", "truncation"} <= found
+    kinds = {finding.kind for finding in audit.findings}
+    assert {"duplicates", "leakage", "imbalance", "truncation"} <= kinds
     closed = [finding for finding in audit.findings if finding.kind == "backbone"]
     assert ["no model folder 'none'" in finding.sentence for finding in closed] == [True]
 
 
 def test_check_keeps_its_findings_where_a_backbone_cannot_be_opened(tmp_path):
     audit = headstart.check(make(150), backbone=["minilm", str(tmp_path)])
-    found = {finding.kind: finding for finding in audit.findings}
-    assert {"duplicates", "leakage", "imbalance", "truncation"} <= found.keys()
-    assert "no config.json in" in found["backbone"].sentence
-    assert found["backbone"].severity == "warning"
+    by_kind = {finding.kind: finding for finding in audit.findings}
+    assert {"duplicates", "leakage", "imbalance", "truncation"} <= by_kind.keys()
+    assert "no config.json in" in by_kind["backbone"].sentence
+    assert by_kind["backbone"].severity == "warning"
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def small(tmp_path):
 
 
 def test_several_backbones_compete_under_their_own_names(small, tmp_path):
-    found, _ = quick(
+    comparison, _ = quick(
         make(60),
         tmp_path / "out",
         contenders=["majority", "finetuned", "ensemble"],
@@ -209,12 +209,12 @@ def test_several_backbones_compete_under_their_own_names(small, tmp_path):
         options={"finetuned.epochs": 1},
     )
     names = {"finetuned:frozen@one-model", "finetuned:frozen@two-model"}
-    assert {line["contender"] for line in found.leaderboard} == {"majority", "ensemble", *names}
+    assert {line["contender"] for line in comparison.leaderboard} == {"majority", "ensemble", *names}
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert all(name in page for name in names)
-    trial = next(record.trial for record in found.result.records if record.trial.contender == "ensemble")
+    trial = next(record.trial for record in comparison.result.records if record.trial.contender == "ensemble")
     assert {member.contender for member in trial.members} == {"majority", *names}
-    assert found.best.predict(["a fine film"]).values[0] in LABELS
+    assert comparison.best.predict(["a fine film"]).values[0] in LABELS
 
 
 def test_pretraining_from_a_model_that_cannot_be_opened_reads_no_corpus(tmp_path, monkeypatch):
@@ -247,19 +247,19 @@ def transformer(tmp_path_factory):
 def judged(out, agreement):
     """Change what was found about the winner's int8 version, as another model would have had it."""
     path = out / "best" / eight_bits.FILE
-    found = sealed.read_note(path) | {"agreement": agreement, "score": 0.9, "int8_score": 0.898}
+    verdict = sealed.read_note(path) | {"agreement": agreement, "score": 0.9, "int8_score": 0.898}
     manifest.remove(out / "best", eight_bits.FILE)
-    sealed.write_note(path, found)
+    sealed.write_note(path, verdict)
     manifest.add(out / "best", eight_bits.FILE)
 
 
 def test_a_winning_transformer_is_tried_with_int8_once(transformer):
-    (kept,) = (transformer / "models").glob(f"*/{eight_bits.FILE}")
+    (own,) = (transformer / "models").glob(f"*/{eight_bits.FILE}")
     best = transformer / "best" / eight_bits.FILE
-    found = sealed.read_note(best)
-    assert found.keys() == {"rows", "agreement", "metric", "score", "int8_score"}
-    assert found["rows"] == len(split.read_and_split(make(100))[1].validation)
-    assert sealed.read_note(kept) == found
+    agreement = sealed.read_note(best)
+    assert agreement.keys() == {"rows", "agreement", "metric", "score", "int8_score"}
+    assert agreement["rows"] == len(split.read_and_split(make(100))[1].validation)
+    assert sealed.read_note(own) == agreement
     assert eight_bits.FILE in manifest.verify(transformer / "best").files
 
 
@@ -332,7 +332,7 @@ def test_unlabelled_texts_without_those_of_the_test_rows(tmp_path):
     more = tmp_path / "more.txt"
     more.write_text("\n".join([*make(20, start=900)[0], *test[0][:5]]), encoding="utf-8")
     options = {f"selfpretrained.{name}": value for name, value in TINY.items()}
-    found, _ = quick(
+    comparison, _ = quick(
         train,
         tmp_path / "out",
         test=test,
@@ -342,10 +342,10 @@ def test_unlabelled_texts_without_those_of_the_test_rows(tmp_path):
         options=options,
         unlabelled=more,
     )
-    (finding,) = [finding for finding in found.result.audit.findings if finding.kind == "unlabelled"]
-    assert finding.sentence == "25 unlabelled texts were read; left out, since the test rows hold them too: 5."
+    (finding,) = [finding for finding in comparison.result.audit.findings if finding.kind == "unlabelled"]
+    assert finding.sentence == "25 unlabelled texts were read; left out because they also occur in the test rows: 5."
     assert finding.sentence in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert {line["contender"] for line in found.leaderboard} == {"majority", "selfpretrained"}
+    assert {line["contender"] for line in comparison.leaderboard} == {"majority", "selfpretrained"}
 
 
 def test_unlabelled_texts_that_nobody_reads(tmp_path):
@@ -359,7 +359,7 @@ def test_pretrain_leaves_a_model_that_is_a_backbone(tmp_path):
     record = headstart.pretrain([corpus], tmp_path / "model", size="tiny", vocabulary=80, window=16, epochs=1)
     assert record["corpus"]["documents"] == 40
     assert record["recipe"]["next_sentence"] is False  # every document is one sentence
-    found, _ = quick(
+    comparison, _ = quick(
         make(60),
         tmp_path / "out",
         contenders=["finetuned:full"],
@@ -368,7 +368,7 @@ def test_pretrain_leaves_a_model_that_is_a_backbone(tmp_path):
         backbone=str(tmp_path / "model"),
         options={"finetuned.epochs": 1},
     )
-    assert found.leaderboard[0]["contender"] == "finetuned:full"
+    assert comparison.leaderboard[0]["contender"] == "finetuned:full"
     again = headstart.pretrain(
         [corpus], tmp_path / "more", start=str(tmp_path / "model"), epochs=1, next_sentence=True, work=tmp_path / "w"
     )

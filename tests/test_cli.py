@@ -352,8 +352,8 @@ def test_a_label_cannot_speak_to_the_terminal(tmp_path, capsys):
 EVIL = "\x1b]0;a\x07\x9b31m\u202eb\u2066\u200f\u200b\ufeff\u2028[red]c\udcff\n"
 
 
-def is_plain(said):
-    return all(letter.isprintable() or letter == "\n" for letter in said)
+def is_plain(printed):
+    return all(letter.isprintable() or letter == "\n" for letter in printed)
 
 
 def test_no_argument_speaks_to_the_terminal(tmp_path, capsys, reviews):
@@ -397,12 +397,13 @@ def test_no_file_speaks_to_the_terminal(tmp_path, capsys, compared):
     out = tmp_path / f"out{EVIL}"
     for extra in ([], ["--json"]):
         command = ["compare", named, "--contenders", "majority,linear", "--sizes", "all", "--seeds", "1", "--out", out]
-        code, said, told = run(capsys, *command, *extra)
-        assert code == 0, told
-        assert is_plain(said + told)
-    code, said, told = run(capsys, "predict", compared[0] / "best", named, "--text", evil, "--out", tmp_path / "a.csv")
-    assert code == 0, told
-    assert is_plain(said + told)
+        code, printed, warned = run(capsys, *command, *extra)
+        assert code == 0, warned
+        assert is_plain(printed + warned)
+    answers = tmp_path / "a.csv"
+    code, printed, warned = run(capsys, "predict", compared[0] / "best", named, "--text", evil, "--out", answers)
+    assert code == 0, warned
+    assert is_plain(printed + warned)
 
 
 def test_predictions_on_a_terminal_are_shown_and_not_obeyed(tmp_path, capsys, compared, monkeypatch):
@@ -499,7 +500,7 @@ def test_int8_is_said_and_answers_or_is_refused(reviews, tmp_path, capsys):
 def test_a_model_without_a_transformer_has_no_int8(compared, reviews, capsys):
     code, out, err = run(capsys, "predict", compared[0] / "best", reviews, "--int8")
     assert (code, out) == (2, "")
-    assert "holds no Transformer, and nothing else has an int8 version" in err
+    assert "contains no Transformer, and only Transformers have an int8 version" in err
 
 
 def test_a_reader_who_leaves_is_no_error_message(compared, tmp_path):

@@ -46,12 +46,12 @@ def headstart(place, monkeypatch, capsys, pickles_converted_here):
 
 def test_six_models_of_a_hub_are_checked_compared_and_the_best_is_used(place, headstart):
     backbones = ",".join(NAMES)
-    told = headstart("check", "opinions.csv", "--backbone", backbones)
-    assert [line for line in told.out.splitlines() if line.startswith("warning")] == []
+    captured = headstart("check", "opinions.csv", "--backbone", backbones)
+    assert [line for line in captured.out.splitlines() if line.startswith("warning")] == []
     for name in NAMES:
-        assert f"The vocabulary of {name} knows the texts: 0.0 % of the tokens unknown" in told.out
+        assert f"The vocabulary of {name} knows the texts: 0.0 % of the tokens unknown" in captured.out
     # Pickles are converted once, and that is all that is said beside the findings.
-    notes = told.err.splitlines()
+    notes = captured.err.splitlines()
     assert [name for name in NAMES for line in notes if f"headstart: {name}/pytorch_model.bin: plain" in line] == [
         "bert-base-chinese",
         "TinyBERT_General_4L_312D",
@@ -59,12 +59,12 @@ def test_six_models_of_a_hub_are_checked_compared_and_the_best_is_used(place, he
     assert len(notes) == 2
 
     arguments = ["--contenders", "linear,finetuned", "--strategies", "frozen", "--seeds", "1", "--sizes", "all"]
-    told = headstart("compare", "opinions.csv", "--backbone", backbones, *arguments)
-    assert "warning" not in told.out + told.err
+    captured = headstart("compare", "opinions.csv", "--backbone", backbones, *arguments)
+    assert "warning" not in captured.out + captured.err
     expected = ["linear", *(f"finetuned:frozen@{name}" for name in NAMES)]
-    found = json.loads((place / "runs/opinions/result.json").read_text())
-    assert sorted(standing["contender"] for standing in found["standings"]) == sorted(expected)
-    assert found["skipped"] == {}
+    result = json.loads((place / "runs/opinions/result.json").read_text())
+    assert sorted(standing["contender"] for standing in result["standings"]) == sorted(expected)
+    assert result["skipped"] == {}
     page = (place / "runs/opinions/report.html").read_text()
     for name in expected:
         assert name in page

@@ -45,17 +45,17 @@ def rows_of(encoded):
 
 
 def test_the_layout_is_read_as_transformers_reads_it(name, place):
-    found = folder.load(place, classes=2, pooling="checkpoint")
-    assert found.model.head.pooling == POOLED.get(name, "mean" if "Modern" in name else "first")
-    encoded = found.tokenizer.encode(INPUTS)
+    loaded = folder.load(place, classes=2, pooling="checkpoint")
+    assert loaded.model.head.pooling == POOLED.get(name, "mean" if "Modern" in name else "first")
+    encoded = loaded.tokenizer.encode(INPUTS)
     ids = rows_of(encoded)
     peer = theirs(place, "AutoTokenizer", "BertTokenizer")
-    assert ids == [peer(text, truncation=True, max_length=found.tokenizer.window)["input_ids"] for text in INPUTS]
+    assert ids == [peer(text, truncation=True, max_length=loaded.tokenizer.window)["input_ids"] for text in INPUTS]
     batch = pack(encoded.tokens, encoded.boundaries, np.arange(len(INPUTS)))
     model = theirs(place, "AutoModel", "BertModel").float().eval()
     with torch.no_grad():
         states = [model(torch.tensor([row])).last_hidden_state[0] for row in ids]
-        ours = found.model.eval().encoder(batch)
+        ours = loaded.model.eval().encoder(batch)
     torch.testing.assert_close(ours, torch.cat([states[number] for number in batch.order]), atol=1e-4, rtol=0)
 
 
@@ -68,12 +68,12 @@ def test_a_model_trained_from_the_layout_is_saved_for_transformers(place, tmp_pa
     with _saved.saving(tmp_path / "saved") as fresh:
         fitted.save(fresh)
     again = _saved.open_model(tmp_path / "saved")
-    found = fitted.predict(INPUTS).probabilities
-    np.testing.assert_allclose(again.predict(INPUTS).probabilities, found, atol=1e-6)
+    expected = fitted.predict(INPUTS).probabilities
+    np.testing.assert_allclose(again.predict(INPUTS).probabilities, expected, atol=1e-6)
     peer = transformers.AutoTokenizer.from_pretrained(tmp_path / "saved")
     model = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved").eval()
     most = folder.load(tmp_path / "saved").tokenizer.window
     with torch.no_grad():
         rows = [peer(text, truncation=True, max_length=most, return_tensors="pt") for text in INPUTS]
         wanted = torch.cat([model(**row).logits.softmax(-1) for row in rows]).numpy()
-    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    np.testing.assert_allclose(expected, wanted, atol=1e-4)

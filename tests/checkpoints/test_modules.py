@@ -43,11 +43,11 @@ def logits(model, tokenizer):
 
 def test_the_folder_opens_here_with_equal_logits(saved):
     model, place = saved
-    found = folder.load(place)
-    assert found.labels == LABELS
-    assert found.fresh == ()
-    assert found.model.head.pooling == model.head.pooling
-    assert torch.allclose(logits(found.model.eval(), found.tokenizer), logits(model, found.tokenizer), atol=1e-6)
+    loaded = folder.load(place)
+    assert loaded.labels == LABELS
+    assert loaded.fresh == ()
+    assert loaded.model.head.pooling == model.head.pooling
+    assert torch.allclose(logits(loaded.model.eval(), loaded.tokenizer), logits(model, loaded.tokenizer), atol=1e-6)
 
 
 def test_the_folder_opens_in_sentence_transformers_with_equal_logits(saved):

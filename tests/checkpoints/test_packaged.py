@@ -69,10 +69,10 @@ def test_four_bits_become_the_numbers_they_stand_for(e5, tmp_path):
     path, tensors = e5
     (tmp_path / "model").mkdir()
     _e5.unpack(path, tmp_path / "model")
-    found = load_file(tmp_path / "model" / "model.safetensors")
-    assert found.keys() == tensors.keys()
+    unpacked = load_file(tmp_path / "model" / "model.safetensors")
+    assert unpacked.keys() == tensors.keys()
     for name, expected in tensors.items():
-        np.testing.assert_array_equal(found[name].numpy(), expected)
+        np.testing.assert_array_equal(unpacked[name].numpy(), expected)
 
 
 def test_transformers_opens_what_was_unpacked(e5, tmp_path):
@@ -120,10 +120,10 @@ def test_matrices_of_an_onnx_file_are_named_by_their_nodes(rng):
     other = message((1, "a"), (1, "b"), (2, "c"), (3, "/model/model.0/auto_model/x/MatMul"), (4, "MatMul"))
     stored = [message(*[(1, n) for n in t.shape], (2, 1), (8, k), (9, t.tobytes())) for k, t in tensors]
     graph = message((1, node), (1, other), (2, "graph"), *[(5, tensor) for tensor in stored])
-    found = _minilm_l3._tensors(message((1, 8), (7, graph)))
-    assert found.keys() == {f"encoder.layer.0.intermediate.dense.{end}" for end in ("weight", "bias")}
-    np.testing.assert_array_equal(found["encoder.layer.0.intermediate.dense.weight"], matrix.T)
-    np.testing.assert_array_equal(found["encoder.layer.0.intermediate.dense.bias"], bias)
+    matrices = _minilm_l3._tensors(message((1, 8), (7, graph)))
+    assert matrices.keys() == {f"encoder.layer.0.intermediate.dense.{end}" for end in ("weight", "bias")}
+    np.testing.assert_array_equal(matrices["encoder.layer.0.intermediate.dense.weight"], matrix.T)
+    np.testing.assert_array_equal(matrices["encoder.layer.0.intermediate.dense.bias"], bias)
 
 
 def installed(name):

@@ -124,12 +124,12 @@ def test_what_is_written_opens_in_peft_with_the_same_logits(base, targets, tmp_p
 
 def test_what_peft_writes_opens_here_with_the_same_logits(base):
     place, logits = adapter(base)
-    found = folder.load(place)
-    torch.testing.assert_close(ours(found.model), logits, atol=1e-5, rtol=0)
-    assert (found.labels, found.fresh, found.ignored) == (LABELS, (), ())
+    loaded = folder.load(place)
+    torch.testing.assert_close(ours(loaded.model), logits, atol=1e-5, rtol=0)
+    assert (loaded.labels, loaded.fresh, loaded.ignored) == (LABELS, (), ())
     fresh = folder.load(place, classes=5)
     assert fresh.fresh == ("head.output.bias", "head.output.weight")
-    for name, weight in found.model.encoder.state_dict().items():
+    for name, weight in loaded.model.encoder.state_dict().items():
         assert torch.equal(weight, fresh.model.encoder.state_dict()[name])
 
 

@@ -352,7 +352,7 @@ def test_a_teacher_of_other_classes_or_of_none_is_refused(rows, task, teacher, t
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"method": "tinybrt"}, "no way of distilling 'tinybrt'; did you mean 'tinybert'"),
+        ({"method": "tinybrt"}, "no distillation method 'tinybrt'; did you mean 'tinybert'"),
         ({"student": "small"}, "no student 'small'; give layers x width, such as 4x256, or tinybert, or layers:1"),
         ({"student": "4x0"}, "no student '4x0'"),
         ({"student": "layers:3"}, "'layers:3' must name layers of the teacher, from 1 to 2"),

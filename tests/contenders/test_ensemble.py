@@ -188,7 +188,7 @@ def test_without_validation_rows_all_members_count_alike(rows, said, tmp_path, h
 
 
 def test_a_way_that_does_not_exist_is_refused(rows, said, tmp_path):
-    with pytest.raises(UsageError, match="no ensemble by 'greed'; did you mean 'greedy'"):
+    with pytest.raises(UsageError, match="no ensemble method 'greed'; did you mean 'greedy'"):
         fit(rows, said, tmp_path, "greed")
 
 

@@ -175,5 +175,5 @@ def test_a_model_without_a_transformer_has_no_such_version(tmp_path):
     Majority().fit(rows(9), rows(9), TASK, None).save(folder)
     assert int8.judge(folder, rows(9), "accuracy") is None
     assert not (folder / FILE).exists()
-    with pytest.raises(UsageError, match="holds no Transformer, and nothing else has an int8 version; do without"):
+    with pytest.raises(UsageError, match="contains no Transformer, and only Transformers have an int8 version"):
         int8.open_model(folder)

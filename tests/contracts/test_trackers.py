@@ -45,7 +45,7 @@ def wandb(folder: Path) -> list[tuple[int, str, float]]:
     from wandb.proto.wandb_internal_pb2 import Record
 
     teardown()  # waits for the process that writes the file, which a finished run alone does not
-    found = []
+    logged = []
     for path in sorted(folder.glob("wandb/offline-run-*/*.wandb")):
         data = path.read_bytes()
         assert data[:4] == b":W&B"
@@ -57,8 +57,8 @@ def wandb(folder: Path) -> list[tuple[int, str, float]]:
             place += 7 + size
             values = {item.key or ".".join(item.nested_key): json.loads(item.value_json) for item in history.item}
             step = history.step.num
-            found += [(step, key, value) for key, value in values.items() if not key.startswith("_")]
-    return found
+            logged += [(step, key, value) for key, value in values.items() if not key.startswith("_")]
+    return logged
 
 
 def mlflow(folder: Path) -> list[tuple[int, str, float]]:

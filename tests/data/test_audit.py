@@ -32,9 +32,9 @@ def rows(name: str, *pairs: tuple[str, str]) -> Rows:
 
 
 def findings(train: Rows, validation: Rows, test: Rows) -> dict[str, Finding]:
-    found = audit(split(train, validation=validation, test=test)).findings
-    assert [finding.kind for finding in found] == KINDS
-    return {finding.kind: finding for finding in found}
+    audited = audit(split(train, validation=validation, test=test)).findings
+    assert [finding.kind for finding in audited] == KINDS
+    return {finding.kind: finding for finding in audited}
 
 
 def balanced(count: int) -> list[tuple[str, str]]:
@@ -42,52 +42,52 @@ def balanced(count: int) -> list[tuple[str, str]]:
 
 
 def test_clean_data_gets_eight_fine_findings() -> None:
-    found = findings(
+    checked = findings(
         rows("train", *balanced(40)), rows("v", ("x", "a"), ("w", "b")), rows("test", ("y", "a"), ("z", "b"))
     )
-    assert {finding.severity for finding in found.values()} == {"fine"}
-    assert found["imbalance"].sentence == (
-        "The classes are of like size: the largest, 'b', has 1.0 times the training rows of the smallest, 'a'."
+    assert {finding.severity for finding in checked.values()} == {"fine"}
+    assert checked["imbalance"].sentence == (
+        "The classes have similar sizes: the largest, 'b', has 1.0 times the training rows of the smallest, 'a'."
     )
 
 
 def test_what_was_planted_is_found() -> None:
     train = rows("train", *balanced(40), ("Text  1", "b"), ("text 1", "a"), (LONG, "a"), (f"{LONG}!", "a"))
     test = rows("test", ("TEXT 7", "a"), (f"{LONG}?", "a"), ("new", "c"), ("other", "b"))
-    found = findings(train, rows("v", ("x", "a")), test)
+    checked = findings(train, rows("v", ("x", "a")), test)
 
-    assert (found["duplicates"].severity, found["duplicates"].count) == ("note", 2)
-    assert "2 of 49 rows (4.1%)" in found["duplicates"].sentence
-    assert "(train 2), 1 of them letter for letter" in found["duplicates"].sentence
-    assert found["duplicates"].examples == (("train:1", "train:40", "train:41"),)
+    assert (checked["duplicates"].severity, checked["duplicates"].count) == ("note", 2)
+    assert "2 of 49 rows (4.1%)" in checked["duplicates"].sentence
+    assert "(train 2), 1 of them exactly" in checked["duplicates"].sentence
+    assert checked["duplicates"].examples == (("train:1", "train:40", "train:41"),)
 
-    assert (found["near-duplicates"].severity, found["near-duplicates"].count) == ("note", 1)
-    assert found["near-duplicates"].examples == (("train:42", "train:43"),)
+    assert (checked["near-duplicates"].severity, checked["near-duplicates"].count) == ("note", 1)
+    assert checked["near-duplicates"].examples == (("train:42", "train:43"),)
 
-    assert (found["leakage"].severity, found["leakage"].count, found["leakage"].share) == ("warning", 2, 0.5)
-    assert "1 exactly and 1 nearly" in found["leakage"].sentence
-    assert found["leakage"].examples == (("test:0", "train:7"), ("test:1", "train:42"))
+    assert (checked["leakage"].severity, checked["leakage"].count, checked["leakage"].share) == ("warning", 2, 0.5)
+    assert "1 exactly and 1 nearly" in checked["leakage"].sentence
+    assert checked["leakage"].examples == (("test:0", "train:7"), ("test:1", "train:42"))
 
-    assert (found["conflicts"].severity, found["conflicts"].count) == ("warning", 5)
-    assert "2 texts stand in the data with different labels" in found["conflicts"].sentence
-    assert ("train:1", "train:41") in found["conflicts"].examples
+    assert (checked["conflicts"].severity, checked["conflicts"].count) == ("warning", 5)
+    assert "2 texts occur with different labels" in checked["conflicts"].sentence
+    assert ("train:1", "train:41") in checked["conflicts"].examples
 
-    assert (found["unseen-labels"].severity, found["unseen-labels"].count) == ("warning", 1)
-    assert "('c')" in found["unseen-labels"].sentence
+    assert (checked["unseen-labels"].severity, checked["unseen-labels"].count) == ("warning", 1)
+    assert "('c')" in checked["unseen-labels"].sentence
 
 
 @pytest.mark.parametrize(("large", "severity"), [(30, "fine"), (31, "note"), (100, "note"), (101, "warning")])
 def test_imbalance(large: int, severity: str) -> None:
     train = rows("train", *((f"text {i}", "large" if i < large else "small") for i in range(large + 10)))
-    found = findings(train, rows("v", ("x", "large")), rows("test", ("y", "small")))
-    assert found["imbalance"].severity == severity
-    assert ("read macro-F1" in found["imbalance"].sentence) == (severity != "fine")
+    checked = findings(train, rows("v", ("x", "large")), rows("test", ("y", "small")))
+    assert checked["imbalance"].severity == severity
+    assert ("read macro-F1" in checked["imbalance"].sentence) == (severity != "fine")
 
 
 def test_small_classes_are_named() -> None:
-    found = findings(rows("train", *balanced(40), ("rare", "c")), rows("v", ("x", "a")), rows("test", ("y", "b")))
-    assert (found["small-classes"].severity, found["small-classes"].count) == ("note", 1)
-    assert "1 class has fewer than 10 training rows ('c' 1)" in found["small-classes"].sentence
+    checked = findings(rows("train", *balanced(40), ("rare", "c")), rows("v", ("x", "a")), rows("test", ("y", "b")))
+    assert (checked["small-classes"].severity, checked["small-classes"].count) == ("note", 1)
+    assert "1 class has fewer than 10 training rows ('c' 1)" in checked["small-classes"].sentence
 
 
 def test_counts_by_split_and_label() -> None:
@@ -109,12 +109,12 @@ def by_kind(splits: Splits) -> dict[str, Finding]:
 
 def test_sms_spam_holds_403_repeats() -> None:
     divided = split(real("sms_spam"))
-    assert "403 of them letter for letter" in by_kind(divided)["duplicates"].sentence
+    assert "403 of them exactly" in by_kind(divided)["duplicates"].sentence
     assert not divided.leaked
 
 
 def test_trec_holds_71_repeats() -> None:
-    assert "71 of them letter for letter" in by_kind(split(real("trec_train")))["duplicates"].sentence
+    assert "71 of them exactly" in by_kind(split(real("trec_train")))["duplicates"].sentence
 
 
 def test_sst2_leaks_two_test_texts() -> None:
@@ -132,14 +132,15 @@ def test_imdb_leaks_123_test_texts() -> None:
     [
         ("ab", "ab", "warning", "1 class has no row in test ('c'); 1 class has no row in validation ('c')"),
         ("ab", "abc", "note", "1 class has no row in validation ('c'): no score says"),
-        ("abc", "a", "warning", "All test rows (1) have the label 'a': no score says how well classes are told apart"),
+        ("abc", "a", "warning", "All test rows (1) have the label 'a': no score can show how well"),
         ("abc", "abc", "fine", "Every class of train has rows in test and in validation."),
     ],
 )
-def test_classes_that_nothing_is_measured_on(validation: str, test: str, severity: str, said: str) -> None:
+def test_classes_that_nothing_is_measured_on(validation: str, test: str, severity: str, expected: str) -> None:
     def part(name: str, labels: str) -> Rows:
         return rows(name, *((f"text {name} {label} here", label) for label in labels))
 
-    found = findings(part("train", "aabbcc"), part("validation", validation), part("test", test))["unmeasured-classes"]
-    assert found.severity == severity
-    assert said in found.sentence
+    parts = part("train", "aabbcc"), part("validation", validation), part("test", test)
+    finding = findings(*parts)["unmeasured-classes"]
+    assert finding.severity == severity
+    assert expected in finding.sentence

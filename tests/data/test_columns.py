@@ -20,8 +20,8 @@ def sample(**columns):
 
 
 def chosen(trained, columns, labelled=False, text=None, label=None):
-    found = choose("new.csv", tuple(columns), sample(**columns), text, label, labelled, trained)
-    return found[0], found[1], len(found[2])
+    choice = choose("new.csv", tuple(columns), sample(**columns), text, label, labelled, trained)
+    return choice[0], choice[1], len(choice[2])
 
 
 @pytest.mark.parametrize(
@@ -42,13 +42,13 @@ def test_the_text_is_where_it_was_in_training(columns, expected):
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        ({"text": OTHER, "review": PROSE}, r"\(text, review\) 'text' and 'review' could be meant: say --text NAME"),
-        ({"id": ["1", "2", "3", "4"], "n": ["5", "6", "7", "8"]}, r"\(id, n\) none looks like it: say --text NAME"),
+        ({"text": OTHER, "review": PROSE}, r"\(text, review\) 'text' and 'review' are plausible: use --text NAME"),
+        ({"id": ["1", "2", "3", "4"], "n": ["5", "6", "7", "8"]}, r"\(id, n\) none is plausible: use --text NAME"),
     ],
 )
-def test_a_text_that_is_not_plain_is_asked_for(columns, said):
+def test_a_text_that_is_not_plain_is_asked_for(columns, message):
     with pytest.raises(
-        UsageError, match=f"new.csv has no column 'body', which holds the text in the training rows.*{said}"
+        UsageError, match=f"new.csv has no column 'body', which holds the text in the training rows.*{message}"
     ):
         chosen(Trained("body"), columns)
 
@@ -62,13 +62,13 @@ def test_a_text_that_is_not_plain_is_asked_for(columns, said):
     ],
 )
 def test_the_labels_are_where_they_were_or_where_known_ones_are(columns, expected):
-    found = chosen(Trained("body", "label", ("a", "b")), columns, labelled=True)
-    assert found == ("body", expected, expected != "label")
+    choice = chosen(Trained("body", "label", ("a", "b")), columns, labelled=True)
+    assert choice == ("body", expected, expected != "label")
 
 
 def test_a_table_without_labels_is_refused():
     with pytest.raises(
-        UsageError, match=r"no column 'label', which holds the label in the training rows.*say --label NAME"
+        UsageError, match=r"no column 'label', which holds the label in the training rows.*use --label NAME"
     ):
         chosen(Trained("text", "label", ("a",)), {"text": PROSE}, labelled=True)
     with pytest.raises(UsageError, match=r"new.csv has no column 'lable' \(--label\)"):
@@ -91,27 +91,27 @@ def test_own_test_rows_are_read_from_the_columns_of_training(tmp_path):
     assert read(file("same.jsonl", text=OTHER, body=PROSE, label=labels), like=train).rows.inputs == tuple(PROSE)
     other = read(file("other.jsonl", review=PROSE, sentiment=labels), like=train)
     assert (other.text_column, other.label_column, len(other.warnings)) == ("review", "sentiment", 2)
-    said = []
+    reported = []
     extend(
         tmp_path / "same.jsonl",
         tmp_path / "out.jsonl",
         ("label",),
         lambda texts: [(text,) for text in texts],
         trained_on="body",
-        report=said.append,
+        report=reported.append,
     )
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [row["predicted"] for row in rows] == PROSE
-    assert said == []
+    assert reported == []
     extend(
         tmp_path / "other.jsonl",
         tmp_path / "out.jsonl",
         ("label",),
         lambda texts: [(text,) for text in texts],
         trained_on="body",
-        report=said.append,
+        report=reported.append,
     )
-    assert said == [
+    assert reported == [
         ReadWarning("there is no column 'body', as in the training rows: column 'review' is read as the text.")
     ]
     _, finding = unlabelled(tmp_path / "other.jsonl", ["a test text"], trained_on="body")

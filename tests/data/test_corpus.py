@@ -31,18 +31,18 @@ def files(tmp_path):
 def test_every_format_gives_the_same_documents_each_time(files):
     assert len(files) == 9
     for path in files:
-        found = corpus.of_files([path])
-        assert [list(found.walk()), list(found.walk())] == [DOCUMENTS, DOCUMENTS], path.name
+        documents = corpus.of_files([path])
+        assert [list(documents.walk()), list(documents.walk())] == [DOCUMENTS, DOCUMENTS], path.name
     assert list(corpus.of_files(files[:2]).walk()) == DOCUMENTS * 2
 
 
 def test_the_hash_is_of_content_and_column_and_not_of_the_place(files, tmp_path):
     path = tmp_path / "a.txt"
-    found = corpus.of_files([path]).sha256
+    original = corpus.of_files([path]).sha256
     moved = path.rename(tmp_path / "b.txt")
-    assert corpus.of_files([moved]).sha256 == found == corpus.of_files([tmp_path / "a.txt.gz"]).sha256
+    assert corpus.of_files([moved]).sha256 == original == corpus.of_files([tmp_path / "a.txt.gz"]).sha256
     moved.write_text("other\n\ntexts", encoding="utf-8")
-    assert corpus.of_files([moved]).sha256 != found
+    assert corpus.of_files([moved]).sha256 != original
     table = tmp_path / "a.csv"
     assert corpus.of_files([table], "text").sha256 != corpus.of_files([table], "id").sha256
 
@@ -57,27 +57,28 @@ def test_a_document_without_end_is_cut(tmp_path, monkeypatch):
     monkeypatch.setattr(corpus, "CELL", 10)
     path = tmp_path / "long.txt"
     path.write_text("a\n\n" + "x" * 25 + "\n" + "y" * 4, encoding="utf-8")
-    found = list(corpus.of_files([path]).walk())
-    assert "".join(found).replace("\n", "") == "a" + "x" * 25 + "y" * 4
-    assert max(map(len, found)) <= 21
+    documents = list(corpus.of_files([path]).walk())
+    assert "".join(documents).replace("\n", "") == "a" + "x" * 25 + "y" * 4
+    assert max(map(len, documents)) <= 21
 
 
 def test_rows_that_cannot_be_used_are_told_once(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("id,text\n1,fine words here\n2\n3,\n", encoding="utf-8")
-    told = []
-    found = corpus.of_files([path], tell=told.append)
-    assert list(found.walk()) == list(found.walk()) == ["fine words here"]
-    assert told == ["a.csv: 1 rows left out; the first, on line 3, is too short: 1 cell where the header has 2."]
+    messages = []
+    documents = corpus.of_files([path], tell=messages.append)
+    assert list(documents.walk()) == list(documents.walk()) == ["fine words here"]
+    assert messages == ["a.csv: 1 rows left out; the first, on line 3, is too short: 1 cell where the header has 2."]
 
 
 def test_a_doubtful_encoding_is_told(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes("ein Märchen über Löwen\n\nund Bären".encode("utf-16-le"))
-    told = []
-    assert list(corpus.of_files([path], tell=told.append).walk()) == ["ein Märchen über Löwen", "und Bären"]
-    assert told == [
-        "a.txt is not UTF-8; it was read as utf-16-le, such as 'ein Märchen über Löwen'. Else say --encoding NAME."
+    messages = []
+    assert list(corpus.of_files([path], tell=messages.append).walk()) == ["ein Märchen über Löwen", "und Bären"]
+    assert messages == [
+        "a.txt is not UTF-8; it was read as utf-16-le, such as 'ein Märchen über Löwen'. If that is wrong, name the "
+        "encoding with --encoding NAME."
     ]
 
 
@@ -129,8 +130,8 @@ def test_unlabelled_texts_leave_the_test_rows_out(tmp_path):
     texts, finding = corpus.unlabelled(path, ["a fine film", "unrelated"])
     assert texts == ("a poor film", "a fine day")
     assert (finding.kind, finding.severity, finding.count) == ("unlabelled", "note", 1)
-    assert finding.sentence == ("3 unlabelled texts were read; left out, since the test rows hold them too: 1.")
+    assert finding.sentence == ("3 unlabelled texts were read; left out because they also occur in the test rows: 1.")
     texts, finding = corpus.unlabelled(["a", "b"], ["c"])
     assert (texts, finding.severity, finding.count) == (("a", "b"), "fine", 0)
-    with pytest.raises(DataError, match="no unlabelled text is left: all of them stand in the test rows too"):
+    with pytest.raises(DataError, match="no unlabelled text is left: all of them also occur in the test rows"):
         corpus.unlabelled(["a"], ["A"])

@@ -59,7 +59,7 @@ def test_chinese_reviews() -> None:
     assert Counter(table.rows.targets) == {"pos": 16548, "neg": 18575}  # one of 35,124 lines is blank
     findings = {finding.kind: finding for finding in audit(split(table.rows)).findings}
     assert findings["duplicates"].count == 17718
-    assert findings["conflicts"].sentence.startswith("47 texts stand in the data with different labels")
+    assert findings["conflicts"].sentence.startswith("47 texts occur with different labels")
     few = demo("hotel", rows=500)
     assert len(set(few.rows.inputs)) == 500
     assert any("17,718 of 35,123 rows" in warning for warning in few.warnings)

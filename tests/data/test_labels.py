@@ -35,9 +35,9 @@ def lines(tmp_path, labels):
     ],
 )
 def test_numbers_and_truth_values_have_one_name(written, names):
-    found, said = named_alike(written, "label")
-    assert found == names
-    assert len(said) == (found != written)
+    renamed, warnings = named_alike(written, "label")
+    assert renamed == names
+    assert len(warnings) == (renamed != written)
 
 
 def test_a_test_file_has_the_names_of_the_training_file():
@@ -114,8 +114,8 @@ def test_a_set_of_several_labels_names_the_task():
 
 
 def test_an_object_is_no_label(tmp_path):
-    found = read(lines(tmp_path, ["a", "b", {"name": "a"}]))
-    assert [(row.line, row.reason) for row in found.rejected] == [(3, "has an object where a label is expected")]
+    table = read(lines(tmp_path, ["a", "b", {"name": "a"}]))
+    assert [(row.line, row.reason) for row in table.rejected] == [(3, "has an object where a label is expected")]
 
 
 # --- warnings --------------------------------------------------------------------------------------------------------
@@ -143,9 +143,9 @@ def test_an_object_is_no_label(tmp_path):
     ],
 )  # fmt: skip
 def test_doubtful_labels(labels, warnings):
-    found = list(doubts(labels))
-    assert len(found) == len(warnings)
-    for sentence, part in zip(found, warnings, strict=True):
+    doubtful = list(doubts(labels))
+    assert len(doubtful) == len(warnings)
+    for sentence, part in zip(doubtful, warnings, strict=True):
         assert part in sentence
 
 
@@ -157,9 +157,9 @@ def test_truth_values_and_numbers_mixed():
 
 
 def test_labels_that_look_like_those_of_training():
-    found = list(doubts(["Pos", "neg", "Pos"], ["pos", "neg"]))
-    assert len(found) == 1
-    assert "labels 'pos' in training and 'Pos' (2 rows) look alike and differ only in capitals" in found[0]
+    doubtful = list(doubts(["Pos", "neg", "Pos"], ["pos", "neg"]))
+    assert len(doubtful) == 1
+    assert "labels 'pos' in training and 'Pos' (2 rows) look alike and differ only in capitals" in doubtful[0]
 
 
 def test_long_labels_are_shown_in_short():

@@ -54,8 +54,8 @@ def check(path: Path, rows: tuple[tuple[str, str], ...], *warnings: str) -> None
     assert tuple(zip(table.rows.inputs, table.rows.targets, strict=True)) == rows
     assert table.rejected == ()
     assert len(table.warnings) == len(warnings), table.warnings
-    for found, wanted in zip(table.warnings, warnings, strict=True):
-        assert wanted in found
+    for warning, wanted in zip(table.warnings, warnings, strict=True):
+        assert wanted in warning
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_tables_as_people_save_them(write: Write, content: str, rows: tuple | No
 
 @pytest.mark.parametrize("text", ["'{}' or not", "'{}' and 'so on'", "'tis {}"])
 def test_single_quotation_marks_inside_of_texts_stay(write: Write, text: str) -> None:
-    rows = tuple((text.format(found), label) for found, label in PLAIN)
+    rows = tuple((text.format(word), label) for word, label in PLAIN)
     check(write("text,label\n" + bare(rows)), rows)
 
 
@@ -141,7 +141,7 @@ def test_a_line_under_the_column_names_is_no_row(write: Write, line: str, mark: 
     rows = "".join(f"{edge}{text}{mark}{label}{edge}\n" for text, label in PLAIN)
     table = read(write(f"{edge}text{mark}label{edge}\n{line}\n{rows}"))
     assert table.rows.inputs == tuple(text for text, _ in PLAIN)
-    assert [(row.line, row.reason) for row in table.rejected] == [(2, "is a line of dashes, which divides the table")]
+    assert [(row.line, row.reason) for row in table.rejected] == [(2, "is a line of dashes inside the table")]
 
 
 def test_named_columns_are_believed(write: Write) -> None:
@@ -232,13 +232,14 @@ def test_honest_cells_of_several_lines_stay_whole(write: Write) -> None:
 
 def test_rows_that_only_may_be_swallowed_are_reported(write: Write) -> None:
     path = write('title,text\nab,cd\n"one,two\nthree",four\nef,gh\n')
-    found = [item.sentence for item in records(path).items if isinstance(item, ReadWarning)]
-    assert any("the row on line 3 takes several lines, each of which could be a row" in sentence for sentence in found)
+    warnings = [item.sentence for item in records(path).items if isinstance(item, ReadWarning)]
+    expected = "the row on line 3 takes several lines, each of which could be a row"
+    assert any(expected in sentence for sentence in warnings)
 
 
 def test_lines_are_given_back_in_their_order() -> None:
     lines = ["a,1\n", '"b,2\n', "c,1\n", 'd",2\n', "e,1\n"]
     profile = Profile(lambda cells: len(cells) == 2 and cells[1] in "12", certain=True)
-    found = list(split_rows(lines, Dialect(","), profile))
-    assert [(row.line, row.values[0]) for row in found[:-1]] == [(1, "a"), (2, '"b'), (3, "c"), (4, 'd"'), (5, "e")]
-    assert "open on line 2 and are not closed" in found[-1].sentence
+    rows = list(split_rows(lines, Dialect(","), profile))
+    assert [(row.line, row.values[0]) for row in rows[:-1]] == [(1, "a"), (2, '"b'), (3, "c"), (4, 'd"'), (5, "e")]
+    assert "open on line 2 and are not closed" in rows[-1].sentence

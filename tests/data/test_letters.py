@@ -53,8 +53,8 @@ TEXTS = [
 @pytest.mark.parametrize(("encoding", "texts"), TEXTS)
 def test_letters_tell_the_encoding(encoding, texts):
     for text in (*texts, " ".join(texts), *(f"text,label\n{text},1\n" for text in texts)):
-        found = best(text.encode(encoding))
-        assert text.encode(encoding).decode(found) == text
+        guessed = best(text.encode(encoding))
+        assert text.encode(encoding).decode(guessed) == text
 
 
 def test_bytes_that_are_no_language():

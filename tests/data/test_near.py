@@ -95,24 +95,24 @@ def test_batches_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_short_texts_copy_only_when_equal() -> None:
-    found = copies(["a good film", "a good film!", "A GOOD  film", "no good film"])
-    assert found.near["a good film"] == found.near["A GOOD  film"]
-    assert len(set(found.near.values())) == 3
+    groups = copies(["a good film", "a good film!", "A GOOD  film", "no good film"])
+    assert groups.near["a good film"] == groups.near["A GOOD  film"]
+    assert len(set(groups.near.values())) == 3
 
 
 def test_one_changed_word_makes_a_near_copy_not_an_exact_one() -> None:
     changed = LONG.replace("angry", "hungry")
-    found = copies([LONG, changed])
-    assert found.exact[LONG] != found.exact[changed]
-    assert found.near[LONG] == found.near[changed]
+    groups = copies([LONG, changed])
+    assert groups.exact[LONG] != groups.exact[changed]
+    assert groups.near[LONG] == groups.near[changed]
 
 
 @settings(max_examples=50)
 @given(st.lists(st.text(max_size=80).filter(lambda text: not any("\ud800" <= c <= "\udfff" for c in text)), max_size=8))
 def test_near_groups_contain_the_exact_ones(texts: list[str]) -> None:
     texts += [text.upper() for text in texts]
-    found = copies(texts)
-    exact, near = [found.exact[text] for text in texts], found.near_groups(texts)
+    groups = copies(texts)
+    exact, near = [groups.exact[text] for text in texts], groups.near_groups(texts)
     for i, j in itertools.combinations(range(len(texts)), 2):
         assert (exact[i] == exact[j]) == (normalise(texts[i]) == normalise(texts[j]))
         assert exact[i] != exact[j] or near[i] == near[j]

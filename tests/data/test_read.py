@@ -52,7 +52,7 @@ def test_ids_are_file_and_line_where_the_row_starts(write: Write) -> None:
     assert table.rows.inputs[0] == "two\nlines"
     assert (table.text_column, table.label_column, table.rejected, table.warnings) == (
         *("text", "label", ()),
-        ("class 'neg' has one example: it goes to training, and no score can tell about it.",),
+        ("class 'neg' has one example: it is used for training, and no score can measure it.",),
     )
 
 
@@ -286,10 +286,10 @@ LONG = ["See you at the station tonight", "You have won a long holiday", "Call m
         ({"内容": ["质量非常好", "非常不满意", "很好用", "包装很仔细"], "类": ["正", "负", "正", "正"]}, (0, 1)),
     ],
 )
-def test_columns_are_found_by_name_then_by_values(columns: dict[str, list[str]], found: tuple[int, int]) -> None:
+def test_columns_are_found_by_name_then_by_values(columns: dict[str, list[str]], places: tuple[int, int]) -> None:
     table = read(pandas.DataFrame(columns))
     names = list(columns)
-    assert (table.text_column, table.label_column) == (names[found[0]], names[found[1]])
+    assert (table.text_column, table.label_column) == (names[places[0]], names[places[1]])
 
 
 def test_unclear_columns_are_asked_for(write: Write) -> None:
@@ -302,14 +302,14 @@ def test_unclear_columns_are_asked_for(write: Write) -> None:
         read(path)
     assert read(path, text="review").rows.inputs == ("a b c", "g h i")
     path = write("text,topic,class\na b c,d,x\ng h i,d,y\na,e,y\nb,e,x\n")
-    with pytest.raises(UsageError, match=r"which column holds the label\? .*: say --label NAME"):
+    with pytest.raises(UsageError, match=r"which column holds the label\? .*: use --label NAME"):
         read(path)
     assert read(path, label="topic").rows.targets == ("d", "d", "e", "e")
 
 
 def test_numbers_are_no_text_though_nothing_else_is_left() -> None:
     frame = pandas.DataFrame({"n": range(8), "label": ["a", "b"] * 4})
-    with pytest.raises(UsageError, match=r"which column holds the text. table has columns n, label: say --text NAME"):
+    with pytest.raises(UsageError, match=r"which column holds the text. table has columns n, label: use --text NAME"):
         read(frame)
     assert read(frame, text="n").rows.inputs[:2] == ("0", "1")
 
@@ -346,8 +346,8 @@ def test_an_unknown_column(write: Write) -> None:
         ),
         ("a", "is too short: 1 cell where the header has 2"),
         ("a\0b,pos", "holds a NUL byte"),
-        ('"hello" there,pos', "goes on after a closing quotation mark (inside a cell, marks are doubled)"),
-        ('"never closed,pos', "goes on after a closing quotation mark (inside a cell, marks are doubled)"),
+        ('"hello" there,pos', "continues after a closing quotation mark (inside a cell, marks are doubled)"),
+        ('"never closed,pos', "continues after a closing quotation mark (inside a cell, marks are doubled)"),
     ],
 )
 def test_a_bad_row_costs_itself_alone(write: Write, row: str, reason: str) -> None:
@@ -389,10 +389,10 @@ def test_cells_over_ten_megabytes_cost_their_row(write: Write, name: str) -> Non
 
 def test_bad_json_lines_are_told(write: Write) -> None:
     lines = ['{"text": "a", "label": "x"}', "{broken", "", "[1]", '{"text": "b", "label": "y"}', "[" * 100_000]
-    found = reasons(write("\n".join(lines), "a.jsonl"))
-    assert [line for line, _ in found] == [2, 4, 6]
-    assert found[0][1].startswith("is not valid JSON (Expecting")
-    assert found[1][1] == "is not a JSON object"
+    rejected = reasons(write("\n".join(lines), "a.jsonl"))
+    assert [line for line, _ in rejected] == [2, 4, 6]
+    assert rejected[0][1].startswith("is not valid JSON (Expecting")
+    assert rejected[1][1] == "is not a JSON object"
 
 
 # --- files that are refused ----------------------------------------------------------------------------------
@@ -522,7 +522,7 @@ def test_names_of_columns_in_a_dataframe() -> None:
 
 
 def test_an_encoding_that_cannot_be_told(write: Write) -> None:
-    with pytest.raises(DataError, match=r"the encoding of reviews.csv is not known; say --encoding NAME, or save"):
+    with pytest.raises(DataError, match=r"the encoding of reviews.csv is not known; use --encoding NAME, or save"):
         read(write(b"text,label\nc\xff \x81\xff a\x81 \x8f\xff,pos\n" * 5))
 
 

@@ -69,8 +69,8 @@ def test_copies_never_cross_and_rare_labels_stay_in_train(numbers: list[int], se
     texts = [chosen.choice(["{} {}", "{}  {} "]).format(WORDS[number % 14], number) for number in numbers]
     labels = ["a", "rare", *(chosen.choice("ab") for _ in numbers[2:])]
     divided = split(make(labels, texts), seed=seed)
-    found = copies(texts)
-    train, validation, test = (set(found.near_groups(part.inputs).tolist()) for part in parts(divided))
+    groups = copies(texts)
+    train, validation, test = (set(groups.near_groups(part.inputs).tolist()) for part in parts(divided))
     assert train.isdisjoint(test)
     assert validation.isdisjoint(test)
     assert train.isdisjoint(validation)

@@ -34,8 +34,8 @@ def answer(texts):
 def test_a_pipe_is_read_once_and_given_as_often_as_needed(tmp_path):
     path = fifo(tmp_path / "pipe", CONTENT)
     assert [read(path).rows.targets for _ in range(2)] == [("pos", "neg") * 5] * 2
-    found = corpus.of_files([fifo(tmp_path / "texts.txt", "one\ntwo\n")])
-    assert [list(found.walk()) for _ in range(2)] == [["one", "two"]] * 2
+    documents = corpus.of_files([fifo(tmp_path / "texts.txt", "one\ntwo\n")])
+    assert [list(documents.walk()) for _ in range(2)] == [["one", "two"]] * 2
 
 
 def test_a_pipe_of_json_lines_stays_json_lines(tmp_path, capsys):

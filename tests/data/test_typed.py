@@ -30,13 +30,13 @@ TEXTS = ("a good lamp", "a bad lamp", "a good sofa", "a bad sofa")
 
 def predict(source, out, **options):
     """Copy a file with its texts' lengths; return the messages."""
-    said = []
+    reported = []
 
     def answers(texts):
         return [("long", float(len(text))) for text in texts]
 
-    extend(source, out, ("label", "length"), answers, report=said.append, **options)
-    return [item.sentence if isinstance(item, ReadWarning) else item.reason for item in said]
+    extend(source, out, ("label", "length"), answers, report=reported.append, **options)
+    return [item.sentence if isinstance(item, ReadWarning) else item.reason for item in reported]
 
 
 def write_lines(path, rows):
@@ -86,14 +86,14 @@ def test_json_lines_become_parquet_of_the_same_types(tmp_path):
     late = [{"text": "later", "n": 2, "mixed": 1, "f": 1, "grown": 0.5, "empty": {}}] * 1100
     source = write_lines(tmp_path / "in.jsonl", [*rows, {"grown": 3, **rows[0]}, *late])
     predict(source, tmp_path / "out.parquet")
-    found = pyarrow.parquet.read_table(tmp_path / "out.parquet")
-    kinds = {field.name: str(field.type) for field in found.schema}
+    copied = pyarrow.parquet.read_table(tmp_path / "out.parquet")
+    kinds = {field.name: str(field.type) for field in copied.schema}
     assert (kinds["n"], kinds["f"], kinds["verified"], kinds["grown"]) == ("int64", "double", "bool", "double")
     assert (kinds["mixed"], kinds["large"], kinds["empty"]) == ("string", "string", "string")
-    first = found.slice(0, 1).to_pylist()[0]
+    first = copied.slice(0, 1).to_pylist()[0]
     assert (first["tags"], first["meta"], first["large"]) == (["a", "b"], ODD["meta"], str(ODD["large"]))
-    assert found["mixed"].to_pylist()[:4] == ["0", "1", "2", "x"]
-    assert found.num_rows == len(rows) + 1 + len(late)
+    assert copied["mixed"].to_pylist()[:4] == ["0", "1", "2", "x"]
+    assert copied.num_rows == len(rows) + 1 + len(late)
 
 
 COLUMNS = {
@@ -120,21 +120,21 @@ def test_parquet_keeps_every_type(tmp_path):
     table = pyarrow.table(COLUMNS)
     pyarrow.parquet.write_table(table, tmp_path / "in.parquet", row_group_size=3)
     assert predict(tmp_path / "in.parquet", tmp_path / "out.parquet") == []
-    found = pyarrow.parquet.read_table(tmp_path / "out.parquet")
-    assert found.schema.names == [*COLUMNS, "label", "length"]
-    assert found.drop_columns(["label", "length"]).equals(pyarrow.parquet.read_table(tmp_path / "in.parquet"))
-    assert found["length"].to_pylist() == [float(len(text)) for text in TEXTS]
+    copied = pyarrow.parquet.read_table(tmp_path / "out.parquet")
+    assert copied.schema.names == [*COLUMNS, "label", "length"]
+    assert copied.drop_columns(["label", "length"]).equals(pyarrow.parquet.read_table(tmp_path / "in.parquet"))
+    assert copied["length"].to_pylist() == [float(len(text)) for text in TEXTS]
 
 
 def test_parquet_rows_that_cannot_be_read_are_left_out_of_the_copy(tmp_path):
     texts = ["first", "nul\0byte", None, *(f"text {number}" for number in range(3000)), "last\0"]
     table = pyarrow.table({"text": texts, "n": range(len(texts))})
     pyarrow.parquet.write_table(table, tmp_path / "in.parquet", row_group_size=700)
-    said = predict(tmp_path / "in.parquet", tmp_path / "out.parquet")
-    assert said == ["holds a NUL byte", "has no text: it gets no label", "holds a NUL byte"]
-    found = pyarrow.parquet.read_table(tmp_path / "out.parquet")
-    assert found["n"].to_pylist() == [0, *range(2, 3003)]
-    assert found["length"].to_pylist()[:3] == [5.0, None, 6.0]
+    reported = predict(tmp_path / "in.parquet", tmp_path / "out.parquet")
+    assert reported == ["holds a NUL byte", "has no text: it gets no label", "holds a NUL byte"]
+    copied = pyarrow.parquet.read_table(tmp_path / "out.parquet")
+    assert copied["n"].to_pylist() == [0, *range(2, 3003)]
+    assert copied["length"].to_pylist()[:3] == [5.0, None, 6.0]
 
 
 def test_parquet_becomes_json_with_nanoseconds(tmp_path):
@@ -171,9 +171,9 @@ def test_feather_and_arrow_files(tmp_path, kind):
             writer.write_table(table, max_chunksize=900)
     else:
         pyarrow.feather.write_feather(table, path, "lz4" if kind == "feather" else "uncompressed")
-    found = read(path)
-    assert found.rows.inputs == TEXTS * 400
-    assert found.rows.targets == ("x", "y") * 800
+    opened = read(path)
+    assert opened.rows.inputs == TEXTS * 400
+    assert opened.rows.targets == ("x", "y") * 800
     predict(path, tmp_path / "out.parquet")
     assert pyarrow.parquet.read_table(tmp_path / "out.parquet").select(["text", "label"]).equals(table)
 
@@ -197,15 +197,15 @@ def test_hugging_face_names_of_classes(tmp_path):
         metadata
     )
     pyarrow.parquet.write_table(table, tmp_path / "in.parquet")
-    found = read(tmp_path / "in.parquet")
-    assert found.rows.targets == ("pos", "neg", "pos", "neg")
-    assert [(row.line, row.reason) for row in found.rejected] == [(5, "has no label")]
+    read_table = read(tmp_path / "in.parquet")
+    assert read_table.rows.targets == ("pos", "neg", "pos", "neg")
+    assert [(row.line, row.reason) for row in read_table.rejected] == [(5, "has no label")]
     predict(tmp_path / "in.parquet", tmp_path / "out.parquet")
     copied = pyarrow.parquet.read_schema(tmp_path / "out.parquet")
-    kept = json.loads(copied.metadata[b"huggingface"])["info"]["features"]
-    assert kept["label"] == features["label"]
-    assert kept["predicted"]["dtype"] == "string"
-    assert kept["length"]["dtype"] == "float64"
+    features_written = json.loads(copied.metadata[b"huggingface"])["info"]["features"]
+    assert features_written["label"] == features["label"]
+    assert features_written["predicted"]["dtype"] == "string"
+    assert features_written["length"]["dtype"] == "float64"
 
 
 @pytest.mark.parametrize("wrap", [lambda feature: [feature], lambda feature: {"feature": feature, "_type": "List"}])
@@ -306,9 +306,9 @@ def test_nulls_of_large_strings_and_categories(tmp_path):
         }
     )
     pyarrow.parquet.write_table(table, tmp_path / "in.parquet")
-    for found in (read(tmp_path / "in.parquet"), read(table.to_pandas())):
-        assert found.rows.targets == ("x", "y", "x")
-        assert [(row.line, row.reason) for row in found.rejected] == [(3, "has no label"), (5, "has no text")]
+    for table_read in (read(tmp_path / "in.parquet"), read(table.to_pandas())):
+        assert table_read.rows.targets == ("x", "y", "x")
+        assert [(row.line, row.reason) for row in table_read.rejected] == [(3, "has no label"), (5, "has no text")]
 
 
 # --- texts that are none ---------------------------------------------------------------------------------------------
@@ -321,9 +321,9 @@ def test_lists_of_words_are_joined_and_said_to_be(tmp_path):
     assert table.warnings == ("column 'text' holds lists of words: they are joined by spaces.",)
     assert predict(source, tmp_path / "out.jsonl") == list(table.warnings)
     assert lines(tmp_path / "out.jsonl")[0]["text"] == TEXTS[0].split()
-    said = []
-    assert tuple(of_files([source], tell=said.append).walk()) == TEXTS
-    assert said == list(table.warnings)
+    messages = []
+    assert tuple(of_files([source], tell=messages.append).walk()) == TEXTS
+    assert messages == list(table.warnings)
 
 
 def test_objects_are_no_texts(tmp_path):

@@ -92,10 +92,10 @@ def test_bad_rows_are_reported_as_they_come_and_not_kept(tmp_path, monkeypatch):
 def test_doubts_about_the_reading_are_reported(tmp_path):
     source = tmp_path / "in.csv"
     source.write_bytes("text,n\nun été très agréable,1\n".encode("cp1252"))
-    found = []
-    extend(source, tmp_path / "out.csv", ("label",), lambda texts: [("x",)] * len(texts), report=found.append)
-    assert [type(item) for item in found] == [ReadWarning]
-    assert "it was read as cp1252" in found[0].sentence
+    reported = []
+    extend(source, tmp_path / "out.csv", ("label",), lambda texts: [("x",)] * len(texts), report=reported.append)
+    assert [type(item) for item in reported] == [ReadWarning]
+    assert "it was read as cp1252" in reported[0].sentence
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
@@ -121,9 +121,9 @@ def test_parquet_keeps_numbers_as_numbers(tmp_path):
     source = tmp_path / "in.csv"
     source.write_text("text\none\n\n\nthree words here\n", encoding="utf-8")
     run(source, tmp_path / "out.parquet")
-    found = parquet.read_table(tmp_path / "out.parquet")
-    assert found.column("length").to_pylist() == [3.0, 16.0]
-    assert str(found.schema.field("length").type) == "double"
+    written = parquet.read_table(tmp_path / "out.parquet")
+    assert written.column("length").to_pylist() == [3.0, 16.0]
+    assert str(written.schema.field("length").type) == "double"
 
 
 def test_standard_output_without_a_name(tmp_path, capsys):

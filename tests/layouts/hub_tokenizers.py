@@ -184,7 +184,7 @@ def xlm_json():
     pieces, charsmap = scored(sentencepieces())
     vocabulary = [[token, 0.0] for token in ("<s>", "<pad>", "</s>", "<unk>")] + pieces[3:] + [["<mask>", 0.0]]
     numbers = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": len(vocabulary) - 1}
-    found = file(
+    stored = file(
         {"unk_id": 3, "vocab": vocabulary},
         added(numbers, **{"<mask>": {"lstrip": True}}),
         normalizer={"type": "Precompiled", "precompiled_charsmap": charsmap},
@@ -192,7 +192,7 @@ def xlm_json():
         post_processor=template(numbers, "<s>", "</s>", ("<s>", "A", "</s>", "</s>", "B", "</s>")),
         decoder=METASPACE,
     )
-    return found | {"truncation": {"max_length": 512, "strategy": "LongestFirst", "stride": 0}}
+    return stored | {"truncation": {"max_length": 512, "strategy": "LongestFirst", "stride": 0}}
 
 
 def albert_json():

@@ -23,10 +23,10 @@ def reference(targets, predicted):
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("abce")), min_size=1, max_size=40))
 def test_scores_are_scikit_learns(pairs):
     targets, predicted = zip(*pairs, strict=True)
-    found = labels.score(targets, predicted)
-    assert set(found) == set(labels.METRICS)
-    assert found == pytest.approx(reference(targets, predicted), abs=1e-12)
-    assert all(type(value) is float for value in found.values())
+    scores = labels.score(targets, predicted)
+    assert set(scores) == set(labels.METRICS)
+    assert scores == pytest.approx(reference(targets, predicted), abs=1e-12)
+    assert all(type(value) is float for value in scores.values())
 
 
 def test_many_resamples_at_once_equal_one_by_one():

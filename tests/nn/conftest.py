@@ -14,12 +14,12 @@ def model(request):
     torch.manual_seed(0)
     shape = {"vocabulary": 30, "width": 8, "layers": 2, "heads": 2, "feed_forward": 16, "window": 12}
     encoder = Encoder(**shape, dropout=0.0, **request.param)
-    found = Model(encoder, ClassificationHead(8, 3, dropout=0.0))
+    built = Model(encoder, ClassificationHead(8, 3, dropout=0.0))
     with torch.no_grad():
-        for weight in found.parameters():
+        for weight in built.parameters():
             if weight.dim() > 1:
                 weight.mul_(10)  # at the size of trained weights, so that layers do more than pass states on
-    return found.eval()
+    return built.eval()
 
 
 @pytest.fixture

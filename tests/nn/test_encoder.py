@@ -126,15 +126,15 @@ def test_kept_states_of_frozen_stages_change_nothing(stages, options, by_rows):
     assert model.frozen_stages() == stages
     lengths = [5, 2, 5, 9]
     tokens, boundaries = texts(lengths)
-    kept = None
+    stored = None
     if stages:
         everything = pack(tokens, boundaries, np.arange(4))
         states = model.frozen_states(everything)
         assert len(states) == (4 if stages == every else sum(lengths))
-        kept = keep(stages, states, everything, by_token=stages < every)
+        stored = keep(stages, states, everything, by_token=stages < every)
     rows = np.array(by_rows)
     expected = model(pack(tokens, boundaries, rows))
-    batch = pack(tokens, boundaries, rows, kept)
+    batch = pack(tokens, boundaries, rows, stored)
     torch.testing.assert_close(model(batch), expected, atol=1e-6, rtol=0)
     learned = [weight for weight in model.parameters() if weight.requires_grad]
     gradients = torch.autograd.grad(model(batch).sum(), learned, allow_unused=True)

@@ -16,12 +16,12 @@ def test_means_are_those_of_each_text_with_their_gradient(rng):
     lengths = rng.integers(1, 9, size=20)
     batch = pack(np.zeros(lengths.sum(), np.int32), np.append(0, np.cumsum(lengths)), np.arange(20))
     states = torch.randn(int(lengths.sum()), 4, dtype=torch.float32, requires_grad=True)
-    found = means(states, batch)
+    averaged = means(states, batch)
     parts = [part.mean(dim=0) for part in states.split(np.sort(lengths).tolist())]
-    assert torch.allclose(found, torch.stack(parts), atol=1e-6)
-    weights = torch.randn_like(found)
+    assert torch.allclose(averaged, torch.stack(parts), atol=1e-6)
+    weights = torch.randn_like(averaged)
     (wanted,) = torch.autograd.grad((torch.stack(parts) * weights).sum(), states)
-    (gradient,) = torch.autograd.grad((found * weights).sum(), states)
+    (gradient,) = torch.autograd.grad((averaged * weights).sum(), states)
     assert torch.allclose(gradient, wanted, atol=1e-6)
 
 
@@ -40,9 +40,9 @@ def test_a_batch_that_brings_pooled_states_is_not_pooled_again(batch, pooling):
     encoder = Encoder(vocabulary=30, width=8, layers=2, heads=2, feed_forward=16, window=12, dropout=0.0)
     model = Model(encoder, ClassificationHead(8, 3, pooling=pooling)).eval()
     encoder.requires_grad_(False)
-    kept = model.frozen_states(batch)
-    assert kept.shape == (3, 8)
-    assert torch.allclose(model(replace(batch, hidden=kept, stages=3)), model(batch), atol=1e-6)
+    pooled = model.frozen_states(batch)
+    assert pooled.shape == (3, 8)
+    assert torch.allclose(model(replace(batch, hidden=pooled, stages=3)), model(batch), atol=1e-6)
 
 
 def test_an_unknown_pooling():

@@ -13,10 +13,10 @@ from headstart.nn.int8 import INPUT_STEPS, WEIGHT_STEPS, Int8Linear
 
 def layer(inputs, outputs, seed=0):
     torch.manual_seed(seed)
-    found = nn.Linear(inputs, outputs)
+    linear = nn.Linear(inputs, outputs)
     with torch.no_grad():
-        found.weight.mul_(torch.rand(outputs, 1) * 10)  # outputs of very different sizes
-    return found
+        linear.weight.mul_(torch.rand(outputs, 1) * 10)  # outputs of very different sizes
+    return linear
 
 
 def plain(part, hidden):
@@ -39,11 +39,11 @@ def plain(part, hidden):
 def test_a_product_is_that_of_rounded_numbers(tokens, inputs, outputs, seed):
     part = layer(inputs, outputs, seed)
     hidden = torch.randn(tokens, inputs) * torch.rand(tokens, 1) * 20 + torch.randn(tokens, 1)
-    found, expected = Int8Linear(part)(hidden).double(), plain(part, hidden)
+    actual, expected = Int8Linear(part)(hidden).double(), plain(part, hidden)
     # An input right between two steps may go either way; no more than one step of one input is ever lost.
     step = (hidden.amax(1, keepdim=True) - hidden.amin(1, keepdim=True)) / INPUT_STEPS
-    assert ((found - expected).abs() <= 1e-4 + 1.01 * step * part.weight.abs().amax(1)).all()
-    assert (found - expected).abs().mean() < 1e-3 * (1 + expected.abs().mean())
+    assert ((actual - expected).abs() <= 1e-4 + 1.01 * step * part.weight.abs().amax(1)).all()
+    assert (actual - expected).abs().mean() < 1e-3 * (1 + expected.abs().mean())
 
 
 def test_nothing_overflows_where_all_is_as_large_as_can_be():
@@ -66,10 +66,10 @@ def test_a_tokens_answer_does_not_depend_on_its_neighbours():
 @pytest.mark.parametrize("value", [0.0, -7.5, 1e30])
 def test_a_token_of_equal_values_is_exact_up_to_the_weights(value):
     part = layer(32, 8)
-    found = Int8Linear(part)(torch.full((2, 32), value))
-    assert torch.isfinite(found).all()
+    outputs = Int8Linear(part)(torch.full((2, 32), value))
+    assert torch.isfinite(outputs).all()
     error = 32 * abs(value) * part.weight.detach().abs().amax(1) / WEIGHT_STEPS / 2
-    assert ((found - part(torch.full((2, 32), value)).detach()).abs() <= error + 1e-5).all()
+    assert ((outputs - part(torch.full((2, 32), value)).detach()).abs() <= error + 1e-5).all()
 
 
 def test_an_output_without_weights_is_its_bias():

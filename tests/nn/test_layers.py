@@ -22,12 +22,12 @@ OPTIONS = pytest.mark.parametrize("options", [{}, {"one_block": True}, {"distanc
 def model(**options):
     torch.manual_seed(0)
     encoder = Encoder(vocabulary=40, width=32, layers=2, heads=4, feed_forward=64, window=12, **options)
-    found = Model(encoder, ClassificationHead(32, 3))
+    built = Model(encoder, ClassificationHead(32, 3))
     with torch.no_grad():
-        for weight in found.parameters():
+        for weight in built.parameters():
             if weight.dim() > 1:
                 weight.mul_(8)  # at the size of trained weights, so that layers do more than pass states on
-    return found.eval()
+    return built.eval()
 
 
 def batch_of(lengths, seed=0):
@@ -44,9 +44,9 @@ def batch_of(lengths, seed=0):
 def test_a_copy_answers_as_the_model_on_ragged_batches(make, kind, error, options, lengths):
     original = model(**options)
     batch = batch_of(lengths)
-    expected, found = original(batch), make(original)(batch)
-    assert found.dtype == torch.float32
-    torch.testing.assert_close(found, expected, atol=error, rtol=0)
+    expected, actual = original(batch), make(original)(batch)
+    assert actual.dtype == torch.float32
+    torch.testing.assert_close(actual, expected, atol=error, rtol=0)
 
 
 @OPTIONS
@@ -63,12 +63,12 @@ def test_a_copy_answers_alike_for_all_tokens_and_for_first_ones(make, kind, erro
 def test_the_model_stays_as_it_is_and_shares_what_is_not_made_anew(make, kind, error):
     original = model().train()
     before = {name: weight.clone() for name, weight in original.state_dict().items()}
-    found = make(original)
+    copied = make(original)
     assert all(torch.equal(before[name], weight) for name, weight in original.state_dict().items())
     assert original.training
-    assert not found.training
+    assert not copied.training
     assert type(original.encoder.blocks[0].up) is torch.nn.Linear
-    made = [part for part in found.modules() if isinstance(part, kind)]
+    made = [part for part in copied.modules() if isinstance(part, kind)]
     assert len(made) == 4 * len(original.encoder.blocks)
-    assert found.encoder.embeddings.word.weight is original.encoder.embeddings.word.weight
-    assert found.head.output.weight is original.head.output.weight
+    assert copied.encoder.embeddings.word.weight is original.encoder.embeddings.word.weight
+    assert copied.head.output.weight is original.head.output.weight

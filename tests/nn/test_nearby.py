@@ -49,9 +49,9 @@ def test_answers_and_gradients_are_those_of_a_mask(groups, reach, first_only):
     expected = masked(query, states, groups, reach)
     wanted = torch.autograd.grad(expected.square().sum(), asked)
     for attend in (nearby._AttendNearby.apply, nearby.nearby_by_group):
-        found = attend(query, states, groups, HEADS, reach)
-        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
-        gradients = torch.autograd.grad(found.square().sum(), asked)
+        actual = attend(query, states, groups, HEADS, reach)
+        torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-4)
+        gradients = torch.autograd.grad(actual.square().sum(), asked)
         for ours, theirs in zip(gradients, wanted, strict=True):
             torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
 

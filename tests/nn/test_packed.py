@@ -29,6 +29,6 @@ def test_word_dropout_spares_special_tokens_and_hits_its_rate():
     dropped = drop_words(batch, 0.3, unknown=1, spared=[2, 3])
     assert (dropped.ids[0], dropped.ids[-1]) == (2, 3)
     assert abs((dropped.ids == 1).float().mean() - 0.3) < 0.05
-    kept = dropped.ids != 1
-    assert torch.equal(dropped.ids[kept], batch.ids[kept])
+    unchanged = dropped.ids != 1
+    assert torch.equal(dropped.ids[unchanged], batch.ids[unchanged])
     assert torch.equal(drop_words(batch, 0.0, 1, [2, 3]).ids, batch.ids)

@@ -19,10 +19,10 @@ def test_results_come_in_order_from_threads_that_compute_alone(two_threads):
             both.wait()
         return number, torch.get_num_threads(), threading.current_thread().name
 
-    found = list(parallel.each(work, range(20), "cpu"))
-    assert [number for number, _, _ in found] == list(range(20))
-    assert {threads for _, threads, _ in found} == {1}
-    assert all(name.startswith("headstart") for _, _, name in found)
+    results = list(parallel.each(work, range(20), "cpu"))
+    assert [number for number, _, _ in results] == list(range(20))
+    assert {threads for _, threads, _ in results} == {1}
+    assert all(name.startswith("headstart") for _, _, name in results)
     assert torch.get_num_threads() == 2
     later = []
     thread = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
@@ -40,10 +40,10 @@ def test_where_nothing_is_gained_the_caller_does_all(two_threads, threads, batch
 
 def test_it_begins_no_more_than_is_soon_asked_for(two_threads):
     begun = []
-    found = parallel.each(begun.append, range(100), "cpu")
-    next(found)
+    results = parallel.each(begun.append, range(100), "cpu")
+    next(results)
     assert len(begun) <= 1 + 2 * parallel.AHEAD
-    found.close()
+    results.close()
     assert len(begun) <= 1 + 2 * parallel.AHEAD
 
 

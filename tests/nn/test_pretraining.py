@@ -26,9 +26,9 @@ LENGTHS, WINDOW = (7, 3, 12, 7), 16
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A folder as transformers writes it, with weights large enough for a mistake to show."""
-    found = tmp_path_factory.mktemp("theirs")
+    saved_folder = tmp_path_factory.mktemp("theirs")
     tokenizer = vocabulary.train(TEXTS, 60, window=WINDOW)
-    tokenizer.save(found)
+    tokenizer.save(saved_folder)
     config = BertConfig(
         vocab_size=tokenizer.size,
         hidden_size=16,
@@ -46,8 +46,8 @@ def place(tmp_path_factory):
     with torch.no_grad():
         for name, weight in theirs.named_parameters():
             weight.normal_(mean=float("Norm.weight" in name), std=0.3)
-    theirs.save_pretrained(found)
-    return found
+    theirs.save_pretrained(saved_folder)
+    return saved_folder
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +72,9 @@ def asked():
 
 
 def load(place):
-    found = folder.load(place, pretraining=True)
-    assert isinstance(found.model, Pretraining)
-    return found
+    checkpoint = folder.load(place, pretraining=True)
+    assert isinstance(checkpoint.model, Pretraining)
+    return checkpoint
 
 
 def test_logits_losses_and_gradients_are_those_of_transformers(place, asked):
@@ -111,11 +111,11 @@ def test_transformers_opens_what_is_saved_with_equal_logits(place, asked, tmp_pa
         whole, reason = BertForPreTraining.from_pretrained(tmp_path, output_loading_info=True)
         assert not reason["missing_keys"]
         assert not reason["unexpected_keys"]
-        found = whole.eval()(**plain)
+        outputs = whole.eval()(**plain)
         masked = AutoModelForMaskedLM.from_pretrained(tmp_path).eval()(**plain).logits
     at = (rows[places], batch.positions[places])
-    torch.testing.assert_close(found.prediction_logits[at], logits, atol=1e-4, rtol=0)
-    torch.testing.assert_close(found.seq_relationship_logits[batch.order], pair_logits, atol=1e-4, rtol=0)
+    torch.testing.assert_close(outputs.prediction_logits[at], logits, atol=1e-4, rtol=0)
+    torch.testing.assert_close(outputs.seq_relationship_logits[batch.order], pair_logits, atol=1e-4, rtol=0)
     torch.testing.assert_close(masked[at], logits, atol=1e-4, rtol=0)
     assert AutoTokenizer.from_pretrained(tmp_path).mask_token == "[MASK]"
 
@@ -133,11 +133,11 @@ def test_heads_that_a_folder_lacks_begin_fresh(tmp_path):
     arguments = {"vocabulary": tokenizer.size, "width": 8, "layers": 1, "heads": 2, "feed_forward": 8, "window": WINDOW}
     plain = Model(Encoder(**arguments), ClassificationHead(8, 2))
     folder.save(tmp_path, plain, tokenizer, "bert", {**arguments, "dropout": 0.1}, ("a", "b"))
-    found = load(tmp_path)
-    assert torch.equal(found.model.head.dense.weight, plain.head.dense.weight)
-    assert "head.words.bias" in found.fresh
-    assert "head.dense.weight" not in found.fresh
-    assert not found.model.head.words.bias.any()
+    loaded = load(tmp_path)
+    assert torch.equal(loaded.model.head.dense.weight, plain.head.dense.weight)
+    assert "head.words.bias" in loaded.fresh
+    assert "head.dense.weight" not in loaded.fresh
+    assert not loaded.model.head.words.bias.any()
 
 
 def test_another_family_is_refused(tmp_path):

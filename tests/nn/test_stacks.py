@@ -31,12 +31,12 @@ def model(request):
 
 def build(kind, **changes):
     torch.manual_seed(0)
-    found = Model(KINDS[kind](**{**SIZES, **changes}), ClassificationHead(16, 3, dropout=0.0))
+    built = Model(KINDS[kind](**{**SIZES, **changes}), ClassificationHead(16, 3, dropout=0.0))
     with torch.no_grad():
-        for weight in found.parameters():
+        for weight in built.parameters():
             if weight.dim() > 1:
                 weight.mul_(10)  # at the size of trained weights, so that layers do more than pass states on
-    return found.eval()
+    return built.eval()
 
 
 @pytest.fixture
@@ -65,10 +65,10 @@ def test_gradients_flow_through_first_tokens_alone_as_through_all(first_only, mo
     model.encoder.embeddings.word.weight.grad = None
     states = model.encoder(batch, first_only=first_only)
     (states if first_only else states[batch.starts]).square().sum().backward()
-    found = model.encoder.embeddings.word.weight.grad
+    actual = model.encoder.embeddings.word.weight.grad
     states = model.encoder(batch, places=batch.starts.long())
     (expected,) = torch.autograd.grad(states.square().sum(), [model.encoder.embeddings.word.weight])
-    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-4)
+    torch.testing.assert_close(actual, expected, atol=1e-3, rtol=1e-4)
 
 
 @pytest.mark.parametrize("stages", range(1, 6))
@@ -80,11 +80,11 @@ def test_kept_states_of_frozen_stages_change_nothing(stages, model, batch):
     starts = np.empty(len(batch), dtype=np.int64)
     starts[batch.order.numpy()] = batch.starts.numpy() if by_token else np.arange(len(batch))
     tokens = np.random.default_rng(0).integers(0, 40, size=sum(LENGTHS))
-    kept = pack(tokens, np.cumsum([0, *LENGTHS]), np.array([3, 1]), Kept(stages, states, starts, by_token))
+    stored = pack(tokens, np.cumsum([0, *LENGTHS]), np.array([3, 1]), Kept(stages, states, starts, by_token))
     plain = pack(tokens, np.cumsum([0, *LENGTHS]), np.array([3, 1]))
     learned = [weight for weight in model.parameters() if weight.requires_grad]
-    torch.testing.assert_close(model(kept), model(plain), atol=1e-5, rtol=1e-4)
-    ours, theirs = (torch.autograd.grad(model(part).sum(), learned) for part in (kept, plain))
+    torch.testing.assert_close(model(stored), model(plain), atol=1e-5, rtol=1e-4)
+    ours, theirs = (torch.autograd.grad(model(part).sum(), learned) for part in (stored, plain))
     for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3)
 

@@ -128,8 +128,8 @@ def test_adapter_learns_bottlenecks_norms_and_the_head(kind, places):
         ("gradual", {"opening": -0.5}, r"option 'opening' .*is -0\.5; give a number from 0 up"),
     ],
 )
-def test_mistakes_are_named(name, options, said):
-    with pytest.raises(UsageError, match=said):
+def test_mistakes_are_named(name, options, message):
+    with pytest.raises(UsageError, match=message):
         rooms.load("strategies", name, options)
 
 

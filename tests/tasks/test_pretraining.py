@@ -40,8 +40,8 @@ def texts_of(questions):
     ids[questions.places] = questions.words
     ends = questions.batch.boundaries[1:-1].long()
     parts = ids.tensor_split(ends), questions.batch.segments.tensor_split(ends)
-    found = dict(zip(questions.batch.order.tolist(), zip(*parts, strict=True), strict=True))
-    return [tuple(part.numpy() for part in found[place]) for place in range(len(found))]
+    by_place = dict(zip(questions.batch.order.tolist(), zip(*parts, strict=True), strict=True))
+    return [tuple(part.numpy() for part in by_place[place]) for place in range(len(by_place))]
 
 
 def test_the_sample_has_six_documents_of_two_sentences(shard):

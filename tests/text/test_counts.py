@@ -33,22 +33,22 @@ def documents():
 
 
 def test_they_are_the_singular_vectors_of_tf_idf(documents):
-    found = word_vectors(shard_of(documents), np.arange(61), WORDS, 3)
-    assert found.dtype == np.float32
+    vectors = word_vectors(shard_of(documents), np.arange(61), WORDS, 3)
+    assert vectors.dtype == np.float32
     expected = slow(documents, 3)
     # Singular vectors have no sign of their own; what words have in common has.
-    np.testing.assert_allclose(found @ found.T, expected @ expected.T, atol=1e-3)
-    assert found[0] @ found[1] > 0.8 > 0.3 > found[0] @ found[10]
+    np.testing.assert_allclose(vectors @ vectors.T, expected @ expected.T, atol=1e-3)
+    assert vectors[0] @ vectors[1] > 0.8 > 0.3 > vectors[0] @ vectors[10]
     # 28 stands in one document, 29 in none.
-    assert not found[[28, 29]].any()
+    assert not vectors[[28, 29]].any()
 
 
 def test_only_the_documents_named_are_read(documents):
     shard = shard_of(documents)
     part = np.arange(0, 61, 2)
-    found = word_vectors(shard, part, WORDS, 3)
+    vectors = word_vectors(shard, part, WORDS, 3)
     expected = word_vectors(shard_of([documents[number] for number in part]), np.arange(len(part)), WORDS, 3)
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(vectors, expected)
 
 
 def test_of_a_large_collection_an_even_sample_is_read(documents, monkeypatch):
@@ -59,7 +59,7 @@ def test_of_a_large_collection_an_even_sample_is_read(documents, monkeypatch):
 
 
 def test_fewer_documents_than_dimensions_leave_the_rest_at_zero(documents):
-    found = word_vectors(shard_of(documents[:9]), np.arange(9), WORDS, 12)
-    assert found.shape == (WORDS, 12)
-    assert not found[:, 9:].any()
-    assert found.any()
+    vectors = word_vectors(shard_of(documents[:9]), np.arange(9), WORDS, 12)
+    assert vectors.shape == (WORDS, 12)
+    assert not vectors[:, 9:].any()
+    assert vectors.any()

@@ -16,18 +16,18 @@ def english():
 
 
 def test_its_own_language_is_known(english):
-    found = coverage.measure(ENGLISH, english)
-    assert (found.unknown, found.unknown_share) == (0, 0.0)
-    assert found.words == sum(len(text.split()) for text in ENGLISH)
-    assert 1.0 <= found.tokens_per_word < 1.6
-    assert found.tokens == sum(len(english.backend.encode(text).ids) - 2 for text in ENGLISH)
+    measured = coverage.measure(ENGLISH, english)
+    assert (measured.unknown, measured.unknown_share) == (0, 0.0)
+    assert measured.words == sum(len(text.split()) for text in ENGLISH)
+    assert 1.0 <= measured.tokens_per_word < 1.6
+    assert measured.tokens == sum(len(english.backend.encode(text).ids) - 2 for text in ENGLISH)
 
 
 def test_chinese_is_unknown_to_an_english_vocabulary(english):
-    found = coverage.measure(CHINESE, english)
+    measured = coverage.measure(CHINESE, english)
     counted = [english.backend.encode(text).tokens[1:-1] for text in CHINESE]
-    assert found.unknown == sum(tokens.count("[UNK]") for tokens in counted)
-    assert found.unknown_share > 0.8
+    assert measured.unknown == sum(tokens.count("[UNK]") for tokens in counted)
+    assert measured.unknown_share > 0.8
 
 
 def test_bytes_are_never_unknown_but_take_many_tokens(english):
@@ -41,20 +41,20 @@ def test_what_a_unigram_vocabulary_lacks_is_unknown():
     pieces = [("<s>", 0.0), ("<unk>", 0.0), ("▁good", -1.0), ("▁", -2.0)]
     backend = tokenizers.Tokenizer(tokenizers.models.Unigram(pieces, unk_id=1))
     backend.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
-    found = coverage.measure(["good 好"], Tokenizer(backend, 32, {"unk_token": "<unk>"}))
-    assert (found.tokens, found.unknown, found.words) == (3, 1, 2)
+    measured = coverage.measure(["good 好"], Tokenizer(backend, 32, {"unk_token": "<unk>"}))
+    assert (measured.tokens, measured.unknown, measured.words) == (3, 1, 2)
 
 
 @pytest.mark.parametrize("texts", [[], [""], [" \n", "\u3000"]])
 def test_no_words(english, texts):
-    found = coverage.measure(texts, english)
-    assert found == coverage.Coverage(0, 0, 0)
-    assert (found.unknown_share, found.tokens_per_word) == (0.0, 0.0)
+    measured = coverage.measure(texts, english)
+    assert measured == coverage.Coverage(0, 0, 0)
+    assert (measured.unknown_share, measured.tokens_per_word) == (0.0, 0.0)
 
 
 def test_only_the_part_that_a_model_is_given_is_read(english):
-    found = coverage.measure(["food " * 100_000], english)
-    assert found.words <= 32 * 64
+    measured = coverage.measure(["food " * 100_000], english)
+    assert measured.words <= 32 * 64
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,8 @@ def test_documents_and_sentences_come_back(tokenizer, tmp_path_factory, texts, c
     shard = shards.read(place)
     parts = [[tokenizer.backend.encode(s, add_special_tokens=False).ids for s in sentences.split(t)] for t in texts]
     expected = [ids for ids in ([number for piece in part for number in piece] for part in parts) if ids]
-    found = [shard.tokens[a:b].tolist() for a, b in zip(shard.documents, shard.documents[1:], strict=False)]
-    assert found == expected
+    read_back = [shard.tokens[a:b].tolist() for a, b in zip(shard.documents, shard.documents[1:], strict=False)]
+    assert read_back == expected
     pieces = [ids for part in parts for ids in part if ids]
     assert shard.sentences.tolist() == np.cumsum(list(map(len, pieces))).tolist()
 

@@ -90,7 +90,7 @@ TWICE = template([{"Sequence": {"id": "A", "type_id": 0}}] * 2)
         ({"added_tokens": [7]}, r"is no readable tokenizer \(added_tokens is no list of objects\)"),
         (
             {"model": {"type": "WordPiece", "vocab": WORDS, "max_input_chars_per_word": 10**6, "unk_token": "[UNK]"}},
-            "takes words of 1000000 characters apart; more than 500 would take minutes",
+            "splits words of up to 1000000 characters; more than 500 would take minutes",
         ),
         ({"model": {"type": "Unigram", "vocab": PIECES, "unk_id": None}}, "is no readable tokenizer .*unk_id"),
         ({"model": {"type": "Unigram", "vocab": PIECES, "unk_id": 7}}, "is no readable tokenizer"),
@@ -249,7 +249,7 @@ def test_random_damage_never_makes_the_library_panic(rng):
 @pytest.mark.parametrize(
     ("name", "model_type", "present", "message"),
     [
-        (None, "", {}, r"no tokenizer\.json in .*: the tokenizer is needed beside the weights"),
+        (None, "", {}, r"no tokenizer\.json in .*: the tokenizer is needed in addition to the weights"),
         (None, "bert", {}, r"no tokenizer\.json or vocab\.txt in"),
         ("RobertaTokenizer", "", {"vocab.json": "{}"}, r"no tokenizer\.json or vocab\.json with merges\.txt in"),
         ("XLMRobertaTokenizer", "", {"vocab.txt": "a"}, r"no tokenizer\.json or sentencepiece\.bpe\.model in"),
@@ -260,7 +260,7 @@ def test_random_damage_never_makes_the_library_panic(rng):
             r"spiece\.model is no readable tokenizer \(a field is",
         ),
         ("AlbertTokenizer", "", {"spiece.model": "\x08"}, r"spiece\.model is no readable tokenizer \(a number is dama"),
-        ("AlbertTokenizer", "", {"spiece.model": "\x12\x02\x18\x02"}, r"\(it is no model of Unigram\)"),
+        ("AlbertTokenizer", "", {"spiece.model": "\x12\x02\x18\x02"}, r"\(it is not a Unigram model\)"),
         (
             "AlbertTokenizer",
             "",
@@ -278,7 +278,7 @@ def test_random_damage_never_makes_the_library_panic(rng):
             "BertJapaneseTokenizer",
             "bert",
             {"vocab.txt": "a"},
-            "is a BertJapaneseTokenizer, which cuts words by rules",
+            "is a BertJapaneseTokenizer, which splits words by rules",
         ),
         ("OddTokenizer", "bert", {"vocab.txt": "a"}, r"\(found 'OddTokenizer'\); name a 'tokenizer_class'"),
         ("BertTokenizer", "", {"vocab.txt": "a\nb"}, r"vocab\.txt is no readable tokenizer"),

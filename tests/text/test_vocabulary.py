@@ -59,9 +59,9 @@ def test_the_order_of_the_texts_does_not_matter():
 def test_capitals_and_accents_go_unless_they_are_wanted():
     folded = vocabulary.train(ENGLISH, 80, window=16)
     assert folded.encode(["CAFÉ"]).tokens.tolist() == folded.encode(["cafe"]).tokens.tolist()
-    kept = vocabulary.train(ENGLISH, 80, lowercase=False, window=16)
-    assert kept.encode(["CAT"]).tokens.tolist() != kept.encode(["cat"]).tokens.tolist()
-    assert kept.settings["do_lower_case"] is False
+    cased = vocabulary.train(ENGLISH, 80, lowercase=False, window=16)
+    assert cased.encode(["CAT"]).tokens.tolist() != cased.encode(["cat"]).tokens.tolist()
+    assert cased.settings["do_lower_case"] is False
 
 
 def test_frequent_words_become_one_piece():
@@ -136,9 +136,9 @@ def test_too_few_tokens_for_all_bytes():
 @given(sizes=st.lists(st.integers(1, 30), max_size=60), most=st.integers(30, 200))
 def test_a_sample_is_bounded_and_spread_evenly(sizes, most):
     texts = [chr(100 + number) * size for number, size in enumerate(sizes)]
-    kept = vocabulary.sample(iter(texts), most)
-    places = [texts.index(text) for text in kept]
-    assert sum(map(len, kept)) <= most
+    sampled = vocabulary.sample(iter(texts), most)
+    places = [texts.index(text) for text in sampled]
+    assert sum(map(len, sampled)) <= most
     assert len({b - a for a, b in itertools.pairwise(places)}) <= 1
     if sum(sizes) <= most:
-        assert kept == texts
+        assert sampled == texts

@@ -50,9 +50,9 @@ class Told:
 
 
 def test_trainings_inside_a_training_get_folders_beside_it(tmp_path, monkeypatch):
-    told = Told()
+    tracker = Told()
     load = trackers.rooms.load
-    monkeypatch.setattr(trackers.rooms, "load", lambda room, name: told if name == "told" else load(room, name))
+    monkeypatch.setattr(trackers.rooms, "load", lambda room, name: tracker if name == "told" else load(room, name))
     work = tmp_path / "work/key"
     for folder in (work, work / "answers/retry"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def test_trainings_inside_a_training_get_folders_beside_it(tmp_path, monkeypatch
         log = trackers.start(run, 3)
         with trackers.finishing(log):
             log.log(4, {"loss": 1.0})
-    assert told.starts == [("distilled-seed-0", 3), ("distilled-seed-0-answers-retry", 3)]
+    assert tracker.starts == [("distilled-seed-0", 3), ("distilled-seed-0-answers-retry", 3)]
     assert (work / "answers/retry/metrics.jsonl").is_file()
 
 
@@ -97,6 +97,4 @@ def test_a_service_that_fails_is_left_out_with_a_sentence(tmp_path, capsys):
         log.log(step, {})
         log.flush()
     log.finish()
-    assert capsys.readouterr().err == (
-        "headstart: tracker 'some' failed and is left out from now on: no route to host\n"
-    )
+    assert capsys.readouterr().err == ("headstart: tracker 'some' failed and is no longer used: no route to host\n")

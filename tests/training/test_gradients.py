@@ -50,10 +50,10 @@ def test_halves_give_the_gradient_of_the_whole(problem, set_threads, rng, parts)
     assert problem[3] == [("MainThread", rows.tolist())]
     set_threads(2)
     problem[3].clear()
-    value, found = work_out(problem, True, rows, parts)
+    value, gradients = work_out(problem, True, rows, parts)
     assert value == pytest.approx(whole[0], rel=1e-5)
-    assert [gradient is None for gradient in found] == [False, True, False, False, True, True]
-    for one, other in zip(found, whole[1], strict=True):
+    assert [gradient is None for gradient in gradients] == [False, True, False, False, True, True]
+    for one, other in zip(gradients, whole[1], strict=True):
         if one is not None:
             torch.testing.assert_close(one, other)
     assert sorted(row for _, half in problem[3] for row in half) == sorted(rows.tolist())
@@ -73,15 +73,15 @@ def test_means_over_other_things_than_rows_are_those_of_the_whole(problem, set_t
         )
 
     rows = np.arange(ROWS)
-    found = {}
+    by_threads = {}
     for threads in (1, 2):
         set_threads(threads)
-        found[threads] = work_out((model, sums, lengths, seen), True, rows)
+        by_threads[threads] = work_out((model, sums, lengths, seen), True, rows)
     each = [loss(np.array([row])).item() for row in rows]
     expected = np.dot(words, each) / max(1, words.sum()) + np.mean(each)
-    for value, gradients_ in found.values():
+    for value, gradients_ in by_threads.values():
         assert value == pytest.approx(expected, rel=1e-5)
-        torch.testing.assert_close(gradients_[0], found[1][1][0])
+        torch.testing.assert_close(gradients_[0], by_threads[1][1][0])
 
 
 def test_a_step_is_halved_only_where_lengths_are_given(problem, set_threads):

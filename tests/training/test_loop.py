@@ -37,7 +37,7 @@ def regression(
     minutes=None,
     fingerprint="same",
     loss=None,
-    told=None,
+    steps=None,
     held_out=0,
     checkpoint_seconds=0.0,
 ):
@@ -70,7 +70,7 @@ def regression(
         settings=settings or Settings(epochs=8, batch_rows=8),
         run=Run(seed, Path(folder), minutes=minutes),
         fingerprint=fingerprint,
-        before_step=lambda step, total: None if told is None else told.append((step, total)),
+        before_step=lambda step, total: None if steps is None else steps.append((step, total)),
         checkpoint_seconds=checkpoint_seconds,
     )
     return {name: weight.detach().clone() for name, weight in model.named_parameters()}, history
@@ -89,8 +89,8 @@ def test_it_learns(tmp_path):
 def test_each_step_is_announced_and_after_a_kill_from_where_it_stopped(tmp_path):
     before, after = [], []
     with pytest.raises(Killed):
-        regression(tmp_path, die_at=7, told=before)
-    regression(tmp_path, told=after)
+        regression(tmp_path, die_at=7, steps=before)
+    regression(tmp_path, steps=after)
     assert before == [(step, 40) for step in range(8)]
     assert after == [(step, 40) for step in range(7, 40)]
 
@@ -169,8 +169,8 @@ def test_early_stopping_keeps_the_best_weights(tmp_path):
         regression(tmp_path / "b", settings=settings, die_at=10)
     from safetensors.torch import load_file
 
-    kept = load_file(tmp_path / "b/checkpoint.safetensors")
-    assert all(torch.equal(peak[name], kept[f"weight/{name}"]) for name in peak)
+    checkpoint = load_file(tmp_path / "b/checkpoint.safetensors")
+    assert all(torch.equal(peak[name], checkpoint[f"weight/{name}"]) for name in peak)
 
 
 def test_accumulation_changes_memory_and_not_the_result(tmp_path):

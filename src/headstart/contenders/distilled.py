@@ -105,7 +105,7 @@ class Distilled:
 
     def supports(self, task: Any) -> str:
         """Return '' when the task can be learnt, else the reason."""
-        return "" if hasattr(task, "encode") else "the task has no encoding into tokens"
+        return "" if hasattr(task, "encode") else "the task cannot be encoded as tokens"
 
     def fit(self, train: Rows, validation: Rows, task: Any, run: Run) -> _neural.Neural:
         """Match what the teacher computes, then what it answers; keep the best evaluation of each on validation.
@@ -115,7 +115,7 @@ class Distilled:
             TrainingError: see `training.loop.train`.
         """
         if self.method not in METHODS:
-            raise UsageError(f"no way of distilling {shown(self.method)}; {did_you_mean(self.method, METHODS)}")
+            raise UsageError(f"no distillation method {shown(self.method)}; {did_you_mean(self.method, METHODS)}")
         if self.vocabulary and self.method != "logits" and self.teacher != NONE:
             raise UsageError(
                 f"a vocabulary of the student's own lets it match answers alone, not {shown(self.method)}; "
@@ -290,7 +290,7 @@ def _keep(model: Model, stages: Sequence[int], encoded: Encoded, run: Run) -> tu
         return _matching.outputs(model.encoder, batch, stages)
 
     count = len(stages)
-    return _states.keep_states(model, encoded, run, "listening to the teacher", key, compute, count, side_by_side=count)
+    return _states.keep_states(model, encoded, run, "running the teacher", key, compute, count, side_by_side=count)
 
 
 def _answers(

@@ -138,7 +138,7 @@ class Ensemble:
             TrainingError: no member could be trained.
         """
         if self.how not in WAYS:
-            raise UsageError(f"no ensemble by {shown(self.how)}; {did_you_mean(self.how, WAYS)}")
+            raise UsageError(f"no ensemble method {shown(self.how)}; {did_you_mean(self.how, WAYS)}")
         names = ALONE if _members.ALL in self.members else tuple(dict.fromkeys(self.members))
         found: dict[str, tuple[Any, float]] = {}
         reasons = []

@@ -68,7 +68,7 @@ class Finetuned:
 
     def supports(self, task: Any) -> str:
         """Return '' when the task can be learnt, else the reason."""
-        return "" if hasattr(task, "encode") else "the task has no encoding into tokens"
+        return "" if hasattr(task, "encode") else "the task cannot be encoded as tokens"
 
     def fit(self, train: Rows, validation: Rows, task: Any, run: Run) -> _neural.Neural:
         """Fine-tune the backbone on the training rows; keep the best evaluation on validation.

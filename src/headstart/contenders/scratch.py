@@ -48,7 +48,7 @@ class Scratch:
 
     def supports(self, task: Any) -> str:
         """Return '' when the task can be learnt, else the reason."""
-        return "" if hasattr(task, "encode") else "the task has no encoding into tokens"
+        return "" if hasattr(task, "encode") else "the task cannot be encoded as tokens"
 
     def fit(self, train: Rows, validation: Rows, task: Any, run: Run) -> _neural.Neural:
         """Train vocabulary and model on the training rows; keep the best epoch on validation."""

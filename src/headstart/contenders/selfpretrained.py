@@ -64,7 +64,7 @@ class SelfPretrained:
 
     def supports(self, task: Any) -> str:
         """Return '' when the task can be learnt, else the reason."""
-        return "" if hasattr(task, "encode") else "the task has no encoding into tokens"
+        return "" if hasattr(task, "encode") else "the task cannot be encoded as tokens"
 
     def fit(self, train: Rows, validation: Rows, task: Any, run: Run) -> _neural.Neural:
         """Pretrain on all text there is, or find that done; then fine-tune, keeping the best epoch on validation."""

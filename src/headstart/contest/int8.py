@@ -110,7 +110,9 @@ def open_model(folder: Path) -> tuple[Any, Agreement]:
     """
     fitted = _saved.open_model(folder)
     if not hasattr(fitted, "with_int8"):
-        raise UsageError(f"'{folder}' holds no Transformer, and nothing else has an int8 version; do without int8.")
+        raise UsageError(
+            f"'{folder}' contains no Transformer, and only Transformers have an int8 version; leave out --int8."
+        )
     found = _read(folder)
     if not found.offered:
         raise UsageError(found.sentence)

@@ -1,4 +1,4 @@
-"""Parquet, Feather and Arrow files, read a batch at a time; Parquet, written with the types that columns came with."""
+"""Parquet, Feather and Arrow files, read in batches; Parquet, written with the types of the source's columns."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     import pyarrow.parquet as parquet
 
 HEADS = {b"PAR1": "Parquet", b"ARROW1": "Feather", b"FEA1": "Feather", b"\xff\xff\xff\xff": "Arrow"}
-HUGGING_FACE = b"huggingface"  # of a schema's metadata, where the datasets library keeps the names of classes
+HUGGING_FACE = b"huggingface"  # key in a schema's metadata where the datasets library stores the names of classes
 
 
 @dataclass(frozen=True)
 class ArrowFile:
-    """A file of typed columns.
+    """A file with typed columns.
 
-    batches: gives all its rows again, a batch at a time.
+    batches: returns all its rows again, in batches.
     """
 
     schema: arrow.Schema
@@ -35,19 +35,19 @@ class ArrowFile:
 
     @property
     def classes(self) -> dict[str, tuple[str, ...]]:
-        """Names of the numbers of label columns, where Hugging Face's datasets library wrote them (`ClassLabel`)."""
-        found = {}
+        """Names of the classes of integer label columns, stored by Hugging Face's datasets library (`ClassLabel`)."""
+        names = {}
         for name, feature in _features(self.schema).items():
             inner = feature[0] if isinstance(feature, list) and feature else feature
             if isinstance(inner, dict):
                 inner = inner.get("feature", inner)
             if isinstance(inner, dict) and inner.get("_type") == "ClassLabel" and isinstance(inner.get("names"), list):
-                found[name] = tuple(map(str, inner["names"]))
-        return found
+                names[name] = tuple(map(str, inner["names"]))
+        return names
 
 
 def kind(head: bytes) -> str:
-    """Name the format of a file that begins with these bytes; '' for none of these.
+    """Return the format of a file that begins with these bytes, or ''.
 
     >>> kind(b"PAR1..."), kind(b"text,label")
     ('Parquet', '')
@@ -59,6 +59,7 @@ def open_arrow(path: Path, head: bytes) -> tuple[ArrowFile, Iterator[Item]]:
     """Open a Parquet, Feather or Arrow file and return it with its rows, read a thousand at a time.
 
     Args:
+        path: the file.
         head: its first bytes.
 
     Raises:
@@ -144,7 +145,7 @@ def _rows(file: ArrowFile, name: str, of: str, damage: tuple[type[Exception], ..
 
 
 def _exact(column: arrow.Array) -> arrow.Array:
-    """Turn nanoseconds, which no type of Python's counts, into text."""
+    """Turn nanosecond values, for which Python has no type, into text."""
     wanted = _without_nanoseconds(column.type)
     return column if wanted == column.type else column.cast(wanted, safe=False)
 
@@ -185,13 +186,14 @@ Put = Callable[[Sequence[Row], Sequence[Sequence[object]]], None]
 def extended(path: Path, source: Records, again: Callable[[], Records], added: Sequence[str]) -> Iterator[Put]:
     """Open a Parquet file for the rows of a table and further columns, the first of text and the others of numbers.
 
-    Columns keep the types that they have in Parquet, Feather and Arrow files, and get those of their values in JSON
-    Lines; in CSV all are text.
+    Columns have the same types as in Parquet, Feather and Arrow sources; for JSON Lines the types are inferred from the
+    values; for CSV all columns are text.
 
     Args:
-        source: the table whose rows are put, in their order; each may be left out.
-        again: opens the same table once more: what type holds all values of a JSON Lines column shows in the last of
-            them.
+        path: the file to write.
+        source: the table whose rows are written, in order; some may be left out.
+        again: opens the same table once more, since the type of a JSON Lines column may depend on its last value.
+        added: names of the further columns.
 
     Raises:
         UsageError: pyarrow is not installed.
@@ -219,27 +221,27 @@ def extended(path: Path, source: Records, again: Callable[[], Records], added: S
 
 
 def _taken(file: ArrowFile) -> Callable[[Sequence[Row]], arrow.Table]:
-    """Give what takes rows out of the file as pyarrow holds them, so that every type is copied; in their order."""
+    """Return a function that takes rows from the file as pyarrow objects, so that every type is copied; in order."""
     import pyarrow as arrow
 
     batches = file.batches()
     held: arrow.RecordBatch | None = None
-    before = 0  # rows before the batch that is held
+    before = 0  # rows before the current batch
 
     def take(rows: Sequence[Row]) -> arrow.Table:
         nonlocal held, before
-        found = []
+        taken = []
         places = [row.line - 1 for row in rows]
         while places:
             if held is None:
                 held = next(batches)
             end = before + held.num_rows
             here = [place - before for place in places if place < end]
-            found.append(held.take(arrow.array(here, arrow.int64())))
+            taken.append(held.take(arrow.array(here, arrow.int64())))
             places = places[len(here) :]
             if places:
                 held, before = None, end
-        return arrow.Table.from_batches(found, file.schema)
+        return arrow.Table.from_batches(taken, file.schema)
 
     return take
 
@@ -255,20 +257,20 @@ def _typed(schema: arrow.Schema, rows: Sequence[Row]) -> arrow.Table:
 
 
 def _filled(values: Iterable[object], as_text: bool) -> list[object]:
-    """Turn missing values into None, and others into text where that is wanted."""
+    """Turn missing values into None, and other values into text if `as_text`."""
     return [None if missing(value) else cell(value) if as_text else value for value in values]
 
 
 def _inferred(source: Records) -> arrow.Schema:
-    """Find the type that holds all values of a column, for each column; text where none does."""
+    """Infer the type that can hold all values of each column; text if there is none."""
     import pyarrow as arrow
 
-    found: dict[str, arrow.DataType] = dict.fromkeys(source.columns, arrow.null())
+    types: dict[str, arrow.DataType] = dict.fromkeys(source.columns, arrow.null())
     rows: list[Row] = []
 
     def look() -> None:
-        for name, known in found.items():
-            found[name] = _wider(known, [row.cells.get(name) for row in rows])
+        for name, known in types.items():
+            types[name] = _wider(known, [row.cells.get(name) for row in rows])
         rows.clear()
 
     for item in source.items:
@@ -277,11 +279,11 @@ def _inferred(source: Records) -> arrow.Schema:
         if len(rows) == PEEK:
             look()
     look()
-    return arrow.schema(list(found.items()))
+    return arrow.schema(list(types.items()))
 
 
 def _wider(known: arrow.DataType, values: Sequence[object]) -> arrow.DataType:
-    """Widen a type until it holds these values too."""
+    """Widen a type until it can hold these values too."""
     import pyarrow as arrow
 
     if arrow.types.is_string(known):
@@ -297,7 +299,7 @@ def _wider(known: arrow.DataType, values: Sequence[object]) -> arrow.DataType:
 
 
 def _writable(of: arrow.DataType) -> bool:
-    """Tell whether Parquet has a type: it has no objects without any key."""
+    """Return whether Parquet supports a type: it has no objects without keys."""
     import pyarrow as arrow
 
     if arrow.types.is_struct(of):
@@ -306,7 +308,7 @@ def _writable(of: arrow.DataType) -> bool:
 
 
 def _with_features(schema: arrow.Schema, added: Sequence[str]) -> dict[bytes, bytes] | None:
-    """Name new columns where Hugging Face's datasets library has named the others, so that it opens the file."""
+    """Add the new columns to the metadata of Hugging Face's datasets library, if present, so that it opens the file."""
     metadata = dict(schema.metadata or {})
     if features := _features(schema):
         whole = json.loads(metadata[HUGGING_FACE])

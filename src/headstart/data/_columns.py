@@ -1,4 +1,4 @@
-"""Which column holds the text and which the label: told, known by name, or plain from the values."""
+"""Which column holds the text and which the label: given, known by name, or inferred from the values."""
 
 from __future__ import annotations
 
@@ -36,16 +36,18 @@ def find(
     label: str | None,
     labelled: bool,
 ) -> tuple[str, str | None]:
-    """Name the text column and the label column of a table.
+    """Return the text column and the label column of a table.
 
     Args:
-        name: of the table, for messages.
-        sample: its first rows, by which columns with unknown names are judged.
-        text, label: what the caller said, checked against the columns; None to find out.
-        labelled: whether a label column is wanted at all.
+        name: name of the table, for messages.
+        columns: names of all columns.
+        sample: its first rows, from which columns with unknown names are inferred.
+        text: the text column if the caller named it; None to detect it.
+        label: the label column if the caller named it; None to detect it.
+        labelled: whether a label column is needed.
 
     Raises:
-        UsageError: a column that is not there, or no single column that stands out.
+        UsageError: a named column does not exist, or a column cannot be detected unambiguously.
         DataError: there is only one column.
 
     >>> rows = [{"v1": "ham", "v2": "See you at the station tonight"}, {"v1": "spam", "v2": "You have won a holiday"}]
@@ -72,7 +74,7 @@ def find(
     if labelled:
         label = label or _only([column for column in free if _looks_like_label(values[column])])
         free = [column for column in free if column != label]
-    # What is left when the other is known needs no looks.
+    # Of two columns, if one is known, the other needs no inspection.
     if text is None and (label or not labelled):
         text = _only([column for column in free if not _holds_numbers(values[column])])
     elif labelled and label is None:
@@ -88,7 +90,7 @@ JUDGED = 2000  # characters by which a long value is judged
 
 
 def known_name(cell: str) -> bool:
-    """Tell whether a cell is a well-known name of a column.
+    """Return whether a cell is a well-known column name.
 
     >>> known_name("Review Text"), known_name("a review")
     (True, False)
@@ -98,7 +100,7 @@ def known_name(cell: str) -> bool:
 
 @dataclass(frozen=True)
 class Trained:
-    """The columns of the rows that a model learnt from, and their labels."""
+    """The columns of the rows that a model was trained on, and their labels."""
 
     text: str
     label: str | None = None
@@ -114,18 +116,25 @@ def choose(
     labelled: bool,
     trained: Trained | None,
 ) -> tuple[str, str | None, list[str]]:
-    """Name the columns as :func:`find` does, or those of the training rows where a model was trained already.
+    """Return the columns as :func:`find` does, or those of the training rows if a model was trained already.
 
-    Where one of those is not there, the only column that could stand for it is taken, with a warning.
+    If one of those does not exist, the only plausible column is used, with a warning.
 
     Args:
-        trained: None for training rows.
+        name: as for :func:`find`.
+        columns: as for :func:`find`.
+        sample: as for :func:`find`.
+        text: as for :func:`find`.
+        label: as for :func:`find`.
+        labelled: as for :func:`find`.
+        trained: columns of the training rows; None when reading training rows.
 
     Returns:
         the text column, the label column, and warnings.
 
     Raises:
-        DataError, UsageError: as :func:`find`; UsageError also where several columns, or none, could be meant.
+        DataError: as for :func:`find`.
+        UsageError: as for :func:`find`, or if several columns, or none, are plausible.
 
     >>> rows = [{"id": "1", "review": "it was a fine film"}, {"id": "2", "review": "a poor plot I think"}]
     >>> choose("a.csv", ("id", "review"), rows, None, None, False, Trained("body"))[2]
@@ -139,17 +148,18 @@ def choose(
 
     def instead(wanted: str, part: str, candidates: Sequence[str]) -> str:
         near = [column for column in candidates if _plain(column) == _plain(wanted)]
-        found = _only(near) or _only(list(candidates))
-        if found is None:
-            could = f"{' and '.join(map(shown, candidates[:3]))} could be meant" if candidates else "none looks like it"
+        candidate = _only(near) or _only(list(candidates))
+        if candidate is None:
+            could = f"{' and '.join(map(shown, candidates[:3]))} are plausible" if candidates else "none is plausible"
             raise UsageError(
                 f"{name} has no column {shown(wanted)}, which holds the {part} in the training rows, and of its "
-                f"columns ({shown(', '.join(columns), most=200)[1:-1]}) {could}: say --{part} NAME."
+                f"columns ({shown(', '.join(columns), most=200)[1:-1]}) {could}: use --{part} NAME."
             )
         warnings.append(
-            f"there is no column {shown(wanted)}, as in the training rows: column {shown(found)} is read as the {part}."
+            f"there is no column {shown(wanted)}, as in the training rows: column {shown(candidate)} is read as the "
+            f"{part}."
         )
-        return found
+        return candidate
 
     if text is None:
         free = [column for column in columns if column not in (label, trained.label)]
@@ -164,19 +174,19 @@ def choose(
 
 
 def _texts(columns: Sequence[str], sample: Sequence[Mapping[str, object]]) -> list[str]:
-    """List the columns that could hold texts, by name or by looks; a single column could."""
-    found = [
+    """Return the columns that may hold texts, by name or by values; a single column always may."""
+    texts = [
         column
         for column in columns
         if _plain(column) in TEXT_NAMES or _looks_like_text([cell(row[column]) for row in sample])
     ]
-    return found or (list(columns) if len(columns) == 1 else [])
+    return texts or (list(columns) if len(columns) == 1 else [])
 
 
 def _labels(columns: Sequence[str], sample: Sequence[Mapping[str, object]], known: Collection[str]) -> list[str]:
-    """List the columns that hold known labels; where none does, those that could hold labels by name or by looks."""
+    """Return the columns with known labels, otherwise those that may hold labels by name or by values."""
     values = {column: [value for row in sample if (value := cell(row[column]).strip())] for column in columns}
-    shares = {column: sum(value in known for value in found) / max(1, len(found)) for column, found in values.items()}
+    shares = {column: sum(value in known for value in cells) / max(1, len(cells)) for column, cells in values.items()}
     held = [column for column in columns if shares[column] > 0.5]
     return held or [c for c in columns if _plain(c) in LABEL_NAMES or _looks_like_label(values[c])]
 
@@ -186,12 +196,12 @@ def _plain(name: str) -> str:
 
 
 def _named(columns: Sequence[str], best: str, known: set[str]) -> str | None:
-    """Find the one column with a well-known name; the very word wins over its relatives."""
+    """Return the only column with a well-known name; an exact name takes precedence over related ones."""
     plain = {column: _plain(column) for column in columns}
     for names in ({best}, known):
-        found = [column for column in columns if plain[column] in names]
-        if found:
-            return found[0] if len(found) == 1 else None
+        matching = [column for column in columns if plain[column] in names]
+        if matching:
+            return matching[0] if len(matching) == 1 else None
     return None
 
 
@@ -200,7 +210,7 @@ def _only(columns: list[str]) -> str | None:
 
 
 def _looks_like_text(values: list[str]) -> bool:
-    """Tell prose from codes: long, mostly different from row to row, mostly letters, of several words."""
+    """Return whether values look like prose: long, mostly distinct, mostly letters, of several words."""
     filled = [value[:JUDGED] for value in values if value.strip()]
     if not filled or len(set(filled)) * 2 < len(filled):
         return False
@@ -209,21 +219,21 @@ def _looks_like_text(values: list[str]) -> bool:
 
 
 def _holds_numbers(values: list[str]) -> bool:
-    """Tell a column of numbers or times, which is no text, even if no other column is left."""
+    """Return whether a column holds numbers or times and so is not a text column, even if no other is left."""
     filled = [value for value in values if value.strip()]
     return bool(filled) and all(len(value) <= LONGEST_NAME and NUMERIC.fullmatch(value) for value in filled)
 
 
 def is_prose(value: str) -> bool:
-    """Tell several words from a code or a name."""
-    # Scripts without spaces say in four characters what others say in three words.
+    """Return whether a value has several words, unlike a code or a name."""
+    # In scripts without spaces, four characters correspond to three words.
     value = value[:JUDGED]
     ideographs = sum(unicodedata.east_asian_width(letter) == "W" for letter in value)
     return len(value.split()) >= 3 or ideographs >= 4
 
 
 def _looks_like_label(values: list[str]) -> bool:
-    """Tell a label: a few values that come again and again."""
+    """Return whether values look like labels: few distinct values that repeat."""
     different = set(values) - {""}
     return 2 <= len(different) <= max(2, min(100, len(values) // 4))
 
@@ -231,6 +241,6 @@ def _looks_like_label(values: list[str]) -> bool:
 def _question(name: str, columns: Sequence[str], text: str | None, labelled: bool) -> str:
     listed = shown(", ".join(columns), most=200)[1:-1]
     if text is not None:
-        return f"which column holds the label? {name} has columns {listed}: say --label NAME."
-    ask = "say --text NAME and --label NAME." if labelled else "say --text NAME."
+        return f"which column holds the label? {name} has columns {listed}: use --label NAME."
+    ask = "use --text NAME and --label NAME." if labelled else "use --text NAME."
     return f"which column holds the text? {name} has columns {listed}: {ask}"

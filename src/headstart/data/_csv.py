@@ -1,7 +1,7 @@
-"""Separated values (CSV, TSV and their relatives): lines into cells, strictly, by the standard library.
+"""Separated values (CSV, TSV and similar): lines into cells, strictly, with the standard library.
 
-What the lines look like is decided by `_layout` from the first of them; here every line is read that way. No cell is
-guessed, and every row that cannot be read has its line and reason.
+`_layout` decides on the dialect from the first lines; here every line is parsed with it. No cell is guessed, and every
+row that cannot be parsed is reported with its line and a reason.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from headstart.data._limits import CELL
 from headstart.data._stream import Item, Row
 
 Quoting = Literal[0, 3]  # csv.QUOTE_MINIMAL and csv.QUOTE_NONE
-NO_DELIMITER = "\x1f"  # a letter no text holds: every line is one cell
-MANY = 64  # lines of one cell after which it is asked whether a stray quotation mark swallows rows
-RULE = re.compile(r"[-=+:\s]*")  # a line under column names, as databases and Markdown have it
+NO_DELIMITER = "\x1f"  # a character that no text contains, so every line is one cell
+MANY = 64  # lines of one cell after which it is checked whether a stray quotation mark has swallowed rows
+RULE = re.compile(r"[-=+:\s]*")  # a rule under column names, as in databases and Markdown
 BACKSLASHED = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
 
 
@@ -28,10 +28,11 @@ BACKSLASHED = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
 class Dialect:
     """How lines are split into cells.
 
-    quotes: whether quotation marks enclose cells; else they are part of the text.
-    backslashes: whether a mark inside a cell is written after a backslash; else it is doubled.
+    delimiter: character between cells.
+    quotes: whether quotation marks enclose cells; otherwise they are part of the text.
+    backslashes: whether a quotation mark inside a cell is escaped by a backslash; otherwise it is doubled.
     spaces: whether spaces after a delimiter are skipped.
-    wrapped: whether whole rows are enclosed in marks, as one cell that holds the cells.
+    wrapped: whether whole rows are enclosed in quotation marks.
     mark: the quotation mark.
     """
 
@@ -49,7 +50,7 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """A row as it was split: the line it starts on, how many lines it takes, its cells."""
+    """A row split into cells: the line it starts on, the number of its lines, its cells."""
 
     line: int
     lines: int
@@ -58,9 +59,10 @@ class Cells:
 
 @dataclass(frozen=True)
 class Profile:
-    """What rows of a table have in common.
+    """What the rows of a table have in common.
 
-    fits: whether cells look like a row. certain: whether `fits` knows more of rows than how many cells they have.
+    fits: whether cells look like a row.
+    certain: whether `fits` checks more than the number of cells.
     """
 
     fits: Callable[[Sequence[str]], bool]
@@ -68,11 +70,11 @@ class Profile:
 
 
 class _Swallowed(Exception):
-    """One cell has taken many lines that are rows of their own."""
+    """One cell has swallowed many lines that are separate rows."""
 
 
 class _Lines:
-    """Lines that can be given back, so that one bad quote costs its own line and not all that follow."""
+    """Lines that can be pushed back, so that one bad quotation mark costs only its own line."""
 
     def __init__(self, lines: Iterator[str], swallows: Callable[[Sequence[str]], bool]) -> None:
         self.lines = lines
@@ -88,12 +90,12 @@ class _Lines:
         line = self.ahead.popleft() if self.ahead else next(self.lines)
         self.taken.append(line)
         self.number += 1
-        if len(self.taken) == MANY and self.swallows(self.taken):  # else a stray mark costs a pass over 10 MB
+        if len(self.taken) == MANY and self.swallows(self.taken):  # otherwise a stray mark costs a pass over 10 MB
             raise _Swallowed
         return line
 
     def keep_first(self) -> None:
-        """Give back all lines of the present row but its first."""
+        """Push back all lines of the current row except its first."""
         self.ahead.extendleft(reversed(self.taken[1:]))
         self.number -= len(self.taken) - 1
         del self.taken[1:]
@@ -105,8 +107,10 @@ def split_rows(
     """Split lines into rows, strictly; a row that cannot be split costs one line.
 
     Args:
-        profile: tells rows of the table from other cells. With it, rows that a stray quotation mark has swallowed are
-            given back: where the lines of one cell are rows of their own, the mark is taken as text.
+        lines: the lines.
+        dialect: how to split them.
+        profile: recognises rows of the table. With it, rows swallowed by a stray quotation mark are recovered: if the
+            lines of one cell are separate rows, the mark is treated as text.
     """
     csv.field_size_limit(max(CELL, csv.field_size_limit()))
 
@@ -119,7 +123,7 @@ def split_rows(
         )
 
     def swallows(taken: Sequence[str]) -> bool:
-        """Tell whether most lines of a cell are rows: all but the first, which may end like one or not be one."""
+        """Return whether most lines of a cell are rows, apart from the first and last, which may be partial."""
         rows = sum(map(is_row, taken[1:]))
         if is_row(taken[0]):
             return rows * 2 >= len(taken) - 1
@@ -203,8 +207,11 @@ def rows_below(
     """Turn the rows from a line on into items; rows with too many or too few cells are rejected.
 
     Args:
-        header: the cells of the line of column names, which is rejected where it comes again; None if there is none.
-        divider: what divides cells, in words.
+        rows: the split rows.
+        first_line: number of the first line with data.
+        columns: names of the columns.
+        header: the row of column names, which is rejected if it is repeated; None if there is none.
+        divider: the delimiter, in words.
     """
     warned = False
     for row in rows:
@@ -213,7 +220,7 @@ def rows_below(
         elif row.line < first_line:
             continue
         elif len(columns) > 1 and _is_rule("".join(row.values)):
-            yield Rejected(row.line, "is a line of dashes, which divides the table")
+            yield Rejected(row.line, "is a line of dashes inside the table")
         elif header is not None and row.values == header:
             yield Rejected(row.line, "repeats the line of column names")
         else:
@@ -240,7 +247,7 @@ def _is_rule(line: str) -> bool:
 
 
 def _trimmed(values: list[str], width: int) -> list[str]:
-    """Leave out empty cells beyond the last column, such as trailing commas make."""
+    """Remove empty cells beyond the last column, which trailing commas produce."""
     if len(values) > width and not any(map(str.strip, values[width:])):
         return values[:width]
     return values
@@ -252,5 +259,5 @@ def _reason(error: str) -> str:
     if "unexpected end" in error:
         return "opens a quotation mark that is never closed"
     if "expected after" in error:
-        return "goes on after a closing quotation mark (inside a cell, marks are doubled)"
+        return "continues after a closing quotation mark (inside a cell, marks are doubled)"
     return f"cannot be parsed: {error}"

@@ -1,4 +1,4 @@
-"""Which encoding the bytes of a text file are in: said by its first bytes, UTF-8, or guessed with a warning."""
+"""The encoding of a text file: from its first bytes, UTF-8, or guessed with a warning."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ NUL = 0.2  # share of bytes that are zero, from which on a file is no text
 UTF7 = re.compile(rb"\+([A-Za-z0-9+/]{3,})(-|(?![A-Za-z0-9+/=@-]))")
 SAMPLE = 1 << 14  # bytes by whose letters an encoding is judged
 PACKED = (".gz", ".bz2", ".xz", ".zst")
-# First bytes of packed files, which tell them whatever their names are.
+# Magic numbers of compressed files, which are recognised whatever their names.
 PACKINGS = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\0": ".xz", b"\x28\xb5\x2f\xfd": ".zst"}
 MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark is the beginning of this one
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark is a prefix of this one
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-# Bytes that switch to another alphabet, in encodings that are ASCII throughout.
+# Escape bytes that switch to another alphabet, in encodings that use only ASCII bytes.
 ESCAPES = {b"\x1b$B": "iso2022_jp", b"\x1b$@": "iso2022_jp", b"\x1b$)C": "iso2022_kr"}
-# First bytes of what people take for a table, and what to do about each.
+# Magic numbers of files that are often mistaken for a table, and what to do about each.
 NO_TABLES = {
     b"pk\x03\x04": "an Excel workbook or a zip archive: save the sheet as CSV, or unpack it",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook: save the sheet as CSV",
@@ -57,7 +57,7 @@ NO_TABLES = {
 
 @dataclass(frozen=True)
 class Survey:
-    """What one pass over a text file tells: its encoding, its hash, and a warning or ''."""
+    """The result of one pass over a text file: its encoding, its hash, and a warning or ''."""
 
     encoding: str
     sha256: str
@@ -67,8 +67,8 @@ class Survey:
 def survey(path: Path, encoding: str | None = None, *, rows: bool = True) -> Survey:
     """Find the encoding and the SHA-256 of a text file, in constant memory.
 
-    UTF-8 is taken when most of what is not ASCII is valid UTF-8, so that a few damaged rows do not turn a whole
-    file into nonsense; those rows are then rejected one by one. Anything else is guessed, with a warning.
+    The encoding is UTF-8 if most of the non-ASCII bytes are valid UTF-8, so that a few damaged rows do not garble a
+    whole file; those rows are rejected one by one. Any other encoding is guessed, with a warning.
 
     Args:
         encoding: what the caller says it is, which is believed; None to find out.
@@ -107,12 +107,15 @@ def survey(path: Path, encoding: str | None = None, *, rows: bool = True) -> Sur
         return Survey(encoding, sha256, doubt or (_utf7(path.name, head) if encoding == "utf-8" else ""))
     text = (sample or head[: len(head) // 4 * 4]).decode(encoding, "replace").strip()
     line = text.splitlines()[0] if text else ""
-    doubt = f"{path.name} is not UTF-8; it was read as {encoding}, such as {shown(line)}. Else say --encoding NAME."
+    doubt = (
+        f"{path.name} is not UTF-8; it was read as {encoding}, such as {shown(line)}. If that is wrong, name the "
+        "encoding with --encoding NAME."
+    )
     return Survey(encoding, sha256, doubt)
 
 
 def _encoded_twice(name: str, text: str) -> str:
-    """Warn where whole lines are UTF-8 that was once read as cp1252 and saved again; '' where none is."""
+    """Return a warning if whole lines are UTF-8 that was once decoded as cp1252 and saved again, otherwise ''."""
     for line in text.splitlines():
         try:
             meant = line.encode("cp1252").decode()
@@ -149,10 +152,10 @@ def _letters_in_utf7(code: bytes) -> str:
 
 
 def _said(encoding: str, marked: str) -> str:
-    """Check an encoding the caller names; UTF-8 includes its byte order mark where the file has one."""
+    """Check an encoding named by the caller; UTF-8 handles a byte order mark if the file has one."""
     try:
         name = codecs.lookup(encoding).name
-        b"text".decode(name, "replace")  # refuses codecs that are no text encodings, such as 'hex'
+        b"text".decode(name, "replace")  # refuses codecs that are not text encodings, such as 'hex'
     except LookupError:
         raise UsageError(
             f"no encoding {shown(encoding)}; give a name such as utf-8, utf-16, cp1252, cp1251, gb18030 or shift_jis."
@@ -161,16 +164,16 @@ def _said(encoding: str, marked: str) -> str:
 
 
 def open_text(path: Path, encoding: str) -> TextIO:
-    """Open a text with its line ends kept; bytes that do not fit become lone surrogates, which rows are checked for."""
+    """Open a text with its line ends unchanged; undecodable bytes become lone surrogates, checked for in rows."""
     errors = "surrogatepass" if encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
     return io.TextIOWrapper(open_bytes(path), encoding, errors, newline="")
 
 
 def open_bytes(path: Path) -> BinaryIO:
-    """Open a file for reading; one packed by gzip, bzip2, xz or zstd is unpacked on the way.
+    """Open a file for reading; one compressed with gzip, bzip2, xz or zstd is decompressed on the fly.
 
     Raises:
-        UsageError: packed by zstd, and nothing is installed that reads it.
+        UsageError: compressed with zstd, and no package that reads it is installed.
     """
     packing = _packing(path)
     if packing == ".gz":
@@ -185,7 +188,7 @@ def open_bytes(path: Path) -> BinaryIO:
 
 
 def unpacked(path: Path) -> Path:
-    """Leave the ending of an archive out of a name: what remains tells the kind of the text inside.
+    """Remove the suffix of a compressed file: the rest of the name shows the format of its content.
 
     >>> unpacked(Path("news.jsonl.gz")).name, unpacked(Path("news.csv")).name
     ('news.jsonl', 'news.csv')
@@ -260,7 +263,7 @@ def after_line_end(chunk: bytes, before: int) -> int:
 
 
 def _unmarked(head: bytes) -> str:
-    """Recognise encodings that other bytes than letters give away: ISO-2022, and UTF-16 without a mark.
+    """Detect encodings by other bytes than letters: ISO-2022, and UTF-16 without a byte order mark.
 
     In most scripts every second byte of a comma or a letter is zero in UTF-16; in the others, line ends show it.
     """
@@ -289,7 +292,7 @@ def _controls(head: bytes) -> float:
 
 
 def _foreign(path: Path) -> bytes:
-    """Return the first lines that are not ASCII."""
+    """Return the first lines with non-ASCII bytes."""
     sample = bytearray()
     with open_bytes(path) as file:
         while len(sample) < SAMPLE and (line := file.readline(SAMPLE)):
@@ -299,11 +302,11 @@ def _foreign(path: Path) -> bytes:
 
 
 def _guess(name: str, sample: bytes) -> str:
-    """Guess the encoding of a file that is not UTF-8 throughout from its lines that are not ASCII."""
+    """Guess the encoding of a file that is not entirely UTF-8 from its lines with non-ASCII bytes."""
     text = sample.decode("utf-8", "surrogateescape")
     damaged = sum("\udc80" <= letter <= "\udcff" for letter in text)
     if sum(not letter.isascii() for letter in text) > 2 * damaged:
         return "utf-8"
     if not (encoding := best(sample)):
-        raise DataError(f"the encoding of {name} is not known; say --encoding NAME, or save the file as UTF-8.")
+        raise DataError(f"the encoding of {name} is not known; use --encoding NAME, or save the file as UTF-8.")
     return encoding

@@ -1,4 +1,4 @@
-"""fastText's lines: labels, each behind ``__label__``, and the text."""
+"""fastText's format: labels, each with the prefix ``__label__``, and the text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def is_labelled(sample: list[str]) -> bool:
 
 
 def labelled_lines(name: str, lines: Iterable[str]) -> Iterator[Item]:
-    """Read each line as one label and a text; a line with none or several labels is rejected.
+    """Read each line as one label and a text; a line with no label or several is rejected.
 
     >>> list(labelled_lines("a.txt", ["__label__pos I like it"]))[1].cells
     {'label': 'pos', 'text': 'I like it'}

@@ -1,4 +1,4 @@
-"""Files of rows, read one row at a time whatever their size: CSV, TSV, JSON Lines, Parquet, Feather and Arrow."""
+"""Files of rows of any size, read one row at a time: CSV, TSV, JSON Lines, Parquet, Feather and Arrow."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ from headstart.data._spool import reread
 from headstart.data._stream import Item, Records, fault, sound
 
 JSON = (".jsonl", ".ndjson", ".json")
-OBJECT = re.compile(r"""\s*(\[\s*)?\{\s*("[^"]*"|'[^']*')\s*:""")  # how JSON begins, whatever the file is called
+OBJECT = re.compile(r"""\s*(\[\s*)?\{\s*("[^"]*"|'[^']*')\s*:""")  # the beginning of JSON, whatever the file's name
 ADDRESS = re.compile(r"[a-z][a-z0-9]+:/")
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
 def records(path: str | Path, encoding: str | None = None, named: Sequence[str] = ()) -> Records:
-    """Open a CSV, TSV, JSON Lines, Parquet, Feather or Arrow file of any size; rows are read as they are asked for.
+    """Open a CSV, TSV, JSON Lines, Parquet, Feather or Arrow file of any size; rows are read lazily.
 
-    Cells have the types of the file. Rows that cannot be read come as `Rejected`.
+    Cells have the types of the file. Rows that cannot be read are returned as `Rejected`.
 
     Args:
-        encoding: of text files; None to find out.
-        named: columns that the caller knows.
+        path: the file.
+        encoding: of text files; None to detect it.
+        named: columns that the caller named.
 
     Raises:
-        DataError: no such file, an empty one, or one that is no table.
+        DataError: the file does not exist, is empty or is not a table.
         UsageError: an unknown encoding; a Parquet, Feather or Arrow file, and pyarrow is not installed.
     """
     path = reread(Path(path))
@@ -79,7 +80,7 @@ def _checked(
 
 
 def check_exists(path: Path) -> None:
-    """Stop where a path is no file."""
+    """Raise an error if a path is not a file."""
     try:
         is_folder, exists = path.is_dir(), path.exists()
     except OSError as error:  # a name that is too long

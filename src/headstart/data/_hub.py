@@ -22,8 +22,8 @@ ADDRESS = re.compile(r"hf://datasets/(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>[^/
 def fetch(address: str) -> Path:
     """Download one data file, or find it in the hub's cache, and return where it lies.
 
-    The hub is that of the environment variable ``HF_ENDPOINT``, by default huggingface.co. A slash inside a
-    revision is written ``%2F``.
+    The hub is that of the environment variable ``HF_ENDPOINT``, by default huggingface.co. A slash inside a revision is
+    written ``%2F``.
 
     Raises:
         UsageError: an address of another form, or a data set with several data files and none named.

@@ -1,4 +1,4 @@
-"""JSON: an object on every line, or one document that holds a table."""
+"""JSON: one object per line, or one document that contains a table."""
 
 from __future__ import annotations
 
@@ -37,11 +37,13 @@ _Found = _Object | Rejected | ReadWarning
 def open_json(name: str, lines: Callable[[], Iterator[str]]) -> tuple[list[str], Iterator[Item]]:
     """Return the keys of all objects in a JSON file as columns, and its items.
 
-    An object on every line is read a line at a time, twice where there are many, since a key may first appear far
-    down. A file that is one JSON document is read whole: a list of objects, an object of columns (lists, or objects
-    keyed by row), or pandas' 'split' form.
+    A file with one object per line is read line by line, twice if there are many, since a key may first occur late. A
+    file
+    that is one JSON document is read whole: a list of objects, an object of columns (lists, or objects keyed by row),
+    or pandas' 'split' form.
 
     Args:
+        name: name of the file, for messages.
         lines: opens the file.
 
     Raises:
@@ -49,13 +51,13 @@ def open_json(name: str, lines: Callable[[], Iterator[str]]) -> tuple[list[str],
     """
     objects = _objects(name, lines())
     sample, whole = beginning(objects, lambda item: item.size if isinstance(item, _Object) else 0)
-    found = [item for item in sample if isinstance(item, _Object)]
-    if not found or (len(found) == 1 and _is_table(found[0].values)):
+    objects_read = [item for item in sample if isinstance(item, _Object)]
+    if not objects_read or (len(objects_read) == 1 and _is_table(objects_read[0].values)):
         document = _document(name, lines())
         if document is not None:
-            found = [_Object(number, row) for number, row in enumerate(_rows(name, document), start=1)]
-            sample, objects, whole = list(found), iter(()), True
-    columns = dict.fromkeys(key for item in found for key in item.values)
+            objects_read = [_Object(number, row) for number, row in enumerate(_rows(name, document), start=1)]
+            sample, objects, whole = list(objects_read), iter(()), True
+    columns = dict.fromkeys(key for item in objects_read for key in item.values)
     if not columns:
         bad = next((item for item in sample if isinstance(item, Rejected)), None)
         reason = f"line {bad.line} {bad.reason}" if bad else "it holds only empty objects"
@@ -116,10 +118,12 @@ def _object(line: str, unique: Callable[[list[tuple[str, object]]], dict[str, ob
     """Parse a line, which may also be the first, another or the last one of a list.
 
     Args:
+        line: the line.
         unique: makes an object of its keys and values.
 
     Raises:
-        ValueError, RecursionError: not JSON.
+        ValueError: not JSON.
+        RecursionError: nested too deeply.
     """
     bare = line.strip().removesuffix(",")
     try:
@@ -132,7 +136,7 @@ def _object(line: str, unique: Callable[[list[tuple[str, object]]], dict[str, ob
 
 
 def _python(line: str) -> dict[str, object] | None:
-    """Read an object that Python printed, in single quotation marks; None if it is none."""
+    """Parse an object printed by Python, with single quotation marks; None if it is not one."""
     if not line.lstrip().startswith("{'"):
         return None
     try:
@@ -157,19 +161,19 @@ def _document(name: str, lines: Iterator[str]) -> Any:
                 f"{name} is one JSON document of over {DOCUMENT // 2**20} MB: write an object on each line."
             )
     text = LAST_COMMA.sub("]", "".join(held).strip())
-    decoder, found, end = json.JSONDecoder(), [], 0
+    decoder, documents, end = json.JSONDecoder(), [], 0
     try:
         while end < len(text):
             value, end = decoder.raw_decode(text, end)
-            found.append(value)
+            documents.append(value)
             end += len(BETWEEN.match(text, end)[0])  # type: ignore[index]  # matches anywhere
     except (ValueError, RecursionError):
         return None
-    return found[0] if len(found) == 1 else found
+    return documents[0] if len(documents) == 1 else documents
 
 
 def _is_table(values: dict[str, object]) -> bool:
-    """Tell whether a single object holds a table: columns in it, or a list of rows."""
+    """Return whether a single object contains a table: columns in it, or a list of rows."""
     columns = values.values()
     return bool(values) and (all(isinstance(c, dict | list) for c in columns) or any(map(_is_rows, columns)))
 

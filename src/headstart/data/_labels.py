@@ -1,4 +1,4 @@
-"""What the classes of a label column are called, and what about them deserves a warning."""
+"""The names of the classes of a label column, and warnings about them."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ from decimal import Decimal
 from headstart.core.errors import shown
 from headstart.data._values import cell, missing
 
-# As pandas, R, Excel, SQL and people write that nothing is known.
+# How pandas, R, Excel, SQL and people write missing values.
 MISSING = {*("nan", "none", "null", "nil", "n/a", "na", "#n/a", "<na>", "nat", "-", "--", "?", ".", "undefined")}
 UNLABELLED = {"-1", "-100"}
 NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d+)?")
 WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))\.0+")
 BOOLEANS = {"true": "True", "false": "False"}
-LONGEST = 40  # of a label, in a message
+LONGEST = 40  # characters of a label in a message
 
 
 class SeveralLabels(Exception):
-    """A row has more labels than one."""
+    """A row has more than one label."""
 
     def __init__(self, labels: Sequence[object]) -> None:
         super().__init__(_listed([cell(label) for label in labels]))
 
 
 def label_of(value: object, classes: Sequence[str] = ()) -> tuple[str, str]:
-    """Return the label in a cell and '', or '' and why it has none. A list of one label is that label.
+    """Return the label in a cell and '', or '' and why it has none. A list of one label counts as that label.
 
     Args:
-        classes: names of labels that are numbers, by number; -1 then stands for no label.
+        value: the cell.
+        classes: names of integer labels, by number; -1 is then no label.
 
     Raises:
         SeveralLabels: a list of more than one.
@@ -57,7 +58,7 @@ def label_of(value: object, classes: Sequence[str] = ()) -> tuple[str, str]:
 
 
 def without_brackets(labels: Sequence[str]) -> list[str]:
-    """Read labels that are all written as lists, as a list of Python's is in a CSV.
+    """Parse labels if all of them are written as lists, as Python lists are in a CSV.
 
     Raises:
         SeveralLabels: a list of more than one.
@@ -68,17 +69,17 @@ def without_brackets(labels: Sequence[str]) -> list[str]:
     names: dict[str, str] = {}
     for label in dict.fromkeys(labels):
         try:
-            found = ast.literal_eval(label) if label.startswith("[") else None
+            parsed = ast.literal_eval(label) if label.startswith("[") else None
         except (ValueError, SyntaxError, MemoryError, RecursionError):
-            found = None
-        if not isinstance(found, list) or not found:
+            parsed = None
+        if not isinstance(parsed, list) or not parsed:
             return list(labels)
-        names[label] = label_of(found)[0] or label
+        names[label] = label_of(parsed)[0] or label
     return [names[label] for label in labels]
 
 
 def named_alike(labels: Sequence[str], column: str) -> tuple[list[str], list[str]]:
-    """Give labels that are the same number or truth value one name, and return them with what is to be said of it.
+    """Give labels that are the same number or boolean one name; return them with warnings.
 
     >>> named_alike(["TRUE", "false"], "label")[0], named_alike(["1.0", "0.0"], "label")[0]
     (['True', 'False'], ['1', '0'])
@@ -98,12 +99,12 @@ def named_alike(labels: Sequence[str], column: str) -> tuple[list[str], list[str
     if not changed:
         return list(labels), []
     new = sorted(set(changed.values()))
-    said = f"the labels {_listed(sorted(changed))} of column {shown(column)} are read as {_listed(new)}."
-    return [names[label] for label in labels], [said]
+    warning = f"the labels {_listed(sorted(changed))} of column {shown(column)} are read as {_listed(new)}."
+    return [names[label] for label in labels], [warning]
 
 
 def named_like(labels: Sequence[str], column: str, known: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Give labels the names that the training rows have for the same number or truth value; say so.
+    """Give labels the names that the training rows use for the same number or boolean; return them with warnings.
 
     >>> named_like(["5", "2.50", "new"], "stars", ["5.0", "2.5"])[0]
     ['5.0', '2.5', 'new']
@@ -118,12 +119,12 @@ def named_like(labels: Sequence[str], column: str, known: Sequence[str]) -> tupl
             names[label] = next(iter(same))
     if not names:
         return list(labels), []
-    said = f"the labels {_listed(list(names))} of column {shown(column)} are read as {_listed(list(names.values()))}"
-    return [names.get(label, label) for label in labels], [f"{said}, as in the training rows."]
+    warning = f"the labels {_listed(list(names))} of column {shown(column)} are read as {_listed(list(names.values()))}"
+    return [names.get(label, label) for label in labels], [f"{warning}, as in the training rows."]
 
 
 def doubts(labels: Sequence[str], known: Sequence[str] = ()) -> Iterator[str]:
-    """Say which labels look like missing values, like each other, or like one of the training rows."""
+    """Yield warnings about labels that look like missing values, like each other, or like one of the training rows."""
     counts = Counter(labels)
     for label, count in sorted(counts.items()):
         if label.casefold() in MISSING:
@@ -154,7 +155,7 @@ def doubts(labels: Sequence[str], known: Sequence[str] = ()) -> Iterator[str]:
 
 
 def _spelt(label: str) -> str:
-    r"""Quote a label so that what tells it from one that looks the same can be seen.
+    r"""Quote a label so that differences from one that looks the same become visible.
 
     >>> print(_spelt("hiver\u200b"), _spelt("e\u0301te\u0301"))
     'hiver\u200b' 'e\u0301te\u0301'
@@ -168,13 +169,13 @@ def _is_seen(letter: str) -> bool:
 
 
 def _value(label: str) -> object:
-    """What a label stands for where it is a number or a truth value; else itself."""
+    """Return the value of a label that is a number or a boolean, otherwise the label itself."""
     folded = label.casefold()
     return Decimal(label) if NUMBER.fullmatch(label) else BOOLEANS.get(folded, label)
 
 
 def _unlabelled(counts: Counter[str]) -> str:
-    """Find the one negative number among three or more labels that are all whole numbers; '' for none."""
+    """Return the only negative number among three or more labels that are all integers, or ''."""
     if len(counts) < 3 or not all(re.fullmatch(r"-?\d+", label) for label in counts):
         return ""
     negative = [label for label in counts if label.startswith("-")]

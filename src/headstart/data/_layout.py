@@ -1,4 +1,4 @@
-"""What a text table looks like, decided from its first lines as a whole: delimiter, quoting, column names."""
+"""The layout of a text table, decided from its first lines together: delimiter, quoting, column names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from headstart.data._fasttext import is_labelled, labelled_lines
 from headstart.data._limits import COLUMNS, check_columns
 from headstart.data._stream import Item, beginning
 
-DELIMITERS = "\t|;,"  # the least usual in prose first: of delimiters that fit equally well, the first is taken
+DELIMITERS = "\t|;,"  # least frequent in prose first: among delimiters that fit equally well, the first is used
 ABOVE = 20  # lines among which the column names are looked for
 SEP = re.compile(r'"?sep=(.)"?,*\s*$', re.IGNORECASE)  # how Excel writes the delimiter into a first line
 NUMBER = re.compile(r"[-+]?(\d[\d.,]*|[.,]\d+)([eE][-+]?\d+)?%?")
@@ -26,9 +26,11 @@ NUMBER = re.compile(r"[-+]?(\d[\d.,]*|[.,]\d+)([eE][-+]?\d+)?%?")
 
 @dataclass(frozen=True)
 class _View:
-    """The sample as one dialect splits it. width: most rows' number of cells. agreeing: the share of rows that have it.
+    """The sample as split by one dialect.
 
-    Faults are the rows that this dialect cannot split, and count among the rows.
+    width: number of cells of most rows.
+    agreeing: share of rows with that number.
+    faults: rows that this dialect cannot split, which count among the rows.
     """
 
     dialect: Dialect
@@ -41,7 +43,11 @@ class _View:
 
 @dataclass(frozen=True)
 class _Header:
-    """Where the column names are. place: of their row; None where there are none. warning: how sure that is, or ''."""
+    """The position of the column names.
+
+    place: index of their row; None if there are none.
+    warning: why this is uncertain, or ''.
+    """
 
     place: int | None
     warning: str = ""
@@ -50,15 +56,17 @@ class _Header:
 def open_separated(
     name: str, suffix: str, lines: Iterator[str], named: Sequence[str] = ()
 ) -> tuple[list[str], Iterator[Item]]:
-    """Find out what the first lines of a text table look like; return its columns and all items, rows with their line.
+    """Detect the layout of a text table from its first lines; return its columns and all items, rows with their line.
 
-    Rows that cannot be parsed, or have more or fewer cells than there are columns, are rejected. Whatever was decided
-    and could have been meant otherwise comes as a warning.
+    Rows that cannot be parsed, or that have more or fewer cells than there are columns, are rejected. Ambiguous
+    decisions are reported as warnings.
 
     Args:
-        name: of the table, for messages.
-        suffix: of its name. In a '.txt' and where there is none, a line is a text unless the lines look like a table.
-        named: columns that the caller knows; the line that holds them holds the column names.
+        name: name of the table, for messages.
+        suffix: suffix of its name. In a '.txt' or without a suffix, a line is a text unless the lines look like a
+            table.
+        lines: opens the file.
+        named: columns that the caller named; the line that contains them is the line of column names.
 
     Raises:
         DataError: the line of column names cannot be parsed.
@@ -97,27 +105,29 @@ def open_separated(
 # --- delimiter and quoting -----------------------------------------------------------------------------------
 
 
-def _best(sample: list[str], said: str, plain: bool, named: Sequence[str], whole: bool) -> _View:
-    """Choose the delimiter by which the lines agree, make columns of one kind, and give names that are known.
+def _best(sample: list[str], given: str, plain: bool, named: Sequence[str], whole: bool) -> _View:
+    """Choose the delimiter with which the lines agree, columns have one kind, and known names occur.
 
     Args:
+        sample: the first lines.
         said: the delimiter that the file itself names, or ''.
         plain: whether lines that agree on no delimiter are texts.
+        named: columns that the caller named.
         whole: whether the sample is the whole file.
     """
-    found = []
-    for delimiter in said or DELIMITERS:
+    views = []
+    for delimiter in given or DELIMITERS:
         if not any(delimiter in line for line in sample):
             continue
         view = _view(sample, delimiter, whole)
         names = max((_names(row.values, named) for row in _like_names(view)), default=0)
         kinds = any(_kind(column) for column in _values_by_column(view))
         value = view.agreeing * (view.width > 1) + 0.3 * kinds + 0.5 * min(names, 2) + 0.3 * (delimiter == "\t")
-        found.append((value, view))
+        views.append((value, view))
     single = _view(sample, NO_DELIMITER, whole)
     first = next((row.values for row in single.rows), [""])
-    found.append((0.9 + 0.2 * plain + 0.5 * _names(first, named), single))
-    return max(found, key=lambda pair: pair[0])[1]
+    views.append((0.9 + 0.2 * plain + 0.5 * _names(first, named), single))
+    return max(views, key=lambda pair: pair[0])[1]
 
 
 def _like_names(view: _View) -> list[Cells]:
@@ -144,7 +154,7 @@ def _view(sample: list[str], delimiter: str, whole: bool) -> _View:
 
 
 def _in_single_quotes(sample: list[str], dialect: Dialect, whole: bool) -> _View | None:
-    """See the sample with its texts in single quotation marks, where nearly every row has such a cell."""
+    """Split the sample with single quotation marks, if nearly every row has such a cell."""
     mark = re.escape(dialect.delimiter)
     rows = [line for line in sample if line.strip()][1:]
     begins, ends = re.compile(rf"(^|{mark})\s*'"), re.compile(rf"'\s*({mark}|$)")
@@ -162,7 +172,7 @@ def _encloses(line: str, begins: re.Pattern[str], ends: re.Pattern[str]) -> bool
 
 
 def _without_quotes(sample: list[str], usual: _View, whole: bool) -> _View | None:
-    """See the sample with its quotation marks as text, where they enclose no cells and only break rows."""
+    """Split the sample with quotation marks as text, if they enclose no cells and only break rows."""
     other = _seen(sample, replace(usual.dialect, quotes=False), whole)
     cells = [cell.strip() for row in other.rows for cell in row.values if '"' in cell]
     enclosed = sum(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in cells)
@@ -174,7 +184,7 @@ def _without_quotes(sample: list[str], usual: _View, whole: bool) -> _View | Non
     ):
         return None
     if len(usual.rows) + usual.faults == len(other.rows):
-        return other  # no cell takes several lines
+        return other  # no cell has several lines
     profile = _profile(other, None, other.width)
     if not profile or not profile.certain:
         return None
@@ -206,7 +216,7 @@ def _seen(sample: list[str], dialect: Dialect, whole: bool) -> _View:
 
 
 def _has_spaces(sample: list[str], delimiter: str) -> bool:
-    """Tell whether spaces after the delimiter belong to it: a quotation mark follows them, or all have them."""
+    """Return whether spaces after the delimiter belong to it: a quotation mark follows them, or all have them."""
     if delimiter in ("\t", NO_DELIMITER):
         return False
     mark = re.escape(delimiter)
@@ -220,12 +230,12 @@ def _has_spaces(sample: list[str], delimiter: str) -> bool:
 
 
 def _names(values: Sequence[str], named: Sequence[str]) -> int:
-    """Count the cells that are well-known column names, or names that the caller knows."""
+    """Count the cells that are well-known column names, or names given by the caller."""
     return sum(cell in named or known_name(cell) for cell in {value.strip() for value in values} - {""})
 
 
 def _header(name: str, view: _View, named: Sequence[str], plain: bool) -> _Header:
-    """Find the row of column names: by names that are known, else by how it differs from the rows below."""
+    """Find the row of column names: by known names, otherwise by how it differs from the rows below."""
     rows = view.rows
     wide = [place for place, row in enumerate(rows[:ABOVE]) if len(row.values) == view.width]
     full = [
@@ -246,7 +256,7 @@ def _header(name: str, view: _View, named: Sequence[str], plain: bool) -> _Heade
     for place in range(first):  # names of fewer columns than the rows have
         if len(rows[place].values) > 1 and _names(rows[place].values, named) > 1:
             return _Header(place)
-    for place in range(first):  # names divided by another delimiter than the rows
+    for place in range(first):  # names separated by another delimiter than the rows
         for delimiter in DELIMITERS:
             cells = next(csv.reader(["".join(rows[place].values)], delimiter=delimiter), [])
             if len(cells) == view.width > 1 and _names(cells, named):
@@ -274,7 +284,7 @@ def _header(name: str, view: _View, named: Sequence[str], plain: bool) -> _Heade
 
 
 def _evidence(view: _View, place: int) -> int:
-    """Weigh what speaks for a row of names (above zero) and what for a row like all others (below)."""
+    """Weigh the evidence for a row of names (above zero) against an ordinary row (below zero)."""
     weight = 0
     recurring = _recurring(view, place)
     for cell, recurs, column in zip(
@@ -298,7 +308,7 @@ def _evidence(view: _View, place: int) -> int:
 
 
 def _recurring(view: _View, place: int) -> list[bool]:
-    """Tell which cells of a row are values that come again below in a column of few values."""
+    """Return which cells of a row are values that occur again below in a column of few values."""
     cells = map(str.strip, view.rows[place].values)
     other = [row for row in view.rows[place + 1 :] if row.values != view.rows[place].values]  # names may be repeated
     columns = _values_by_column(replace(view, rows=other))
@@ -306,7 +316,7 @@ def _recurring(view: _View, place: int) -> list[bool]:
 
 
 def _columns(name: str, view: _View, place: int) -> tuple[list[str], list[str]]:
-    """Name the columns; unnamed ones get a number, and empty ones at the end are left out."""
+    """Return the names of the columns; unnamed ones get a number, and empty ones at the end are left out."""
     cells = [cell.strip() for cell in view.rows[place].values]
     below = [row.values for row in view.rows[place + 1 :]]
     while len(cells) > 1 and not cells[-1] and not any("".join(row[len(cells) - 1 :]).strip() for row in below):
@@ -315,7 +325,7 @@ def _columns(name: str, view: _View, place: int) -> tuple[list[str], list[str]]:
     more = [row[-1] for row in below if len(row) == view.width]
     ids = [row[0] for row in below if len(row) == view.width]
     if len(set(ids)) < len(ids) or any(" " in value.strip() for value in ids):
-        more = []  # no row names, but a cell too many
+        more = []  # no name of the row numbers, but a cell too many
     if len(cells) + 1 == view.width and view.agreeing > 0.9 and sum(map(bool, map(str.strip, more))) * 2 > len(more):
         cells.insert(0, "row")  # as R writes row names
         warnings.append(f"the rows of {name} have a cell more than its column names: the first is called 'row'.")
@@ -323,7 +333,7 @@ def _columns(name: str, view: _View, place: int) -> tuple[list[str], list[str]]:
 
 
 def _about(name: str, view: _View, names_line: int) -> list[str]:
-    """Say what was decided about quotation marks, and which lines above the column names are left out."""
+    """Return warnings about quotation marks and about skipped lines above the column names."""
     warnings = []
     above = [row for row in view.rows if row.line < names_line]
     if above:
@@ -356,7 +366,7 @@ def _values_by_column(view: _View, place: int | None = None) -> list[list[str]]:
 
 
 def _kind(column: Sequence[str]) -> str:
-    """Tell a column of few short values ('closed') and one of numbers ('number') from all others ('')."""
+    """Return 'closed' for a column of few short values, 'number' for one of numbers, '' for all others."""
     if len(column) < 2:
         return ""
     if _repeats(column) and sum(map(is_prose, column)) * 2 <= len(column):
@@ -365,14 +375,14 @@ def _kind(column: Sequence[str]) -> str:
 
 
 def _repeats(column: Sequence[str]) -> bool:
-    """Tell whether most values come several times, as labels do."""
+    """Return whether most values occur several times, as labels do."""
     counts = Counter(column)
     again = sum(count for count in counts.values() if count > 1)
     return again * 2 > len(column) and len(counts) <= max(2, 0.6 * len(column))
 
 
 def _profile(view: _View, place: int | None, width: int) -> Profile | None:
-    """Learn from the sample what a row looks like; None where rows have a single cell, and so no looks."""
+    """Learn from the sample what a row looks like; None if rows have only one cell."""
     if width < 2:
         return None
     closed: dict[int, frozenset[str]] = {}
@@ -387,7 +397,7 @@ def _profile(view: _View, place: int | None, width: int) -> Profile | None:
     def fits(cells: Sequence[str]) -> bool:
         if len(cells) != view.width:
             return False
-        # A column of texts that often repeat is not closed to others, so one column of known values is enough.
+        # A column of texts that often repeat may have other values too, so one column of known values is enough.
         known = sum(cells[number].strip().strip('"') in values for number, values in closed.items())
         return known >= min(1, len(closed)) and all(NUMBER.fullmatch(cells[number].strip(' "')) for number in numbers)
 

@@ -1,8 +1,8 @@
-"""Which encoding makes sense of bytes that are not UTF-8, judged by the letters that each would give.
+"""Guess the encoding of bytes that are not UTF-8 from the letters that each encoding would give.
 
-Each language says which letters it uses, the commonest first. Bytes are decoded in each of its encodings, and that
-encoding is taken whose letters are the commonest of a language, in words as they are written: a capital does not follow
-a small letter, and no symbol is inside a word.
+Each language lists its letters, the most frequent first. Bytes are decoded in each of its encodings, and the encoding
+is chosen whose letters are the most frequent ones of a language, in plausible words: no capital follows a small letter,
+and no symbol is inside a word.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable
 from functools import cache
 
-# Languages with an alphabet of their own, in groups that share encodings; of equal ones the first is taken.
+# Languages with their own alphabets, in groups that share encodings; among equals the first is chosen.
 LETTERS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (
         ("cp1252", "mac_roman", "cp850"),
@@ -37,7 +37,7 @@ LETTERS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("cp1256", "iso8859_6"), ("ايلمونرتبةعدفهسكقحجأشصطخىضذثزغئإظءآؤ", "ایرندمهتوسبشکگلزخفپعقحجغصطضچذظثژ")),
     (("cp874",), ("านรอกเ่งมย้ัลวดทสตะิีปบคุหแจพ็ชขใไูำ์ืโถซผึธณภศญ",)),
 )
-# Multi-byte encodings, each with the first bytes of the characters in common use, as its standard ranks them.
+# Multi-byte encodings, each with the first bytes of its frequent characters, as ranked by its standard.
 COMMON: dict[str, tuple[str, range]] = {
     "cp932": ("cp932", range(0x88, 0x98)),
     "euc_jp": ("euc_jp", range(0xB0, 0xD0)),
@@ -45,33 +45,33 @@ COMMON: dict[str, tuple[str, range]] = {
     "gb18030": ("gb2312", range(0xB0, 0xD8)),
     "big5": ("big5", range(0xA4, 0xC7)),
 }
-# Alphabets without capitals: few letters, each of which is therefore less of a coincidence.
+# Alphabets without capitals: they have few letters, so a letter is weaker evidence.
 CASELESS = ("יהולאתרבשמנחדקעפכסגטצזםןךףץ", "ايلمونرتبةعدفهسكقحجأشصطخىضذثزغئإظءآؤ")
-QUIET = "’‘“”„«»–—…°€£№§\xa0،؛؟¿¡"  # signs that say nothing of the language
-SIGNS = QUIET + "™®©•·½¼¾²³×†"  # of cp1252, which texts without any accented letter hold
+QUIET = "’‘“”„«»–—…°€£№§\xa0،؛؟¿¡"  # symbols that are no evidence of a language
+SIGNS = QUIET + "™®©•·½¼¾²³×†"  # of cp1252, in texts without any accented letter
 CONTRACTED = re.compile(r"(s|t|d|m|re|ll|ve)\b", re.IGNORECASE)  # what follows an apostrophe in English
-LEAST = 0.2  # a worse mean is no language
+LEAST = 0.2  # a lower mean is not a language
 
 
 def best(sample: bytes) -> str:
-    """Name the encoding whose letters fit best, '' where none makes sense.
+    """Return the encoding whose letters fit best, or '' if none is plausible.
 
     >>> best("Отличный фильм, рекомендую всем".encode("koi8_r"))
     'koi8_r'
     """
     if _is_punctuation(sample.decode("cp1252", "replace")):
         return "cp1252"
-    found = [(_ideographs(sample, encoding), encoding) for encoding in COMMON]
+    scored = [(_ideographs(sample, encoding), encoding) for encoding in COMMON]
     for place, (encodings, languages) in enumerate(LETTERS):
         for encoding in encodings:
             text = sample.decode(encoding, "replace")
-            found += [(_alphabet(text, letters) - 0.02 * place * (place < 4), encoding) for letters in languages]
-    value, encoding = max(found, key=lambda pair: pair[0])
+            scored += [(_alphabet(text, letters) - 0.02 * place * (place < 4), encoding) for letters in languages]
+    value, encoding = max(scored, key=lambda pair: pair[0])
     return encoding if value > LEAST else ""
 
 
 def _is_punctuation(text: str) -> bool:
-    """Tell whether all that is not ASCII is punctuation, mostly where it belongs and not inside of words."""
+    """Return whether all non-ASCII characters are punctuation, mostly in plausible places and not inside words."""
     fitting, count = 0, 0
     for place, letter in enumerate(text):
         if letter.isascii():
@@ -91,7 +91,7 @@ def _is_punctuation(text: str) -> bool:
 
 
 def _alphabet(text: str, letters: str) -> float:
-    """Return the mean worth of the letters that are not ASCII, about 0.8 in a language's own text, at most 1.2."""
+    """Return the mean score of the non-ASCII letters: about 0.8 for text of the language, at most 1.2."""
     worth = {letter: 1 - 0.6 * place / len(letters) for place, letter in enumerate(letters)}
     latin = "LATIN" in unicodedata.name(letters[0])
     total, count = 0.0, 0
@@ -118,7 +118,7 @@ def _alphabet(text: str, letters: str) -> float:
 
 
 def _ideographs(sample: bytes, encoding: str) -> float:
-    """Return the mean worth of the characters of a multi-byte encoding, at most 1.2."""
+    """Return the mean score of the characters of a multi-byte encoding, at most 1.2."""
     text = sample.decode(encoding, "replace")
     common = _common(encoding)
     japanese = encoding in ("cp932", "euc_jp")
@@ -132,11 +132,11 @@ def _ideographs(sample: bytes, encoding: str) -> float:
         if letter == "\ufffd":
             total -= 3
         elif beside_ascii == 2:
-            total -= 1  # a letter with an accent and its neighbour, read as one
+            total -= 1  # an accented letter and its neighbour, decoded as one character
         elif "\u3041" <= letter <= "\u30fe":
             total += 1.2 if japanese else -1
         elif common(letter):
-            # Without kana, what reads as Japanese is Chinese or Korean; hangul is certain where Chinese is not.
+            # Without kana, apparent Japanese is Chinese or Korean; hangul is reliable evidence, Chinese is not.
             value = 0.5 if japanese and not kana else 1.1 if encoding == "cp949" else 1
             total += value - 0.5 * beside_ascii
         else:

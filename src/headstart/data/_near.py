@@ -1,9 +1,9 @@
-"""Which texts are copies of each other: equal ones, and nearly equal ones found by MinHash (Broder 1997).
+"""Which texts are copies of each other: equal ones, and near-duplicates found by MinHash (Broder 1997).
 
-A text is the set of its *shingles*, all runs of `WIDTH` bytes of its UTF-8 form. Bytes need no idea of what a word
-is: a shingle covers about one short English word or two Chinese characters. Two texts are near copies when their
-shingle sets overlap by `THRESHOLD` or more (Jaccard). MinHash signatures, cut into bands, name the pairs worth
-looking at; every pair is then checked on the shingles themselves, so chance never makes a copy.
+A text is the set of its *shingles*, all runs of `WIDTH` bytes of its UTF-8 form. Bytes need no definition of a word: a
+shingle covers about one short English word or two Chinese characters. Two texts are near copies if the Jaccard
+similarity of their shingle sets is at least `THRESHOLD`. MinHash signatures, divided into bands, give candidate pairs;
+every pair is then checked on the shingles themselves, so there are no false positives.
 
 Shapes: texts ``(n,)``, shingles ``(all shingles of a batch,)``, signatures ``(n, HASHES)``, pairs ``(pairs, 2)``.
 """
@@ -21,36 +21,37 @@ from scipy.sparse.csgraph import connected_components
 
 WIDTH = 5
 THRESHOLD = 0.8
-# 16 bands of 4 hashes: a pair that overlaps by 0.8 shares no band, and so is missed, once in 4,800 times.
+# 16 bands of 4 hashes: a pair with a similarity of 0.8 shares no band, and is missed, once in 4,800 times.
 BANDS, DEPTH = 16, 4
 HASHES = BANDS * DEPTH
-# In shorter texts a single word decides: 'a good film' and 'no good film' must stay apart. They copy only when equal.
+# In shorter texts a single word matters: 'a good film' and 'no good film' must not count as copies. They are copies
+# only if equal.
 SHORTEST = 40
-# Shingles hashed at once: 4 MB of them, which stays in the cache of the processor.
+# Shingles hashed at once: 4 MB, which fit the processor's cache.
 BATCH = 1 << 20
-# In a bucket of many, each text is held against this many that follow it, not against all.
+# In a large bucket, each text is compared with so many that follow it, not with all.
 NEIGHBOURS = 16
-# Pairs whose signatures agree on less are not checked further: four standard deviations below the threshold.
+# Pairs whose signatures agree less are not checked further: four standard deviations below the threshold.
 HOPEFUL = 0.6
-# A text with this many near misses stands in a crowd of lookalikes (a form with a name filled in), which would cost
-# time without end: it is not checked further.
+# A text with so many near misses belongs to a crowd of similar texts (such as a form letter), which would take too
+# long: it is not checked further.
 PATIENCE = 24
 
 
 @dataclass(frozen=True)
 class Copies:
-    """Group numbers of texts: texts with equal numbers are copies. Near groups contain the exact ones."""
+    """Group numbers of texts: texts with equal numbers are copies. Near groups include the exact ones."""
 
     exact: dict[str, int]
     near: dict[str, int]
 
     def near_groups(self, texts: Sequence[str]) -> np.ndarray:
-        """Give each text the number of its group of near copies, int64 ``(n,)``."""
+        """Return the group of near copies of each text, int64 ``(n,)``."""
         return np.fromiter((self.near[text] for text in texts), np.int64, len(texts))
 
 
 def normalise(text: str) -> str:
-    """Fold what does not make a text another one: letter case, white space, compatible Unicode forms.
+    """Normalise differences that do not matter: case, white space, compatible Unicode forms.
 
     >>> normalise("  Ｆｉｎｅ\\n  DAY ") == normalise("fine day")
     True
@@ -63,12 +64,12 @@ def normalise(text: str) -> str:
 def copies(texts: Iterable[str]) -> Copies:
     """Find the copies among texts, whatever their order.
 
-    The last answer is kept, so that splitting and auditing the same texts costs one search. Texts must be valid
-    Unicode (no lone surrogates), as `headstart.data.read` makes sure.
+    The last result is cached, so that splitting and auditing the same texts costs one search. Texts must be valid
+    Unicode (no lone surrogates), which `headstart.data.read` ensures.
 
     >>> long = "the quick brown fox jumps over the lazy dog and runs away from the very angry bear"
-    >>> found = copies([long, long + "!", long.upper(), "another text"])
-    >>> found.near[long] == found.near[long + "!"] != found.near["another text"]
+    >>> groups = copies([long, long + "!", long.upper(), "another text"])
+    >>> groups.near[long] == groups.near[long + "!"] != groups.near["another text"]
     True
     """
     return _copies(frozenset(texts))
@@ -76,7 +77,7 @@ def copies(texts: Iterable[str]) -> Copies:
 
 @lru_cache(maxsize=1)
 def _copies(texts: frozenset[str]) -> Copies:
-    ordered = sorted(texts)  # a set has no order of its own; results must not depend on the one it happens to have
+    ordered = sorted(texts)  # a set has no order; results must not depend on it
     numbers: dict[str, int] = {}
     exact = {text: numbers.setdefault(normalise(text), len(numbers)) for text in ordered}
     groups = near_groups(list(numbers))
@@ -84,7 +85,7 @@ def _copies(texts: frozenset[str]) -> Copies:
 
 
 def near_groups(texts: Sequence[str]) -> np.ndarray:
-    """Number the groups of near copies among different normalised texts, int64 ``(n,)``."""
+    """Number the groups of near copies among distinct normalised texts, int64 ``(n,)``."""
     groups = np.arange(len(texts))
     encoded = [text.encode() for text in texts]
     long = np.array([i for i, text in enumerate(encoded) if len(text) >= SHORTEST], dtype=np.int64)
@@ -93,13 +94,13 @@ def near_groups(texts: Sequence[str]) -> np.ndarray:
     chosen = [encoded[i] for i in long]
     near = _linked(chosen, _signatures(chosen))
     first = np.full(near.max() + 1, -1)
-    first[near[::-1]] = long[::-1]  # a group is named by its first text, which leaves the numbers of short ones alone
+    first[near[::-1]] = long[::-1]  # a group is numbered by its first text; short texts keep their numbers
     groups[long] = first[near]
     return groups
 
 
 def jaccard(one: np.ndarray, other: np.ndarray) -> float:
-    """Compare two sets of shingles, each sorted and without repeats: the size of what they share over that of all."""
+    """Return the Jaccard similarity of two sets of shingles, each sorted and without duplicates."""
     both = np.concatenate([one, other])
     both.sort()
     common = int((both[1:] == both[:-1]).sum())
@@ -107,7 +108,7 @@ def jaccard(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def shingles(text: bytes) -> np.ndarray:
-    """List the runs of `WIDTH` bytes of a text, each packed into one number, uint64 ``(len(text) - WIDTH + 1,)``."""
+    """Return the runs of `WIDTH` bytes of a text, each packed into an integer, uint64 ``(len(text) - WIDTH + 1,)``."""
     codes = np.frombuffer(text, np.uint8).astype(np.uint64)
     packed = np.zeros(len(codes) - WIDTH + 1, np.uint64)
     for offset in range(WIDTH):
@@ -134,19 +135,19 @@ def _batch_signatures(texts: list[bytes], factors: np.ndarray) -> np.ndarray:
     lengths = np.array([len(text) for text in texts])
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     hashes = _scramble(shingles(b"".join(texts)))
-    # Shingles that run over the end of a text belong to none: the highest value never becomes a minimum.
+    # Shingles across the end of a text belong to none: the maximum value never becomes a minimum.
     beyond = (starts[1:, None] - np.arange(1, WIDTH)).ravel()
     products = np.empty_like(hashes)
-    found = np.empty((len(texts), len(factors)), np.uint32)
+    signatures = np.empty((len(texts), len(factors)), np.uint32)
     for column, factor in enumerate(factors):
         np.multiply(hashes, factor, out=products)
         products[beyond] = np.iinfo(np.uint32).max
-        found[:, column] = np.minimum.reduceat(products, starts)
-    return found
+        signatures[:, column] = np.minimum.reduceat(products, starts)
+    return signatures
 
 
 def _scramble(values: np.ndarray) -> np.ndarray:
-    """Spread packed bytes over 32 bits (the finaliser of splitmix64); changes `values` in place."""
+    """Hash packed bytes to 32 bits (the finaliser of splitmix64); changes `values` in place."""
     values *= np.uint64(0x9E3779B97F4A7C15)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         values ^= values >> np.uint64(shift)
@@ -155,7 +156,7 @@ def _scramble(values: np.ndarray) -> np.ndarray:
 
 
 def _linked(texts: list[bytes], signatures: np.ndarray) -> np.ndarray:
-    """Join texts band by band and number the groups that come of it, int64 ``(n,)``."""
+    """Join texts band by band and number the resulting groups, int64 ``(n,)``."""
     bands = _band_keys(signatures)
     near = np.arange(len(texts))
     links = np.empty((0, 2), np.int64)
@@ -164,7 +165,7 @@ def _linked(texts: list[bytes], signatures: np.ndarray) -> np.ndarray:
         pairs = _bucket_pairs(bands[band], bands[(band + 1) % BANDS])
         pairs = pairs[(near[pairs[:, 0]] != near[pairs[:, 1]]) & (misses[pairs] < PATIENCE).all(axis=1)]
         agreement = _agreement(signatures, pairs)
-        order = np.argsort(-agreement, kind="stable")  # the best first, lest near misses use up the patience
+        order = np.argsort(-agreement, kind="stable")  # the most similar first, before near misses end the search
         pairs = pairs[order[: int((agreement >= HOPEFUL).sum())]]
         links = np.concatenate([links, _checked(texts, pairs, near, misses)])
         near = _components(len(texts), links)
@@ -172,7 +173,7 @@ def _linked(texts: list[bytes], signatures: np.ndarray) -> np.ndarray:
 
 
 def _band_keys(signatures: np.ndarray) -> np.ndarray:
-    """Mix the hashes of each band into one number, uint64 ``(BANDS, n)``."""
+    """Combine the hashes of each band into one number, uint64 ``(BANDS, n)``."""
     keys = np.zeros((BANDS, len(signatures)), np.uint64)
     for band in range(BANDS):
         for column in signatures[:, band * DEPTH : (band + 1) * DEPTH].T:
@@ -181,18 +182,18 @@ def _band_keys(signatures: np.ndarray) -> np.ndarray:
 
 
 def _bucket_pairs(keys: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Pair neighbours with equal keys uint64 ``(n,)``, those with equal `others` beside each other; ``(pairs, 2)``."""
+    """Pair neighbours with equal keys uint64 ``(n,)``, those with equal `others` next to each other; ``(pairs, 2)``."""
     order = np.lexsort((others, keys))
     keys = keys[order]
-    found = [np.empty((0, 2), np.int64)]
+    pairs = [np.empty((0, 2), np.int64)]
     for step in range(1, min(NEIGHBOURS, len(order) - 1) + 1):
         equal = np.flatnonzero(keys[step:] == keys[:-step])
-        found.append(np.stack([order[equal], order[equal + step]], axis=1))
-    return np.concatenate(found)
+        pairs.append(np.stack([order[equal], order[equal + step]], axis=1))
+    return np.concatenate(pairs)
 
 
 def _agreement(signatures: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """Estimate the overlap of each pair from the signatures, float64 ``(pairs,)``."""
+    """Estimate the similarity of each pair from the signatures, float64 ``(pairs,)``."""
     shares = np.empty(len(pairs))
     for start in range(0, len(pairs), 1 << 14):
         part = pairs[start : start + (1 << 14)]
@@ -201,7 +202,7 @@ def _agreement(signatures: np.ndarray, pairs: np.ndarray) -> np.ndarray:
 
 
 def _checked(texts: list[bytes], pairs: np.ndarray, near: np.ndarray, misses: np.ndarray) -> np.ndarray:
-    """Keep the pairs that truly overlap by `THRESHOLD`, skipping those that another joins; counts in `misses`."""
+    """Return the pairs with a similarity of at least `THRESHOLD`, skipping joined ones; counts in `misses`."""
     sets = lru_cache(maxsize=4096)(lambda i: _sorted_set(shingles(texts[i])))
     parent: dict[int, int] = {}
 
@@ -211,7 +212,7 @@ def _checked(texts: list[bytes], pairs: np.ndarray, near: np.ndarray, misses: np
             group = above
         return group
 
-    kept = []
+    similar = []
     for one, other in pairs.tolist():
         if misses[one] >= PATIENCE or misses[other] >= PATIENCE:
             continue
@@ -220,11 +221,11 @@ def _checked(texts: list[bytes], pairs: np.ndarray, near: np.ndarray, misses: np
             continue
         if jaccard(sets(one), sets(other)) >= THRESHOLD:
             parent[left] = right
-            kept.append((one, other))
+            similar.append((one, other))
         else:
             misses[one] += 1
             misses[other] += 1
-    return np.array(kept, np.int64).reshape(-1, 2)
+    return np.array(similar, np.int64).reshape(-1, 2)
 
 
 def _sorted_set(values: np.ndarray) -> np.ndarray:

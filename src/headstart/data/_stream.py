@@ -22,7 +22,7 @@ class Row:
     """A row that was read.
 
     line: where it starts, counted from 1; in Parquet and in memory the number of the row, from 1.
-    cells: by column, each of the type that it has in the file: in CSV all are text. `_values.cell` gives their text.
+    cells: values by column, with the types of the file; in CSV all are text. `_values.cell` gives their text.
     """
 
     line: int
@@ -36,8 +36,9 @@ Item = Row | Rejected | ReadWarning
 class Records:
     """A table that is being read.
 
-    items: rows in their order, and between them what is wrong with others. May be walked once.
-    file: with the types of its columns, where it is Parquet, Feather or Arrow.
+    columns: names of the columns.
+    items: rows in order, and between them what is wrong with others. Can be iterated only once.
+    file: the file with typed columns, if it is Parquet, Feather or Arrow.
     """
 
     name: str
@@ -48,7 +49,7 @@ class Records:
 
 
 def peek(items: Iterator[Item]) -> tuple[list[dict[str, object]], Iterator[Item]]:
-    """Return the cells of the first rows, by which columns are found, and all items again.
+    """Return the cells of the first rows, from which columns are inferred, and all items again.
 
     >>> rows, items = peek(iter([Row(2, {"text": "a"}), Rejected(3, "has no text")]))
     >>> rows, len(list(items))
@@ -85,10 +86,10 @@ def _size(item: Item) -> int:
 
 
 def sound(items: Iterable[Item]) -> Iterator[Item]:
-    """Pass on the rows whose every cell is proper text of a bearable size, and reject the others."""
+    """Yield the rows whose cells are all valid text of acceptable size, and reject the others."""
     for item in items:
         if isinstance(item, Row):
-            # One look at the whole row is enough for nearly all rows; only a suspicious one is looked at by cell.
+            # One check of the whole row is enough for nearly all rows; only a suspicious row is checked cell by cell.
             values = [cell(value) for value in item.cells.values()]
             suspicious = any(len(value) > CELL for value in values) or fault("".join(values))
             if suspicious and (reason := next(filter(None, map(fault, values)), "")):
@@ -98,7 +99,7 @@ def sound(items: Iterable[Item]) -> Iterator[Item]:
 
 
 def fault(text: str) -> str:
-    """Say what is wrong with a cell or a column's name; '' for nothing."""
+    """Return what is wrong with a cell or a column's name, or ''."""
     if "\0" in text:
         return "holds a NUL byte"
     if len(text) > CELL:
@@ -107,7 +108,7 @@ def fault(text: str) -> str:
         text.encode()
     except UnicodeEncodeError as error:
         code = ord(text[error.start])
-        if 0xDC80 <= code <= 0xDCFF:  # how `open_text` marks a byte that did not fit
+        if 0xDC80 <= code <= 0xDCFF:  # how `open_text` marks an undecodable byte
             return f"holds a byte that is not valid in the file's encoding (0x{code - 0xDC00:02x})"
         return "holds half of a surrogate pair, which is no character"
     return ""

@@ -1,4 +1,4 @@
-"""The text of a row, where the cell of a typed table may hold something else."""
+"""The text of a row, since a cell of a typed table may hold something else."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def check_is_text(name: str, column: str, sample: Sequence[Mapping[str, object]]
     """Refuse a text column of objects.
 
     Raises:
-        DataError: all rows of the sample that hold anything hold an object.
+        DataError: all non-empty cells of the sample are objects.
     """
     filled = [row[column] for row in sample if cell(row[column])]
     keys = dict.fromkeys(str(key) for value in filled if isinstance(value, Mapping) for key in value)
@@ -47,7 +47,7 @@ def check_is_text(name: str, column: str, sample: Sequence[Mapping[str, object]]
 
 
 def with_joined_words(items: Iterator[Item], column: str) -> Iterator[Item]:
-    """Pass on items, with a warning before the first row whose text is a list of words."""
+    """Yield items, with a warning before the first row whose text is a list of words."""
     warned = False
     for item in items:
         if not warned and isinstance(item, Row) and isinstance(item.cells[column], list | tuple):

@@ -1,4 +1,4 @@
-"""Values of typed tables and arrays: plain Python values, which of them are missing, and what they are as text."""
+"""Values of typed tables and arrays: plain Python values, which of them are missing, and their text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Listed(Protocol):
 
 @runtime_checkable
 class _Array(Protocol):
-    """What numpy can take over: numpy's own, torch, jax, tensorflow."""
+    """What numpy can convert: arrays of numpy, torch, jax, tensorflow."""
 
     def __array__(self) -> np.ndarray: ...
 
@@ -52,9 +52,9 @@ class _ArrowScalar(Protocol):
 
 
 def plain(value: Any) -> Any:
-    """Turn a scalar of an array library into the Python value it stands for; other values stay.
+    """Turn a scalar of an array library into a Python value; other values are returned unchanged.
 
-    Floats keep their shortest form: a float32 of 0.1 is 0.1, not 0.10000000149011612.
+    Floats have their shortest form: a float32 of 0.1 is 0.1, not 0.10000000149011612.
 
     >>> plain(np.str_("a")), plain(np.array(3)), plain(np.float32(0.1)), plain("b")
     ('a', 3, 0.1, 'b')
@@ -75,7 +75,7 @@ def plain(value: Any) -> Any:
 
 
 def missing(value: object) -> bool:
-    """Tell whether a plain value stands for nothing: None, not-a-number of any type, pandas' NA and NaT.
+    """Return whether a plain value is missing: None, not-a-number of any type, pandas' NA and NaT.
 
     >>> [missing(value) for value in (None, float("nan"), decimal.Decimal("sNaN"), "nan", "", 0)]
     [True, True, True, False, False, False]
@@ -90,7 +90,7 @@ def missing(value: object) -> bool:
 def cell(value: object) -> str:
     """Turn a value of a typed table into text: missing values into '', nested ones into JSON.
 
-    Bytes that are no UTF-8 become base64.
+    Bytes that are not UTF-8 become base64.
 
     >>> cell(None), cell(1.0), cell("x"), cell(float("nan")), cell(["a", 1])
     ('', '1.0', 'x', '', '["a", 1]')
@@ -111,32 +111,33 @@ def cell(value: object) -> str:
 
 
 def values(sequence: Any, what: str) -> list[Any]:
-    """Give the values of a list, an array, a tensor or a Series of one dimension; numpy's scalars as they are.
+    """Return the values of a one-dimensional list, array, tensor or Series; numpy's scalars are unchanged.
 
     Args:
-        what: they are, for messages: 'texts' or 'labels'.
+        sequence: the values.
+        what: what they are, for messages: 'texts' or 'labels'.
 
     Raises:
-        UsageError: no sequence, or one of more or fewer dimensions than one.
+        UsageError: not a sequence, or not one-dimensional.
 
     >>> values(np.array([1, 2]), "labels"), values(("yes", None), "labels")
     ([np.int64(1), np.int64(2)], ['yes', None])
     """
     kind = type(sequence).__name__
-    found = None if isinstance(sequence, str | bytes | Mapping | Set) else _elements(sequence)
-    if found is None:
+    elements = None if isinstance(sequence, str | bytes | Mapping | Set) else _elements(sequence)
+    if elements is None:
         raise UsageError(f"the {what} are given as {kind}, where a list with one for each row is expected.")
-    if isinstance(found, _Shaped) and len(found.shape) != 1:
+    if isinstance(elements, _Shaped) and len(elements.shape) != 1:
         raise UsageError(
-            f"the {what} are given as {kind} of shape {tuple(found.shape)}, where one dimension is expected; "
+            f"the {what} are given as {kind} of shape {tuple(elements.shape)}, where one dimension is expected; "
             f"give one column, such as {_column_of(kind, what)}."
         )
-    return [value if isinstance(value, np.generic) else plain(value) for value in found]
+    return [value if isinstance(value, np.generic) else plain(value) for value in elements]
 
 
 def _elements(sequence: Any) -> Iterable[Any] | None:
-    """Find what can be walked through; an array or a frame stays one, since it knows its shape. None for the rest."""
-    if isinstance(sequence, np.ndarray):  # a masked one too, which knows what is missing
+    """Return an iterable, or None; an array or a frame is returned unchanged, since it knows its shape."""
+    if isinstance(sequence, np.ndarray):  # also a masked one, which knows what is missing
         return sequence
     if isinstance(sequence, _Series):
         return sequence.to_list()

@@ -1,6 +1,6 @@
-"""Look at the data before anything is trained on it: copies, leakage, contradictions, imbalance.
+"""Check the data before anything is trained on it: duplicates, leakage, contradictions, imbalance.
 
-Every check gives a finding, a 'fine' one where nothing is wrong, so that a reader sees what was looked at.
+Every check gives a finding, a 'fine' one if nothing is wrong, so that a reader sees what was checked.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ FEW = 10
 
 
 def audit(splits: Splits) -> Audit:
-    """Check a division for what makes its scores look better, or be less certain, than they are.
+    """Check a split for anything that makes its scores look better, or be less certain, than they are.
 
-    Copies are found as in :func:`headstart.data.split.split`, whose search is used again. Exact copies are equal up
-    to letter case and white space.
+    Copies are those of :func:`headstart.data.split.split`, whose search is reused. Exact copies are equal up to case
+    and white space.
 
     >>> train = Rows(("a", "b", "c"), ("fine film", "Fine  film", "poor film"), ("pos", "neg", "neg"))
     >>> found = audit(Splits(train, train.take([2]), train.take([0]), frozenset("a"), ""))
@@ -29,13 +29,13 @@ def audit(splits: Splits) -> Audit:
     ['leakage', 'conflicts', 'unmeasured-classes']
     """
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    found = copies(text for part in parts.values() for text in part.inputs)
+    groups = copies(text for part in parts.values() for text in part.inputs)
     labels = {name: dict(Counter(part.targets)) for name, part in parts.items()}
     findings = (
-        _duplicates(parts, found.exact),
-        _near_duplicates(parts, found.exact, found.near),
-        _leakage(splits, found.exact, found.near),
-        _conflicts(parts, found.exact),
+        _duplicates(parts, groups.exact),
+        _near_duplicates(parts, groups.exact, groups.near),
+        _leakage(splits, groups.exact, groups.near),
+        _conflicts(parts, groups.exact),
         _imbalance(labels["train"]),
         _unseen(labels),
         _unmeasured(labels),
@@ -50,11 +50,11 @@ def _duplicates(parts: Mapping[str, Rows], exact: Mapping[str, int]) -> Finding:
     repeats = {name: _repeats(part, exact) for name, part in parts.items()}
     count = sum(repeats.values())
     if not count:
-        return _fine("duplicates", "No text stands twice in the same split.")
+        return _fine("duplicates", "No text occurs twice in the same split.")
     literal = sum(len(part) - len(set(part.inputs)) for part in parts.values())
     sentence = (
-        f"{_of(count, total)} repeat a text that stands before them in the same split ({_each(repeats)}), "
-        f"{literal:,} of them letter for letter: such texts weigh more in training and in the scores."
+        f"{_of(count, total)} repeat an earlier text of the same split ({_each(repeats)}), "
+        f"{literal:,} of them exactly: such texts count more in training and in the scores."
     )
     return Finding("duplicates", "note", count, count / total, sentence, _examples(parts, exact))
 
@@ -67,16 +67,16 @@ def _near_duplicates(parts: Mapping[str, Rows], exact: Mapping[str, int], near: 
         return _fine("near-duplicates", "No text is nearly the same as another of its split.")
     sentence = (
         f"Another {_of(count, total)} are nearly the same as a different text of their split ({_each(repeats)}), "
-        "like forwarded messages or filled-in forms: the data holds less variety than its size says."
+        "like forwarded messages or filled-in forms: the data has less variety than its size suggests."
     )
     return Finding("near-duplicates", "note", count, count / total, sentence, _examples(parts, near, different=exact))
 
 
 def _leakage(splits: Splits, exact: Mapping[str, int], near: Mapping[str, int]) -> Finding:
-    """Name the test rows of which a copy stands in train or validation."""
+    """Find the test rows with a copy in train or validation."""
     count, total = len(splits.leaked), len(splits.test)
     if not count:
-        return _fine("leakage", "No test text stands, exactly or nearly, in train or validation.")
+        return _fine("leakage", "No test text occurs in train or validation, exactly or nearly.")
     seen = {exact[text] for part in (splits.train, splits.validation) for text in part.inputs}
     pairs = list(zip(splits.test.ids, splits.test.inputs, strict=True))
     equal = sum(name in splits.leaked and exact[text] in seen for name, text in pairs)
@@ -86,14 +86,14 @@ def _leakage(splits: Splits, exact: Mapping[str, int], near: Mapping[str, int]) 
             holders.setdefault(near[text], name)
     examples = [(name, holders[near[text]]) for name, text in pairs if name in splits.leaked][:EXAMPLES]
     sentence = (
-        f"{_of(count, total)} of the test set stand in train or validation as well, {equal:,} exactly and "
-        f"{count - equal:,} nearly: a model can know them by heart. Scores are also given without them."
+        f"{_of(count, total)} of the test set also occur in train or validation, {equal:,} exactly and "
+        f"{count - equal:,} nearly: a model can memorise them. Scores are also given without them."
     )
     return Finding("leakage", "warning", count, count / total, sentence, tuple(examples))
 
 
 def _conflicts(parts: Mapping[str, Rows], exact: Mapping[str, int]) -> Finding:
-    """Find equal texts that have different labels, anywhere in the data."""
+    """Find equal texts with different labels, anywhere in the data."""
     labels: dict[int, set[str]] = {}
     for part in parts.values():
         for text, label in zip(part.inputs, part.targets, strict=True):
@@ -110,8 +110,8 @@ def _conflicts(parts: Mapping[str, Rows], exact: Mapping[str, int]) -> Finding:
     one_each = {(group, label): (group, name) for group, label, name in reversed(rows)}
     count, total = len(rows), _total(parts)
     sentence = (
-        f"{_counted(len(torn), 'text stands', 'texts stand')} in the data with different labels, "
-        f"{_of(count, total)}: no model can be right on all of them. Look at a few: are the classes clear?"
+        f"{_counted(len(torn), 'text occurs', 'texts occur')} with different labels, "
+        f"{_of(count, total)}: no model can be right on all of them. Check a few: are the classes well defined?"
     )
     return Finding("conflicts", "warning", count, count / total, sentence, _grouped(reversed(one_each.values())))
 
@@ -120,24 +120,24 @@ def _imbalance(labels: Mapping[str, int]) -> Finding:
     least, *_, most = sorted(labels, key=lambda name: (labels[name], name))
     ratio = labels[most] / labels[least]
     count, total = labels[most], sum(labels.values())
-    said = f"the largest, {shown(most)}, has {ratio:.1f} times the training rows of the smallest, {shown(least)}"
+    sizes = f"the largest, {shown(most)}, has {ratio:.1f} times the training rows of the smallest, {shown(least)}"
     if ratio <= UNEVEN:
-        return Finding("imbalance", "fine", count, count / total, f"The classes are of like size: {said}.")
+        return Finding("imbalance", "fine", count, count / total, f"The classes have similar sizes: {sizes}.")
     sentence = (
-        f"The classes are uneven: {said} ({count:,} and {labels[least]:,}). Always answering {shown(most)} would "
+        f"The classes are imbalanced: {sizes} ({count:,} and {labels[least]:,}). Always predicting {shown(most)} would "
         f"be right in {count / total:.0%} of cases, so read macro-F1 beside accuracy."
     )
     return Finding("imbalance", "warning" if ratio > VERY_UNEVEN else "note", count, count / total, sentence)
 
 
 def _unseen(labels: Mapping[str, Mapping[str, int]]) -> Finding:
-    """Find labels that models are asked for but were never shown."""
+    """Find labels in validation and test that do not occur in train."""
     unseen = {
         label: labels["validation"].get(label, 0) + labels["test"].get(label, 0)
         for label in sorted({*labels["validation"], *labels["test"]} - labels["train"].keys())
     }
     if not unseen:
-        return _fine("unseen-labels", "Every label of validation and test also stands in train.")
+        return _fine("unseen-labels", "Every label of validation and test also occurs in train.")
     count, total = sum(unseen.values()), sum(labels["validation"].values()) + sum(labels["test"].values())
     names = ", ".join(map(shown, list(unseen)[:EXAMPLES])) + (", ..." if len(unseen) > EXAMPLES else "")
     sentence = (
@@ -148,12 +148,13 @@ def _unseen(labels: Mapping[str, Mapping[str, int]]) -> Finding:
 
 
 def _unmeasured(labels: Mapping[str, Mapping[str, int]]) -> Finding:
-    """Find classes of train that test or validation have no rows of."""
+    """Find classes of train without rows in test or validation."""
     train, test = labels["train"], labels["test"]
     if len(test) == 1:
         only, count = next(iter(test.items()))
         sentence = (
-            f"All test rows ({count:,}) have the label {shown(only)}: no score says how well classes are told apart; "
+            f"All test rows ({count:,}) have the label {shown(only)}: no score can show how well "
+            "classes are distinguished; "
             "give test rows of every class."
         )
         return Finding("unmeasured-classes", "warning", count, 1.0, sentence)
@@ -162,13 +163,13 @@ def _unmeasured(labels: Mapping[str, Mapping[str, int]]) -> Finding:
     }
     if not any(missing.values()):
         return _fine("unmeasured-classes", "Every class of train has rows in test and in validation.")
-    said = [
-        f"{_counted(len(found), 'class has', 'classes have')} no row in {part} "
-        f"({', '.join(map(shown, found[:EXAMPLES]))}{', ...' if len(found) > EXAMPLES else ''})"
-        for part, found in missing.items()
-        if found
+    clauses = [
+        f"{_counted(len(labels_missing), 'class has', 'classes have')} no row in {part} "
+        f"({', '.join(map(shown, labels_missing[:EXAMPLES]))}{', ...' if len(labels_missing) > EXAMPLES else ''})"
+        for part, labels_missing in missing.items()
+        if labels_missing
     ]
-    sentence = f"{'; '.join(said)}: no score says how well they are told from others."
+    sentence = f"{'; '.join(clauses)}: no score can show how well they are distinguished from others."
     count = sum(train[label] for label in set(missing["test"]) | set(missing["validation"]))
     severity = "warning" if missing["test"] else "note"
     return Finding("unmeasured-classes", severity, count, count / sum(train.values()), sentence)
@@ -181,7 +182,7 @@ def _small_classes(labels: Mapping[str, int]) -> Finding:
     named = ", ".join(f"{shown(label)} {count}" for label, count in list(small.items())[:EXAMPLES])
     sentence = (
         f"{_counted(len(small), 'class has', 'classes have')} fewer than {FEW} training rows ({named}"
-        f"{', ...' if len(small) > EXAMPLES else ''}): what is said about them is chance."
+        f"{', ...' if len(small) > EXAMPLES else ''}): scores about them are unreliable."
     )
     count, total = sum(small.values()), sum(labels.values())
     return Finding("small-classes", "note", count, count / total, sentence)
@@ -198,20 +199,20 @@ def _repeats(part: Rows, groups: Mapping[str, int]) -> int:
 def _examples(
     parts: Mapping[str, Rows], groups: Mapping[str, int], different: Mapping[str, int] | None = None
 ) -> tuple[tuple[str, ...], ...]:
-    """Show a few groups of row ids, each of one split; with `different`, only one row for each value of it."""
+    """Return a few groups of row ids, each of one split; with `different`, only one row per value of it."""
     rows = []
     for split, part in parts.items():
-        kept: set[tuple[int, int]] = set()
+        chosen: set[tuple[int, int]] = set()
         for name, text in zip(part.ids, part.inputs, strict=True):
-            key = (groups[text], different[text]) if different else (groups[text], len(kept))
-            if key not in kept:
-                kept.add(key)
+            key = (groups[text], different[text]) if different else (groups[text], len(chosen))
+            if key not in chosen:
+                chosen.add(key)
                 rows.append(((split, groups[text]), name))
     return _grouped(rows)
 
 
 def _grouped(rows: Iterable[tuple[object, str]]) -> tuple[tuple[str, ...], ...]:
-    """Gather names by key and keep the first few groups of two or more."""
+    """Group names by key and return the first few groups of two or more."""
     groups: dict[object, list[str]] = {}
     for key, name in rows:
         groups.setdefault(key, []).append(name)

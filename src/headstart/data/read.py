@@ -43,21 +43,22 @@ def read(
     """Read a table of texts, and of labels where `labelled`, with every unusable row listed and explained.
 
     Args:
-        source: path of a CSV, TSV, JSON Lines, Parquet, Feather or Arrow file; an address ``hf://datasets/owner/name[@revision]
-            [/path/in/repo]``; a DataFrame of pandas, polars, pyarrow or whatever narwhals knows; or a pair of two
-            sequences, texts and labels.
-        text, label: names of the columns; by default found by name, then by what the values look like.
-        labelled: whether labels are wanted; without them `targets` is empty.
-        encoding: of a text file, such as 'utf-8' or 'cp1252'; None to find out.
-        like: the table of the training rows, whose columns are read where they are there, and whose names of labels
-            are taken: 1.0 is the '1' of the training rows.
+        source: path of a CSV, TSV, JSON Lines, Parquet, Feather or Arrow file; an address
+            ``hf://datasets/owner/name[@revision][/path/in/repo]``; a DataFrame of pandas, polars, pyarrow or another
+            library that narwhals supports; or a pair of sequences, texts and labels.
+        text: name of the text column; by default detected by name, then by its values.
+        label: name of the label column; by default detected by name, then by its values.
+        labelled: whether labels are read; without them `targets` is empty.
+        encoding: of a text file, such as 'utf-8' or 'cp1252'; None to detect it.
+        like: the table of the training rows, whose columns are read if they exist, and whose names of labels are used:
+            1.0 is the '1' of the training rows.
 
     Returns:
-        Rows with ids ``file:line`` (``row:1``, ... where the source is no file) and labels as text.
+        Rows with ids ``file:line`` (``row:1``, ... if the source is not a file) and labels as text.
 
     Raises:
-        UsageError: an unknown column, encoding or kind of source, no column that stands out, or a missing extra.
-        DataError: no such file, no table, no usable row, or fewer than two classes.
+        UsageError: an unknown column, encoding or kind of source, an ambiguous column, or a missing extra.
+        DataError: the file does not exist, is not a table, or has no usable row or fewer than two classes.
 
     >>> table = read((["good", "", "bad"], [1.0, 1.0, 0.0]))
     >>> table.rows.targets, table.rejected
@@ -85,7 +86,7 @@ def read(
         if isinstance(item, Rejected):
             rejected.append(item)
             continue
-        found, reason = _texts.text_of(item.cells[text_column])
+        text_value, reason = _texts.text_of(item.cells[text_column])
         name = ""
         if label_column and not reason:
             try:
@@ -95,12 +96,12 @@ def read(
         if reason:
             rejected.append(Rejected(item.line, reason))
             continue
-        held += len(found)
+        held += len(text_value)
         if held > MEMORY_STEP:
             _check_memory(opened.name, item.line)
             held = 0
         ids.append(f"{prefix}:{item.line}")
-        texts.append(found)
+        texts.append(text_value)
         labels.append(name)
     rejected.sort(key=lambda row: row.line)
     if not ids:
@@ -113,7 +114,7 @@ def read(
 
 
 def _name(column: str | int | None) -> str | None:
-    """Write the name of a column as text: a DataFrame may have numbers for names."""
+    """Return the name of a column as text: a DataFrame may have numbers as names."""
     return None if column is None else str(column)
 
 
@@ -125,24 +126,24 @@ def _several(labels: _labels.SeveralLabels, where: str) -> DataError:
 
 
 def _named(name: str, column: str, labels: list[str], like: Table | None, warnings: list[str]) -> list[str]:
-    """Name the classes, and add to the warnings what is doubtful about them."""
+    """Name the classes, and add warnings about uncertain ones."""
     try:
         labels = _labels.without_brackets(labels)
     except _labels.SeveralLabels as several:
         raise _several(several, name) from None
     if like is None:
-        labels, said = _labels.named_alike(labels, column)
+        labels, renamed = _labels.named_alike(labels, column)
         _check_labels(name, column, labels, warnings)
         known: tuple[str, ...] = ()
     else:
         known = tuple(sorted(set(like.rows.targets)))
-        labels, said = _labels.named_like(labels, column, known)
-    warnings += [*said, *_labels.doubts(labels, known)]
+        labels, renamed = _labels.named_like(labels, column, known)
+    warnings += [*renamed, *_labels.doubts(labels, known)]
     return labels
 
 
 def _open(source: Any, encoding: str | None, named: Sequence[str]) -> tuple[Records, str]:
-    """Open any source as records, with what its row ids begin with."""
+    """Open any source as records, together with the prefix of its row ids."""
     if isinstance(source, str) and source.startswith(_hub.PREFIX):
         source = _hub.fetch(source)
     if isinstance(source, str | os.PathLike):
@@ -246,5 +247,5 @@ def _check_labels(name: str, column: str, labels: list[str], warnings: list[str]
     for label, count in sorted(counts.items()):
         if count == 1:
             warnings.append(
-                f"class {shown(label)} has one example: it goes to training, and no score can tell about it."
+                f"class {shown(label)} has one example: it is used for training, and no score can measure it."
             )

@@ -1,8 +1,8 @@
-"""Divide rows into train, validation and test so that no copy of a test text can be learned by heart.
+"""Split rows into train, validation and test so that no copy of a test text can be memorised.
 
-Rows are handed out in groups of near copies, class by class, with the shares counted in rows. scikit-learn's
-splitters do one or the other: stratified by row, or by group at a cost that grows with groups times folds; and none
-of them works down to two rows a class.
+Rows are assigned in groups of near copies, class by class, with shares counted in rows. scikit-learn's splitters either
+stratify by row, or by group at a cost that grows with groups times folds; and none of them works down to two rows per
+class.
 """
 
 from __future__ import annotations
@@ -24,22 +24,24 @@ from headstart.data.read import read
 
 TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.1
-# Ten rows cannot choose between models: small data gives validation up to twice its share to come to this many.
+# Ten rows cannot choose between models: with little data, validation gets up to twice its share to reach this number.
 VALIDATION_ROWS = 50
 
 
 def split(rows: Rows, *, test: Rows | None = None, validation: Rows | None = None, seed: int = 0) -> Splits:
-    """Divide labelled rows 70/10/20, stratified by label, near copies kept on one side, every class in train.
+    """Split labelled rows 70/10/20, stratified by label, near copies on the same side, every class in train.
 
-    A test or validation set of one's own is used as it is; `leaked` then names its test rows of which a copy, exact
-    or near, stands in train or validation.
+    Given test or validation sets are used as they are; `leaked` then names the test rows with a copy, exact or near, in
+    train or validation.
 
     Args:
-        rows: what is divided; its `inputs` are texts.
-        seed: the same rows and seed give the same division.
+        rows: what is split; its `inputs` are texts.
+        test: given test rows; None to split them off.
+        validation: given validation rows; None to split them off.
+        seed: the same rows and seed give the same split.
 
     Raises:
-        DataError: rows without labels, of one class, or with too few different texts to set any apart.
+        DataError: rows without labels, of one class, or with too few distinct texts to hold any out.
 
     >>> rows = Rows(tuple("abcdefghij"), tuple(f"text number {i}" for i in range(10)), ("yes", "no") * 5)
     >>> parts = split(rows)
@@ -50,21 +52,23 @@ def split(rows: Rows, *, test: Rows | None = None, validation: Rows | None = Non
         if part is not None and not (len(part) and part.targets):
             raise DataError(f"the {name} has no labelled rows; each row needs a text and a label.")
     if len(set(rows.targets)) < 2:
-        raise DataError(f"all {len(rows)} rows have the label {shown(rows.targets[0])}; two classes are the least.")
+        raise DataError(
+            f"all {len(rows)} rows have the label {shown(rows.targets[0])}; at least two classes are needed."
+        )
     brought = [part for part in (test, validation) if part is not None]
-    found = copies(text for part in (rows, *brought) for text in part.inputs)
+    groups = copies(text for part in (rows, *brought) for text in part.inputs)
     wanted = {}
     if test is None:
         wanted["test"] = TEST_SHARE * len(rows)
     if validation is None:
         wanted["validation"] = min(max(VALIDATION_SHARE * len(rows), VALIDATION_ROWS), TEST_SHARE * len(rows))
     sizes = {name: max(1, round(size)) for name, size in wanted.items()}
-    places = _divide(rows.targets, found.near_groups(rows.inputs), sizes, seed)
+    places = _divide(rows.targets, groups.near_groups(rows.inputs), sizes, seed)
     train = rows.take(places["train"])
     validation = rows.take(places["validation"]) if validation is None else _apart(validation, rows, "validation")
     test = rows.take(places["test"]) if test is None else _apart(test, rows, "test")
-    seen = {found.near[text] for part in (train, validation) for text in part.inputs}
-    leaked = frozenset(name for name, text in zip(test.ids, test.inputs, strict=True) if found.near[text] in seen)
+    seen = {groups.near[text] for part in (train, validation) for text in part.inputs}
+    leaked = frozenset(name for name, text in zip(test.ids, test.inputs, strict=True) if groups.near[text] in seen)
     return Splits(train, validation, test, leaked, _hash(train, validation, test))
 
 
@@ -78,15 +82,22 @@ def read_and_split(
     encoding: str | None = None,
     seed: int = 0,
 ) -> tuple[Table, Splits]:
-    """Read all that is given and divide it; the table tells of the bad rows of all files.
+    """Read all given files and split them; the table includes the rejected rows of all files.
 
-    Test and validation rows are read from the columns that the training rows come from.
+    Test and validation rows are read from the same columns as the training rows.
 
     Args:
-        data, test, validation, text, label, encoding: see `data.read.read`; `data` may be a table read before.
+        data: see `data.read.read`; may also be a table that was read before.
+        test: see `data.read.read`.
+        validation: see `data.read.read`.
+        text: see `data.read.read`.
+        label: see `data.read.read`.
+        encoding: see `data.read.read`.
+        seed: see :func:`split`.
 
     Raises:
-        DataError, UsageError: as `data.read.read` and :func:`split`.
+        DataError: as for `data.read.read` and :func:`split`.
+        UsageError: as for `data.read.read`.
     """
     reading = partial(read, text=text, label=label, encoding=encoding)
     table = data if isinstance(data, Table) else reading(data)
@@ -95,16 +106,18 @@ def read_and_split(
     splits = split(table.rows, test=rows[0], validation=rows[1], seed=seed)
     for part in filter(None, own):
         bad = tuple(Rejected(row.line, f"of {part.name} {row.reason}") for row in part.rejected)
-        told = tuple(f"{part.name}: {warning}" for warning in part.warnings)
-        table = replace(table, rejected=(*table.rejected, *bad), warnings=(*table.warnings, *told))
+        file_warnings = tuple(f"{part.name}: {warning}" for warning in part.warnings)
+        table = replace(table, rejected=(*table.rejected, *bad), warnings=(*table.warnings, *file_warnings))
     return table, splits
 
 
 def nested(train: Rows, sizes: Iterable[int], seed: int = 0) -> dict[int, Rows]:
-    """Choose subsets for a learning curve, each a part of the next, stratified, every class in each where it can be.
+    """Choose nested subsets for a learning curve, stratified, with every class in each if possible.
 
     Args:
-        sizes: rows wanted; a size beyond the training rows means all of them.
+        train: the training rows.
+        sizes: numbers of rows; a size above the number of training rows means all of them.
+        seed: random seed.
 
     Raises:
         UsageError: a size below 1.
@@ -121,7 +134,7 @@ def nested(train: Rows, sizes: Iterable[int], seed: int = 0) -> dict[int, Rows]:
     for number, label in enumerate(sorted(counts, key=lambda name: (-counts[name], name))):
         own = random.permutation(np.flatnonzero(labels == label))
         place[own] = (np.arange(len(own)) + 0.5) / len(own)
-        place[own[0]] = number - len(counts)  # before all others: one row of each class, the large classes first
+        place[own[0]] = number - len(counts)  # one row of each class comes first, large classes before small ones
     order = np.argsort(place, kind="stable")
     subsets = {}
     for size in sizes:
@@ -132,7 +145,7 @@ def nested(train: Rows, sizes: Iterable[int], seed: int = 0) -> dict[int, Rows]:
 
 
 def _divide(labels: Sequence[str], groups: np.ndarray, sizes: dict[str, int], seed: int) -> dict[str, np.ndarray]:
-    """Hand out groups of rows to parts of about these sizes; the rest is 'train'. Positions are sorted."""
+    """Assign groups of rows to parts of about these sizes; the rest is 'train'. Positions are sorted."""
     _, group_of_row = np.unique(groups, return_inverse=True)
     members: list[list[int]] = [[] for _ in range(int(group_of_row.max()) + 1)]
     for row, group in enumerate(group_of_row.tolist()):
@@ -161,7 +174,7 @@ def _divide(labels: Sequence[str], groups: np.ndarray, sizes: dict[str, int], se
 
 
 def _not_reserved(labels: Sequence[str], members: list[list[int]]) -> list[list[int]]:
-    """Set aside a group for each class, the rarest first, so that all stand in train; return the others."""
+    """Reserve a group of each class for train, the rarest class first; return the others."""
     reserved: set[int] = set()
     covered: set[str] = set()
     holders: dict[str, int] = {}
@@ -176,7 +189,7 @@ def _not_reserved(labels: Sequence[str], members: list[list[int]]) -> list[list[
 
 
 def _quotas(size: int, counts: Counter[str], pool: dict[str, list[list[int]]]) -> dict[str, int]:
-    """Share out a number of rows among the classes in proportion, the largest remainders first."""
+    """Divide a number of rows among the classes in proportion, by largest remainders."""
     free = {label: sum(map(len, groups)) for label, groups in sorted(pool.items())}
     exact = {label: size * counts[label] / counts.total() for label in free}
     quotas = {label: min(int(exact[label]), free[label]) for label in free}
@@ -187,9 +200,9 @@ def _quotas(size: int, counts: Counter[str], pool: dict[str, list[list[int]]]) -
 
 
 def _take(groups: list[list[int]], quota: int) -> list[int]:
-    """Take groups out of a list until their rows fill a quota; what does not fit stays for training.
+    """Take groups from a list until their rows fill a quota; those that do not fit stay in training.
 
-    Large groups come last: a test set of a few texts, each many times over, says little.
+    Large groups come last: a test set of a few texts that repeat many times measures little.
     """
     taken: list[int] = []
     for limit in (max(1, quota // 10), quota):
@@ -204,14 +217,14 @@ def _take(groups: list[list[int]], quota: int) -> list[int]:
 
 
 def _majority(labels: list[str]) -> str:
-    if len(labels) == 1:  # most groups are a single row, and counting takes ten times as long
+    if len(labels) == 1:  # most groups have one row, and counting takes ten times as long
         return labels[0]
     counts = Counter(labels)
     return min(counts, key=lambda label: (-counts[label], label))
 
 
 def _apart(part: Rows, rows: Rows, name: str) -> Rows:
-    """Tell the rows of two sources apart where they have the same ids, as two DataFrames do."""
+    """Make the ids of two sources distinct if they overlap, as those of two DataFrames do."""
     if set(part.ids).isdisjoint(rows.ids):
         return part
     return Rows(tuple(f"{name}:{old}" for old in part.ids), part.inputs, part.targets)
@@ -220,6 +233,6 @@ def _apart(part: Rows, rows: Rows, name: str) -> Rows:
 def _hash(*parts: Rows) -> str:
     digest = hashlib.sha256()
     for part in parts:
-        # Without ids, which hold the file's name: a copy under another name is the same data.
+        # Without ids, which contain the file's name: a copy under another name is the same data.
         digest.update(repr((part.inputs, part.targets)).encode())
     return digest.hexdigest()

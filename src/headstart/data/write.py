@@ -177,8 +177,8 @@ def table(out: Path | None, suffix: str, columns: Sequence[str]) -> Iterator[Wri
 
     Args:
         out: where to; None for standard output.
-        suffix: the format: '.csv', '.tsv' or '.jsonl'. JSON keeps numbers, booleans, lists and objects; what is
-            missing becomes null there, and an empty cell in the others.
+        suffix: the format: '.csv', '.tsv' or '.jsonl'. JSON keeps numbers, booleans, lists and objects; what is missing
+            becomes null there, and an empty cell in the others.
 
     Raises:
         DataError: the file cannot be written.

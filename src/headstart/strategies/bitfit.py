@@ -32,7 +32,7 @@ class BitFit:
         """
         groups = by_name(model, lambda name: name.endswith(".bias"), self.learning_rate)
         if all(name.startswith("head.") for name in groups[0].weights):
-            raise UsageError("this model's blocks have no biases, so bitfit has nothing to tune; take lora or frozen.")
+            raise UsageError("this model's blocks have no biases, so bitfit has nothing to train; use lora or frozen.")
         return groups
 
 

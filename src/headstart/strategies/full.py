@@ -44,8 +44,8 @@ class Full:
         if self.reinitialise:
             if model.encoder.repeats > 1:
                 raise UsageError(
-                    f"option 'reinitialise' is {self.reinitialise}, but all layers of this model are one block, which "
-                    "would begin afresh as a whole; set full.reinitialise=0."
+                    f"option 'reinitialise' is {self.reinitialise}, but all layers of this model share one block, "
+                    "which could only be reinitialised as a whole; set full.reinitialise=0."
                 )
             for part in [model.head.dense, *list(model.encoder.blocks)[-self.reinitialise :]]:
                 if part is not None:

@@ -164,7 +164,7 @@ def vocabulary_of(tokenizer: Tokenizer) -> Vocabulary:
     from headstart.core.errors import CheckpointError
 
     if tokenizer.mask is None:
-        raise CheckpointError("the tokenizer has no mask token, so no word can be hidden; start from another model.")
+        raise CheckpointError("the tokenizer has no mask token, so no word can be masked; start from another model.")
     special = np.zeros(tokenizer.size, dtype=bool)
     special[tokenizer.special] = True
     inside = tokenizer.inside_words()

@@ -122,8 +122,8 @@ def _class_name(files: Files) -> str:
     name = str(named).removesuffix("Fast")
     if name in UNKNOWN_RULES:
         raise CheckpointError(
-            f"{files.folder}: the tokenizer is a {name}, which cuts words by rules that Headstart does not have; "
-            "choose a model whose tokenizer.json holds all of its rules."
+            f"{files.folder}: the tokenizer is a {name}, which splits words by rules that Headstart does not "
+            "implement; choose a model whose tokenizer.json contains all of its rules."
         )
     return GENERIC if name in GENERIC_NAMES or name == GENERIC.removesuffix("Fast") else name
 
@@ -135,7 +135,7 @@ def _what_is_missing(files: Files, name: str, kind: TokenizerClass | None) -> st
             f"(found {name!r}); name a 'tokenizer_class', for example \"BertTokenizer\"."
         )
     needed = " or " + " with ".join(kind.files) if kind else ""
-    return f"no tokenizer.json{needed} in {files.folder}: the tokenizer is needed beside the weights."
+    return f"no tokenizer.json{needed} in {files.folder}: the tokenizer is needed in addition to the weights."
 
 
 def _source(

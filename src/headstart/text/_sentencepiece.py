@@ -61,7 +61,7 @@ def parse(data: bytes) -> Pieces:
                 (value for inner, value in _fields(content) if inner == 2 and isinstance(value, bytes)), b""
             )
     if kind != UNIGRAM:
-        raise ValueError("it is no model of Unigram")
+        raise ValueError("it is not a Unigram model")
     return Pieces(scored, added, charsmap or None, unknown)
 
 

@@ -252,7 +252,7 @@ def _check_part(part: dict[str, object], kind: str, where: str) -> None:
         longest = part.get("max_input_chars_per_word")
         if isinstance(longest, int) and longest > LONGEST_WORD:
             raise CheckpointError(
-                f"{where} takes words of {longest} characters apart; more than {LONGEST_WORD} would take minutes."
+                f"{where} splits words of up to {longest} characters; more than {LONGEST_WORD} would take minutes."
             )
 
 

@@ -290,7 +290,9 @@ def _load(folder: Path, window: int, model_type: str) -> Tokenizer:
     content = opened.backend.to_str() + str(opened.backend.encode_special_tokens)
     tokenizer = Tokenizer(opened.backend, window, opened.settings, _memory(sha256(content.encode()).hexdigest()))
     if window <= len(tokenizer.opening) + len(tokenizer.closing):
-        raise CheckpointError(f"{folder}: a window of {window} tokens has no room for text beside the special tokens.")
+        raise CheckpointError(
+            f"{folder}: a window of {window} tokens leaves no room for text next to the special tokens."
+        )
     return tokenizer
 
 

@@ -76,7 +76,7 @@ class Lines:
         except Exception as error:  # a service may raise anything
             self._failed = True
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-            say(f"headstart: tracker '{self.name}' failed and is left out from now on: {reason}")
+            say(f"headstart: tracker '{self.name}' failed and is no longer used: {reason}")
 
     def _write(self) -> None:
         sealed.write_note(self.note, {"run": self.run, "step": self.last})
