@@ -128,7 +128,7 @@ def test_imdb_leaks_123_test_texts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("validation", "test", "severity", "said"),
+    ("validation", "test", "severity", "expected"),
     [
         ("ab", "ab", "warning", "1 class has no row in test ('c'); 1 class has no row in validation ('c')"),
         ("ab", "abc", "note", "1 class has no row in validation ('c'): no score says"),

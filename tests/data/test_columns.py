@@ -40,7 +40,7 @@ def test_the_text_is_where_it_was_in_training(columns, expected):
 
 
 @pytest.mark.parametrize(
-    ("columns", "said"),
+    ("columns", "message"),
     [
         ({"text": OTHER, "review": PROSE}, r"\(text, review\) 'text' and 'review' are plausible: use --text NAME"),
         ({"id": ["1", "2", "3", "4"], "n": ["5", "6", "7", "8"]}, r"\(id, n\) none is plausible: use --text NAME"),

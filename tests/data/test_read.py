@@ -277,7 +277,7 @@ LONG = ["See you at the station tonight", "You have won a long holiday", "Call m
 
 
 @pytest.mark.parametrize(
-    ("columns", "found"),
+    ("columns", "places"),
     [
         ({"id": ["1", "2", "3", "4"], "Review Text": LONG, "Sentiment": ["p", "n", "p", "n"]}, (1, 2)),
         ({"text": LONG, "label": ["p", "n", "p", "n"], "rating": ["1", "2", "1", "2"]}, (0, 1)),

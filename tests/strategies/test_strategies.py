@@ -118,7 +118,7 @@ def test_adapter_learns_bottlenecks_norms_and_the_head(kind, places):
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "said"),
+    ("name", "options", "message"),
     [
         ("lora", {"rank": 0}, "option 'rank' is 0; give a number from 1 up"),
         ("lora", {"targets": "query+valeu"}, r"no matrix 'valeu' for lora's targets; did you mean 'value'\?"),

@@ -1,1 +1,1 @@
-"""What every room may use: errors, plugin loading, the records that cross rooms, device and seed."""
+"""What every package may use: errors, plugin loading, the records that packages exchange, device and seed."""

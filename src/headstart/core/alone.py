@@ -1,4 +1,4 @@
-"""One process at a time in a folder: two that train the same thing there would write over each other's checkpoints."""
+"""One process at a time per folder: two that train the same thing there would overwrite each other's checkpoints."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 FILE = ".lock"
-AT_ONCE, FOREVER = 0, -1  # seconds to wait, as filelock counts
+AT_ONCE, FOREVER = 0, -1  # timeouts in seconds, as in filelock
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold a folder, which is made where it is missing; a killed process releases it.
+    """Lock a folder, which is created if missing; a killed process releases the lock.
 
     Raises:
-        UsageError: another process holds it, the name is that of a file, or the lock cannot be opened.
+        UsageError: another process holds the lock, the name is that of a file, or the lock cannot be opened.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -38,10 +38,10 @@ def alone(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def in_turn(path: Path) -> Iterator[None]:
-    """Let one process at a time make what has this name; others wait, and say so on standard error.
+    """Let one process at a time create a file or folder; others wait, with a message on standard error.
 
     Args:
-        path: of a file or folder; the lock lies beside it, hidden, as ``.NAME.lock``.
+        path: of the file or folder; the lock is a hidden file next to it, ``.NAME.lock``.
 
     Raises:
         UsageError: the lock cannot be opened.
@@ -56,7 +56,7 @@ def in_turn(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _lock(path: Path) -> Iterator[BaseFileLock]:
-    """Yield a lock that nobody holds yet, and release it when the block ends."""
+    """Yield a lock that is not yet acquired, and release it when the block ends."""
     import filelock
 
     lock = filelock.FileLock(path)
@@ -67,7 +67,7 @@ def _lock(path: Path) -> Iterator[BaseFileLock]:
 
 
 def _acquired(lock: BaseFileLock, seconds: int) -> bool:
-    """Acquire a lock; say whether that was possible in so many seconds."""
+    """Try to acquire a lock within so many seconds; return whether that succeeded."""
     import filelock
 
     try:

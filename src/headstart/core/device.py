@@ -1,4 +1,4 @@
-"""The machine a run happens on: which device, how many threads, and the facts that change results."""
+"""The machine of a run: which device, how many threads, and the facts that affect results."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ PACKAGES = ("headstart", "torch", "numpy", "scikit-learn", "scipy", "tokenizers"
 
 
 def choose(device: str = "auto") -> str:
-    """Turn 'auto' into the fastest device at hand; check that a named one exists.
+    """Turn 'auto' into the fastest available device; check that a named one exists.
 
     Raises:
-        UsageError: the device named is not on this machine.
+        UsageError: the named device is not available.
     """
     import torch
 
@@ -30,7 +30,7 @@ def choose(device: str = "auto") -> str:
 
 
 def describe(device: str = "cpu") -> dict[str, Any]:
-    """Collect what changes results or timings: processor, cores, threads, load, versions.
+    """Collect what affects results or timings: processor, cores, threads, load, versions.
 
     The load average is that of the last minute: timings under load are not comparable.
     """
@@ -50,9 +50,9 @@ def describe(device: str = "cpu") -> dict[str, Any]:
 
 
 def matrix_rate(device: str = "cpu") -> float:
-    """Measure a machine's matrix products at an encoder's shape, in GFLOP a second, as of now (half a second).
+    """Measure the current rate of matrix products of an encoder's shape, in GFLOP/s (takes half a second).
 
-    float32 on a CPU, bfloat16 on a GPU, as trainings compute.
+    float32 on a CPU, bfloat16 on a GPU, as in training.
     """
     import torch
 

@@ -1,6 +1,6 @@
-"""The one tree of errors. Each says what was found, where, and what to do about it.
+"""The hierarchy of errors. Each message says what is wrong, where, and what to do about it.
 
-The command line turns any of them into one sentence on standard error and the class's exit code.
+The command line turns any of them into one sentence on standard error and the exit code of its class.
 """
 
 from __future__ import annotations
@@ -8,20 +8,20 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-NAMED = 40  # known names a message lists
+NAMED = 40  # known names listed in a message
 
 
 class HeadstartError(Exception):
-    """Any failure that Headstart can explain to a person."""
+    """Any failure that Headstart can explain to a user."""
 
     exit_code = 1
 
     def __str__(self) -> str:
-        return visible(super().__str__())  # it may quote a file, and whoever prints it may print to a terminal
+        return visible(super().__str__())  # it may quote a file, and may be printed to a terminal
 
 
 class UsageError(HeadstartError):
-    """The call itself is wrong: an unknown name, an option out of range, a missing extra."""
+    """The call is wrong: an unknown name, an option out of range, a missing extra."""
 
     exit_code = 2
 
@@ -37,7 +37,7 @@ class CheckpointError(HeadstartError):
 
 
 class TrainingError(HeadstartError):
-    """A training went wrong: the loss is not a number, or a checkpoint belongs to another run."""
+    """A training failed: the loss is not a number, or a checkpoint belongs to another run."""
 
 
 def visible(text: str, kept: str = "") -> str:
@@ -57,7 +57,7 @@ def visible(text: str, kept: str = "") -> str:
 
 
 def shown(value: object, most: int = 60) -> str:
-    """Quote a value in a message: in full up to `most` characters, else its beginning, control characters shown.
+    """Quote a value in a message, truncated to `most` characters and with control characters escaped.
 
     >>> shown("pos"), shown("a\\nb"), shown("word " * 100, most=9)
     ("'pos'", "'a\\\\nb'", "'word word...'")
@@ -71,10 +71,10 @@ class DivergedError(TrainingError):
 
 
 def at_least(least: float, **options: float) -> None:
-    """Refuse options whose value makes no sense.
+    """Check that an option is not below a minimum.
 
     Raises:
-        UsageError: a value below `least`.
+        UsageError: the value is below `least`.
     """
     for name, value in options.items():
         if value < least:
@@ -82,7 +82,7 @@ def at_least(least: float, **options: float) -> None:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Say which known names come close to a misspelt one, as the end of a sentence.
+    """Return the known names that are close to a misspelt one, as the end of a sentence.
 
     >>> did_you_mean("lroa", ["full", "lora"])
     "did you mean 'lora'?"

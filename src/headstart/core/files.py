@@ -1,4 +1,4 @@
-"""Files that appear under their names whole or not at all, whenever the process is killed."""
+"""Files that are written atomically, whenever the process is killed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def replacing(path: Path, suffix: str = "new") -> Iterator[Path]:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file as UTF-8, letters that UTF-8 lacks (lone surrogates) included.
+    """Write a file atomically as UTF-8, with characters that UTF-8 lacks (lone surrogates) escaped.
 
     Raises:
         OSError: the file cannot be written.
@@ -38,7 +38,7 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def flush(path: Path) -> None:
-    """Wait until a file, or a folder's list of names, is on the disk. Windows cannot open folders for this."""
+    """Wait until a file, or a folder's list of names, is on disk. Windows cannot open folders for this."""
     if path.is_dir() and os.name == "nt":
         return
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)

@@ -1,4 +1,4 @@
-"""SHA-256 of files, each file read once a process while it stays as it is, of values, and of buffers."""
+"""SHA-256 of files (each is read once per process while it is unchanged), of values, and of buffers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-# File systems count time in steps of a few milliseconds: a file may change once more within the step it was written in.
+# File systems store time in steps of a few milliseconds: a file may change again within the step it was written in.
 SETTLED_NS = 100_000_000
 
 _known: dict[tuple[int, ...], str] = {}
@@ -19,9 +19,9 @@ _lock = threading.Lock()
 
 
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file; one that was hashed before is read again only where it may have changed.
+    """Return the SHA-256 of a file; one that was hashed before is read again only if it may have changed.
 
-    That is, where its device, inode, size or time of change differ, or it was written a moment before.
+    That is, if its device, inode, size or time of change differ, or it was written a moment before.
 
     Raises:
         OSError: the file cannot be read.
@@ -41,12 +41,12 @@ def file_sha256(path: Path) -> str:
 
 
 def parts_sha256(*parts: object) -> str:
-    """Return the SHA-256 of what parts print as, which names what was made of them; letters UTF-8 lacks are '?'."""
+    """Return the SHA-256 of the printed form of some values, as an id; lone surrogates become '?'."""
     return hashlib.sha256(repr(parts).encode("utf-8", "replace")).hexdigest()
 
 
 def arrays_sha256(arrays: Sequence[np.ndarray]) -> str:
-    """Return one SHA-256 of the bytes of contiguous arrays in their order, hashed side by side by several threads."""
+    """Return one SHA-256 of the bytes of contiguous arrays in order, hashed in parallel by several threads."""
     digest = hashlib.sha256()
     with ThreadPoolExecutor() as pool:
         for part in pool.map(lambda array: hashlib.sha256(array).digest(), arrays):

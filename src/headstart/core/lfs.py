@@ -1,4 +1,4 @@
-"""Files of a Git repository that were never fetched: Git LFS leaves a few lines of text in their place."""
+"""Files of a Git repository that were not downloaded: Git LFS leaves a few lines of text in their place."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ FIRST_LINE = b"version https://git-lfs.github.com/spec/"
 
 
 def refuse_pointer(path: Path) -> None:
-    """Do nothing where a file holds its own content.
+    """Raise an error if a file is a Git LFS pointer.
 
     Raises:
-        CheckpointError: it holds Git LFS's pointer to the content.
+        CheckpointError: the file is a Git LFS pointer to the content.
     """
     with path.open("rb") as file:
         start = file.read(len(FIRST_LINE))

@@ -1,4 +1,4 @@
-"""What this process holds of the machine's memory, and how it gives back what it does not use."""
+"""The memory of this process, and how it returns unused memory to the system."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import sys
 import time
 from collections.abc import Callable
 
-# Batches are of different lengths, so freed activations fit the next ones badly and a process grows with its batches
-# (docs/lab.md): it gives them back this often, which costs less than a hundredth of the time.
+# Batches have different lengths, so freed activations do not fit the next ones well and a process grows with its
+# batches (docs/lab.md): it returns them to the system this often, which costs less than a hundredth of the time.
 GIVE_BACK_SECONDS = 10.0
 
 
 def resident() -> int:
-    """Count the bytes that the machine has to find room for.
+    """Return the resident memory of the process in bytes.
 
-    On Linux without the pages of files, mapped or shared, which the system takes back when somebody needs room.
+    On Linux without the pages of files, mapped or shared, which the system reclaims when memory is short.
     """
     import psutil
 
@@ -24,22 +24,22 @@ def resident() -> int:
 
 
 def available() -> int:
-    """Count the bytes that processes can still take without swapping."""
+    """Return the bytes that processes can still allocate without swapping."""
     import psutil
 
     return int(psutil.virtual_memory().available)
 
 
 def give_back() -> None:
-    """Give the system what was freed (milliseconds). glibc keeps it, and a block of another length may not fit in."""
+    """Return freed memory to the system (milliseconds); glibc retains it, though other blocks may not fit in."""
     if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # which glibc alone has
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # only in glibc
         if trim is not None:
             trim(0)
 
 
 def giving_back() -> Callable[[], None]:
-    """Return what gives memory back when it is called, unless it was given back less than ten seconds ago."""
+    """Return a function that returns memory to the system, at most once in ten seconds."""
     last = time.monotonic()
 
     def now_and_then() -> None:

@@ -1,7 +1,6 @@
-"""The frozen dataclasses that cross rooms. Each is plain data: no methods that compute, no references back.
+"""The frozen dataclasses that packages exchange. Each is plain data: no methods that compute, no references back.
 
-Rows -> Splits -> (contender) -> Predictions -> Record -> Result is the walk of a comparison; from records to the result
-see `core.results`.
+A comparison turns Rows -> Splits -> (contender) -> Predictions -> Record -> Result; for results see `core.results`.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Rows:
-    """Labelled examples in columns; what an input and a target are is the task's business.
+    """Labelled examples in columns; the task defines inputs and targets.
 
     ids: stable names such as ``reviews.csv:17`` (file and line, the header being line 1).
     inputs: one per row; for classification a text.
-    targets: one per row; for classification a label, always a string. Empty where rows are unlabelled.
+    targets: one per row; for classification a label, always a string. Empty if rows are unlabelled.
     """
 
     ids: tuple[str, ...]
@@ -43,7 +42,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A row that could not be used: where it stood, counted from 1 with the header, and why."""
+    """A row that could not be used: its line, counted from 1 with the header, and why."""
 
     line: int
     reason: str
@@ -51,14 +50,14 @@ class Rejected:
 
 @dataclass(frozen=True)
 class ReadWarning:
-    """A doubt about how a file was read, as one sentence for a person."""
+    """A warning about how a file was read, as one sentence."""
 
     sentence: str
 
 
 @dataclass(frozen=True)
 class Table:
-    """A file (or frame) that was read: its usable rows and all that was not usable."""
+    """A file (or frame) that was read: its usable rows and everything that was not usable."""
 
     name: str
     rows: Rows
@@ -71,11 +70,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Splits:
-    """One division of the data, the same for every contender.
+    """A split of the data, the same for every contender.
 
-    leaked: ids of test rows whose text, or a near copy of it, also stands in train or validation. Empty where
-        Headstart made the split itself, since near-duplicates then never cross.
-    sha256: of all inputs and targets in order; two runs with equal hashes saw the same split.
+    train: training rows.
+    validation: validation rows.
+    test: test rows.
+    leaked: ids of test rows whose text, or a near copy of it, also occurs in train or validation. Empty if Headstart
+    made
+        the split itself, since near-duplicates are then on the same side.
+    sha256: hash of all inputs and targets in order; runs with equal hashes used the same split.
     """
 
     train: Rows
@@ -87,12 +90,13 @@ class Splits:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing the audit found.
+    """A finding of the audit.
 
     kind: 'duplicates', 'near-duplicates', 'leakage', 'conflicts', 'imbalance', 'unseen-labels', 'truncation', ...
     severity: 'fine', 'note' or 'warning'.
-    count, share: how many rows, and of how many (0 to 1).
-    sentence: for a person; what was found and what it means for the numbers.
+    count: number of rows concerned.
+    share: their share, 0 to 1.
+    sentence: what was found and what it means for the results.
     examples: groups of row ids (or texts) that show it.
     """
 
@@ -118,7 +122,13 @@ class Audit:
 
 @dataclass(frozen=True)
 class Progress:
-    """A word from inside a training: what is going on, how far (0 to 1), what was last seen."""
+    """A progress update of a training.
+
+    stage: what is being done.
+    done: share of the stage, 0 to 1.
+    seconds_left: estimated seconds until the training ends; None if unknown.
+    values: the latest values, such as the loss.
+    """
 
     stage: str
     done: float
@@ -128,9 +138,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A training of a trial that has ended: the only one, or of two after a collapse.
+    """A finished training of a trial: the only one, or one of two after a collapse.
 
-    rate_factor: of the learning rates. collapsed: why it counts as collapsed; '' where it does not.
+    rate_factor: factor of the learning rates.
+    collapsed: why it counts as collapsed; '' if it does not.
     """
 
     rate_factor: float = 1.0
@@ -139,9 +150,10 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Tracking:
-    """Which trackers are told of a training besides ``metrics.jsonl``, and where they write.
+    """The trackers of a training besides ``metrics.jsonl``, and where they write.
 
-    names: file names in `trackers`. folder: named after the training; one inside `work` gets a folder beside it.
+    names: file names in `trackers`.
+    folder: named after the training; a training inside `work` gets a folder next to it.
     work: the training's own folder.
     """
 
@@ -152,18 +164,23 @@ class Tracking:
 
 @dataclass(frozen=True)
 class Run:
-    """What one training is given besides data: a seed, a place, a budget and someone to tell.
+    """The context of one training besides data: seed, folder, limits and callbacks.
 
-    folder: for checkpoints and ``metrics.jsonl``; a training killed at any moment goes on from here.
+    seed: seed of all random numbers.
+    folder: for checkpoints and ``metrics.jsonl``; a training killed at any moment resumes from here.
+    device: 'cpu' or 'cuda'.
     minutes: wall-clock limit of the training, None for none.
-    metric: the name of the score by which the best checkpoint is chosen on validation.
-    shared: a folder for what other trainings of the same contest can use as well, such as states of frozen layers;
-        None where there are no others.
-    unlabelled: further texts of the same kind, none of them of the test rows, for contenders that learn from such.
-    fitted: gives the model that another contender, named as on the leaderboard, has fitted on the same rows with the
-        same seed, and the seconds that took; None outside a contest.
-    attempted: is told of each training that has ended, by contenders that can collapse.
-    tracking: None for no other trackers than ``metrics.jsonl``.
+    metric: name of the score by which the best checkpoint is chosen on validation.
+    progress: called with progress updates.
+    shared: a folder for results that other trainings of the same contest can reuse, such as states of frozen layers;
+    None
+        if there are no others.
+    unlabelled: further texts of the same kind, none of them in the test rows, for contenders that use them.
+    fitted: returns the model that another contender, named as on the leaderboard, has fitted on the same rows with the
+    same
+        seed, and the seconds that took; None outside a contest.
+    attempted: called with each finished training, by contenders that can collapse.
+    tracking: None for no trackers besides ``metrics.jsonl``.
     """
 
     seed: int
@@ -181,11 +198,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a fitted model says of inputs, in their order.
+    """The predictions of a fitted model for inputs, in their order.
 
-    values: one decoded answer per input; for classification a label.
-    classes: the meaning of the columns of `probabilities`.
-    probabilities: float32 ``(rows, classes)``, each row summing to 1; None where the task has none.
+    values: one decoded prediction per input; for classification a label.
+    classes: the class of each column of `probabilities`.
+    probabilities: float32 ``(rows, classes)``, each row summing to 1; None if the task has none.
     """
 
     values: tuple[Any, ...]
@@ -213,14 +230,19 @@ class Trial:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a trial took and what its model takes.
+    """The cost of a trial and of its model.
 
-    train_seconds: wall clock of `fit`, and what it would have taken longer alone (`reused_seconds`: other trials had
-        already computed the states of frozen layers, or trained the models it builds on).
-    peak_bytes: the most memory (see `core.memory.resident`) above that before the trial.
-    parameters, trained_parameters: counts. disk_bytes: the saved folder.
-    latency_p50, latency_p95: milliseconds for one text, batch of one. throughput: texts a second in bulk.
+    train_seconds: wall-clock time of `fit`, plus the time saved by reuse (`reused_seconds`: other trials had already
+        computed the states of frozen layers, or trained the models it builds on).
+    peak_bytes: peak memory (see `core.memory.resident`) above that before the trial.
+    parameters: number of weights.
+    trained_parameters: number of trained weights.
+    disk_bytes: size of the saved folder.
+    latency_p50: median milliseconds for a single text.
+    latency_p95: 95th percentile of the milliseconds for a single text.
+    throughput: texts per second in bulk.
     cut_off: share of test tokens (0 to 1) beyond the model's window.
+    reused_seconds: seconds saved by reuse.
     """
 
     train_seconds: float
@@ -237,15 +259,26 @@ class Cost:
 
 @dataclass(frozen=True)
 class Record:
-    """A finished trial: the JSON file that stands behind every figure.
+    """A finished trial: the JSON file behind every figure.
 
-    scores: metric -> value (0 to 1, higher is better) on all test rows; `clean_scores` without leaked rows, None
-        where none leaked. validation: the same on validation.
-    predictions: every test row's predicted value, and its probabilities ``(rows, classes)``, from the file beside it.
-    data_sha256: that of the splits. made: ISO time. commit: of Headstart's source, '' outside a checkout.
-    built_on: model that was read, as the trial's options name it -> SHA-256 of its content.
-    collapsed: whether the model learnt nothing, in the second training too. retried: whether there was a second one,
-        with the learning rates times `rate_factor`. collapse: why the first, or only, training counts as collapsed.
+    trial: what was trained.
+    train_rows: number of training rows.
+    scores: metric -> value (0 to 1, higher is better) on all test rows.
+    clean_scores: the same without leaked rows; None if none leaked.
+    validation: the same on validation.
+    calibration: calibration error and Brier score; empty without probabilities.
+    cost: time, memory and size.
+    data_sha256: hash of the splits.
+    machine: see `core.device.describe`.
+    commit: commit of Headstart's source, '' outside a checkout.
+    made: ISO time.
+    path: path of the record.
+    predictions: every test row's predicted value, and its probabilities ``(rows, classes)``, from the file next to it.
+    built_on: model that was read, as named in the trial's options -> SHA-256 of its content.
+    collapsed: whether the model learnt nothing, in the second training too.
+    retried: whether there was a second training, with the learning rates times `rate_factor`.
+    rate_factor: factor of the learning rates of the last training.
+    collapse: why the first, or only, training counts as collapsed.
     """
 
     trial: Trial

@@ -1,4 +1,4 @@
-"""What a comparison finds in its records: the frozen dataclasses from the leaderboard to the whole result."""
+"""The results that a comparison derives from its records: frozen dataclasses from a leaderboard line to the whole."""
 
 from __future__ import annotations
 
@@ -22,15 +22,20 @@ class Interval:
 class Standing:
     """A line of the leaderboard: a contender on all training rows, over its seeds.
 
-    score: mean over seeds; interval by bootstrap over test rows. spread: standard deviation over seeds.
-    p_value: of being as good as the best, allowing for the best being picked on the same rows; None for the winner.
+    contender: its name.
+    score: mean over seeds; interval by bootstrap over test rows.
+    spread: standard deviation over seeds.
+    seeds: number of seeds.
+    p_value: of being as good as the best, corrected for the best being chosen on the same rows; None for the winner.
     difference: how far the winner is ahead, with a 95 % interval that holds for all contenders at once; None likewise.
     ties: whether there is no evidence of a difference from the best at 5 %.
-    clean: the score without leaked test rows; None where none leaked.
+    clean: the score without leaked test rows; None if none leaked.
+    scores: all metrics, means over seeds.
     calibration_error: mean over seeds, 0 to 1; None for a contender without probabilities.
-    cost: the median over seeds, field by field.
-    above_floor: whether it is shown to be better than `majority`; True where that did not run.
-    retried: how many of the seeds collapsed and were trained again at a lower rate; collapsed: how many did then too.
+    cost: median over seeds, field by field.
+    above_floor: whether it is shown to be better than `majority`; True if that did not run.
+    retried: number of seeds that collapsed and were trained again at a lower rate.
+    collapsed: number of seeds that collapsed again.
     """
 
     contender: str
@@ -65,8 +70,12 @@ class CurvePoint:
 class Equivalent:
     """How many labels `contender` would need to reach what `reference` reaches with `size` labels.
 
-    labels: the estimate with its interval over seeds, None where the curve does not get there.
-    beyond: the largest size tried, so that the sentence can say 'more than'.
+    contender: the contender that needs more labels.
+    reference: the contender to match.
+    size: training rows of the reference.
+    score: score of the reference with them.
+    labels: the estimate with its interval over seeds, None if the curve does not reach the score.
+    beyond: the largest size tried, for 'more than'.
     """
 
     contender: str

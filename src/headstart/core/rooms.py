@@ -1,8 +1,8 @@
 """Find a plugin by its file name: the folder is the registry.
 
-A plugin is a module that holds one frozen dataclass named ``PLUGIN``; its fields are its options. Modules without
-that name are shared; where theirs begins with an underscore, inside their room only. A module's name cannot hold a
-hyphen, so an underscore in it is a hyphen in the plugin's name: ``xlm_roberta.py`` is 'xlm-roberta'.
+A plugin is a module with one frozen dataclass named ``PLUGIN``; its fields are its options. Modules without that name
+are shared; if their name begins with an underscore, only within their package. A module's name cannot contain a hyphen,
+so an underscore in it is a hyphen in the plugin's name: ``xlm_roberta.py`` is 'xlm-roberta'.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from headstart.core.errors import UsageError, did_you_mean, shown
 
 
 def names(room: str) -> list[str]:
-    """List the plugins of a room without importing them, in alphabetical order.
+    """Return the plugins of a package without importing them, in alphabetical order.
 
     >>> "full" in names("strategies")
     True
@@ -30,17 +30,17 @@ def names(room: str) -> list[str]:
 
 
 def _is_plugin(package: types.ModuleType, name: str) -> bool:
-    """Look for the line ``PLUGIN = ...`` in the source: importing it would load what it imports."""
+    """Look for the line ``PLUGIN = ...`` in the source: importing it would load its dependencies."""
     spec = importlib.util.find_spec(f"{package.__name__}.{name}")
     source = Path(spec.origin) if spec and spec.origin else None
     return source is not None and source.is_file() and "\nPLUGIN = " in source.read_text(encoding="utf-8")
 
 
 def plugin(room: str, name: str) -> type:
-    """Import the plugin class of that file name.
+    """Import the plugin class of a file name.
 
     Raises:
-        UsageError: no such file in the room.
+        UsageError: there is no such file in the package.
     """
     if name not in names(room):
         raise UsageError(f"no {_singular(room)} {shown(name)}; {did_you_mean(name, names(room))}")
@@ -49,9 +49,11 @@ def plugin(room: str, name: str) -> type:
 
 
 def load(room: str, name: str, options: dict[str, Any] | None = None) -> Any:
-    """Build a plugin with options checked against its fields; text values are read as the field's type.
+    """Build a plugin with options checked against its fields; strings are converted to the field's type.
 
     Args:
+        room: the package, such as 'contenders'.
+        name: file name of the plugin.
         options: field name -> value. Strings come from the command line and are converted.
 
     Raises:
@@ -70,7 +72,7 @@ def load(room: str, name: str, options: dict[str, Any] | None = None) -> Any:
 
 
 def promise(room: str, name: str) -> str:
-    """Return the first line of a plugin's docstring: what `headstart list` says of it."""
+    """Return the first line of a plugin's docstring, which `headstart list` prints."""
     return (plugin(room, name).__doc__ or "").strip().split("\n")[0]
 
 
@@ -96,7 +98,7 @@ def _read(value: Any, hint: Any, where: str) -> Any:
                 found = kind(value)
             except (TypeError, ValueError):
                 continue
-            # Counts, rates and shares all; this also refuses 'nan'.
+            # All are counts, rates or shares; this also refuses 'nan'.
             if kind is not str and not found >= 0:
                 raise UsageError(f"{where} is {value}; give a number from 0 up.")
             return found

@@ -1,4 +1,4 @@
-"""One seed drives everything: named streams that do not depend on the order in which they are asked for."""
+"""One seed determines all random numbers: named streams that do not depend on the order of use."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def derive(seed: int, *names: str | int) -> int:
-    """Derive an independent 63-bit seed for one purpose, so that adding a purpose never shifts another.
+    """Derive an independent 63-bit seed for one purpose, so that adding a purpose never changes another.
 
     >>> derive(0, "batches", 3) == derive(0, "batches", 3) != derive(0, "batches", 4)
     True
@@ -18,5 +18,5 @@ def derive(seed: int, *names: str | int) -> int:
 
 
 def generator(seed: int, *names: str | int) -> np.random.Generator:
-    """Make the numpy generator of one purpose (see :func:`derive`)."""
+    """Return the numpy generator of one purpose (see :func:`derive`)."""
     return np.random.default_rng(derive(seed, *names))

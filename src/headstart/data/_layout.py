@@ -28,9 +28,12 @@ NUMBER = re.compile(r"[-+]?(\d[\d.,]*|[.,]\d+)([eE][-+]?\d+)?%?")
 class _View:
     """The sample as split by one dialect.
 
+    dialect: how the lines are split.
+    rows: the rows, with those that cannot be split.
     width: number of cells of most rows.
     agreeing: share of rows with that number.
-    faults: rows that this dialect cannot split, which count among the rows.
+    faults: number of rows that this dialect cannot split.
+    first_fault: the first of them.
     """
 
     dialect: Dialect
@@ -110,7 +113,7 @@ def _best(sample: list[str], given: str, plain: bool, named: Sequence[str], whol
 
     Args:
         sample: the first lines.
-        said: the delimiter that the file itself names, or ''.
+        given: the delimiter that the file itself names, or ''.
         plain: whether lines that agree on no delimiter are texts.
         named: columns that the caller named.
         whole: whether the sample is the whole file.

@@ -1,4 +1,4 @@
-"""What rows do to scores: the joint outcomes that are resampled, and each row's influence."""
+"""How rows affect scores: the joint outcomes that are resampled, and each row's influence."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from scipy import sparse
 from headstart.core.errors import DataError
 from headstart.metrics import labels
 
-_CHUNK = 4_000_000  # counts held at once, 32 MB
-_STEP = 0.1  # of a row: by how much its weight is changed to see what it does to a score
+_CHUNK = 4_000_000  # counts in memory at once, 32 MB
+_STEP = 0.1  # the change of a row's weight by which its effect on a score is measured
 
 
 def codes(targets: Sequence[str], models: Sequence[Sequence[str]]) -> tuple[np.ndarray, int]:
-    """Number the classes: int ``(1 + models, rows)``, the truth and each model's answers, and how many there are."""
+    """Number the classes: int ``(1 + models, rows)``, truth and predictions, and the number of classes."""
     if not models or not len(targets) or any(len(answers) != len(targets) for answers in models):
         sizes = sorted({len(answers) for answers in models})
         raise DataError(f"{len(targets)} targets and predictions of {sizes} rows; resampling needs equal numbers.")
@@ -29,9 +29,10 @@ def codes(targets: Sequence[str], models: Sequence[Sequence[str]]) -> tuple[np.n
 class Outcomes:
     """The distinct joint outcomes of some models on one set of rows, and how many rows had each.
 
-    codes: int ``(1 + models, outcomes)``, class numbers: the truth, then each model's answer.
+    codes: int ``(1 + models, outcomes)``, class numbers: the truth, then each model's prediction.
     weights: float ``(outcomes,)``, rows with this outcome.
-    rows: the number of real rows, which is the size of a resample.
+    rows: number of real rows, which is the size of a resample.
+    classes: number of classes.
     """
 
     codes: np.ndarray
@@ -46,10 +47,10 @@ class Outcomes:
         return cls(outcomes, weights.astype(np.float64), len(targets), classes)
 
     def with_rows(self, extra: Sequence[tuple[Sequence[int], float]]) -> Outcomes:
-        """Add made-up rows: for each (models that are right, weight), spread over classes as the truth is.
+        """Add artificial rows: for each (models that are right, weight), distributed over classes like the truth.
 
-        The models that are wrong answer the commonest other class. With one class nobody can be wrong otherwise
-        than by a class of its own.
+        The models that are wrong predict the most frequent other class. With one class, nobody can be wrong except by
+        an additional class.
         """
         shares = np.bincount(self.codes[0], self.weights, self.classes) / self.rows
         classes = max(self.classes, 2)
@@ -65,7 +66,7 @@ class Outcomes:
         return Outcomes(np.column_stack([self.codes, *columns]), np.append(self.weights, weights), self.rows, classes)
 
     def observed(self, metric: str) -> np.ndarray:
-        """Score each model on the rows as they are: ``(models,)``."""
+        """Score each model on the actual rows: ``(models,)``."""
         scores: np.ndarray = self._scores(metric, self.weights[None])[0]
         return scores
 
@@ -91,7 +92,7 @@ class Outcomes:
         return np.stack(columns, axis=1)
 
     def _one_hot(self, codes: np.ndarray, kept: np.ndarray | None = None) -> sparse.csr_array:
-        """Make the 0/1 matrix ``(outcomes, classes)`` that sums counts by class."""
+        """Return the 0/1 matrix ``(outcomes, classes)`` that sums counts by class."""
         ones = np.ones(len(codes)) if kept is None else kept.astype(np.float64)
         return sparse.csr_array((ones, (np.arange(len(codes)), codes)), shape=(len(codes), self.classes))
 
@@ -99,21 +100,23 @@ class Outcomes:
 def influence(
     metric: str, truth: np.ndarray, answers: np.ndarray, shares: np.ndarray
 ) -> tuple[float, np.ndarray, np.ndarray]:
-    """Score a model, and say what each row and each made-up row contributes to the score.
+    """Score a model, and return what each row and each artificial row contributes to the score.
 
     Args:
-        truth, answers: int ``(rows,)``, class numbers.
+        metric: name of the score.
+        truth: int ``(rows,)``, class numbers.
+        answers: int ``(rows,)``, predicted class numbers.
         shares: ``(classes,)``, of the truth.
 
     Returns:
-        the score; per row what its weight adds to the score, ``(rows,)``, with mean 0; per class what a right answer
-        to a made-up row of the class adds more than a wrong one, ``(classes,)``.
+        the score; per row what its weight adds to the score, ``(rows,)``, with mean 0; per class the difference between
+        a right and a wrong prediction of an artificial row of the class, ``(classes,)``.
     """
     classes = len(shares)
     cell = truth * classes + answers
     seen = np.flatnonzero(np.bincount(cell, minlength=classes**2))
     every = np.arange(classes)
-    # Seen cells up, seen cells down, made-up rows answered right, made-up rows answered wrong.
+    # Actual cells up, actual cells down, artificial rows predicted right, artificial rows predicted wrong.
     truths = np.concatenate([seen // classes, seen // classes, every, every])
     given = np.concatenate([seen % classes, seen % classes, every, _commonest_others(shares)])
     weights = np.repeat([_STEP, -_STEP, 1.0], [len(seen), len(seen), 2 * classes])
@@ -135,7 +138,7 @@ def influence(
 
 
 def _commonest_others(shares: np.ndarray) -> np.ndarray:
-    """Return for each class the commonest other one."""
+    """Return for each class the most frequent other one."""
     ranked = np.argsort(-shares, kind="stable")
     others: np.ndarray = np.where(np.arange(len(shares)) == ranked[0], ranked[1], ranked[0])
     return others

@@ -1,35 +1,41 @@
-"""How sure a score and a difference are: bootstrap intervals, paired comparisons, and who is behind the best.
+"""The uncertainty of scores and differences: bootstrap intervals, paired comparisons, and who is behind the best.
 
-Scores. Resampling rows is drawing multinomial counts over the distinct joint outcomes (truth, answer of model 1,
-answer of model 2, ...), of which there are far fewer than rows; a metric then needs only counts per class. Percentile
-intervals: the metrics are bounded means or smooth functions of them, and a percentile interval never leaves their
-range.
+Scores. Resampling rows means drawing multinomial counts over the distinct joint outcomes (truth, prediction of model 1,
+prediction of model 2, ...), of which there are far fewer than rows; a metric then needs only counts per class.
+Intervals
+are percentile intervals: the metrics are bounded means or smooth functions of them, and a percentile interval never
+leaves their range.
 
-Differences. :func:`joint` takes, once for all contenders, each row's influence on each score (the infinitesimal
-jackknife, Efron 1982, chapter 6), whose sums of products are the covariances of the scores over resampled rows. Every
-comparison of a contest is read off it.
+Differences. :func:`joint` computes, once for all contenders, each row's influence on each score (the infinitesimal
+jackknife, Efron 1982, chapter 6). Sums of products of influences are the covariances of the scores over resampled rows.
+Every comparison of a contest is computed from them.
 
-Three choices, and why.
+Three choices and their reasons:
 
-* A few made-up rows. On a small test set resampling is too sure of itself: when all of 20 predictions are right, each
-  resample says 100 % and the interval has no width. So the rows are joined by four rows (two right, two wrong) for a
-  score, and by two for a comparison (each contender right or wrong at even odds), spread over the classes as the test
-  rows are. This is the adjustment of Agresti & Coull 1998 for one proportion and of Agresti & Min 2005 for matched
-  pairs, carried over to any metric. The estimate itself is untouched, and from about 1,000 rows on the effect cannot
-  be seen.
-* Seeds count in a comparison. A contender with one lucky training must not win by it, so a difference carries the
-  variance of the trainings beside that of the rows: the spread over seeds as far as it exceeds what the choice of
-  rows explains. Three seeds estimate a variance badly, so each contender's is moved towards the mean of all by as much
-  as their spread allows (Smyth 2004, section 4), and the degrees of freedom follow Welch and Satterthwaite. A
-  contender with one seed adds none: the answer is then about that one trained model, which is exact for contenders
-  without randomness.
-* The best contender is whichever scores highest on the same test rows. Comparing the others with it as if it had been
-  named in advance would find differences among equals. :func:`against_best` allows for that selection: it drops
+* A few artificial rows. On a small test set resampling is overconfident: if all of 20 predictions are right, each
+resample
+  scores 100 % and the interval has no width. So four rows (two right, two wrong) are added for a score, and two for a
+  comparison (each contender right or wrong with probability 1/2), distributed over the classes like the test rows. This
+  is the adjustment of Agresti & Coull 1998 for one proportion and of Agresti & Min 2005 for matched pairs, generalised
+  to any metric. The estimate itself is unchanged, and from about 1,000 rows on the effect is invisible.
+* Seeds count in a comparison. A contender must not win because of one fortunate training, so the variance of a
+difference
+  includes the variance between trainings: the variance over seeds as far as it exceeds what the choice of rows
+      explains.
+  Three seeds estimate a variance badly, so each contender's is shrunk towards the mean of all as far as their spread
+  allows (Smyth 2004, section 4), and the degrees of freedom follow Welch and Satterthwaite. A contender with one seed
+  adds no
+  variance: the result is then about that one trained model, which is exact for contenders without randomness.
+* The best contender is the one with the highest score on the same test rows. Comparing the others with it as if it had
+been
+  named in advance would find differences among equals. :func:`against_best` corrects for that selection: it removes
   contenders one by one from those that may be the best (the model confidence set of Hansen, Lunde & Nason 2011). Each
   step tests whether all remaining contenders are equal, by the largest studentised difference of any two, or of one
-  from the mean of the others: the first shows a contender far ahead of another, the second one that leads or trails a
-  group of equals. The chance that any contender as good as the best is called worse is at most 5 %. The distribution
-  is an approximation, since rows are finite and seeds are few, so p-values are raised by a factor.
+  from the mean
+  of the others: the first detects a contender far ahead of another, the second one that leads or trails a group of
+      equals.
+  The probability that any contender as good as the best is called worse is at most 5 %. The distribution is
+  approximate, since rows are finite and seeds are few, so p-values are increased by a factor.
 """
 
 from __future__ import annotations
@@ -46,17 +52,18 @@ from headstart.metrics._rows import Outcomes, codes, influence
 RESAMPLES = 10_000
 DRAWS = 5000
 LEVEL = 0.95
-# By which simultaneous p-values are raised: rows alone, and variances of few trainings as well.
+# The factor of simultaneous p-values: for rows alone, and with variances of few trainings.
 _CAUTION_ROWS, _CAUTION_SEEDS = 1.3, 1.5
 _MADE_UP = 2.0  # rows added to a comparison
-_KNOWN = 1e6  # degrees of freedom of a variance that is known
-_MOST_SHARED = 100.0  # degrees of freedom from which on a variance is as good as known
+_KNOWN = 1e6  # degrees of freedom of a known variance
+_MOST_SHARED = 100.0  # degrees of freedom from which on a variance counts as known
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How much better the first contender is than the second, and how easily chance would say so.
+    """How much better the first contender is than the second, and the probability of such a difference by chance.
 
+    difference: of the scores, with a 95 % interval.
     p_value: two-sided, of no difference; not corrected for other comparisons.
     """
 
@@ -66,11 +73,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Joint:
-    """Mean scores of contenders on the same rows, and the chance in them.
+    """Mean scores of contenders on the same rows, and their random errors.
 
     scores: ``(contenders,)``, means over seeds.
     rows: ``(contenders, contenders)``, their covariances over resampled rows.
-    luck: ``(contenders,)``, the variance that their trainings add to each mean; 0 with one seed.
+    luck: ``(contenders,)``, the variance between trainings, as part of the variance of each mean; 0 with one seed.
     freedom: degrees of freedom of `luck`.
     """
 
@@ -90,11 +97,11 @@ class Joint:
 
 @dataclass(frozen=True)
 class Standings:
-    """All contenders of a contest against the best, each claim at 5 % for all of them together.
+    """All contenders of a contest compared with the best; each claim holds at 5 % for all of them together.
 
     p_values: ``(contenders,)``, of being as good as the best; 1 for the best.
     pairs: ``(contenders, contenders)``, in row i and column j the p-value of i being as good as j.
-    width: by how many standard errors a 95 % interval reaches to each side, if all are to hold at once.
+    width: half-width of a 95 % interval in standard errors, if all are to hold at once.
     """
 
     p_values: np.ndarray
@@ -115,6 +122,9 @@ def interval(
     Args:
         targets: the truth, one label per test row.
         seeds: one list of predicted labels per trained model, each in the order of `targets`.
+        metric: name of the score.
+        resamples: number of bootstrap resamples.
+        seed: seed of the resamples.
 
     Raises:
         DataError: no rows, no models, or lists of different lengths.
@@ -133,13 +143,14 @@ def interval(
 
 
 def joint(targets: Sequence[str], teams: Sequence[Sequence[Sequence[str]]], metric: str) -> Joint:
-    """Score contenders on the same test rows, with all that is needed to compare any of them.
+    """Score contenders on the same test rows, and compute what is needed to compare any of them.
 
     Args:
         targets: the truth, one label per test row.
         teams: per contender one list of predicted labels per seed. Their numbers of seeds may differ.
+        metric: name of the score.
 
-    Raises: as :func:`interval`.
+    Raises: as for :func:`interval`.
     """
     numbers, classes = codes(targets, [answers for team in teams for answers in team])
     truth, shares = numbers[0], np.bincount(numbers[0], minlength=max(classes, 2)) / len(targets)
@@ -162,8 +173,8 @@ def joint(targets: Sequence[str], teams: Sequence[Sequence[Sequence[str]]], metr
 def difference(chances: Joint, first: int, second: int) -> Comparison:
     """Compare two contenders of a joint by the t-distribution of their difference.
 
-    Rows count for both together, so what makes a row hard for both cancels. The interval is that of this pair alone,
-    and leaves zero out exactly where the p-value is below 5 %.
+    The comparison is paired by rows, so the difficulty of a row cancels. The interval is that of this pair alone, and
+    excludes zero exactly if the p-value is below 5 %.
     """
     value, error = chances.scores[first] - chances.scores[second], chances.errors[first, second]
     freedom = _freedom(chances, first, second)
@@ -178,9 +189,11 @@ def compare(
 
     Args:
         targets: the truth, one label per test row.
-        first, second: per contender one list of predicted labels per seed. Their numbers of seeds may differ.
+        first: one list of predicted labels per seed.
+        second: one list of predicted labels per seed; the number of seeds may differ.
+        metric: name of the score.
 
-    Raises: as :func:`interval`.
+    Raises: as for :func:`interval`.
 
     >>> truth = ["a", "b"] * 50
     >>> compare(truth, [truth], [["a"] * 100], "accuracy").p_value < 0.001
@@ -192,15 +205,17 @@ def compare(
 
 
 def against_best(chances: Joint, *, draws: int = DRAWS, seed: int = 0) -> Standings:
-    """Test for each contender whether it may be the best, allowing for the best being picked on the same rows.
+    """Test for each contender whether it may be the best, corrected for the best being chosen on the same rows.
 
-    While more than one contender may be the best, the one furthest below the mean of the others, in standard errors,
-    is dropped. Its p-value is the largest so far of the chance that differences as large, of two contenders or of one
-    from the mean of the others, would appear among the remaining contenders if all were equal. See the head of this
+    While more than one contender may be the best, the one furthest below the mean of the others, in standard errors, is
+    removed. Its p-value is the largest so far of the probability that differences as large, of two contenders or of one
+    from the mean of the others, would occur among the remaining contenders if all were equal. See the head of this
     module.
 
     Args:
-        draws: from the joint distribution of all scores.
+        chances: made by :func:`joint`.
+        draws: number of draws from the joint distribution of all scores.
+        seed: seed of the draws.
 
     >>> truth = ["a", "b"] * 50
     >>> against_best(joint(truth, [[truth], [truth], [["a"] * 100]], "accuracy")).p_values < 0.05
@@ -215,7 +230,7 @@ def against_best(chances: Joint, *, draws: int = DRAWS, seed: int = 0) -> Standi
         distances = against_rest @ chances.scores[candidates] / rest_errors
         widest = max(behind[np.ix_(candidates, candidates)].max(), np.abs(distances).max())
         by_chance = np.abs(against_rest @ drawn[candidates] / rest_errors[:, None]).max(axis=0)  # (draws,)
-        lowest = int(distances.round(9).argmin())  # of equals the first, whatever the last bit says
+        lowest = int(distances.round(9).argmin())  # the first among equals, regardless of rounding
         dropped.append((int(candidates[lowest]), float(widest), by_chance))
         candidates = np.delete(candidates, lowest)
     # From the last pair back to all contenders: each step adds the pairs of one more.
@@ -237,9 +252,9 @@ def against_best(chances: Joint, *, draws: int = DRAWS, seed: int = 0) -> Standi
 
 
 def gap(chances: Joint, standings: Standings, leader: int, other: int) -> Interval:
-    """Say how far a contender is behind the leader, with a 95 % interval that holds for all contenders at once.
+    """Return how far a contender is behind the leader, with a 95 % interval that holds for all contenders at once.
 
-    It leaves zero out, or ends there, exactly where the contender is shown to be behind.
+    It excludes zero, or ends there, exactly if the contender is shown to be behind.
     """
     value = chances.scores[leader] - chances.scores[other]
     found = _around(value, standings.width * chances.errors[leader, other])
@@ -249,7 +264,7 @@ def gap(chances: Joint, standings: Standings, leader: int, other: int) -> Interv
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """Correct the p-values of several tests so that all of them together err at the level of one.
+    """Correct the p-values of several tests so that the probability of any error is that of one test.
 
     Holm 1979, "A Simple Sequentially Rejective Multiple Test Procedure".
 
@@ -267,16 +282,17 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
 
 
 def _luck(spreads: np.ndarray, by_rows: np.ndarray, spare: np.ndarray) -> tuple[np.ndarray, float]:
-    """Estimate the variance that trainings add to each contender's mean, and its degrees of freedom.
+    """Estimate the variance between trainings, as part of each contender's mean, and its degrees of freedom.
 
-    What the spread over seeds exceeds the rows' share by is moved towards its mean over all contenders: the more, the
-    less the contenders differ in it beyond chance.
+    The variance over seeds beyond that of the rows is shrunk towards its mean over all contenders: the more, the less
+    the contenders differ in it beyond chance.
 
     Args:
-        spreads, by_rows: ``(contenders,)``, variance over seeds, and how much of it the choice of rows explains.
-        spare: int ``(contenders,)``, seeds less one.
+        spreads: ``(contenders,)``, variance over seeds.
+        by_rows: ``(contenders,)``, how much of it the choice of rows explains.
+        spare: int ``(contenders,)``, number of seeds minus one.
     """
-    uncertain = (spare > 0) & (spreads + by_rows > 0)  # seeds that all answer alike are one training
+    uncertain = (spare > 0) & (spreads + by_rows > 0)  # seeds with equal predictions count as one training
     luck = np.zeros(len(spreads))
     if not uncertain.any():
         return luck, _KNOWN
@@ -289,16 +305,18 @@ def _luck(spreads: np.ndarray, by_rows: np.ndarray, spare: np.ndarray) -> tuple[
 
 
 def _shared_freedom(ratios: np.ndarray, spare: np.ndarray) -> float:
-    """Say how many degrees of freedom the contenders' common variance is worth beside each one's own.
+    """Return how many degrees of freedom the contenders' common variance adds to each one's own.
+
+    Smyth 2004, "Linear Models and Empirical Bayes Methods for Assessing Differential Expression", section 6.2.
 
     Args:
-        ratios: each one's variance over the common one. Smyth 2004, "Linear Models and Empirical Bayes Methods for
-            Assessing Differential Expression", section 6.2.
+        ratios: each variance divided by the common one.
+        spare: int ``(contenders,)``, number of seeds minus one.
     """
     if len(ratios) < 2:
         return 0.0
     expected = special.polygamma(1, spare / 2).mean()
-    # Equal scores of all seeds say that the variance is small, not that it is nothing.
+    # Equal scores of all seeds show that the variance is small, not that it is zero.
     beyond = np.log(np.maximum(ratios, 0.01)).var(ddof=1) - expected
     if beyond <= special.polygamma(1, _MOST_SHARED / 2):
         return _MOST_SHARED
@@ -306,7 +324,7 @@ def _shared_freedom(ratios: np.ndarray, spare: np.ndarray) -> float:
 
 
 def _freedom(chances: Joint, first: int, second: int) -> float:
-    """Return the degrees of freedom of a difference: those of luck, more as rows matter more (Satterthwaite 1946)."""
+    """Return the degrees of freedom of a difference: those of `luck`, more if rows dominate (Satterthwaite 1946)."""
     luck = chances.luck[first] + chances.luck[second]
     found = chances.freedom * (chances.errors[first, second] ** 2 / luck) ** 2 if luck > 0 else _KNOWN
     return float(min(found, _KNOWN))
@@ -326,9 +344,10 @@ def _draw(chances: Joint, resamples: int, seed: int) -> np.ndarray:
 
 
 def _against_rest(chances: Joint, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return what turns the candidates' scores into distances from the mean of the others, and these distances' errors.
+    """Return the matrix from the candidates' scores to distances from the mean of the others, and their errors.
 
     Args:
+        chances: made by :func:`joint`.
         candidates: int ``(candidates,)``, places in `chances`; at least two.
 
     Returns:
@@ -346,7 +365,7 @@ def _caution(chances: Joint) -> float:
 
 
 def _raised(chances: Joint, further: np.ndarray, resamples: int) -> np.ndarray:
-    """Turn numbers of draws that are further out into p-values."""
+    """Turn numbers of more extreme draws into p-values."""
     return np.minimum(1.0, _caution(chances) * (1 + further) / (1 + resamples))
 
 

@@ -18,7 +18,6 @@ class Frozen:
 
     The head is a logistic regression, whose optimum is computed exactly (see `training.convex`).
 
-    learning_rate: peak rate if the head is trained by steps after all.
     pooling: what the head reads; see `contenders.finetuned`.
     """
 

@@ -1,4 +1,4 @@
-"""One label per text: what its examples look like, and how its answers are scored."""
+"""One label per text: its encoding, and how predictions are scored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hidden words and next passages: what a text asks of a model by itself, without any label."""
+"""Masked words and next passages: training targets from text without labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from headstart.text.shards import Shard, Windows
     from headstart.text.tokenizer import Tokenizer
 
-# What becomes of a word to be guessed: hidden, replaced by a random one, or else left (Devlin et al. 2019, 3.1).
+# A token to be predicted is masked, replaced by a random word, or left unchanged (Devlin et al. 2019, 3.1).
 HIDDEN, REPLACED = 0.8, 0.1
 UNASKED = -100
 ANOTHER = 1
@@ -22,11 +22,14 @@ ANOTHER = 1
 
 @dataclass(frozen=True)
 class Questions:
-    """A batch with what is asked about it; all places are in the batch's packed order.
+    """A batch with the targets of pretraining; all places are in the batch's packed order.
 
-    places: int64 ``(places,)``, tokens to be guessed. words: int64 ``(places,)``, what stood there.
-    pairs: int64 ``(sequences,)``, 0 where the second passage follows the first, 1 where it comes from another
-        document, -100 where a window holds no two sentences; None where nothing of the kind is asked.
+    batch: the texts as the model sees them.
+    places: int64 ``(places,)``, tokens to be predicted.
+    words: int64 ``(places,)``, their original ids.
+    pairs: int64 ``(sequences,)``, 0 if the second passage follows the first, 1 if it comes from another document, -100
+    if a
+        window has fewer than two sentences; None if passages are not predicted.
     """
 
     batch: Batch
@@ -37,10 +40,14 @@ class Questions:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What hiding words needs to know of a tokenizer.
+    """The facts about a tokenizer that masking needs.
 
-    opening, closing: ids around a text. mask: id that hides. special: bool ``(ids,)``. ordinary: ids of words.
-    inside: bool ``(ids,)``, whether a token continues the word of the token before it.
+    opening: ids before a text.
+    closing: ids after a text.
+    mask: id of the mask token.
+    special: bool ``(ids,)``, whether an id is special.
+    ordinary: ids of words.
+    inside: bool ``(ids,)``, whether a token continues the word of the previous token.
     """
 
     opening: np.ndarray
@@ -53,10 +60,12 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Pretraining:
-    """Guess hidden words, and whether two passages follow each other.
+    """Predict masked words, and whether two passages follow each other.
 
-    masked: share of the tokens that are asked for, 0 to 1. whole_words: hide all pieces of a word or none of them.
-    next_sentence: cut windows in two where a sentence ends, and exchange every second second part for one of another
+    masked: share of the tokens that are predicted, 0 to 1.
+    whole_words: mask all pieces of a word or none of them.
+    next_sentence: cut windows in two where a sentence ends, and replace the second part of half of them with one of
+    another
         document (Devlin et al. 2019, section 3.1).
     """
 
@@ -74,16 +83,20 @@ class Pretraining:
     )
 
     def room(self, window: int, vocabulary: Vocabulary) -> int:
-        """Return how many tokens of text a window holds beside the special ones."""
+        """Return the number of tokens of text in a window, without special tokens."""
         return window - len(vocabulary.opening) - len(vocabulary.closing) * (1 + self.next_sentence)
 
     def ask(
         self, shard: Shard, windows: Windows, rows: np.ndarray, vocabulary: Vocabulary, chance: np.random.Generator
     ) -> Questions:
-        """Turn some windows into questions: other ones whenever `chance` is another.
+        """Turn some windows into a batch with targets; different ones for a different `chance`.
 
         Args:
-            windows: cut with the :meth:`room` of this task. rows: int64 ``(sequences,)``, which of them.
+            shard: the tokenised documents.
+            windows: cut with the :meth:`room` of this task.
+            rows: int64 ``(sequences,)``, which of them.
+            vocabulary: facts about the tokenizer.
+            chance: random number generator.
         """
         import torch
 
@@ -102,7 +115,7 @@ class Pretraining:
         boundaries = np.concatenate([[0], np.cumsum(lengths.sum(axis=1))])
         segments = np.repeat(np.arange(lengths.size) % 2, lengths.ravel()) if self.next_sentence else None
         batch = pack(tokens, boundaries, np.arange(len(rows)), segments=segments)
-        # Words are hidden in the packed batch, so that their places are those of its states.
+        # Words are masked in the packed batch, so that their places are those of its states.
         places, ids = self.hide(batch.ids.numpy(), vocabulary, chance)
         words = batch.ids[places]
         batch.ids[places] = torch.from_numpy(ids)
@@ -112,13 +125,15 @@ class Pretraining:
     def hide(
         self, tokens: np.ndarray, vocabulary: Vocabulary, chance: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Choose the tokens to be guessed, and what the model sees in their places; at least one if there are words.
+        """Choose the tokens to be predicted, and what the model sees in their places; at least one if there are words.
 
-        Of those chosen 80 % are hidden, 10 % become any other word and 10 % stay, so that the model cannot rely on
-        what it sees.
+        Of those chosen 80 % are masked, 10 % are replaced by any other word and 10 % stay, so that the model cannot
+        rely on what it sees.
 
         Args:
             tokens: int ``(tokens,)``, texts end to end.
+            vocabulary: facts about the tokenizer.
+            chance: random number generator.
 
         Returns:
             int64 ``(places,)``, ascending, and int64 ``(places,)``, the ids to be seen there.
@@ -138,7 +153,7 @@ class Pretraining:
     def _passages(
         self, shard: Shard, windows: Windows, rows: np.ndarray, chance: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Cut windows into two passages, int64 ``(sequences, 2)`` each, and say how the second came about."""
+        """Cut windows into two passages, int64 ``(sequences, 2)`` each; return also whether the second follows."""
         starts, ends = windows.starts[rows], windows.ends[rows]
         if not self.next_sentence:
             return np.stack([starts, ends], 1), np.stack([ends, ends], 1), np.full(len(rows), UNASKED)
@@ -150,16 +165,16 @@ class Pretraining:
         strange = np.where(strange < windows.ends[others], strange, windows.starts[others])
         exchanged = several & (limits != windows.limits[rows]) & (chance.random(len(rows)) < 0.5)
         seconds = np.stack([cuts, ends], 1)
-        # As long as what it takes the place of, where the other document goes on so long: length gives nothing away.
+        # As long as the passage it replaces, if the other document is long enough, so that the length reveals nothing.
         seconds[exchanged] = np.stack([strange, np.minimum(strange + ends - cuts, limits)], 1)[exchanged]
         return np.stack([starts, cuts], 1), seconds, np.where(several, exchanged * ANOTHER, UNASKED)
 
 
 def vocabulary_of(tokenizer: Tokenizer) -> Vocabulary:
-    """Look up what hiding words needs to know of a tokenizer.
+    """Collect the facts about a tokenizer that masking needs.
 
     Raises:
-        CheckpointError: it has no token that hides a word.
+        CheckpointError: it has no mask token.
     """
     from headstart.core.errors import CheckpointError
 
@@ -175,7 +190,7 @@ def vocabulary_of(tokenizer: Tokenizer) -> Vocabulary:
 def _cut(
     shard: Shard, starts: np.ndarray, ends: np.ndarray, chance: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Choose one of the ends of sentences inside each window; its own end, and False, where there is none."""
+    """Choose a sentence end inside each window; the end of the window, and False, if there is none."""
     low = np.searchsorted(shard.sentences, starts, side="right")
     inner = np.searchsorted(shard.sentences, ends, side="left") - low
     chosen = low + (chance.random(len(starts)) * inner).astype(np.int64)
