@@ -10,14 +10,19 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 from headstart.core import device
 
 torch.set_num_threads(1)
+# A busy machine is no fault of a test.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
-def pytest_collection_finish():
-    """Take what is loaded by now out of garbage collection: every measured training asks for a full one."""
+@pytest.fixture(scope="module", autouse=True)
+def what_is_loaded_is_kept():
+    """Take what is loaded by now out of garbage collection, of which every measured training asks for two full ones."""
     gc.collect()
     gc.freeze()
 

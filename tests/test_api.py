@@ -263,6 +263,15 @@ def test_a_winning_transformer_is_tried_with_int8_once(transformer):
     assert eight_bits.FILE in manifest.verify(transformer / "best").files
 
 
+def test_int8_is_judged_on_validation_rows(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(eight_bits, "judge", lambda folder, rows, metric: seen.append((rows.inputs, metric)))
+    validation = make(12, start=700)
+    own = {"test": make(30, start=500), "validation": validation, "metric": "MCC"}
+    quick(make(60), tmp_path / "out", contenders=["majority"], sizes=[], seeds=1, **own)
+    assert seen == [(tuple(validation[0]), "MCC")]
+
+
 def test_int8_answers_where_it_is_offered(transformer):
     judged(transformer, agreement=0.99)
     texts = make(300, start=7)[0]

@@ -108,6 +108,28 @@ def test_matching_brings_the_student_inside_nearer_to_the_teacher(rows, task, te
     assert len(seen) == 3
 
 
+def test_matching_is_judged_on_the_texts_of_validation(rows, task, teacher, tmp_path, monkeypatch):
+    seen = set()
+    held_out = _lessons.Lesson.held_out
+
+    def watched(self, lengths):
+        for places in held_out(self, lengths):
+            seen.update(places.tolist())
+            yield places
+
+    monkeypatch.setattr(_lessons.Lesson, "held_out", watched)
+    fit(rows, task, tmp_path / "run", teacher)
+    assert seen == set(range(len(rows), len(rows) + 20))
+
+
+def test_answers_are_softened_by_the_temperature(rows, task, teacher, tmp_path, monkeypatch):
+    seen = []
+    soft_loss = _matching.soft_loss
+    monkeypatch.setattr(_matching, "soft_loss", lambda *given: seen.append(given[2]) or soft_loss(*given))
+    fit(rows, task, tmp_path / "run", teacher, method="logits", temperature=3.0)
+    assert set(seen) == {3.0}
+
+
 @pytest.mark.parametrize("method", ["tinybert", "minilm"])
 def test_states_too_many_to_keep_are_computed_in_every_step(rows, task, teacher, tmp_path, method, monkeypatch):
     kept = fit(rows, task, tmp_path / "kept", teacher, method=method).predict(rows.inputs).probabilities

@@ -12,20 +12,21 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from headstart.contenders import _lessons, _pretraining, distilled, ensemble, linear
+from headstart.contenders import _collapse, _lessons, _pretraining, distilled, ensemble, linear
 from headstart.contest import meter
 from headstart.contest import run as contest
 from headstart.contest.plan import plan
 from headstart.contest.trials import Terms
 from headstart.core import rooms
-from headstart.core.records import Record, Rows, Run, Splits
+from headstart.core.records import Progress, Record, Rows, Run, Splits
 from headstart.tasks.classification import Classification
-from headstart.training import convex
+from headstart.training import convex, loop
 
 TURNED = {"good": "bad", "bad": "good"}
 WORDS = {
@@ -58,6 +59,7 @@ def replaced(rows: Rows) -> Rows:
 
 
 TRAIN, HELD_OUT, TEST = some_rows("a", 32, 0), some_rows("b", MANY, 1), some_rows("c", 30, 2)
+HELD_OUT_FEW = HELD_OUT.take(range(FEW))
 
 
 # --- every contender ---------------------------------------------------------------------------------------------
@@ -148,8 +150,79 @@ def test_training_rows_change_the_weights(fit, clean, case):
 
 
 def test_validation_labels_change_what_is_chosen(fit, case):
-    few = HELD_OUT.take(range(FEW))
-    assert (fit(TRAIN, flipped(few)) != fit(TRAIN, few)) == (case[0] != "majority")
+    assert (fit(TRAIN, flipped(HELD_OUT_FEW)) != fit(TRAIN, HELD_OUT_FEW)) == (case[0] != "majority")
+
+
+# --- options and budgets -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def teacher(tiny_options, tmp_path_factory) -> Any:
+    """A model for students to learn from, trained once."""
+    task = Classification().fitted(TRAIN)
+    return rooms.load("contenders", "finetuned", tiny_options("finetuned")).fit(
+        TRAIN, HELD_OUT, task, Run(0, tmp_path_factory.mktemp("teacher"))
+    )
+
+
+@pytest.fixture
+def train(case, contender, teacher, tmp_path, monkeypatch) -> Callable[..., Any]:
+    """Train a contender once, collapsed or not, on few validation rows."""
+    monkeypatch.setattr(_collapse, "judged", lambda *given, **rest: "")
+
+    def trained(validation: Rows = HELD_OUT_FEW, *, options: dict[str, int] | None = None, **run: Any):
+        fields = {field.name for field in dataclasses.fields(contender)}
+        changed = {name: value for name, value in (options or {}).items() if name in fields}
+        place = Run(0, tmp_path, fitted=None if case[0] == "ensemble" else lambda name: (teacher, 0.0), **run)
+        return dataclasses.replace(contender, **changed).fit(TRAIN, validation, Classification().fitted(TRAIN), place)
+
+    return trained
+
+
+def test_it_plans_as_many_steps_as_its_options_say(case, train, monkeypatch):
+    """Its rows are one step, so a pass is a step; the numbers are beyond those that few rows are given anyway."""
+    planned = []
+    steps = loop.Settings.steps
+    monkeypatch.setattr(loop.Settings, "steps", lambda self, rows: planned.append(steps(self, rows)) or planned[-1])
+    train(options={"pretraining_epochs": 21, "matching_epochs": 22, "epochs": 23})
+    phases = {"selfpretrained": [21, 21, 23], "distilled": [22, 23], "scratch": [23], "finetuned": [23]}
+    phases["distilled"] = [23] if case[1].get("method") == "logits" else phases["distilled"]
+    phases["finetuned"] = [] if case[1].get("strategy") == "frozen" else phases["finetuned"]
+    assert planned == phases.get(case[0], [])
+
+
+def test_it_ends_when_its_minutes_do(case, train, monkeypatch):
+    clock = [0.0]
+    step = loop.clipped_step
+
+    def a_second_each(*given: Any) -> Any:
+        clock[0] += 1.0
+        return step(*given)
+
+    def fitting(news: Progress) -> None:
+        clock[0] += news.stage == "fitting"  # one of the solutions among which the linear model is chosen
+
+    monkeypatch.setattr(loop, "clipped_step", a_second_each)
+    monkeypatch.setattr(_pretraining, "_time", lambda *given: 1.0)
+    monkeypatch.setattr(loop.time, "monotonic", lambda: clock[0])
+    train(options={"pretraining_epochs": 99, "matching_epochs": 99, "epochs": 99}, minutes=0.1, progress=fitting)
+    at_once = case[0] == "majority" or case[1].get("strategy") == "frozen"
+    assert clock[0] == 0 if at_once else 6 <= clock[0] <= 7
+
+
+def test_what_is_kept_has_the_best_validation_score_by_the_metric(case, train):
+    seen = []
+
+    def watch(news: Progress) -> None:
+        if news.stage in ("training", "fitting", "solving the head"):
+            seen.extend(value for name, value in news.values.items() if name in ("validation_score", "macro-F1"))
+
+    labels = (*flipped(HELD_OUT_FEW).targets[:4], *HELD_OUT_FEW.targets[4:])
+    some_wrong = dataclasses.replace(HELD_OUT_FEW, targets=labels)
+    fitted = train(some_wrong, metric="macro-F1", progress=watch)
+    scores = fitted.task.score(fitted.predict(some_wrong.inputs), some_wrong)
+    if case[0] not in ("majority", "ensemble"):
+        assert max(seen) == pytest.approx(scores["macro-F1"]) != pytest.approx(scores["accuracy"])
 
 
 # --- a whole contest ---------------------------------------------------------------------------------------------
@@ -185,13 +258,13 @@ def compete(tiny_options, tmp_path_factory) -> Callable[[Splits], tuple[list[Rec
 
 @pytest.fixture(scope="module")
 def competition(compete):
-    return compete(Splits(TRAIN, HELD_OUT.take(range(FEW)), TEST, frozenset(), "clean"))
+    return compete(Splits(TRAIN, HELD_OUT_FEW, TEST, frozenset(), "clean"))
 
 
 def test_test_rows_change_nothing_but_test_scores(compete, competition):
     # Labels that no other row has, so that they would be seen among the classes of a model.
     poisoned = dataclasses.replace(replaced(TEST), targets=("poison",) * len(TEST))
-    records, files = compete(Splits(TRAIN, HELD_OUT.take(range(FEW)), poisoned, frozenset(), "poisoned"))
+    records, files = compete(Splits(TRAIN, HELD_OUT_FEW, poisoned, frozenset(), "poisoned"))
     clean_records, clean_files = competition
     assert {name.partition(":")[0] for name in files} == set(rooms.names("contenders"))
     assert files == clean_files

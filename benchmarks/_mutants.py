@@ -1,0 +1,298 @@
+"""Faults put into contests, metrics and the division of rows by hand, with the tests that should notice each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault.
+
+    name: what the faulty program does. file: in ``src/headstart``. old: text that occurs in it exactly once.
+    new: what takes its place. tests: files in ``tests``, the likeliest to fail first.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+PROTOCOL = "contracts/test_protocol.py"
+RUN, MODELS, TRIALS = "contest/test_run.py", "contest/test_models.py", "contest/test_trials.py"
+RANK, LADDER, CURVE = "contest/test_rank.py", "contest/test_ladder.py", "contest/test_curve.py"
+STATS, LABELS, CALIBRATION = "metrics/test_stats.py", "metrics/test_labels.py", "metrics/test_calibration.py"
+SPLIT = "data/test_split.py"
+
+MUTANTS = (
+    # --- contest ---
+    Mutant(
+        "the kept seed is chosen on test rows",
+        "contest/run.py",
+        '"validation": validation[terms.metric]',
+        '"validation": fitted_task.score(predictions, splits.test)[terms.metric]',
+        (MODELS,),
+    ),
+    Mutant(
+        "all seeds share one subset of a learning curve",
+        "contest/run.py",
+        "[trial.size], trial.seed)",
+        "[trial.size], 0)",
+        (RUN,),
+    ),
+    Mutant(
+        "a training has ten times its minutes",
+        "contest/run.py",
+        "        terms.minutes,\n",
+        "        terms.minutes and 10 * terms.minutes,\n",
+        (RUN,),
+    ),
+    Mutant(
+        "all trainings have seed 0",
+        "contest/run.py",
+        "        trial.seed,\n        contest.work(job),",
+        "        0,\n        contest.work(job),",
+        (RUN,),
+    ),
+    Mutant(
+        "checkpoints are chosen by accuracy whatever the metric",
+        "contest/run.py",
+        "        terms.metric,\n",
+        '        "accuracy",\n',
+        (RUN,),
+    ),
+    Mutant(
+        "contenders choose on test rows",
+        "contest/run.py",
+        "entry.fit(train, splits.validation,",
+        "entry.fit(train, splits.test,",
+        (RUN, PROTOCOL),
+    ),
+    Mutant(
+        "classes are those of the test rows",
+        "contest/run.py",
+        "contest.task.fitted(train)",
+        "contest.task.fitted(splits.test)",
+        (RUN, PROTOCOL),
+    ),
+    Mutant(
+        "latency is timed on test rows",
+        "contest/run.py",
+        "meter.latency(fitted, splits.validation.inputs)",
+        "meter.latency(fitted, splits.test.inputs)",
+        (RUN,),
+    ),
+    Mutant(
+        "openings of the test rows are not logged",
+        "contest/run.py",
+        "    _log_opening(terms.folder, job)\n",
+        "",
+        (RUN,),
+    ),
+    Mutant(
+        "of equally good seeds the last is kept",
+        "contest/models.py",
+        'other["validation"] >= note["validation"]',
+        'other["validation"] > note["validation"]',
+        (MODELS,),
+    ),
+    Mutant(
+        "the worst kept seed is announced",
+        "contest/models.py",
+        'return max(kept, key=lambda one: (one[1]["validation"]',
+        'return min(kept, key=lambda one: (one[1]["validation"]',
+        (MODELS,),
+    ),
+    Mutant(
+        "who stands for a rung is chosen on test rows",
+        "contest/rank.py",
+        "fmean(record.validation[metric] for",
+        "fmean(record.scores[metric] for",
+        (RANK, LADDER),
+    ),
+    Mutant(
+        "p-values of pairs are not corrected",
+        "contest/rank.py",
+        "stats.holm([duel.p_value for duel in duels])",
+        "[duel.p_value for duel in duels]",
+        (RANK, LADDER),
+    ),
+    Mutant(
+        "the last bit of a mean decides who leads",
+        "contest/rank.py",
+        "    return round(score, 9)",
+        "    return score",
+        (RANK,),
+    ),
+    Mutant(
+        "trials on fewer rows count on the leaderboard",
+        "contest/rank.py",
+        "        if record.trial.size is None:\n            teams",
+        "        if True:\n            teams",
+        (RANK,),
+    ),
+    Mutant("claims are made at 50 %", "contest/rank.py", "LEVEL = 0.05", "LEVEL = 0.5", (RANK, LADDER)),
+    Mutant(
+        "a rung is compared with the one below, not with the best below",
+        "contest/ladder.py",
+        "best_on_validation(names[:place], teams, metric)",
+        "names[place - 1]",
+        (LADDER,),
+    ),
+    Mutant(
+        "a dip of a learning curve is taken for the truth",
+        "contest/curve.py",
+        "IsotonicRegression().fit_transform(logs, [points[size] for size in sizes])",
+        "np.array([points[size] for size in sizes])",
+        (CURVE,),
+    ),
+    Mutant(
+        "learning curves are interpolated in rows, not in their logarithm",
+        "contest/curve.py",
+        "logs = np.log(sizes)",
+        "logs = np.array(sizes, dtype=float)",
+        (CURVE,),
+    ),
+    Mutant(
+        "int8 needs one figure of two",
+        "contest/int8.py",
+        ">= AGREEMENT and",
+        ">= AGREEMENT or",
+        ("contest/test_int8.py",),
+    ),
+    Mutant(
+        "int8 is judged on test rows",
+        "api.py",
+        "eight_bits.judge(model, splits.validation, metric)",
+        "eight_bits.judge(model, splits.test, metric)",
+        ("test_api.py",),
+    ),
+    Mutant(
+        "a deterministic contender runs once on every subset",
+        "contest/plan.py",
+        "return size is None and getattr(",
+        "return getattr(",
+        ("contest/test_plan.py",),
+    ),
+    Mutant(
+        "a record is found again after other minutes",
+        "contest/trials.py",
+        '        "minutes": terms.minutes,\n',
+        "",
+        (TRIALS,),
+    ),
+    Mutant(
+        "unlabelled texts go to contenders that do not ask for them",
+        "contest/trials.py",
+        "return terms.unlabelled if _reads_unlabelled(trial) else ()",
+        "return terms.unlabelled",
+        (TRIALS,),
+    ),
+    # --- metrics ---
+    Mutant("pairs have no made-up rows", "metrics/stats.py", "_MADE_UP = 2.0", "_MADE_UP = 0.0", (STATS,)),
+    Mutant(
+        "scores have no made-up rows",
+        "metrics/stats.py",
+        "outcomes.with_rows([(every, 2.0), ((), 2.0)]).resample(",
+        "outcomes.resample(",
+        (STATS,),
+    ),
+    Mutant(
+        "Holm's correction corrects nothing",
+        "metrics/stats.py",
+        "(len(p_values) - rank) * p_values[index]",
+        "p_values[index]",
+        (STATS,),
+    ),
+    Mutant(
+        "simultaneous p-values are not raised",
+        "metrics/stats.py",
+        "_CAUTION_ROWS, _CAUTION_SEEDS = 1.3, 1.5",
+        "_CAUTION_ROWS, _CAUTION_SEEDS = 1.0, 1.0",
+        (STATS,),
+    ),
+    Mutant(
+        "one lucky seed wins",
+        "metrics/stats.py",
+        "luck[uncertain] = np.maximum(moved, 0.0) / (own + 1)",
+        "luck[uncertain] = 0.0",
+        (STATS,),
+    ),
+    Mutant(
+        "p-values of those that were dropped later may be smaller",
+        "metrics/stats.py",
+        "running = max(running, p_value)",
+        "running = p_value",
+        (STATS,),
+    ),
+    Mutant(
+        "resamples have half the rows",
+        "metrics/_rows.py",
+        "multinomial(self.rows,",
+        "multinomial(self.rows // 2,",
+        (STATS,),
+    ),
+    Mutant("F1 is half of itself", "metrics/labels.py", "_ratio(2 * hits,", "_ratio(hits,", (LABELS,)),
+    Mutant(
+        "balanced accuracy counts classes that are never true",
+        "metrics/labels.py",
+        "_ratio(_ratio(hits, actual).sum(-1), (actual > 0).sum(-1))",
+        "_ratio(_ratio(hits, actual).sum(-1), (actual >= 0).sum(-1))",
+        (LABELS,),
+    ),
+    Mutant("MCC forgets chance", "metrics/labels.py", "- (predicted * actual).sum(-1)\n", "\n", (LABELS,)),
+    Mutant("calibration has ten bins", "metrics/calibration.py", "BINS = 15", "BINS = 10", (CALIBRATION,)),
+    Mutant(
+        "a class that was never seen costs nothing",
+        "metrics/calibration.py",
+        ".sum(axis=1) + unseen)",
+        ".sum(axis=1) + 0 * unseen)",
+        (CALIBRATION,),
+    ),
+    # --- the division of rows, and texts without labels ---
+    Mutant(
+        "near copies cross from training to test",
+        "data/split.py",
+        "found.near_groups(rows.inputs), sizes",
+        "np.arange(len(rows)), sizes",
+        (SPLIT,),
+    ),
+    Mutant("three rows in ten are test rows", "data/split.py", "TEST_SHARE = 0.2", "TEST_SHARE = 0.3", (SPLIT,)),
+    Mutant("all seeds divide alike", "data/split.py", 'generator(seed, "split")', 'generator(0, "split")', (SPLIT,)),
+    Mutant(
+        "all seeds have one subset", "data/split.py", 'generator(seed, "nested")', 'generator(0, "nested")', (SPLIT,)
+    ),
+    Mutant(
+        "copies of test rows in validation are no leaks",
+        "data/split.py",
+        "for part in (train, validation) for text",
+        "for part in (train,) for text",
+        (SPLIT,),
+    ),
+    Mutant(
+        "subsets may lack a class",
+        "data/split.py",
+        "        place[own[0]] = number - len(counts)",
+        "        place[own[0]] += 0 * number",
+        (SPLIT,),
+    ),
+    Mutant(
+        "unlabelled texts may hold test rows",
+        "data/corpus.py",
+        "if normalise(document) not in hidden:",
+        "if hidden is not None:",
+        ("data/test_corpus.py", "test_api.py"),
+    ),
+    Mutant(
+        "classes are in the order of the rows",
+        "tasks/classification.py",
+        "tuple(sorted(set(train.targets)))",
+        "tuple(dict.fromkeys(train.targets))",
+        ("tasks/test_classification.py",),
+    ),
+)
+
+# Mutants that no test notices, by name, and why that is so.
+SURVIVORS: dict[str, str] = {}

@@ -1,0 +1,182 @@
+"""Do the tests notice faults? Each of `MUTANTS` is put into a copy of the source, and its tests are run."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import _mutants, _mutants_of_training
+from benchmarks._mutants import SURVIVORS, Mutant
+
+ROOT = Path(__file__).parent.parent
+SOURCE = Path("src", "headstart")
+COPIED = ("src", "tests", "pyproject.toml", "README.md", "CONTRIBUTING.md", "docs")
+MUTANTS = (*_mutants.MUTANTS, *_mutants_of_training.MUTANTS)
+# The least share of mutants that tests have to notice, and the seconds after which tests that hang are ended.
+LEAST, MOST_SECONDS = 0.9, 900
+# What the tests import besides the source: loaded once, so that no mutant waits for it.
+LOADED = (
+    "torch",
+    "sklearn.linear_model",
+    "sklearn.feature_extraction.text",
+    "safetensors.torch",
+    "hypothesis",
+    "pytest",
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a mutant.
+
+    mutant: its name. killed: whether a test failed. test: the one that did, '' for none, or where time ran out.
+    seconds: wall-clock time of its tests.
+    """
+
+    mutant: str
+    killed: bool
+    test: str
+    seconds: float
+
+
+def main() -> None:
+    """Run the tests of every mutant, one after the other (ten minutes), and write the record.
+
+    Ends with an error where the tests fail without a fault, a mutant's text has changed, or too few are killed.
+    """
+    from benchmarks._common import record, show, table
+
+    verdicts = []
+    for verdict in verdicts_on(MUTANTS):
+        verdicts.append(verdict)
+        print(f"{'killed  ' if verdict.killed else 'SURVIVED'} {verdict.mutant} {verdict.test}", flush=True)
+    share = sum(verdict.killed for verdict in verdicts) / len(verdicts)
+    survived = {verdict.mutant: SURVIVORS.get(verdict.mutant, "") for verdict in verdicts if not verdict.killed}
+    record(
+        "mutants",
+        {
+            "mutants": len(verdicts),
+            "killed": sum(verdict.killed for verdict in verdicts),
+            "share": round(share, 4),
+            "survivors": survived,
+            "verdicts": [vars(verdict) for verdict in verdicts],
+        },
+    )
+    lines = [[room, str(len(found)), str(sum(found))] for room, found in _by_room(verdicts).items()]
+    show("mutants", table(["in", "faults", "noticed by a test"], lines))
+    print(f"{share:.1%} of {len(verdicts)} mutants are killed.")
+    if share < LEAST:
+        sys.exit(f"fewer than {LEAST:.0%} are killed.")
+
+
+def verdicts_on(mutants: Sequence[Mutant]) -> Iterator[Verdict]:
+    """Yield what the tests say of each mutant, after a check that they say nothing of the source as it is.
+
+    Each run of tests is a fork of this process, which has loaded what they import, and never the source itself.
+    """
+    stale = [mutant.name for mutant in mutants if occurrences(mutant) != 1]
+    if stale:
+        sys.exit(f"the text of these mutants does not occur exactly once; write them anew: {'; '.join(stale)}.")
+    for name in LOADED:
+        importlib.import_module(name)
+    assert "headstart" not in sys.modules
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(place)
+        for name in COPIED:
+            _copy(ROOT / name, copy / name)
+        every = tuple(dict.fromkeys(itertools.chain.from_iterable(mutant.tests for mutant in mutants)))
+        code, test = _run_tests(copy, every)
+        if code:
+            sys.exit(f"the tests fail on the source as it is, at {test}; no mutant can be judged by them.")
+        for number, mutant in enumerate(mutants):
+            began = time.monotonic()
+            with _inserted(mutant, copy, number):
+                code, test = _run_tests(copy, mutant.tests)
+            yield Verdict(mutant.name, bool(code), test, round(time.monotonic() - began, 1))
+
+
+def occurrences(mutant: Mutant) -> int:
+    """Count how often a mutant's old text stands in its file; 0 where there is no such file."""
+    path = ROOT / SOURCE / mutant.file
+    return path.read_text(encoding="utf-8").count(mutant.old) if path.is_file() else 0
+
+
+@contextmanager
+def _inserted(mutant: Mutant, copy: Path, number: int) -> Iterator[None]:
+    """Put a fault into the copy while the block runs."""
+    path = copy / SOURCE / mutant.file
+    before, times = path.read_text(encoding="utf-8"), path.stat()
+    path.write_text(before.replace(mutant.old, mutant.new), encoding="utf-8")
+    # Compiled modules are recognised by the second of the change and by their size.
+    os.utime(path, (times.st_atime, times.st_mtime + 2 + number))
+    try:
+        yield
+    finally:
+        path.write_text(before, encoding="utf-8")
+        os.utime(path, (times.st_atime, times.st_mtime))
+
+
+def _run_tests(copy: Path, tests: Sequence[str]) -> tuple[int, str]:
+    """Run files of tests in a fork up to the first failure; return the exit code and the test that failed."""
+    output = copy / "output.txt"
+    child = os.fork()
+    if child == 0:
+        _be_pytest(copy, output, tests)
+    began = time.monotonic()
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            code = os.waitstatus_to_exitcode(status)
+            break
+        if time.monotonic() - began > MOST_SECONDS:
+            os.kill(child, 9)
+            os.waitpid(child, 0)
+            return 1, "out of time"
+        time.sleep(0.05)
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", output.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    return code, failed[1] if failed else ""
+
+
+def _be_pytest(copy: Path, output: Path, tests: Sequence[str]) -> None:
+    """Turn this process into a run of pytest on the copy; never returns."""
+    import pytest
+
+    code = 99
+    try:
+        file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        os.chdir(copy)
+        sys.path.insert(0, str(copy / "src"))
+        os.environ["PYTHONPATH"] = str(copy / "src")
+        paths = [f"tests/{name}" for name in tests]
+        code = int(pytest.main(["-x", "-q", "--tb=line", "-p", "no:cacheprovider", "-p", "no:xdist", *paths]))
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    else:
+        shutil.copy2(source, target)
+
+
+def _by_room(verdicts: Sequence[Verdict]) -> dict[str, list[bool]]:
+    """Group verdicts by the room of the mutant's file, whether it was killed."""
+    rooms = {mutant.name: mutant.file.partition("/")[0].removesuffix(".py") for mutant in MUTANTS}
+    found: dict[str, list[bool]] = {}
+    for verdict in verdicts:
+        found.setdefault(rooms[verdict.mutant], []).append(verdict.killed)
+    return found
