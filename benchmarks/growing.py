@@ -134,9 +134,13 @@ def reading(folder: Path, rows: int) -> Callable[[], dict[str, float]]:
     from headstart.data.audit import audit
     from headstart.data.read import read
     from headstart.data.split import split
+    from headstart.tasks.classification import Classification
+
+    task = Classification()
 
     def run() -> dict[str, float]:
-        counts = {finding.kind: finding.count for finding in audit(split(read(_file(folder, rows)).rows)).findings}
+        splits = split(read(_file(folder, rows)).rows, task)
+        counts = {finding.kind: finding.count for finding in audit(splits, task).findings}
         return {"duplicates": counts["duplicates"], "near_duplicates": counts["near-duplicates"]}
 
     return run

@@ -224,7 +224,7 @@ def _load(name: str, place: Path, pairs: list[tuple[np.ndarray, np.ndarray]]) ->
 
     from headstart.checkpoints import folder
     from headstart.nn.packed import pack
-    from headstart.tasks.pretraining import Pretraining, Questions, vocabulary_of
+    from headstart.pretraining.objective import Objective, Questions, vocabulary_of
 
     words = vocabulary_of(folder.load(place, pretraining=True).tokenizer)
     texts = [np.concatenate([words.opening, a, words.closing, b, words.closing]) for a, b in pairs]
@@ -232,7 +232,7 @@ def _load(name: str, place: Path, pairs: list[tuple[np.ndarray, np.ndarray]]) ->
     boundaries = np.cumsum([0, *lengths])
     second = np.concatenate([np.arange(len(a) + len(b) + 3) >= len(a) + 2 for a, b in pairs])
     ids = np.concatenate(texts)
-    places, replaced = Pretraining().hide(ids, words, np.random.default_rng(0))
+    places, replaced = Objective().hide(ids, words, np.random.default_rng(0))
     labels = np.full(len(ids), NOTHING)
     labels[places] = ids[places]
     ids[places] = replaced

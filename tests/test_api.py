@@ -17,6 +17,7 @@ from headstart.core.errors import CheckpointError, TrainingError, UsageError
 from headstart.core.records import Rows, Table
 from headstart.data import split
 from headstart.nn.encoder import Encoder
+from headstart.tasks.classification import Classification
 from headstart.text import vocabulary
 
 SCRIPT = "<script>alert(1)</script>"
@@ -226,7 +227,7 @@ def test_pretraining_from_a_model_that_cannot_be_opened_reads_no_corpus(tmp_path
 def test_a_demonstration_is_a_comparison_with_settings(monkeypatch):
     table = Table("news", Rows((), ()), "text", "label", "")
     asked = {}
-    monkeypatch.setattr(api.demos, "demo", lambda name, rows: asked.update(name=name, rows=rows) or table)
+    monkeypatch.setattr(api.demos, "demo", lambda name, task, rows: asked.update(name=name, rows=rows) or table)
     monkeypatch.setattr(api, "compare", lambda data, **options: asked.update(data=data, **options))
     headstart.demo("news", out="here")
     assert asked["data"] is table
@@ -258,7 +259,7 @@ def test_a_winning_transformer_is_tried_with_int8_once(transformer):
     best = transformer / "best" / eight_bits.FILE
     agreement = sealed.read_note(best)
     assert agreement.keys() == {"rows", "agreement", "metric", "score", "int8_score"}
-    assert agreement["rows"] == len(split.read_and_split(make(100))[1].validation)
+    assert agreement["rows"] == len(split.read_and_split(make(100), Classification())[1].validation)
     assert sealed.read_note(own) == agreement
     assert eight_bits.FILE in manifest.verify(transformer / "best").files
 

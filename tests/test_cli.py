@@ -31,6 +31,7 @@ TINY = [
     "--set",
     "scratch.epochs=1",
 ]
+GUESS = "Task: classification, guessed from the columns; choose another one with --task."
 VERBS = ("compare", "demo", "pretrain", "check", "predict", "list")
 COMMAND = [sys.executable, "-m", "headstart.cli"]
 HEAVY = ("torch", "sklearn", "scipy", "numpy", "pandas", "matplotlib", "transformers", "tokenizers", "rich")
@@ -147,7 +148,7 @@ def test_list_names_everything_a_line_each(capsys):
         (
             ["compare", "x.csv", "--set", "layers=3"],
             2,
-            "cannot parse --set layers=3; write it as in --set scratch.layers=3.",
+            "cannot parse --set 'layers=3'; write it as in --set scratch.layers=3.",
         ),
         (["compare", "REVIEWS", "--text", "tekst"], 2, r"has no column 'tekst' \(--text\); did you mean 'text'\?"),
         (["compare", "REVIEWS", "--contenders", "lineer"], 2, "no contender 'lineer'; did you mean 'linear'?"),
@@ -156,6 +157,11 @@ def test_list_names_everything_a_line_each(capsys):
         (["compare", "REVIEWS", "--set", "scratch.layerz=3"], 2, "no option 'layerz'; did you mean 'layers'?"),
         (["compare", "REVIEWS", "--sizes", "ten"], 2, "size 'ten' is no number of training rows"),
         (["compare", "REVIEWS", "--device", "abacus"], 2, "device 'abacus' is not on this machine"),
+        (
+            ["compare", "REVIEWS", "--task", "clasification"],
+            2,
+            "no task 'clasification'; did you mean 'classification'?",
+        ),
         (["demo", "tweet"], 2, "no demonstration 'tweet'; did you mean 'tweets'?"),
         (["compare", "no/such.csv"], 3, "no file no/such.csv, and no folder no either."),
         (["check", "EMPTY"], 3, "empty.csv"),
@@ -256,7 +262,8 @@ def test_compare_tells_a_person_and_leaves_its_files(compared, capsys):
     assert "contender" in out
     assert "linear is the best" in out
     assert str(folder / "report.html") in out.replace("\n", "")
-    assert err.count("from an earlier run") == len(err.splitlines())
+    assert err.splitlines()[0] == GUESS
+    assert err.count("from an earlier run") == len(err.splitlines()) - 1
     assert {"report.html", "result.json", "trials", "best"} <= {path.name for path in folder.iterdir()}
     assert not list(folder.glob("*.part"))
     page = (folder / "report.html").read_text(encoding="utf-8")
@@ -313,7 +320,8 @@ def test_doubts_about_the_data_are_told_before_anything_is_trained(reviews, tmp_
     assert lines[0] == "warning  30 of 150 rows (20.0%) could not be used; each is listed with its line."
     assert [line.split()[:2] for line in lines[1:21]] == [["line", str(number)] for number in range(122, 142)]
     assert lines[21].split() == ["and", "10", "more;", "headstart", "check", "lists", "all"]
-    assert lines[22].startswith("[1/1] majority")
+    assert lines[22] == GUESS
+    assert lines[23].startswith("[1/1] majority")
 
 
 # --- check ---------------------------------------------------------------------------------------------------
@@ -325,7 +333,7 @@ def test_check_finds_what_is_wrong_and_trains_nothing(reviews, tmp_path, capsys,
     own = tmp_path / "own.csv"
     own.write_text("\n".join([*rows[:5], "x,,bad", "y,new words here,good", "a,b,c,d", ""]), encoding="utf-8")
     code, out, err = run(capsys, "check", reviews, "--test", own, "--json")
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, f"{GUESS}\n")
     audit = json.loads(out)
     findings = {finding["kind"]: finding for finding in audit["findings"]}
     assert findings["leakage"]["count"] == 4
@@ -333,8 +341,8 @@ def test_check_finds_what_is_wrong_and_trains_nothing(reviews, tmp_path, capsys,
     assert [row[0] for row in findings["rejected"]["examples"]] == ["line 6", "line 8"]
     assert findings["rejected"]["count"] == 2
     assert audit["rows"]["test"] == 5
-    code, out, _ = run(capsys, "check", reviews, "--test", own)
-    assert code == 0
+    code, out, err = run(capsys, "check", reviews, "--test", own, "--task", "classification")
+    assert (code, err) == (0, "")
     assert re.search(r"^warning\s+4 of 5 rows", out, re.MULTILINE)
     assert "line 6 of own.csv has no text" in " ".join(out.split())
     assert [path.name for path in tmp_path.iterdir()] == ["own.csv"]
@@ -574,7 +582,7 @@ def test_an_encoding_that_lacks_letters_costs_no_result(tmp_path):
     path.write_text("text,label\n" + "très bien,été\nnon merci,hiver\nça va,été\npas mal,hiver\n" * 5, encoding="utf-8")
     for options in ([], ["--json"]):
         done = subprocess.run(
-            [sys.executable, "-m", "headstart.cli", "check", str(path), *options],
+            [sys.executable, "-m", "headstart.cli", "check", str(path), "--task", "classification", *options],
             env={**os.environ, "PYTHONIOENCODING": "cp1251"},
             capture_output=True,
             check=False,

@@ -23,6 +23,7 @@ from headstart.contenders.majority import Majority
 from headstart.core.errors import UsageError
 from headstart.core.records import Attempt, Rows
 from headstart.estimator import TextClassifier, hold_out, read_texts
+from headstart.tasks.classification import Classification
 
 # Of an estimator that takes text, scikit-learn checks next to nothing (`test_the_checks_for_text`). So its checks for
 # tables of numbers are put to `Numbers`, which writes each row as a short text. They all pass; these few say nothing
@@ -253,7 +254,7 @@ def test_labels_with_the_same_name_stay_apart():
 )
 def test_validation_is_set_apart_where_there_is_something_to_spare(rows, classes, sizes):
     everything = Rows(tuple(map(str, range(rows))), ("x",) * rows, tuple(str(n % classes) for n in range(rows)))
-    train, validation = hold_out(everything, 0.1, seed=0)
+    train, validation = hold_out(everything, Classification(), 0.1, seed=0)
     assert (len(train), len(validation)) == sizes
     assert set(train.targets) == set(everything.targets)
     assert set(train.ids).isdisjoint(validation.ids) or train == validation == everything

@@ -10,29 +10,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from headstart import trackers
+from headstart import tasks, trackers
 from headstart.checkpoints import header, hub, manifest
 from headstart.contenders import _pretraining
 from headstart.contest import int8 as eight_bits
-from headstart.contest import language, models, plan, precheck, rank, run_folder
+from headstart.contest import language, models, plan, rank, run_folder, windows
 from headstart.contest import run as contest
 from headstart.contest.trials import Terms
 from headstart.core import device as devices
 from headstart.core import rooms
 from headstart.core.alone import alone
+from headstart.core.contracts import Fitted, all_texts
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.files import write_whole
-from headstart.core.records import Audit, Finding, Run, Splits, Tracking, Trial
+from headstart.core.records import Audit, Finding, Run, Splits, Table, Tracking, Trial
 from headstart.core.results import Result
 from headstart.core.terminal import say
 from headstart.data import audit as auditing
 from headstart.data import corpus as corpora
 from headstart.data import demo as demos
 from headstart.data import split as splitting
+from headstart.data.read import columns as read_columns
 from headstart.metrics import labels
 from headstart.prediction import open_model, predict, predict_file
 from headstart.report import build, judged, live
 from headstart.report import pretraining as telling
+from headstart.report.findings import lines as warning_lines
 from headstart.text.tokenizer import Tokenizer
 
 __all__ = [
@@ -47,7 +50,8 @@ __all__ = [
     "pretrain",
 ]
 
-TASK = "classification"
+TASK = "classification"  # of the demonstrations
+GUESSED = "Task: {}, guessed from the columns; choose another one with --task."
 ROOMS = ("contenders", "strategies", "tasks", "trackers")
 LISTED = 20  # rejected rows named before a comparison begins
 # What a demonstration runs, so that it ends within six minutes on two cores.
@@ -93,7 +97,7 @@ class Comparison:
         ]
 
     @property
-    def best(self) -> Any:
+    def best(self) -> Fitted:
         """The winner of this comparison, whatever ran since: ``best.predict(texts)``."""
         return open_model(self.model)
 
@@ -102,13 +106,14 @@ class Comparison:
 
 
 def compare(
-    data: Any,
+    data: object,
     *,
+    task: str | None = None,
     text: str | None = None,
     label: str | None = None,
     encoding: str | None = None,
-    test: Any = None,
-    validation: Any = None,
+    test: object = None,
+    validation: object = None,
     unlabelled: str | Path | Sequence[str] | None = None,
     contenders: Sequence[str] | None = None,
     strategies: Sequence[str] | None = None,
@@ -131,6 +136,8 @@ def compare(
 
     Args:
         data: a file, an ``hf://datasets/`` address, a DataFrame, or a pair of texts and labels.
+        task: name of the task, such as 'classification'; None to guess it from the columns and to say so on standard
+            error.
         text, label: column names; None to find them.
         encoding: of files that hold text, such as 'cp1252'; None to find out.
         test, validation: rows of one's own, as `data`; None to set 20 % and 10 % of `data` apart.
@@ -158,13 +165,15 @@ def compare(
         TrainingError: no contender could be trained.
     """
     tracked = trackers.check(track)
+    name = task or _guess(data, encoding)
+    rules = tasks.load(name)
     table, splits = splitting.read_and_split(
-        data, test, validation, text=text, label=label, encoding=encoding, seed=seed
+        data, rules, test, validation, text=text, label=label, encoding=encoding, seed=seed
     )
-    audit = auditing.audit(splits)
-    task = rooms.load("tasks", TASK, {"text_column": table.text_column})
+    rules = replace(rules, text_column=table.text_column)
+    audit = auditing.audit(splits, rules)
     planned = plan.plan(
-        task=task,
+        task=rules,
         train_rows=len(splits.train),
         contenders=contenders or plan.CONTENDERS,
         strategies=strategies or plan.STRATEGIES,
@@ -176,21 +185,25 @@ def compare(
     texts: tuple[str, ...] = ()
     if unlabelled is not None:
         plan.check_reads_unlabelled(planned.trials)
-        texts, finding = corpora.unlabelled(unlabelled, task.features(splits.test.inputs), encoding, table.text_column)
+        texts, finding = corpora.unlabelled(
+            unlabelled, all_texts(rules, splits.test.inputs), encoding, table.text_column
+        )
         audit = replace(audit, findings=(*audit.findings, finding))
     warn = _warn if listener is None else lambda _: None
-    warn((*precheck.reading(table), *audit.findings))
-    spoken = language.findings(_open_models(planned.trials), task.features(splits.train.inputs))
+    warn((*auditing.reading(table), *audit.findings))
+    spoken = language.findings(_open_models(planned.trials), all_texts(rules, splits.train.inputs))
     warn(spoken)
     audit = replace(audit, findings=(*audit.findings, *spoken))
-    judged_by, chosen = labels.check(metric or task.metric), devices.choose(device)
+    judged_by, chosen = labels.check(metric or rules.metrics[0]), devices.choose(device)
+    if task is None and listener is None:
+        say(GUESSED.format(name))
     place = Path(out) if out is not None else None
     with run_folder.opened(place, splits, table.name, say) as folder:
         terms = Terms(folder, judged_by, budget, chosen, texts, tracked)
         with live.Watch(terms.metric, planned.trials) if listener is None else nullcontext(listener) as listen:
-            outcome = contest.run(splits, task, planned.trials, terms, listen)
+            outcome = contest.run(splits, rules, planned.trials, terms, listen)
         skipped = {**planned.skipped, **outcome.failed}
-        result = judged.result(TASK, table, splits, audit, outcome.records, terms, skipped)
+        result = judged.result(name, table, splits, audit, outcome.records, terms, skipped)
         winner = _model_of(rank.winner(result.standings).contender, outcome.models, folder)
         with models.naming_record(winner, terms):
             told = _judge_int8(winner, splits, terms.metric)
@@ -271,10 +284,11 @@ def pretrain(
 
 
 def check(
-    data: Any,
+    data: object,
     *,
-    test: Any = None,
-    validation: Any = None,
+    task: str | None = None,
+    test: object = None,
+    validation: object = None,
     text: str | None = None,
     label: str | None = None,
     encoding: str | None = None,
@@ -285,12 +299,21 @@ def check(
 
     The rows are divided as :func:`compare` divides them. Args and Raises: as there.
     """
+    name = task or _guess(data, encoding)
+    rules = tasks.load(name)
     table, splits = splitting.read_and_split(
-        data, test, validation, text=text, label=label, encoding=encoding, seed=seed
+        data, rules, test, validation, text=text, label=label, encoding=encoding, seed=seed
     )
-    audit = auditing.audit(splits)
+    if task is None:
+        say(GUESSED.format(name))
+    audit = auditing.audit(splits, rules)
     return replace(
-        audit, findings=(*precheck.reading(table), *audit.findings, *precheck.windows(splits.train, backbone))
+        audit,
+        findings=(
+            *auditing.reading(table),
+            *audit.findings,
+            *windows.findings(all_texts(rules, splits.train.inputs), backbone),
+        ),
     )
 
 
@@ -305,14 +328,23 @@ def demo(
     Raises:
         UsageError: an unknown name, or a package that is not installed.
     """
-    table = demos.demo(name, DEMO_ROWS.get(name))
-    return compare(table, out=out, listener=listener, **DEMOS[name])
+    table = demos.demo(name, tasks.load(TASK), DEMO_ROWS.get(name))
+    return compare(table, task=TASK, out=out, listener=listener, **DEMOS[name])
 
 
 def catalogue() -> dict[str, dict[str, str]]:
     """Name all contenders, strategies, tasks and packaged models, each with what it promises."""
     found = {room: {name: rooms.promise(room, name) for name in rooms.names(room)} for room in ROOMS}
     return {**found, "models": {name: model.description for name, model in hub.PACKAGED.items()}}
+
+
+def _guess(data: object, encoding: str | None) -> str:
+    """Return the name of the task that the data is for."""
+
+    def columns() -> tuple[str, ...]:
+        return (data.text_column, str(data.label_column)) if isinstance(data, Table) else read_columns(data, encoding)
+
+    return tasks.guess(columns)
 
 
 def _model_of(contender: str, kept: Mapping[str, Path], folder: Path) -> Path:
@@ -330,7 +362,7 @@ def _model_of(contender: str, kept: Mapping[str, Path], folder: Path) -> Path:
 
 def _warn(findings: Iterable[Finding]) -> None:
     """Print the warnings among findings on standard error."""
-    for line in precheck.told([finding for finding in findings if finding.severity == "warning"], LISTED):
+    for line in warning_lines([finding for finding in findings if finding.severity == "warning"], LISTED):
         say(line)
 
 

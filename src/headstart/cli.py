@@ -27,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+Task = Annotated[str | None, typer.Option(metavar="NAME", help="Task, see list. Default: guessed from the columns.")]
 Text = Annotated[str | None, typer.Option(metavar="COL", help="Column with the text. Default: detected.")]
 Label = Annotated[str | None, typer.Option(metavar="COL", help="Column with the label. Default: detected.")]
 Encoding = Annotated[
@@ -63,6 +64,7 @@ Data = Annotated[
 @app.command()
 def compare(
     data: Data,
+    task: Task = None,
     test: Test = None,
     validation: Validation = None,
     text: Text = None,
@@ -112,6 +114,7 @@ def compare(
 
     result = api.compare(
         data,
+        task=task,
         text=text,
         label=label,
         encoding=encoding,
@@ -230,6 +233,7 @@ def pretrain(
 @app.command()
 def check(
     data: Data,
+    task: Task = None,
     test: Test = None,
     validation: Validation = None,
     text: Text = None,
@@ -241,16 +245,24 @@ def check(
 ) -> None:
     """Check the data for duplicates, leakage, contradictions and imbalance, without training."""
     from headstart import api
-    from headstart.contest import precheck
+    from headstart.report import findings
 
     audit = api.check(
-        data, test=test, validation=validation, text=text, label=label, encoding=encoding, backbone=backbone, seed=seed
+        data,
+        task=task,
+        test=test,
+        validation=validation,
+        text=text,
+        label=label,
+        encoding=encoding,
+        backbone=backbone,
+        seed=seed,
     )
     if as_json:
         _output.print_json(dataclasses.asdict(audit))
         return
     typer.echo(", ".join(f"{count:,} {part}" for part, count in audit.rows.items()) + " rows")
-    for line in precheck.told(audit.findings):
+    for line in findings.lines(audit.findings):
         typer.echo(line)
 
 

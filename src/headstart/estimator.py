@@ -16,9 +16,10 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from headstart import tasks
 from headstart.contenders import _members
 from headstart.core import device as devices
-from headstart.core import rooms
+from headstart.core.contracts import Task
 from headstart.core.errors import UsageError
 from headstart.core.records import Attempt, Predictions, Rows, Run
 from headstart.data import _values
@@ -92,15 +93,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         names = self._names()
         rows = Rows(tuple(map(str, range(len(texts)))), tuple(texts), tuple(names[code] for code in codes))
-        train, validation = hold_out(rows, self.validation_fraction, seed)
-        task = rooms.load("tasks", "classification").fitted(train)
+        task = tasks.load("classification")
+        train, validation = hold_out(rows, task, self.validation_fraction, seed)
+        task = task.fitted(train)
         plugin = _members.build(self.contender, more=self.options)
         attempts: list[Attempt] = []
         with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
             run = Run(
                 seed=seed,
                 folder=Path(folder),
-                metric=check(self.metric or task.metric),
+                metric=check(self.metric or task.metrics[0]),
                 minutes=self.minutes,
                 device=devices.choose(self.device),
                 attempted=attempts.append,
@@ -151,8 +153,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
 
     def _predictions(self, X: Sequence[str]) -> Predictions:
         check_is_fitted(self)
-        found: Predictions = self.model_.predict(self._texts(X))
-        return found
+        return self.model_.predict(self._texts(X))
 
     def _names(self) -> list[str]:
         """What the classes are called inside, where labels are text."""
@@ -186,20 +187,20 @@ def read_texts(X: Any) -> list[str]:
     return [str(value) for value in values]
 
 
-def hold_out(rows: Rows, fraction: float, seed: int) -> tuple[Rows, Rows]:
+def hold_out(rows: Rows, task: Task, fraction: float, seed: int) -> tuple[Rows, Rows]:
     """Set a stratified share of rows apart for validation, with every class left in training.
 
     Returns:
         training and validation rows; both are all rows where there is none to spare.
 
     >>> rows = Rows(tuple("abcdef"), ("x",) * 6, ("yes", "no") * 3)
-    >>> [len(part) for part in hold_out(rows, 0.3, seed=0)]
+    >>> [len(part) for part in hold_out(rows, tasks.load("classification"), 0.3, seed=0)]
     [4, 2]
     """
     size = len(rows) - max(1, round(fraction * len(rows)))
     if size < len(set(rows.targets)):
         return rows, rows
-    train = nested(rows, [size], seed)[size]
+    train = nested(rows, task, [size], seed)[size]
     kept = set(train.ids)
     return train, rows.take([place for place, name in enumerate(rows.ids) if name not in kept])
 

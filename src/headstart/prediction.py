@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from headstart.contenders import _saved
 from headstart.contest import int8 as eight_bits
 from headstart.core import memory
+from headstart.core.contracts import Fitted
 from headstart.core.records import Predictions, ReadWarning, Rejected
 from headstart.core.terminal import say
 from headstart.data import write as writing
 
 
-def open_model(folder: str | Path, *, int8: bool = False) -> Any:
+def open_model(folder: str | Path, *, int8: bool = False) -> Fitted:
     """Open a saved model, such as ``runs/NAME/best``; it has `predict(texts)`.
 
     Args:
@@ -37,8 +37,7 @@ def predict(model: str | Path, inputs: Sequence[str], *, int8: bool = False) -> 
     Raises:
         CheckpointError, UsageError: as :func:`open_model`.
     """
-    found: Predictions = open_model(model, int8=int8).predict(inputs)
-    return found
+    return open_model(model, int8=int8).predict(inputs)
 
 
 def predict_file(
@@ -80,7 +79,9 @@ def predict_file(
     def answer(texts: list[str]) -> list[list[str | float]]:
         give_back_now_and_then()
         predictions = fitted.predict(texts)
-        rows = predictions.probabilities.astype(float).round(6).tolist()
+        probabilities = predictions.probabilities
+        assert probabilities is not None  # as tasks with one label for each text have them
+        rows = probabilities.astype(float).round(6).tolist()
         return [[label, *row] for label, row in zip(predictions.values, rows, strict=True)]
 
     names = ["label", *(f"p({name})" for name in fitted.task.classes)]

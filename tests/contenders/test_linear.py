@@ -171,11 +171,6 @@ def test_one_class_is_said(tmp_path):
         fitted(rows([("a", "x"), ("b", "x")]), tmp_path)
 
 
-def test_tasks_it_cannot_learn_are_turned_down():
-    assert "no features" in Linear().supports(object())
-    assert Linear().supports(Classification()) == ""
-
-
 @pytest.mark.skipif(not (DATA / "sst2_train.parquet").exists(), reason="needs sst2 in HEADSTART_DATA")
 def test_sentiment_of_sentences(tmp_path):
     import pandas

@@ -16,8 +16,3 @@ def test_a_tie_goes_to_the_first_class(tmp_path):
     train = Rows(("1", "2"), ("a", "b"), ("z", "a"))
     fitted = Majority().fit(train, train, Classification().fitted(train), Run(0, tmp_path))
     assert fitted.predict(["x"]).values == ("a",)
-
-
-def test_a_task_without_classes_is_turned_down():
-    assert "has no classes" in Majority().supports(object())
-    assert Majority().supports(Classification()) == ""

@@ -12,6 +12,7 @@ from headstart.contenders.majority import Majority
 from headstart.contest import int8
 from headstart.contest.int8 import FILE, MOST_ROWS, Agreement
 from headstart.core import sealed
+from headstart.core.contracts import Fitted
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.records import Predictions, Rows
 from headstart.tasks.classification import Classification
@@ -21,12 +22,14 @@ TASK = Classification(("no", "yes"))
 
 
 @dataclass
-class Fake:
+class Fake(Fitted):
     """A model that reads its answer off the text, and whose 8-bit version errs on some."""
 
     task: Classification = TASK
     wrong: str = ""
     seen: int = 0
+
+    has_int8 = True
 
     def predict(self, texts):
         self.seen += len(texts)

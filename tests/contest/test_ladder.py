@@ -84,9 +84,5 @@ def test_what_names_no_rung_stands_beside_the_ladder(make, contest_splits):
 
 
 def test_every_rung_that_a_plugin_names_is_one():
-    named = {
-        getattr(rooms.plugin(room, name), "rung", None)
-        for room in ("contenders", "strategies")
-        for name in rooms.names(room)
-    }
-    assert named - {None} <= set(ladder.RUNGS)
+    named = {rooms.plugin(room, name).rung for room in ("contenders", "strategies") for name in rooms.names(room)}
+    assert named - {""} <= set(ladder.RUNGS)

@@ -10,6 +10,7 @@ from headstart.contenders.majority import Majority
 from headstart.contest import models
 from headstart.contest import run as contest
 from headstart.contest.plan import plan
+from headstart.core.contracts import Contender
 from headstart.core.errors import CheckpointError
 from headstart.core.records import Rows, Trial
 from headstart.nn.encoder import Encoder
@@ -21,12 +22,12 @@ def test_best_is_the_seed_that_did_best_on_validation_and_costs_no_training(spli
     task = Classification()
     three = plan(task=task, train_rows=60, contenders=("scratch",), seeds=(0, 1, 2)).trials
 
-    class BySeed:
+    class BySeed(Contender):
         def fit(self, train, validation, fitted_task, run):
             truth = Rows(train.ids, train.inputs, ("good" if run.seed == 1 else "bad",) * len(train))
             return Majority().fit(truth, validation, fitted_task, run)
 
-    monkeypatch.setattr(contest.rooms, "load", lambda room, name, options: BySeed())
+    monkeypatch.setattr(contest.contenders, "load", lambda name, options: BySeed())
     records = contest.run(splits, task, three, terms).records
     monkeypatch.undo()
     model = contest.run(splits, task, three, terms).models["scratch"]
@@ -37,7 +38,7 @@ def test_best_is_the_seed_that_did_best_on_validation_and_costs_no_training(spli
     assert [path.name for path in (terms.folder / "models").iterdir() if path.is_dir()] == [model.name]
 
 
-class Answers:
+class Answers(Contender):
     """A contender that answers every text with one label, by its seed."""
 
     def __init__(self, *labels):
@@ -56,7 +57,7 @@ def test_the_seed_that_is_kept_is_the_first_of_the_best_on_validation_whatever_t
     test = replace(splits.test, targets=tuple(turned[label] for label in splits.test.targets))
     trials = [Trial("scratch", {}, None, seed) for seed in range(3)]
     with monkeypatch.context() as patch:
-        patch.setattr(contest.rooms, "load", lambda room, name, options: Answers(*labels))
+        patch.setattr(contest.contenders, "load", lambda name, options: Answers(*labels))
         outcome = contest.run(replace(splits, test=test), Classification(), trials, terms)
     assert outcome.records[kept].scores["accuracy"] == min(record.scores["accuracy"] for record in outcome.records)
     assert models.note_of(outcome.models["scratch"])["seed"] == kept
@@ -66,14 +67,14 @@ def test_the_seed_that_is_kept_is_the_first_of_the_best_on_validation_whatever_t
 def test_a_model_that_was_announced_outlives_a_better_seed(splits, terms, monkeypatch):
     task = Classification()
 
-    class BySeed:
+    class BySeed(Contender):
         def fit(self, train, validation, fitted_task, run):
             truth = Rows(train.ids, train.inputs, ("good" if run.seed == 3 else "bad",) * len(train))
             return Majority().fit(truth, validation, fitted_task, run)
 
     first, more = (plan(task=task, train_rows=60, contenders=("scratch",), seeds=s).trials for s in ((0,), (1, 2, 3)))
     with monkeypatch.context() as patch:
-        patch.setattr(contest.rooms, "load", lambda room, name, options: BySeed())
+        patch.setattr(contest.contenders, "load", lambda name, options: BySeed())
         announced = contest.run(splits, task, first, terms).models["scratch"]
         models.announce(announced, terms)
         better = contest.run(splits, task, more, terms).models["scratch"]

@@ -1,9 +1,11 @@
 import dataclasses
+from typing import ClassVar
 
 import pytest
 
 from headstart.contest.plan import learning_sizes, plan
 from headstart.core import rooms
+from headstart.core.contracts import Kind
 from headstart.core.errors import UsageError
 from headstart.tasks.classification import Classification
 
@@ -31,6 +33,18 @@ def test_a_contender_with_strategies_competes_once_for_each():
     ).trials
     assert [t.contender for t in trials] == ["finetuned:full", "finetuned:frozen"]
     assert {t.options["backbone"] for t in trials} == {"some/folder"}
+
+
+def test_a_contender_that_cannot_learn_the_kind_of_task_is_skipped_with_the_reason():
+    @dataclasses.dataclass(frozen=True)
+    class Translation(Classification):
+        kind: ClassVar[Kind] = "text"
+
+    made = planned(task=Translation(), contenders=("majority", "linear"))
+    assert made.trials == ()
+    assert made.skipped == dict.fromkeys(
+        ("majority", "linear"), "it cannot learn tasks whose answers are of the kind 'text'"
+    )
 
 
 def test_a_name_with_its_strategy_is_taken_and_not_run_twice():
@@ -113,12 +127,6 @@ def test_an_ensemble_of_deterministic_contenders_runs_once():
 def test_sizes_of_all_rows_and_more_are_all():
     trials = planned(contenders=("majority",), sizes=(50, 1000, "5000", "50"), seeds=(0,)).trials
     assert [t.size for t in trials] == [50, None]
-
-
-def test_a_task_that_a_contender_cannot_learn_is_skipped_with_the_reason():
-    found = plan(task=object(), train_rows=9, contenders=("linear",))
-    assert found.trials == ()
-    assert found.skipped == {"linear": "the task has no features for a linear model"}
 
 
 @pytest.mark.parametrize(

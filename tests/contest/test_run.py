@@ -10,6 +10,7 @@ from headstart.contest import meter
 from headstart.contest import run as contest
 from headstart.contest.ledger import load_record, write_record
 from headstart.contest.trials import jobs
+from headstart.core.contracts import Contender
 from headstart.core.errors import CheckpointError, TrainingError
 from headstart.core.records import Attempt, Predictions, Rows, Trial
 from headstart.tasks.classification import Classification
@@ -23,7 +24,7 @@ def openings(terms) -> list[dict]:
     return [json.loads(line) for line in (terms.folder / "test_openings.jsonl").read_text().splitlines()]
 
 
-class Fits:
+class Fits(Contender):
     """A contender that counts its trainings and can be told to fail."""
 
     name = "majority"
@@ -49,7 +50,7 @@ def few_calls(monkeypatch):
 @pytest.fixture
 def fits(monkeypatch):
     fake = Fits()
-    monkeypatch.setattr(contest.rooms, "load", lambda room, name, options: fake)
+    monkeypatch.setattr(contest.contenders, "load", lambda name, options: fake)
     return fake
 
 

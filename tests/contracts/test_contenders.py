@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from headstart.contenders import _saved
 from headstart.core import rooms
+from headstart.core.contracts import Contender, Fitted, Kind
 from headstart.core.records import Rows, Run
 from headstart.tasks.classification import Classification
 
@@ -35,9 +37,9 @@ def contender(name, tiny_options):
 def fit(contender, tmp_path_factory):
     def fitted(train: Rows, validation: Rows, seed: int = 0):
         task = Classification().fitted(train)
-        if reason := contender.supports(task):
+        if task.kind not in contender.kinds:
             # A contender may be made for other tasks alone; it then has a contract of its own.
-            pytest.skip(f"does not support classification: {reason}")
+            pytest.skip("cannot learn classification")
         return contender.fit(train, validation, task, Run(seed, tmp_path_factory.mktemp("run") / "work"))
 
     return fitted
@@ -56,13 +58,15 @@ def test_is_a_frozen_dataclass_with_a_name_and_a_promise(name, contender):
     assert rooms.promise("contenders", name).endswith((".", "!"))
 
 
-def test_supports_a_task_or_says_why_not(contender):
-    assert isinstance(contender.supports(Classification()), str)
-    assert len(contender.supports(object())) > 10
+def test_names_the_kinds_of_task_that_it_can_learn(contender):
+    assert isinstance(contender, Contender)
+    assert contender.kinds
+    assert contender.kinds <= set(get_args(Kind))
 
 
 def test_answers_with_labels_and_probabilities(fitted):
     found = fitted.predict(ODD)
+    assert isinstance(fitted, Fitted)
     assert len(found.values) == len(ODD)
     assert found.classes == fitted.task.classes == ("bad", "good")
     assert found.probabilities.shape == (len(ODD), 2)
@@ -107,7 +111,7 @@ def test_the_same_seed_gives_the_same_answers(fitted, fit):
 def test_another_seed_changes_a_contender_that_is_not_deterministic(fitted, fit, contender):
     other = fit(rows(Classification.SAMPLE), rows(Classification.SAMPLE), seed=1)
     same = np.array_equal(other.predict(ODD).probabilities, fitted.predict(ODD).probabilities)
-    assert same == getattr(contender, "deterministic", False)
+    assert same == contender.deterministic
 
 
 def test_learns_from_two_rows_a_class_with_a_label_in_validation_that_training_never_shows(fit):

@@ -13,6 +13,7 @@ from headstart.core.records import Rows, Run
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
 from headstart.nn.packed import Kept, pack
+from headstart.strategies import Strategy
 from headstart.text import vocabulary
 from headstart.text.tokenizer import Encoded
 from headstart.training.loop import Settings
@@ -98,7 +99,9 @@ def test_kept_states_change_nothing(name, model, texts):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_has_a_default_for_the_length_of_a_training(name):
-    assert rooms.load("strategies", name).epochs >= 1
+    strategy = rooms.load("strategies", name)
+    assert isinstance(strategy, Strategy)
+    assert strategy.epochs >= 1
 
 
 # --- through a whole fit -------------------------------------------------------------------------------------

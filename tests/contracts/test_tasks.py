@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from headstart.core import rooms
+from headstart.core.contracts import all_texts
 from headstart.core.records import Rows
 from headstart.text import vocabulary
 
@@ -22,8 +23,6 @@ def test_the_sample_has_six_examples(task):
 
 @pytest.fixture
 def sample(task):
-    if not hasattr(task, "decode"):
-        pytest.skip("the task asks a text about itself: it has no labels, and nothing is decoded")
     inputs, targets = zip(*task.SAMPLE, strict=True)
     return Rows(tuple(map(str, range(len(inputs)))), inputs, targets)
 
@@ -39,12 +38,11 @@ def test_decode_undoes_numbers(task, sample):
     scores = fitted.score(predictions, sample)
     assert set(scores) == set(task.metrics)
     assert all(value == pytest.approx(1.0) for value in scores.values())
-    assert task.metric in scores
 
 
 def test_encoding_keeps_one_entry_per_input(task, sample):
     fitted = task.fitted(sample)
-    tokenizer = vocabulary.train(fitted.features(sample.inputs), 200, window=16)
+    tokenizer = vocabulary.train(all_texts(fitted, sample.inputs), 200, window=16)
     encoded = fitted.encode(sample.inputs, tokenizer)
     assert len(encoded) == len(sample)
     assert encoded.lengths.max() <= 16

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from headstart.core.records import Finding, Rows, Splits
-from headstart.data.audit import audit
+from headstart.data import audit as auditing
+from headstart.data import split as splitting
 from headstart.data.read import read
-from headstart.data.split import split
+from headstart.tasks.classification import Classification
+
+split = partial(splitting.split, task=Classification())
+audit = partial(auditing.audit, task=Classification())
+
 
 KINDS = [
     "duplicates",

@@ -5,15 +5,21 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from headstart.core.errors import DataError, UsageError
+from headstart.data import demo as demos
 from headstart.data.audit import audit
-from headstart.data.demo import INSTALL, INSTALL_CHINESE, LICENCES, demo
+from headstart.data.demo import INSTALL, INSTALL_CHINESE, LICENCES
 from headstart.data.split import split
+from headstart.tasks.classification import Classification
+
+TASK = Classification()
+demo = partial(demos.demo, task=TASK)
 
 
 def needs(package: str) -> pytest.MarkDecorator:
@@ -57,7 +63,7 @@ def test_news() -> None:
 def test_chinese_reviews() -> None:
     table = demo("hotel")
     assert Counter(table.rows.targets) == {"pos": 16548, "neg": 18575}  # one of 35,124 lines is blank
-    findings = {finding.kind: finding for finding in audit(split(table.rows)).findings}
+    findings = {finding.kind: finding for finding in audit(split(table.rows, TASK), TASK).findings}
     assert findings["duplicates"].count == 17718
     assert findings["conflicts"].sentence.startswith("47 texts occur with different labels")
     few = demo("hotel", rows=500)

@@ -9,6 +9,7 @@ from headstart.core.errors import DataError
 from headstart.data._labels import doubts, named_alike
 from headstart.data.read import read
 from headstart.data.split import read_and_split
+from headstart.tasks.classification import Classification
 
 TEXTS = ("a good lamp", "a bad lamp", "a good sofa", "a bad sofa")
 
@@ -65,6 +66,7 @@ def test_a_test_file_has_the_names_of_the_training_file():
 def test_labels_of_two_files_meet(train, test):
     table, splits = read_and_split(
         pandas.DataFrame({"text": [f"text {n} here" for n in range(40)], "label": train * 10}),
+        Classification(),
         pandas.DataFrame({"text": [f"another {n} there" for n in range(4)], "label": test}),
     )
     assert set(splits.test.targets) <= set(table.rows.targets)

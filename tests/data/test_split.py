@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from random import Random
 
 import pytest
@@ -11,8 +12,16 @@ from hypothesis import strategies as st
 
 from headstart.core.errors import DataError, UsageError
 from headstart.core.records import Rows, Splits
+from headstart.data import split as splitting
 from headstart.data._near import copies
-from headstart.data.split import nested, split
+from headstart.tasks.classification import Classification
+
+split = partial(splitting.split, task=Classification())
+
+
+def nested(rows, sizes, seed=0):
+    return splitting.nested(rows, Classification(), sizes, seed)
+
 
 WORDS = [
     *("river", "lantern", "cobalt", "meadow", "engine", "whisper", "marble"),

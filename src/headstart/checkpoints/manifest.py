@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from headstart.core.contracts import Task, Value
 from headstart.core.errors import CheckpointError, shown
 from headstart.core.files import write_whole
 from headstart.core.hashing import file_sha256
@@ -40,12 +41,12 @@ class Manifest:
 
     contender: str
     task: str
-    fields: dict[str, Any]
-    extra: dict[str, Any]
+    fields: dict[str, Value]
+    extra: dict[str, Value]
     files: dict[str, str]
 
 
-def write(folder: Path, contender: str, task: Any, extra: Mapping[str, Any]) -> None:
+def write(folder: Path, contender: str, task: Task, extra: Mapping[str, Value]) -> None:
     """Write the manifest of a folder whose other files are all there."""
     name = type(task).__module__.rsplit(".", 1)[-1]
     _write(folder, Manifest(contender, name, asdict(task), dict(extra), _hashes(folder)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from headstart.contenders import _collapse, _matching, _states
+from headstart.core.contracts import Encoded, Task
 from headstart.core.hashing import parts_sha256
 from headstart.core.records import Rows, Run
 from headstart.nn.encoder import Stack
@@ -19,7 +20,6 @@ from headstart.nn.groups import Group
 from headstart.nn.heads import Model
 from headstart.nn.packed import Batch, Kept, pack
 from headstart.strategies.full import Full
-from headstart.text.tokenizer import Encoded
 from headstart.training.batches import by_length
 from headstart.training.loop import Settings, train
 
@@ -41,7 +41,7 @@ class Lesson:
 
     contender: Distilled
     model: Model
-    task: Any
+    task: Task
     train: Rows
     validation: Rows
     run: Run

@@ -9,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Any
 
-from headstart.core import rooms
+from headstart import contenders, strategies
+from headstart.core.contracts import Contender, Fitted, Task, Value
 from headstart.core.errors import UsageError, shown
 from headstart.core.records import Rows, Run
 
@@ -29,10 +29,10 @@ def divide(name: str) -> tuple[str, str, str]:
     return kind, way, backbone
 
 
-def options(name: str) -> dict[str, Any]:
+def options(name: str) -> dict[str, Value]:
     """Read the options that a leaderboard name stands for.
 
-    After a colon stands a strategy where the contender has them, or what its static method `named` reads; after an @
+    After a colon stands a strategy where the contender has them, or what its `named` reads; after an @
     a backbone where it builds on one.
 
     Raises:
@@ -44,14 +44,13 @@ def options(name: str) -> dict[str, Any]:
     {'strategy': 'full', 'backbone': 'minilm'}
     """
     kind, way, backbone = divide(name)
-    plugin: Any = rooms.plugin("contenders", kind)
-    found: dict[str, Any] = {}
+    found: dict[str, Value] = {}
     if way and has_field(kind, "strategy"):
-        rooms.plugin("strategies", way)
+        strategies.plugin(way)
         found = {"strategy": way}
-    elif way and hasattr(plugin, "named"):
-        found = plugin.named(way)
     elif way:
+        found = contenders.plugin(kind).named(way)
+    if way and not found:
         raise UsageError(f"contender '{kind}' has no strategies; write '{kind}' instead of {shown(name)}.")
     if backbone and not has_field(kind, "backbone"):
         raise UsageError(f"contender '{kind}' builds on no backbone; leave '@{backbone}' out.")
@@ -60,10 +59,10 @@ def options(name: str) -> dict[str, Any]:
 
 def has_field(kind: str, name: str) -> bool:
     """Say whether a contender has an option of that name."""
-    return any(field.name == name for field in dataclasses.fields(rooms.plugin("contenders", kind)))
+    return any(field.name == name for field in dataclasses.fields(contenders.plugin(kind)))
 
 
-def build(name: str, backbone: str | None = None, more: Mapping[str, Any] | None = None) -> Any:
+def build(name: str, backbone: str | None = None, more: Mapping[str, Value] | None = None) -> Contender:
     """Build the contender of a leaderboard name, on a backbone where it has one and one is given.
 
     Args:
@@ -76,12 +75,12 @@ def build(name: str, backbone: str | None = None, more: Mapping[str, Any] | None
     values = options(name)
     if backbone and has_field(kind, "backbone"):
         values.setdefault("backbone", backbone)
-    return rooms.load("contenders", kind, {**values, **(more or {})})
+    return contenders.load(kind, {**values, **(more or {})})
 
 
 def fitted(
-    name: str, train: Rows, validation: Rows, task: Any, run: Run, backbone: str | None = None
-) -> tuple[Any, float]:
+    name: str, train: Rows, validation: Rows, task: Task, run: Run, backbone: str | None = None
+) -> tuple[Fitted, float]:
     """Return another contender's model, and the seconds its training took at some other time.
 
     In a contest it is the one trained there. Outside, the contender is trained now, in a folder inside `run.folder`.

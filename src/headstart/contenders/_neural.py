@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from headstart.checkpoints.folder import save as save_checkpoint
 from headstart.checkpoints.header import find_family
 from headstart.contenders import _collapse, _saved
 from headstart.contenders._states import frozen_states, pooled_states, precision, scores, weights_key
+from headstart.core.contracts import Fitted, Task, Value
 from headstart.core.errors import CheckpointError, UsageError, did_you_mean, shown
 from headstart.core.hashing import parts_sha256
 from headstart.core.opening import present
@@ -32,6 +33,7 @@ from headstart.nn.int8 import quantised
 from headstart.nn.lora import Updates
 from headstart.nn.narrow import narrowed
 from headstart.nn.packed import Kept, drop_words, pack
+from headstart.strategies import Strategy
 from headstart.training import convex
 from headstart.training.loop import Settings, train
 
@@ -45,23 +47,25 @@ BOTTLENECKS = "adapter.safetensors"
 
 
 @dataclass
-class Neural:
+class Neural(Fitted):
     """A fitted Transformer.
 
-    contender: the plugin that made it. task: with its classes. trained_parameters: number of weights that learnt.
+    contender: the plugin that made it. task: with its classes. trained: number of weights that were trained.
     reused_seconds: what `fit` would have taken longer without the states that another training had left.
     int8: a copy with 8-bit weights that answers in its place, see :meth:`with_int8`; None for the model itself.
     updates: what LoRA added to the model's matrices; None where it did not, or where the model was read from a folder.
     """
 
     contender: str
-    task: Any
+    task: Task
     checkpoint: Checkpoint
-    trained_parameters: int
+    trained: int
     device: str = "cpu"
     reused_seconds: float = 0.0
     int8: Model | None = None
     updates: Updates | None = None
+
+    has_int8: ClassVar[bool] = True
 
     @property
     def model(self) -> Model:
@@ -74,7 +78,12 @@ class Neural:
         """Number of all weights."""
         return sum(weight.numel() for weight in self.model.parameters())
 
-    def predict(self, inputs: Sequence[Any]) -> Predictions:
+    @property
+    def trained_parameters(self) -> int:
+        """Number of weights that were trained."""
+        return self.trained
+
+    def predict(self, inputs: Sequence[Value]) -> Predictions:
         """Answer any number of inputs, in their order."""
         encoded = self.task.encode(inputs, self.checkpoint.tokenizer)
         states = len(encoded.tokens) * self.model.encoder.width
@@ -85,8 +94,7 @@ class Neural:
             model, device = self._for_few if few else self.model, self.device
             alone = device == "cpu" and states <= ALONE
         with parallel.one_thread(alone):
-            predictions: Predictions = self.task.decode(scores(model, encoded, device))
-        return predictions
+            return self.task.decode(scores(model, encoded, device))
 
     @cached_property
     def _for_few(self) -> Model:
@@ -104,10 +112,9 @@ class Neural:
         """
         return replace(self, int8=quantised(self.model))
 
-    def cut_off(self, inputs: Sequence[Any]) -> float:
+    def cut_off(self, inputs: Sequence[Value]) -> float:
         """Compute the share of the inputs' tokens (0 to 1) beyond the model's window."""
-        share: float = self.task.encode(inputs, self.checkpoint.tokenizer).cut_off
-        return share
+        return self.task.encode(inputs, self.checkpoint.tokenizer).cut_off
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write a Hugging Face folder with Headstart's manifest beside it.
@@ -129,10 +136,10 @@ class Neural:
                 family = find_family(part.family, part.source)
                 head = None if plain.head.dense is None else plain.head
                 peft.write(fresh / "adapter", self.updates, head, family, part.source)
-            manifest.write(fresh, self.contender, self.task, {"trained_parameters": self.trained_parameters})
+            manifest.write(fresh, self.contender, self.task, {"trained_parameters": self.trained})
 
 
-def load(contender: str, folder: Path, task: Any, extra: dict[str, Any]) -> Neural:
+def load(contender: str, folder: Path, task: Task, extra: Mapping[str, Value]) -> Neural:
     """Read what :meth:`Neural.save` wrote.
 
     Raises:
@@ -157,10 +164,10 @@ def fit(
     checkpoint: Checkpoint,
     train_rows: Rows,
     validation: Rows,
-    task: Any,
+    task: Task,
     run: Run,
     *,
-    strategy: Any,
+    strategy: Strategy,
     settings: Settings,
     class_weights: str = "none",
     word_dropout: float = 0.0,
@@ -168,9 +175,7 @@ def fit(
     """Train a checkpoint's model for a task, as a strategy says.
 
     Args:
-        strategy: its ``prepare(model)`` freezes what never learns and returns the groups that do. Where it has them,
-            ``at_step(groups, step, total)`` says which of the groups learn in a step, and ``merge(model)`` leaves an
-            ordinary model behind the training.
+        strategy: says what learns, and when.
         class_weights: 'none', or 'balanced' to weigh each class by the inverse of its share.
         word_dropout: share (0 to 1) of the tokens hidden in each step; see `nn.packed.drop_words`.
 
@@ -227,7 +232,7 @@ def fit(
 
         def attempt(run: Run, groups: Sequence[Group]) -> None:
             def before_step(step: int, total: int) -> None:
-                if hasattr(strategy, "at_step") and strategy.at_step(groups, step, total):
+                if strategy.at_step(groups, step, total):
                     model.train()  # which stages drop values depends on which learn
 
             train(
@@ -270,7 +275,7 @@ def fit(
             _collapse.train(attempt, judge, groups, run, fingerprint)
     learnt = {name for group in groups for name in group.weights}
     trained = sum(weight.numel() for name, weight in model.named_parameters() if name in learnt)
-    updates = strategy.merge(model) if hasattr(strategy, "merge") else None
+    updates = strategy.merge(model)
     return Neural(contender, task, checkpoint, trained, run.device, seconds, updates=updates)
 
 

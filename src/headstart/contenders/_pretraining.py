@@ -37,8 +37,7 @@ from headstart.nn import chance
 from headstart.nn.encoder import Encoder
 from headstart.nn.groups import by_stage
 from headstart.nn.pretraining import Pretraining, PretrainingHead, begin_with, operations, word_loss
-from headstart.tasks.pretraining import UNASKED, Questions, vocabulary_of
-from headstart.tasks.pretraining import Pretraining as Task
+from headstart.pretraining.objective import UNASKED, Objective, Questions, vocabulary_of
 from headstart.text import counts, shards, vocabulary
 from headstart.text.tokenizer import Tokenizer
 from headstart.text.tokenizer import load as load_tokenizer
@@ -70,7 +69,7 @@ class Recipe:
     window: most tokens of a text. backbone: a model to go on from, with its own size and vocabulary; '' for none.
     epochs: passes over the text. minutes: most time; the passes are cut down to it and the learning rate still comes
         to its end. 0 for no limit.
-    next_sentence: see `tasks.pretraining`; None for yes where documents hold two sentences and more.
+    next_sentence: see `pretraining.objective`; None for yes where documents hold two sentences and more.
     counted: begin a fresh model with what counts tell, see `text.counts`; for a small one that has minutes.
     batch_tokens: tokens a step. learning_rate: peak of AdamW; 0 for the size's own. dropout: 0 to 1.
     """
@@ -140,10 +139,12 @@ def pretrain(
     run.progress(Progress("tokenising", 0.0))
     shard = _shard(corpus, tokenizer, work)
     several = len(shard.sentences) >= 2 * len(shard)
-    task = Task(recipe.masked, recipe.whole_words, several if recipe.next_sentence is None else recipe.next_sentence)
+    objective = Objective(
+        recipe.masked, recipe.whole_words, several if recipe.next_sentence is None else recipe.next_sentence
+    )
     words = vocabulary_of(tokenizer)
     window = min(recipe.window, tokenizer.window)
-    room = task.room(window, words)
+    room = objective.room(window, words)
     if room < 2:
         raise UsageError(f"a window of {window} tokens has no room for text; ask for at least 8.")
     order = seed.generator(run.seed, "held-out").permutation(len(shard))
@@ -158,12 +159,12 @@ def pretrain(
     def loss(rows: np.ndarray) -> gradients.Found:
         # From the generator that the loop seeds for each step: a resumed training asks the same questions.
         questions = np.random.default_rng(int(torch.randint(2**62, (), generator=chance.generator())))
-        return loss_of(model, task.ask(shard, windows, rows, words, questions), run.device)
+        return loss_of(model, objective.ask(shard, windows, rows, words, questions), run.device)
 
     judging = seed.generator(run.seed, "judging")
     chosen = np.sort(judging.permutation(len(judged))[:MOST_WINDOWS])
     parts = np.array_split(chosen, -(-len(chosen) // batch_rows))
-    questions = [task.ask(shard, judged, rows, words, judging) for rows in parts]
+    questions = [objective.ask(shard, judged, rows, words, judging) for rows in parts]
     if recipe.counted:
         begin_with(model.encoder, _words(corpus, tokenizer, shard, learnt, model.encoder.width, run, work))
     settings = Settings(epochs=recipe.epochs, batch_rows=batch_rows, patience=EVALUATIONS, evaluations=EVALUATIONS)
@@ -198,7 +199,7 @@ def pretrain(
     speed = plan.tokens * plan.epochs * history.steps / plan.steps / history.seconds
     record = {
         "corpus": {"sha256": corpus.sha256, "documents": len(shard), "tokens": len(shard.tokens)},
-        "recipe": {**asdict(recipe), "next_sentence": task.next_sentence},
+        "recipe": {**asdict(recipe), "next_sentence": objective.next_sentence},
         "arguments": checkpoint.arguments,
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "seed": run.seed,

@@ -7,12 +7,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from headstart import contenders, tasks
 from headstart.checkpoints import folder as checkpoints
 from headstart.checkpoints import manifest
 from headstart.checkpoints._rows import FILE as CHANGED_ROWS
-from headstart.core import rooms
+from headstart.core.contracts import Fitted
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.files import flush
 from headstart.core.opening import guarded
@@ -61,11 +61,11 @@ def complete(folder: Path) -> bool:
     return bool(partial)
 
 
-def open_model(folder: Path) -> Any:
+def open_model(folder: Path) -> Fitted:
     """Open a model that any contender saved, after checking its files against the manifest.
 
     Returns:
-        the fitted model: `predict(inputs)`, `save(folder)`, `task`, `parameters`.
+        the fitted model.
 
     Raises:
         CheckpointError: no such folder, no manifest or a damaged one, or a file that is missing, changed or was added.
@@ -74,8 +74,8 @@ def open_model(folder: Path) -> Any:
     found = manifest.verify(folder)
     with guarded(folder):
         try:
-            task = rooms.load("tasks", found.task, found.fields)
-            plugin: Any = rooms.plugin("contenders", found.contender)
+            task = tasks.load(found.task, found.fields)
+            plugin = contenders.plugin(found.contender)
         except UsageError as error:
             raise CheckpointError(
                 f"'{folder}' was saved by a Headstart that this one does not know: {error}"

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from headstart.contenders import _kept
+from headstart.core.contracts import Encoded
 from headstart.core.records import Progress, Run
 from headstart.nn import parallel
 from headstart.nn.heads import Model
 from headstart.nn.packed import Batch, Kept, pack
-from headstart.text.tokenizer import Encoded
 from headstart.training.batches import by_length
 
 # Values of states (tokens times width) in a batch where nothing is learnt. What a layer makes of so few stays in a

@@ -6,7 +6,7 @@ What the teacher gives is computed once a text and kept (docs/decisions/0004-wha
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
@@ -20,6 +20,7 @@ from headstart.checkpoints import folder as checkpoints
 from headstart.checkpoints.folder import Checkpoint
 from headstart.contenders import _lessons, _matching, _members, _neural, _saved, _states
 from headstart.core import rooms, seed
+from headstart.core.contracts import Contender, Encoded, Fitted, Task, Value, all_texts
 from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.core.records import Progress, Rows, Run
 from headstart.nn.encoder import Encoder, Stack
@@ -27,7 +28,6 @@ from headstart.nn.heads import ClassificationHead, Model, Pooling
 from headstart.nn.narrow import narrowed
 from headstart.nn.packed import Batch, Kept
 from headstart.text import vocabulary
-from headstart.text.tokenizer import Encoded
 
 NONE = "none"
 USUAL = "4x256"
@@ -42,7 +42,7 @@ LEAST = 1e-12  # a probability of the teacher below it counts as this
 
 
 @dataclass(frozen=True)
-class Distilled:
+class Distilled(Contender):
     """A small Transformer that learns from another contender's answers and states (Jiao et al. 2020).
 
     teacher: a contender's leaderboard name, a folder that Headstart saved, or a Hugging Face classifier whose labels
@@ -87,7 +87,7 @@ class Distilled:
         return ":".join(["distilled", "-".join(said)] if said else ["distilled"])
 
     @staticmethod
-    def named(way: str) -> dict[str, Any]:
+    def named(way: str) -> dict[str, Value]:
         """Read what stands behind the colon of a leaderboard name: a student, 'alone', or both.
 
         >>> Distilled.named("2x128-alone")
@@ -103,11 +103,7 @@ class Distilled:
         """The contender that teaches, if one does."""
         return (self.teacher,) if _members.divide(self.teacher)[0] in rooms.names("contenders") else ()
 
-    def supports(self, task: Any) -> str:
-        """Return '' when the task can be learnt, else the reason."""
-        return "" if hasattr(task, "encode") else "the task cannot be encoded as tokens"
-
-    def fit(self, train: Rows, validation: Rows, task: Any, run: Run) -> _neural.Neural:
+    def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> _neural.Neural:
         """Match what the teacher computes, then what it answers; keep the best evaluation of each on validation.
 
         Raises:
@@ -155,13 +151,13 @@ class Distilled:
         return _neural.Neural("distilled", task, checkpoint, parameters, run.device, seconds + saved)
 
     @staticmethod
-    def load(folder: Path, task: Any, extra: dict[str, Any]) -> _neural.Neural:
+    def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> _neural.Neural:
         """Read a saved model."""
         return _neural.load("distilled", folder, task, extra)
 
     # --- teacher and student ---------------------------------------------------------------------------------
 
-    def _teacher(self, train: Rows, validation: Rows, task: Any, run: Run) -> tuple[Any, float]:
+    def _teacher(self, train: Rows, validation: Rows, task: Task, run: Run) -> tuple[Fitted, float]:
         """Give the fitted model to learn from, and the seconds its training took at some other time."""
         if self.members:
             return _members.fitted(self.teacher, train, validation, task, run, self.backbone)
@@ -188,14 +184,14 @@ class Distilled:
             return _states.weights_key([guide.model], run.device)
         return "" if self.teacher == NONE or self.members else contents.sha256(self.teacher)
 
-    def _student(self, guide: _neural.Neural | None, task: Any, texts: Sequence[str]) -> Checkpoint:
+    def _student(self, guide: _neural.Neural | None, task: Task, texts: Sequence[str]) -> Checkpoint:
         """Build the student: with fresh blocks, or with some of the teacher's."""
         if self.student.startswith("layers:"):
             return self._of_layers(guide)
         window = WINDOW if guide is None else guide.checkpoint.arguments["window"]
         if guide is None or self.vocabulary:
             size = self.vocabulary or OWN_VOCABULARY
-            tokenizer = vocabulary.train(task.features(texts), size, window=window)
+            tokenizer = vocabulary.train(all_texts(task, texts), size, window=window)
             rows = tokenizer.size
         else:
             tokenizer, rows = guide.checkpoint.tokenizer, guide.checkpoint.arguments["vocabulary"]
@@ -294,7 +290,7 @@ def _keep(model: Model, stages: Sequence[int], encoded: Encoded, run: Run) -> tu
 
 
 def _answers(
-    teacher: Any, texts: Sequence[str], task: Any, kept: Kept | None, lengths: np.ndarray, device: str
+    teacher: Fitted, texts: Sequence[str], task: Task, kept: Kept | None, lengths: np.ndarray, device: str
 ) -> Tensor:
     """Give the teacher's log probabilities, float32 ``(texts, classes)``, from its kept states where there are any.
 
@@ -302,7 +298,7 @@ def _answers(
         lengths: tokens of each text, int64 ``(texts,)``.
     """
     order = [teacher.task.classes.index(label) for label in task.classes]
-    if kept is None:
+    if kept is None or not isinstance(teacher, _neural.Neural):
         probabilities = torch.from_numpy(np.asarray(teacher.predict(texts).probabilities))[:, order]
         return probabilities.clamp(min=LEAST).log().to(device)
     width = teacher.model.encoder.width

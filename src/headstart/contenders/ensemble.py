@@ -11,10 +11,10 @@ Shapes: M members, N texts, C classes.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -24,6 +24,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from headstart.checkpoints import arrays, manifest
 from headstart.contenders import _members, _saved
+from headstart.core.contracts import Contender, Fitted, Task, Value
 from headstart.core.errors import CheckpointError, HeadstartError, TrainingError, UsageError, did_you_mean, shown
 from headstart.core.opening import read_object
 from headstart.core.records import Predictions, Progress, Rows, Run
@@ -40,7 +41,7 @@ NEVER = -1e4  # the logit of a class that validation does not show; its probabil
 
 
 @dataclass(frozen=True)
-class FittedEnsemble:
+class FittedEnsemble(Fitted):
     """Fitted members and how their answers are put together.
 
     names: of the members, as on the leaderboard. weights: float64 ``(M,)``, summing to 1; of members that count.
@@ -49,9 +50,9 @@ class FittedEnsemble:
     reused_seconds: what training the members took at another time.
     """
 
-    task: Any
+    task: Task
     names: tuple[str, ...]
-    members: tuple[Any, ...]
+    members: tuple[Fitted, ...]
     weights: np.ndarray
     stacked: np.ndarray | None = None
     vote: bool = False
@@ -67,18 +68,18 @@ class FittedEnsemble:
         """Number of all members' weights that learnt."""
         return sum(member.trained_parameters for member in self.members)
 
-    def predict(self, inputs: Sequence[Any]) -> Predictions:
+    def predict(self, inputs: Sequence[Value]) -> Predictions:
         """Ask every member, and put the answers together."""
-        said = np.stack([member.predict(inputs).probabilities for member in self.members])
+        said = _asked(self.members, inputs)
         if self.stacked is not None:
             probabilities = stack(said, self.stacked)
         else:
             probabilities = mix(votes(said) if self.vote else said, self.weights)
         return _predictions(probabilities, self.task)
 
-    def cut_off(self, inputs: Sequence[Any]) -> float:
+    def cut_off(self, inputs: Sequence[Value]) -> float:
         """Return the largest share of the inputs' tokens (0 to 1) that a member cuts off."""
-        return max(float(member.cut_off(inputs)) for member in self.members)
+        return max(member.cut_off(inputs) for member in self.members)
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write each member into a folder of its own, and the weights as safetensors."""
@@ -92,7 +93,7 @@ class FittedEnsemble:
 
 
 @dataclass(frozen=True)
-class Ensemble:
+class Ensemble(Contender):
     """Several contenders together, each with the weight that serves on validation (Caruana et al. 2004).
 
     members: leaderboard names joined by '+', such as 'linear+finetuned:full'; 'all' for every contender of the
@@ -115,20 +116,14 @@ class Ensemble:
     @property
     def deterministic(self) -> bool:
         """Whether no member depends on the seed."""
-        return _members.ALL not in self.members and all(
-            getattr(_members.build(name), "deterministic", False) for name in self.members
-        )
+        return _members.ALL not in self.members and all(_members.build(name).deterministic for name in self.members)
 
     @staticmethod
-    def named(way: str) -> dict[str, Any]:
+    def named(way: str) -> dict[str, Value]:
         """Read what stands behind the colon of a leaderboard name: how the answers are put together."""
         return {"how": way}
 
-    def supports(self, task: Any) -> str:
-        """Return '' when the task can be learnt, else the reason."""
-        return "" if hasattr(task, "classes") else "the task has no classes whose probabilities could be averaged"
-
-    def fit(self, train: Rows, validation: Rows, task: Any, run: Run) -> FittedEnsemble:
+    def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> FittedEnsemble:
         """Take the members' models and learn from their answers on validation how much each counts.
 
         Without validation rows all count alike. A member without any weight is not part of the model.
@@ -140,7 +135,7 @@ class Ensemble:
         if self.how not in WAYS:
             raise UsageError(f"no ensemble method {shown(self.how)}; {did_you_mean(self.how, WAYS)}")
         names = ALONE if _members.ALL in self.members else tuple(dict.fromkeys(self.members))
-        found: dict[str, tuple[Any, float]] = {}
+        found: dict[str, tuple[Fitted, float]] = {}
         reasons = []
         for number, name in enumerate(names):
             run.progress(Progress(f"taking {name}", number / len(names)))
@@ -154,7 +149,7 @@ class Ensemble:
         weights, stacked = np.full(len(names), 1 / len(names)), None
         known = validation.take(np.flatnonzero(task.numbers(validation) >= 0)) if len(validation) else validation
         if len(known):
-            said = np.stack([model.predict(known.inputs).probabilities for model in models]).astype(np.float64)
+            said = _asked(models, known.inputs).astype(np.float64)
             if self.how == "stacking":
                 stacked = stacking(said, task.numbers(known))
             weights = WAYS[self.how](said, known, task, run.metric)
@@ -170,7 +165,7 @@ class Ensemble:
         )
 
     @staticmethod
-    def load(folder: Path, task: Any, extra: dict[str, Any]) -> FittedEnsemble:
+    def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> FittedEnsemble:
         """Read a saved model and its members.
 
         Raises:
@@ -198,6 +193,16 @@ class Ensemble:
         return FittedEnsemble(task, tuple(map(str, names)), members, found["weights"], found.get("stacked"), vote)
 
 
+def _asked(models: Sequence[Fitted], inputs: Sequence[Value]) -> np.ndarray:
+    """Return every model's probabilities, float32 ``(M, N, C)``."""
+    answers = []
+    for model in models:
+        probabilities = model.predict(inputs).probabilities
+        assert probabilities is not None  # as all contenders for tasks of this kind give them
+        answers.append(probabilities)
+    return np.stack(answers)
+
+
 def mix(said: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Average probabilities ``(M, N, C)`` by weights ``(M,)``: float64 ``(N, C)``.
 
@@ -214,12 +219,12 @@ def votes(said: np.ndarray) -> np.ndarray:
     return counted
 
 
-def equal(said: np.ndarray, validation: Rows, task: Any, metric: str) -> np.ndarray:
+def equal(said: np.ndarray, validation: Rows, task: Task, metric: str) -> np.ndarray:
     """Let every member count alike: ``(M,)``."""
     return np.full(len(said), 1 / len(said))
 
 
-def greedy(said: np.ndarray, validation: Rows, task: Any, metric: str) -> np.ndarray:
+def greedy(said: np.ndarray, validation: Rows, task: Task, metric: str) -> np.ndarray:
     """Add members with replacement, each time the one that serves best, and stop where it was best: ``(M,)``.
 
     Ensemble selection of Caruana et al. 2004, "Ensemble Selection from Libraries of Models", section 2.1. Of equal
@@ -243,7 +248,7 @@ def greedy(said: np.ndarray, validation: Rows, task: Any, metric: str) -> np.nda
     return shares
 
 
-def likeliest(said: np.ndarray, validation: Rows, task: Any, metric: str) -> np.ndarray:
+def likeliest(said: np.ndarray, validation: Rows, task: Task, metric: str) -> np.ndarray:
     """Find the weights ``(M,)`` of the mixture under which the validation rows are likeliest.
 
     By expectation and maximisation (Dempster et al. 1977, section 4.3), which never makes them less likely.
@@ -308,12 +313,12 @@ def _log_likelihood(probabilities: np.ndarray, numbers: np.ndarray) -> float:
     return float(np.log(np.maximum(probabilities[np.arange(len(numbers)), numbers], LEAST)).mean())
 
 
-def _predictions(probabilities: np.ndarray, task: Any) -> Predictions:
+def _predictions(probabilities: np.ndarray, task: Task) -> Predictions:
     single = probabilities.astype(np.float32)
     return Predictions(tuple(task.classes[number] for number in single.argmax(axis=1)), task.classes, single)
 
 
-WAYS: dict[Way, Callable[[np.ndarray, Rows, Any, str], np.ndarray]] = {
+WAYS: dict[Way, Callable[[np.ndarray, Rows, Task, str], np.ndarray]] = {
     "greedy": greedy,
     "weights": likeliest,
     "stacking": equal,

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
+from headstart import strategies
 from headstart.checkpoints import folder as checkpoints
 from headstart.contenders import _neural
-from headstart.core import rooms, seed
+from headstart.core import seed
+from headstart.core.contracts import Contender, Task, Value
 from headstart.core.errors import UsageError
 from headstart.core.records import Rows, Run
 from headstart.nn.heads import Model, Pooling
+from headstart.strategies import Strategy
 from headstart.training.loop import Settings
 from headstart.training.schedule import Decay
 
 
 @dataclass(frozen=True)
-class Finetuned:
+class Finetuned(Contender):
     """A pretrained encoder of the BERT family, fine-tuned (Devlin et al. 2019).
 
     strategy: what learns: a file name in `strategies`. backbone: a folder, a packaged model such as 'minilm', or
@@ -51,26 +55,26 @@ class Finetuned:
         return f"finetuned:{self.strategy}"
 
     @property
-    def tuning(self) -> Any:
-        """The strategy with all its options, of which the contender's own hold where the strategy is given none.
+    def tuning(self) -> dict[str, Value]:
+        """All options of the strategy; the contender's own hold where the strategy is given none.
 
         Raises:
             UsageError: an unknown strategy, or an option that it does not have.
         """
-        return rooms.load("strategies", self.strategy, self._said)
+        return dataclasses.asdict(self._strategy)
 
     @property
-    def _said(self) -> dict[str, Any]:
+    def _strategy(self) -> Strategy:
+        return strategies.load(self.strategy, self._said)
+
+    @property
+    def _said(self) -> dict[str, Value]:
         own = {"learning_rate": self.learning_rate, "epochs": self.epochs, "pooling": self.pooling}
-        known = {field.name for field in dataclasses.fields(rooms.plugin("strategies", self.strategy))}
+        known = {field.name for field in dataclasses.fields(strategies.plugin(self.strategy))}
         said = {name: value for name, _, value in (option.partition("=") for option in self.options)}
         return {**{name: value for name, value in own.items() if value and name in known}, **said}
 
-    def supports(self, task: Any) -> str:
-        """Return '' when the task can be learnt, else the reason."""
-        return "" if hasattr(task, "encode") else "the task cannot be encoded as tokens"
-
-    def fit(self, train: Rows, validation: Rows, task: Any, run: Run) -> _neural.Neural:
+    def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> _neural.Neural:
         """Fine-tune the backbone on the training rows; keep the best evaluation on validation.
 
         Raises:
@@ -82,7 +86,7 @@ class Finetuned:
                 f"the backbone '{self.backbone}' was tuned by adapters, which a new training would leave out; "
                 "take the model it was tuned from, or one tuned by lora."
             )
-        strategy = self.tuning
+        strategy = self._strategy
         torch.manual_seed(seed.derive(run.seed, "weights"))
         checkpoint = checkpoints.load(self.backbone, classes=len(task.classes), pooling=strategy.pooling)
         assert isinstance(checkpoint.model, Model)  # classes were asked for, so there is a head
@@ -109,7 +113,7 @@ class Finetuned:
         )
 
     @staticmethod
-    def load(folder: Path, task: Any, extra: dict[str, Any]) -> _neural.Neural:
+    def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> _neural.Neural:
         """Read a saved model."""
         return _neural.load("finetuned", folder, task, extra)
 

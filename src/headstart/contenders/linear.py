@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -25,6 +25,7 @@ from sklearn.linear_model import LogisticRegression
 
 from headstart.checkpoints import arrays, manifest
 from headstart.contenders import _saved
+from headstart.core.contracts import Contender, Fitted, Task, Value, joined_texts
 from headstart.core.errors import CheckpointError, DataError
 from headstart.core.records import Predictions, Progress, Rows, Run
 
@@ -79,14 +80,14 @@ class Reader:
 
 
 @dataclass(frozen=True)
-class FittedLinear:
+class FittedLinear(Fitted):
     """A linear model and the n-grams it reads.
 
     weights: float32 ``(F, C)``; intercept: float32 ``(C,)``.
     presence: whether a feature is 1 where its n-gram occurs (NB-SVM) instead of its TF-IDF weight.
     """
 
-    task: Any
+    task: Task
     reader: Reader
     weights: np.ndarray
     intercept: np.ndarray
@@ -102,9 +103,9 @@ class FittedLinear:
         """All of them."""
         return self.parameters
 
-    def predict(self, inputs: Sequence[Any]) -> Predictions:
+    def predict(self, inputs: Sequence[Value]) -> Predictions:
         """Answer any number of inputs, in their order."""
-        texts = self.task.features(inputs)
+        texts = joined_texts(self.task, inputs)
         parts = [self._probabilities(self.reader.read(texts[i : i + CHUNK])) for i in range(0, len(texts), CHUNK)]
         probabilities = np.concatenate(parts) if parts else np.zeros((0, len(self.task.classes)), dtype=np.float32)
         values = tuple(self.task.classes[number] for number in probabilities.argmax(axis=1))
@@ -140,13 +141,9 @@ class FittedLinear:
             (fresh / "n_grams.json").write_text(json.dumps(n_grams), encoding="ascii")
             manifest.write(fresh, "linear", self.task, {"presence": self.presence})
 
-    def cut_off(self, inputs: Sequence[Any]) -> float:
-        """Return 0: texts of any length are read whole."""
-        return 0.0
-
 
 @dataclass(frozen=True)
-class Linear:
+class Linear(Contender):
     """Logistic regression on word and character TF-IDF or NB-SVM, the better on validation.
 
     features: most n-grams of words, and of characters.
@@ -158,13 +155,7 @@ class Linear:
     rung: ClassVar[str] = "linear"
     deterministic: ClassVar[bool] = True
 
-    def supports(self, task: Any) -> str:
-        """Return '' when the task can be learnt, else the reason."""
-        if not hasattr(task, "features"):
-            return "the task has no features for a linear model"
-        return "" if hasattr(task, "classes") else "the task has no classes"
-
-    def fit(self, train: Rows, validation: Rows, task: Any, run: Run) -> FittedLinear:
+    def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> FittedLinear:
         """Fit both kinds on the training rows at several strengths; keep the better kind on validation.
 
         The strength of each kind is the one whose probabilities fit validation best, which is steadier than a score
@@ -177,8 +168,8 @@ class Linear:
             raise DataError(f"the {len(train)} training rows show one class only; give more rows.")
         until = time.monotonic() + 60 * run.minutes if run.minutes is not None else float("inf")
         run.progress(Progress("reading texts", 0.0))
-        reader, features = Reader.fitted(task.features(train.inputs), self.features)
-        held_out = reader.read(task.features(validation.inputs))
+        reader, features = Reader.fitted(joined_texts(task, train.inputs), self.features)
+        held_out = reader.read(joined_texts(task, validation.inputs))
         best: dict[bool, tuple[float, float, FittedLinear]] = {}
         total = len(STRENGTHS) + len(RATIO_STRENGTHS)
         for number, model in enumerate(_candidates(reader, features, np.array(train.targets, dtype=object), task)):
@@ -195,7 +186,7 @@ class Linear:
         return max(best.values(), key=lambda found: found[:2])[2]
 
     @staticmethod
-    def load(folder: Path, task: Any, extra: dict[str, Any]) -> FittedLinear:
+    def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> FittedLinear:
         """Read a saved model.
 
         Raises:
@@ -220,7 +211,7 @@ class Linear:
         return FittedLinear(task, reader, found["weights"], found["intercept"], extra["presence"])
 
 
-def _texts(stored: Any, kind: str, path: Path) -> tuple[str, ...]:
+def _texts(stored: object, kind: str, path: Path) -> tuple[str, ...]:
     """Read a list of n-grams, each there once."""
     found = stored.get(kind) if isinstance(stored, dict) else None
     texts = isinstance(found, list) and all(isinstance(n_gram, str) for n_gram in found)
@@ -229,7 +220,7 @@ def _texts(stored: Any, kind: str, path: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _candidates(reader: Reader, features: sparse.csr_matrix, targets: np.ndarray, task: Any) -> Iterator[FittedLinear]:
+def _candidates(reader: Reader, features: sparse.csr_matrix, targets: np.ndarray, task: Task) -> Iterator[FittedLinear]:
     """Fit one model after the other: TF-IDF, then NB-SVM, from strong to weak regularisation.
 
     Classes without training rows get no weights and probability 0.
@@ -285,7 +276,7 @@ def _presence(features: sparse.csr_matrix) -> sparse.csr_matrix:
     return sparse.csr_matrix((ones, features.indices, features.indptr), shape=features.shape)
 
 
-def _log_likelihood(probabilities: np.ndarray, rows: Rows, task: Any) -> float:
+def _log_likelihood(probabilities: np.ndarray, rows: Rows, task: Task) -> float:
     """Compute the mean log probability of the targets; a label not seen in training has the least there is."""
     place = {label: number for number, label in enumerate(task.classes)}
     chosen = [p[place[label]] if label in place else 0.0 for p, label in zip(probabilities, rows.targets, strict=True)]

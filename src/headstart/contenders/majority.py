@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from headstart.checkpoints import manifest
 from headstart.contenders import _saved
+from headstart.core.contracts import Contender, Fitted, Task, Value
 from headstart.core.errors import CheckpointError
 from headstart.core.opening import read_object
 from headstart.core.records import Predictions, Rows, Run
 
 
 @dataclass(frozen=True)
-class FittedMajority:
+class FittedMajority(Fitted):
     """Shares of the classes among the training rows, in the order of the task's classes."""
 
-    task: Any
+    task: Task
     shares: tuple[float, ...]
 
-    parameters: ClassVar[int] = 0
-    trained_parameters: ClassVar[int] = 0
-
-    def predict(self, inputs: Sequence[Any]) -> Predictions:
+    def predict(self, inputs: Sequence[Value]) -> Predictions:
         """Answer every input with the commonest class and the classes' shares."""
         best = self.task.classes[int(np.argmax(self.shares))]
         probabilities = np.tile(np.array(self.shares, dtype=np.float32), (len(inputs), 1))
@@ -40,30 +38,22 @@ class FittedMajority:
             (fresh / "majority.json").write_text(json.dumps({"shares": self.shares}), encoding="utf-8")
             manifest.write(fresh, "majority", self.task, {})
 
-    def cut_off(self, inputs: Sequence[Any]) -> float:
-        """Return 0: no text is read, so none is cut."""
-        return 0.0
-
 
 @dataclass(frozen=True)
-class Majority:
+class Majority(Contender):
     """The commonest training label for every text: the floor any model must beat."""
 
     name: ClassVar[str] = "majority"
     rung: ClassVar[str] = "floor"
     deterministic: ClassVar[bool] = True
 
-    def supports(self, task: Any) -> str:
-        """Return '' when the task can be learnt, else the reason."""
-        return "" if hasattr(task, "classes") else "the task has no classes of which one could be the commonest"
-
-    def fit(self, train: Rows, validation: Rows, task: Any, run: Run) -> FittedMajority:
+    def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> FittedMajority:
         """Count the training labels; among equally common ones the first in the task's order wins."""
         counts = Counter(train.targets)
         return FittedMajority(task, tuple(counts[label] / len(train) for label in task.classes))
 
     @staticmethod
-    def load(folder: Path, task: Any, extra: dict[str, Any]) -> FittedMajority:
+    def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> FittedMajority:
         """Read a saved model.
 
         Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,6 +12,7 @@ import torch
 from headstart.checkpoints.folder import Checkpoint
 from headstart.contenders import _neural
 from headstart.core import seed
+from headstart.core.contracts import Contender, Task, Value, all_texts
 from headstart.core.records import Rows, Run
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model, Pooling
@@ -20,7 +22,7 @@ from headstart.training.loop import Settings
 
 
 @dataclass(frozen=True)
-class Scratch:
+class Scratch(Contender):
     """A small Transformer trained from scratch, with its own WordPiece vocabulary.
 
     vocabulary: most word pieces. layers, width, heads, feed_forward: the encoder's shape (Vaswani et al. 2017).
@@ -46,13 +48,9 @@ class Scratch:
     name: ClassVar[str] = "scratch"
     rung: ClassVar[str] = "scratch"
 
-    def supports(self, task: Any) -> str:
-        """Return '' when the task can be learnt, else the reason."""
-        return "" if hasattr(task, "encode") else "the task cannot be encoded as tokens"
-
-    def fit(self, train: Rows, validation: Rows, task: Any, run: Run) -> _neural.Neural:
+    def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> _neural.Neural:
         """Train vocabulary and model on the training rows; keep the best epoch on validation."""
-        tokenizer = vocabulary.train(task.features(train.inputs), self.vocabulary, window=self.window)
+        tokenizer = vocabulary.train(all_texts(task, train.inputs), self.vocabulary, window=self.window)
         arguments: dict[str, Any] = {
             "vocabulary": tokenizer.size,
             "width": self.width,
@@ -84,7 +82,7 @@ class Scratch:
         )
 
     @staticmethod
-    def load(folder: Path, task: Any, extra: dict[str, Any]) -> _neural.Neural:
+    def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> _neural.Neural:
         """Read a saved model."""
         return _neural.load("scratch", folder, task, extra)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 
@@ -13,6 +14,7 @@ from headstart.checkpoints import folder as checkpoints
 from headstart.contenders import _neural, _pretraining
 from headstart.contenders._made import made
 from headstart.core import seed
+from headstart.core.contracts import Contender, Task, Value, all_texts
 from headstart.core.hashing import parts_sha256
 from headstart.core.records import Rows, Run
 from headstart.data import corpus as corpora
@@ -26,14 +28,14 @@ MODEL = "model"  # the pretrained model's folder, inside the one that is kept
 
 
 @dataclass(frozen=True)
-class SelfPretrained:
+class SelfPretrained(Contender):
     """A small BERT pretrained on your own text, labelled or not, then fine-tuned.
 
     Its words begin with what counting them tells (`text.counts`), and its first block with handing on their mean.
     It reads the training texts and, where some were given, the unlabelled ones; never those of validation or test.
 
     size: 'tiny', 'mini', 'small' or 'base'. vocabulary: most word pieces. window: most tokens of a text.
-    masked, next_sentence: what pretraining asks; see `tasks.pretraining` and, why not passages, docs/lab.md.
+    masked, next_sentence: what pretraining asks; see `pretraining.objective` and, why not passages, docs/lab.md.
     pretraining_epochs: passes over the text. pretraining_minutes: most time for them, into which the passes are made to
         fit; 0 for no limit. Only without that limit, or where the passes take less, do two machines do the same.
     batch_tokens: tokens of a step of pretraining. pretraining_rate: its peak of AdamW, 0 for the size's own.
@@ -62,13 +64,9 @@ class SelfPretrained:
     rung: ClassVar[str] = "self-pretrained"
     reads_unlabelled: ClassVar[bool] = True
 
-    def supports(self, task: Any) -> str:
-        """Return '' when the task can be learnt, else the reason."""
-        return "" if hasattr(task, "encode") else "the task cannot be encoded as tokens"
-
-    def fit(self, train: Rows, validation: Rows, task: Any, run: Run) -> _neural.Neural:
+    def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> _neural.Neural:
         """Pretrain on all text there is, or find that done; then fine-tune, keeping the best epoch on validation."""
-        place, reused = self._pretrained((*run.unlabelled, *task.features(train.inputs)), run)
+        place, reused = self._pretrained((*run.unlabelled, *all_texts(task, train.inputs)), run)
         torch.manual_seed(seed.derive(run.seed, "weights"))
         # Without a base: `place` is deleted when the contest ends, so the model is saved with all its words.
         checkpoint = replace(checkpoints.load(place, classes=len(task.classes), pooling=self.pooling), base="")
@@ -123,7 +121,7 @@ class SelfPretrained:
         return place, float(record["preparation_seconds"] + record["seconds"]) if reused else 0.0
 
     @staticmethod
-    def load(folder: Path, task: Any, extra: dict[str, Any]) -> _neural.Neural:
+    def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> _neural.Neural:
         """Read a saved model."""
         return _neural.load("selfpretrained", folder, task, extra)
 

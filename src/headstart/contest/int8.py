@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from headstart.checkpoints import manifest
 from headstart.contenders import _saved
 from headstart.core import sealed
+from headstart.core.contracts import Fitted
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.records import Rows
 
@@ -89,7 +89,7 @@ def judge(folder: Path, validation: Rows, metric: str) -> Agreement | None:
     # A kill between the two writes below leaves a file that the manifest does not list.
     manifest.remove(folder, FILE)
     fitted = _saved.open_model(folder)
-    if not hasattr(fitted, "with_int8"):
+    if not fitted.has_int8:
         return None
     rows = validation.take(np.unique(np.linspace(0, len(validation) - 1, MOST_ROWS).astype(int)))
     answers = [model.predict(rows.inputs) for model in (fitted, fitted.with_int8())]
@@ -101,7 +101,7 @@ def judge(folder: Path, validation: Rows, metric: str) -> Agreement | None:
     return found
 
 
-def open_model(folder: Path) -> tuple[Any, Agreement]:
+def open_model(folder: Path) -> tuple[Fitted, Agreement]:
     """Open a model to answer with 8-bit weights, with what speaks for it.
 
     Raises:
@@ -109,7 +109,7 @@ def open_model(folder: Path) -> tuple[Any, Agreement]:
         CheckpointError: the folder is no model, or damaged; or nobody tried the version.
     """
     fitted = _saved.open_model(folder)
-    if not hasattr(fitted, "with_int8"):
+    if not fitted.has_int8:
         raise UsageError(
             f"'{folder}' contains no Transformer, and only Transformers have an int8 version; leave out --int8."
         )

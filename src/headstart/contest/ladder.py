@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from headstart import contenders, strategies
 from headstart.contenders import _members
 from headstart.contest import curve
 from headstart.contest.rank import LEVEL, best_on_validation, full_size, paired
@@ -75,9 +76,7 @@ def rung_of(contender: str) -> str:
     ('linear', 'full tuning')
     """
     kind, way, _ = _members.divide(contender)
-    for room, name in (("strategies", way), ("contenders", kind)):
-        if name in rooms.names(room):
-            rung: str = getattr(rooms.plugin(room, name), "rung", "")
-            if rung:
-                return rung
-    return ""
+    rung = strategies.plugin(way).rung if way in rooms.names("strategies") else ""
+    if not rung and kind in rooms.names("contenders"):
+        rung = contenders.plugin(kind).rung
+    return rung

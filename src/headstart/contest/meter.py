@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from headstart.core import memory
+from headstart.core.contracts import Fitted, Value
 
 SAMPLE_SECONDS = 0.05
 LATENCY_CALLS = 100
@@ -61,7 +61,7 @@ def measured() -> Iterator[Reading]:
         reading.peak_bytes = max(reading.peak_bytes, memory.resident() - start)
 
 
-def latency(fitted: Any, inputs: Sequence[Any]) -> tuple[float, float]:
+def latency(fitted: Fitted, inputs: Sequence[Value]) -> tuple[float, float]:
     """Measure the milliseconds of one prediction for one text, as (median, 95th percentile).
 
     Texts are taken evenly from `inputs`, the first calls are left out, and the whole takes a few seconds at most.

@@ -14,13 +14,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from headstart.checkpoints import _rows, manifest
 from headstart.contenders import _saved
 from headstart.contest import meter
 from headstart.contest.trials import Job, Terms
 from headstart.core import sealed
+from headstart.core.contracts import Fitted, Value
 from headstart.core.errors import CheckpointError
 
 ANNOUNCED = "announced"
@@ -65,7 +65,7 @@ def naming_record(model: Path, terms: Terms) -> Iterator[None]:
         ) from error
 
 
-def keep(job: Job, terms: Terms, saved: Path, note: dict[str, Any]) -> None:
+def keep(job: Job, terms: Terms, saved: Path, note: dict[str, Value]) -> None:
     """Keep this model, unless a sister trial did as well on validation; those that did worse are deleted.
 
     Args:
@@ -100,7 +100,7 @@ def find(job: Job, terms: Terms) -> Path | None:
     return None
 
 
-def save(fitted: Any, folder: Path, note: dict[str, Any]) -> None:
+def save(fitted: Fitted, folder: Path, note: dict[str, Value]) -> None:
     """Save a model and its note beside it; of a table of words only the rows that changed, see `checkpoints._rows`."""
     fitted.save(folder, whole=False)
     sealed.write_note(folder.with_suffix(".json"), note)
@@ -111,7 +111,7 @@ def whole_bytes(folder: Path) -> int:
     return meter.folder_bytes(folder) + _rows.left_out(folder)
 
 
-def note_of(folder: Path) -> dict[str, Any]:
+def note_of(folder: Path) -> dict[str, Value]:
     """Read the note beside a model; empty where there is none, or a damaged one, which is deleted."""
     return sealed.take_note(folder.with_suffix(".json")) or {}
 
@@ -122,7 +122,7 @@ def delete(folder: Path) -> None:
         sealed.remove(path)
 
 
-def _kept(group: str, terms: Terms) -> list[tuple[Path, dict[str, Any]]]:
+def _kept(group: str, terms: Terms) -> list[tuple[Path, dict[str, Value]]]:
     """List the models of sister trials that are kept for good, with their notes."""
     folders = [path.with_suffix("") for path in sorted((terms.folder / "models").glob("*.json"))]
     kept = [(folder, note_of(folder)) for folder in folders if folder.is_dir()]

@@ -7,13 +7,17 @@ import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from headstart.contenders import _members
+from headstart.contenders import load as load_contender
+from headstart.contenders import plugin as contender_class
 from headstart.contest import backbones
 from headstart.core import rooms
+from headstart.core.contracts import Contender, Task, Value
 from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.core.records import Trial
+from headstart.strategies import load as load_strategy
+from headstart.strategies import plugin as strategy_class
 
 CONTENDERS = ("majority", "linear", "scratch", "finetuned")
 STRATEGIES = ("frozen", "partial", "full")
@@ -30,12 +34,12 @@ class Plan:
 
 def plan(
     *,
-    task: Any,
+    task: Task,
     train_rows: int,
     contenders: Sequence[str] = CONTENDERS,
     strategies: Sequence[str] = STRATEGIES,
     backbone: str | Sequence[str] = "minilm",
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, Value] | None = None,
     sizes: Sequence[int | str] = ("all",),
     seeds: Sequence[int] = (0, 1, 2),
 ) -> Plan:
@@ -60,7 +64,7 @@ def plan(
     chosen = _cheapest_first("contenders", CONTENDERS) if "all" in contenders else list(contenders)
     ways = _cheapest_first("strategies", STRATEGIES) if "all" in strategies else list(strategies)
     for way in ways:
-        rooms.plugin("strategies", way)
+        strategy_class(way)
     given = _options(options or {})
     named = backbones.named(backbones.read(backbone))
     for owner in given:
@@ -70,11 +74,10 @@ def plan(
     contestants: dict[str, _Contestant] = {}
     skipped: dict[str, str] = {}
     for contestant in itertools.chain.from_iterable(build(name, ways) for name in chosen):
-        reason = contestant.plugin.supports(task)
-        if reason:
-            skipped[contestant.name] = reason
-        else:
+        if task.kind in contestant.plugin.kinds:
             contestants[contestant.name] = contestant
+        else:
+            skipped[contestant.name] = f"it cannot learn tasks whose answers are of the kind '{task.kind}'"
     alone = tuple(name for name, contestant in contestants.items() if not contestant.members)
     entries = [_entry(contestant, alone, build) for contestant in contestants.values()]
     taking_part = (*skipped, *(name for entry in entries for name in entry.names))
@@ -100,16 +103,16 @@ def plan(
 class _Contestant:
     """A contender with its options, and the name of its backbone; '' where there is only one."""
 
-    plugin: Any
+    plugin: Contender
     backbone: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.plugin.name}@{self.backbone}" if self.backbone else str(self.plugin.name)
+        return f"{self.plugin.name}@{self.backbone}" if self.backbone else self.plugin.name
 
     @property
     def members(self) -> tuple[str, ...]:
-        return getattr(self.plugin, "members", ())
+        return self.plugin.members
 
 
 @dataclass(frozen=True)
@@ -129,14 +132,13 @@ class _Entry:
         return {self.contestant.name}.union(*(member.names for member in self.members))
 
     def runs_once(self, size: int | None) -> bool:
-        return size is None and getattr(self.contestant.plugin, "deterministic", False)
+        return size is None and self.contestant.plugin.deterministic
 
     def trial(self, size: int | None, seed: int, first: int) -> Trial:
         own = first if self.runs_once(size) else seed
         members = tuple(member.trial(size, seed, first) for member in self.members)
-        strategy = getattr(self.contestant.plugin, "tuning", None)
-        tuning = dataclasses.asdict(strategy) if strategy else {}
-        return Trial(self.contestant.name, dataclasses.asdict(self.contestant.plugin), size, own, members, tuning)
+        plugin = self.contestant.plugin
+        return Trial(self.contestant.name, dataclasses.asdict(plugin), size, own, members, plugin.tuning)
 
 
 def learning_sizes(train_rows: int) -> tuple[int, ...]:
@@ -155,8 +157,7 @@ def check_reads_unlabelled(trials: Sequence[Trial]) -> None:
         UsageError: no contender of the trials reads them.
     """
     kinds = {_members.divide(trial.contender)[0] for trial in trials}
-    plugins = {name: rooms.plugin("contenders", name) for name in rooms.names("contenders")}
-    readers = [name for name, plugin in plugins.items() if getattr(plugin, "reads_unlabelled", False)]
+    readers = [name for name in rooms.names("contenders") if contender_class(name).reads_unlabelled]
     if kinds.isdisjoint(readers):
         raise UsageError(
             f"unlabelled texts were given, but no contender reads them; add {' or '.join(readers)} to the contenders."
@@ -197,7 +198,7 @@ def _build(
     *,
     near: str = "",
     named: Mapping[str, str],
-    given: Mapping[str, dict[str, Any]],
+    given: Mapping[str, dict[str, Value]],
 ) -> list[_Contestant]:
     """Build the contender of a leaderboard name; several where it says no strategy or no backbone of its own.
 
@@ -208,7 +209,7 @@ def _build(
     kind, _, own = _members.divide(name)
     said = _members.options(name)
     if not _members.has_field(kind, "backbone"):
-        chosen: dict[str, dict[str, Any]] = {"": {}}
+        chosen: dict[str, dict[str, Value]] = {"": {}}
     elif own:
         label = own if own in named else backbones.name_of(own)
         chosen = {label: {"backbone": named.get(own, own)}}
@@ -220,15 +221,13 @@ def _build(
     for label, values in chosen.items():
         values = {**values, **given.get(kind, {}), **said}
         if not _members.has_field(kind, "strategy"):
-            found.append(_Contestant(rooms.load("contenders", kind, values), label))
+            found.append(_Contestant(load_contender(kind, values), label))
             continue
         known = not ways or "strategy" in values
-        for strategy in [rooms.load("contenders", kind, values).strategy] if known else ways:
+        for strategy in [dataclasses.asdict(load_contender(kind, values))["strategy"]] if known else ways:
             spelt = _spelt(strategy, given.get(strategy, {}))
             options = {"options": spelt} if spelt else {}
-            found.append(
-                _Contestant(rooms.load("contenders", kind, {**values, "strategy": strategy, **options}), label)
-            )
+            found.append(_Contestant(load_contender(kind, {**values, "strategy": strategy, **options}), label))
     return found
 
 
@@ -237,9 +236,9 @@ def _cheapest_first(room: str, known: Sequence[str]) -> list[str]:
     return sorted(rooms.names(room), key=lambda name: known.index(name) if name in known else len(known))
 
 
-def _options(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _options(options: Mapping[str, Value]) -> dict[str, dict[str, Value]]:
     """Sort 'contender.field' options by contender, and 'strategy.field' options by strategy."""
-    given: dict[str, dict[str, Any]] = {}
+    given: dict[str, dict[str, Value]] = {}
     for key, value in options.items():
         kind, dot, name = key.partition(".")
         if not dot:
@@ -248,16 +247,17 @@ def _options(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return given
 
 
-def _spelt(strategy: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+def _spelt(strategy: str, options: Mapping[str, Value]) -> tuple[str, ...]:
     """Check a strategy's options and write each as one text, equal values alike.
 
     >>> _spelt("lora", {"rank": "04", "targets": ("query", "value")})
     ('rank=4', 'targets=query+value')
     """
-    made = rooms.load("strategies", strategy, dict(options))
-    values = {name: getattr(made, name) for name in options}
+    values = dataclasses.asdict(load_strategy(strategy, options))
     return tuple(
-        f"{name}={'+'.join(value) if isinstance(value, tuple) else value}" for name, value in sorted(values.items())
+        f"{name}={'+'.join(value) if isinstance(value, tuple) else value}"
+        for name, value in sorted(values.items())
+        if name in options
     )
 
 

@@ -22,13 +22,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from headstart import contenders
 from headstart.checkpoints import contents
 from headstart.contenders import _members, _saved
 from headstart.contest import meter, models
 from headstart.contest.ledger import load_record, write_record
 from headstart.contest.trials import Job, Terms, file_name, jobs, record_path, title, unlabelled_for
 from headstart.core import device as devices
-from headstart.core import rooms
+from headstart.core.contracts import Fitted, Task
 from headstart.core.errors import HeadstartError, TrainingError
 from headstart.core.records import Attempt, Cost, Predictions, Progress, Record, Rows, Run, Splits, Tracking, Trial
 from headstart.data.split import nested
@@ -70,7 +71,7 @@ class _Contest:
     """What the trials of a contest share; `failed` fills as they fail, `wanted` are keys that later trials build on."""
 
     splits: Splits
-    task: Any
+    task: Task
     terms: Terms
     failed: dict[str, str]
     wanted: frozenset[str]
@@ -84,7 +85,7 @@ class _Contest:
 
 
 def run(
-    splits: Splits, task: Any, trials: Sequence[Trial], terms: Terms, listen: Callable[[Event], None] = lambda _: None
+    splits: Splits, task: Task, trials: Sequence[Trial], terms: Terms, listen: Callable[[Event], None] = lambda _: None
 ) -> Outcome:
     """Run the trials that have no record yet, in their order.
 
@@ -152,7 +153,7 @@ def _try(contest: _Contest, job: Job, tell: Callable[[Progress], None]) -> Recor
     train, fitted_task, fit_it = _prepared(contest, job, tell, attempts.append)
     with meter.measured() as fit:
         fitted = fit_it()
-    reused = getattr(fitted, "reused_seconds", 0.0)
+    reused = fitted.reused_seconds
     tell(Progress("judging", 1.0))
     validation = fitted_task.score(fitted.predict(splits.validation.inputs), splits.validation)
     _log_opening(terms.folder, job)
@@ -209,13 +210,15 @@ def _prepared(
     job: Job,
     tell: Callable[[Progress], None],
     attempted: Callable[[Attempt], None] = lambda _: None,
-) -> tuple[Rows, Any, Callable[[], Any]]:
+) -> tuple[Rows, Task, Callable[[], Fitted]]:
     """Give a trial's training rows, its fitted task, and what trains its model."""
     splits, terms, trial = contest.splits, contest.terms, job.trial
-    train = splits.train if trial.size is None else nested(splits.train, [trial.size], trial.seed)[trial.size]
+    train = (
+        splits.train if trial.size is None else nested(splits.train, contest.task, [trial.size], trial.seed)[trial.size]
+    )
     fitted_task = contest.task.fitted(train)
-    entry = rooms.load("contenders", _members.divide(trial.contender)[0], dict(trial.options))
-    lent = dict(zip(getattr(entry, "members", ()), job.members, strict=True))
+    entry = contenders.load(_members.divide(trial.contender)[0], trial.options)
+    lent = dict(zip(entry.members, job.members, strict=True))
     run = Run(
         trial.seed,
         contest.work(job),
@@ -230,7 +233,7 @@ def _prepared(
         tracking=Tracking(terms.track, terms.folder / "tracking" / file_name(job), contest.work(job)),
     )
 
-    def fit_it() -> Any:
+    def fit_it() -> Fitted:
         fitted = entry.fit(train, splits.validation, fitted_task, run)
         _check_unchanged(job)
         return fitted
@@ -274,13 +277,13 @@ def _make_ready(contest: _Contest, job: Job, tell: Callable[[Progress], None]) -
     except HeadstartError as error:
         contest.failed[name] = str(error)
         return
-    seconds = fit.seconds + getattr(fitted, "reused_seconds", 0.0)
+    seconds = fit.seconds + fitted.reused_seconds
     work = contest.work(job)
     models.save(fitted, work.with_suffix(".model"), {"contender": contender, "seed": seed, "seconds": seconds})
     shutil.rmtree(work, ignore_errors=True)
 
 
-def _lend(contest: _Contest, job: Job) -> tuple[Any, float]:
+def _lend(contest: _Contest, job: Job) -> tuple[Fitted, float]:
     """Open the model of a trial, and tell the seconds that its training took.
 
     Raises:
@@ -293,7 +296,7 @@ def _lend(contest: _Contest, job: Job) -> tuple[Any, float]:
     return _saved.open_model(found), models.note_of(found)["seconds"]
 
 
-def _without(splits: Splits, task: Any, predictions: Predictions) -> dict[str, float] | None:
+def _without(splits: Splits, task: Task, predictions: Predictions) -> dict[str, float] | None:
     """Score again on the test rows that do not stand in train or validation; None where there are no others."""
     kept = [place for place, name in enumerate(splits.test.ids) if name not in splits.leaked]
     if not splits.leaked or not kept:
@@ -304,8 +307,7 @@ def _without(splits: Splits, task: Any, predictions: Predictions) -> dict[str, f
         values=tuple(predictions.values[place] for place in kept),
         probabilities=None if probabilities is None else probabilities[kept],
     )
-    scores: dict[str, float] = task.score(some, splits.test.take(kept))
-    return scores
+    return task.score(some, splits.test.take(kept))
 
 
 def _calibration(predictions: Predictions, rows: Rows) -> dict[str, float]:

@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from headstart import contenders
 from headstart.checkpoints import contents
 from headstart.contenders import _members
 from headstart.core import device as devices
-from headstart.core import rooms
+from headstart.core.contracts import Task, Value
 from headstart.core.errors import HeadstartError
 from headstart.core.records import Splits, Trial
 from headstart.data import corpus
@@ -56,7 +56,7 @@ class Job:
     built_on: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-def jobs(splits: Splits, task: Any, trials: Sequence[Trial], terms: Terms) -> tuple[Job, ...]:
+def jobs(splits: Splits, task: Task, trials: Sequence[Trial], terms: Terms) -> tuple[Job, ...]:
     """Name trials; whatever they share is hashed once.
 
     Args:
@@ -73,10 +73,10 @@ def jobs(splits: Splits, task: Any, trials: Sequence[Trial], terms: Terms) -> tu
     unlabelled = corpus.of_texts(terms.unlabelled).sha256 if terms.unlabelled else ""
     found: dict[str, str] = {}  # model -> SHA-256 of its content
 
-    def parts(trial: Trial, with_seed: bool) -> dict[str, Any]:
+    def parts(trial: Trial, with_seed: bool) -> dict[str, Value]:
         # Without the name of its backbone, whose content is among the options.
         name = trial.contender.partition("@")[0]
-        told: dict[str, Any] = {"contender": name, "size": trial.size, "tuning": dict(trial.tuning)}
+        told: dict[str, Value] = {"contender": name, "size": trial.size, "tuning": dict(trial.tuning)}
         told["options"] = {**trial.options, **{name: _content(model, found) for name, model in sources(trial).items()}}
         told["unlabelled"] = unlabelled if _reads_unlabelled(trial) else ""
         told["members"] = [parts(member, with_seed) for member in trial.members]
@@ -130,7 +130,7 @@ def unlabelled_for(trial: Trial, terms: Terms) -> tuple[str, ...]:
 
 
 def _reads_unlabelled(trial: Trial) -> bool:
-    return getattr(rooms.plugin("contenders", _members.divide(trial.contender)[0]), "reads_unlabelled", False)
+    return contenders.plugin(_members.divide(trial.contender)[0]).reads_unlabelled
 
 
 def _content(model: str, found: dict[str, str]) -> str:
@@ -143,5 +143,5 @@ def _content(model: str, found: dict[str, str]) -> str:
     return found[model]
 
 
-def _hash(parts: Mapping[str, Any]) -> str:
+def _hash(parts: Mapping[str, Value]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from headstart.core.contracts import Fitted
 
 # --- data ----------------------------------------------------------------------------------------------------
 
@@ -191,7 +194,7 @@ class Run:
     progress: Callable[[Progress], None] = lambda _: None
     shared: Path | None = None
     unlabelled: tuple[str, ...] = ()
-    fitted: Callable[[str], tuple[Any, float]] | None = None
+    fitted: Callable[[str], tuple[Fitted, float]] | None = None
     attempted: Callable[[Attempt], None] = lambda _: None
     tracking: Tracking | None = None
 

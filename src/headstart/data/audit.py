@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
+from headstart.core.contracts import Task, joined_texts
 from headstart.core.errors import shown
-from headstart.core.records import Audit, Finding, Rows, Splits
+from headstart.core.records import Audit, Finding, Rows, Splits, Table
 from headstart.data._near import copies
 
 EXAMPLES, EXAMPLE_ROWS = 5, 6
@@ -17,17 +19,25 @@ UNEVEN, VERY_UNEVEN = 3, 10
 FEW = 10
 
 
-def audit(splits: Splits) -> Audit:
+def audit(splits: Splits, task: Task) -> Audit:
     """Check a split for anything that makes its scores look better, or be less certain, than they are.
 
     Copies are those of :func:`headstart.data.split.split`, whose search is reused. Exact copies are equal up to case
     and white space.
 
     >>> train = Rows(("a", "b", "c"), ("fine film", "Fine  film", "poor film"), ("pos", "neg", "neg"))
-    >>> found = audit(Splits(train, train.take([2]), train.take([0]), frozenset("a"), ""))
+    >>> from headstart import tasks
+    >>> splits = Splits(train, train.take([2]), train.take([0]), frozenset("a"), "")
+    >>> found = audit(splits, tasks.load("classification"))
     >>> [finding.kind for finding in found.findings if finding.severity == "warning"]
     ['leakage', 'conflicts', 'unmeasured-classes']
     """
+    splits = replace(
+        splits,
+        train=_in_texts(splits.train, task),
+        validation=_in_texts(splits.validation, task),
+        test=_in_texts(splits.test, task),
+    )
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     groups = copies(text for part in parts.values() for text in part.inputs)
     labels = {name: dict(Counter(part.targets)) for name, part in parts.items()}
@@ -42,6 +52,28 @@ def audit(splits: Splits) -> Audit:
         _small_classes(labels["train"]),
     )
     return Audit({name: len(part) for name, part in parts.items()}, labels, findings)
+
+
+def reading(table: Table) -> list[Finding]:
+    """List the doubts about how a table was read, and the rows of it that could not be used.
+
+    >>> from headstart.core.records import Rejected
+    >>> read = Table("a.csv", Rows(("a.csv:2",), ("x",)), "text", None, "", (Rejected(3, "has no text"),))
+    >>> reading(read)[0].examples
+    (('line 3', 'has no text'),)
+    """
+    findings = [Finding("reading", "warning", 0, 0.0, warning) for warning in table.warnings]
+    if table.rejected:
+        count, total = len(table.rejected), len(table.rows) + len(table.rejected)
+        rows = tuple((f"line {row.line}", row.reason) for row in table.rejected)
+        sentence = f"{count:,} of {total:,} rows ({count / total:.1%}) could not be used; each is listed with its line."
+        findings.append(Finding("rejected", "warning", count, count / total, sentence, rows))
+    return findings
+
+
+def _in_texts(part: Rows, task: Task) -> Rows:
+    """Return rows whose inputs are texts and whose targets are strata."""
+    return Rows(part.ids, tuple(joined_texts(task, part.inputs)), tuple(map(task.stratum, part.targets)))
 
 
 def _duplicates(parts: Mapping[str, Rows], exact: Mapping[str, int]) -> Finding:

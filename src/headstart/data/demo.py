@@ -10,6 +10,7 @@ import importlib.util
 import io
 from pathlib import Path
 
+from headstart.core.contracts import Task
 from headstart.core.errors import DataError, UsageError, did_you_mean, shown
 from headstart.core.records import Rows, Table
 from headstart.data._layout import open_separated
@@ -52,11 +53,12 @@ REMAINS = {
 }
 
 
-def demo(name: str, rows: int | None = None, seed: int = 0) -> Table:
+def demo(name: str, task: Task, rows: int | None = None, seed: int = 0) -> Table:
     """Read a demonstration data set: 'tweets' (negative, neutral, positive), 'news' (five topics) or 'hotel' (Chinese).
 
     Args:
         name: 'tweets', 'news' or 'hotel'.
+        task: gives the strata.
         rows: how many, sampled at random in proportion to the classes; None for 3,000 tweets, all news or all reviews.
             The first rows of a larger sample are those of a smaller one with the same seed. Reviews are sampled from
             those that are distinct and have one label.
@@ -75,12 +77,12 @@ def demo(name: str, rows: int | None = None, seed: int = 0) -> Table:
     elif name == "hotel":
         table, warnings = _hotel(), []
         if rows is not None:
-            table, warnings = _once(table)
+            table, warnings = _once(table, task)
     else:
         raise UsageError(f"no demonstration {shown(name)}; {did_you_mean(name, NAMES)}")
     if rows is not None and rows < len(table):
         warnings.append(f"{rows:,} of {len(table):,} rows were drawn at random, in proportion to the classes.")
-        table = nested(table, [rows], seed)[rows]
+        table = nested(table, task, [rows], seed)[rows]
     sha256 = hashlib.sha256(repr(table).encode()).hexdigest()
     return Table(name, table, "text", "label", sha256, (), tuple(warnings))
 
@@ -136,9 +138,9 @@ def _hotel() -> Rows:
     return Rows(tuple(ids), tuple(texts), tuple(labels))
 
 
-def _once(rows: Rows) -> tuple[Rows, list[str]]:
+def _once(rows: Rows, task: Task) -> tuple[Rows, list[str]]:
     """Remove duplicates and texts with two labels; return the rest, and the audit's findings about all rows."""
-    findings = audit(split(rows)).findings
+    findings = audit(split(rows, task), task).findings
     relevant = [finding for finding in findings if finding.kind in ("duplicates", "conflicts") and finding.count]
     labels: dict[str, set[str]] = {}
     for text, label in zip(rows.inputs, rows.targets, strict=True):

@@ -113,6 +113,18 @@ def read(
     return Table(opened.name, rows, text_column, label_column, opened.sha256, tuple(rejected), tuple(warnings))
 
 
+def columns(source: Any, encoding: str | None = None) -> tuple[str, ...]:
+    """List the columns of what :func:`read` reads.
+
+    Raises:
+        DataError, UsageError: as :func:`read`.
+
+    >>> columns((["good", "bad"], [1, 0]))
+    ('text', 'label')
+    """
+    return _open(source, encoding, ())[0].columns
+
+
 def _name(column: str | int | None) -> str | None:
     """Return the name of a column as text: a DataFrame may have numbers as names."""
     return None if column is None else str(column)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart.core.contracts import Task, joined_texts
 from headstart.core.errors import DataError, UsageError, shown
 from headstart.core.records import Rejected, Rows, Splits, Table
 from headstart.core.seed import generator
@@ -28,14 +29,15 @@ VALIDATION_SHARE = 0.1
 VALIDATION_ROWS = 50
 
 
-def split(rows: Rows, *, test: Rows | None = None, validation: Rows | None = None, seed: int = 0) -> Splits:
-    """Split labelled rows 70/10/20, stratified by label, near copies on the same side, every class in train.
+def split(rows: Rows, task: Task, *, test: Rows | None = None, validation: Rows | None = None, seed: int = 0) -> Splits:
+    """Split labelled rows 70/10/20, stratified as the task says, near copies on the same side, every class in train.
 
     Given test or validation sets are used as they are; `leaked` then names the test rows with a copy, exact or near, in
     train or validation.
 
     Args:
-        rows: what is split; its `inputs` are texts.
+        rows: the labelled rows to split.
+        task: gives the texts in which copies are searched, and the strata.
         test: given test rows; None to split them off.
         validation: given validation rows; None to split them off.
         seed: the same rows and seed give the same split.
@@ -43,37 +45,41 @@ def split(rows: Rows, *, test: Rows | None = None, validation: Rows | None = Non
     Raises:
         DataError: rows without labels, of one class, or with too few distinct texts to hold any out.
 
+    >>> from headstart import tasks
     >>> rows = Rows(tuple("abcdefghij"), tuple(f"text number {i}" for i in range(10)), ("yes", "no") * 5)
-    >>> parts = split(rows)
+    >>> parts = split(rows, tasks.load("classification"))
     >>> len(parts.train), len(parts.validation), len(parts.test)
     (6, 2, 2)
     """
     for name, part in (("data", rows), ("validation set", validation), ("test set", test)):
         if part is not None and not (len(part) and part.targets):
             raise DataError(f"the {name} has no labelled rows; each row needs a text and a label.")
-    if len(set(rows.targets)) < 2:
+    if task.kind == "label" and len(set(rows.targets)) < 2:
         raise DataError(
             f"all {len(rows)} rows have the label {shown(rows.targets[0])}; at least two classes are needed."
         )
     brought = [part for part in (test, validation) if part is not None]
-    groups = copies(text for part in (rows, *brought) for text in part.inputs)
+    groups = copies(text for part in (rows, *brought) for text in joined_texts(task, part.inputs))
     wanted = {}
     if test is None:
         wanted["test"] = TEST_SHARE * len(rows)
     if validation is None:
         wanted["validation"] = min(max(VALIDATION_SHARE * len(rows), VALIDATION_ROWS), TEST_SHARE * len(rows))
     sizes = {name: max(1, round(size)) for name, size in wanted.items()}
-    places = _divide(rows.targets, groups.near_groups(rows.inputs), sizes, seed)
+    strata = [task.stratum(target) for target in rows.targets]
+    places = _divide(strata, groups.near_groups(joined_texts(task, rows.inputs)), sizes, seed)
     train = rows.take(places["train"])
     validation = rows.take(places["validation"]) if validation is None else _apart(validation, rows, "validation")
     test = rows.take(places["test"]) if test is None else _apart(test, rows, "test")
-    seen = {groups.near[text] for part in (train, validation) for text in part.inputs}
-    leaked = frozenset(name for name, text in zip(test.ids, test.inputs, strict=True) if groups.near[text] in seen)
+    seen = {groups.near[text] for part in (train, validation) for text in joined_texts(task, part.inputs)}
+    tested = zip(test.ids, joined_texts(task, test.inputs), strict=True)
+    leaked = frozenset(name for name, text in tested if groups.near[text] in seen)
     return Splits(train, validation, test, leaked, _hash(train, validation, test))
 
 
 def read_and_split(
     data: Any,
+    task: Task,
     test: Any = None,
     validation: Any = None,
     *,
@@ -88,6 +94,7 @@ def read_and_split(
 
     Args:
         data: see `data.read.read`; may also be a table that was read before.
+        task: see :func:`split`.
         test: see `data.read.read`.
         validation: see `data.read.read`.
         text: see `data.read.read`.
@@ -103,7 +110,7 @@ def read_and_split(
     table = data if isinstance(data, Table) else reading(data)
     own = [None if part is None else reading(part, like=table) for part in (test, validation)]
     rows = [None if part is None else part.rows for part in own]
-    splits = split(table.rows, test=rows[0], validation=rows[1], seed=seed)
+    splits = split(table.rows, task, test=rows[0], validation=rows[1], seed=seed)
     for part in filter(None, own):
         bad = tuple(Rejected(row.line, f"of {part.name} {row.reason}") for row in part.rejected)
         file_warnings = tuple(f"{part.name}: {warning}" for warning in part.warnings)
@@ -111,11 +118,12 @@ def read_and_split(
     return table, splits
 
 
-def nested(train: Rows, sizes: Iterable[int], seed: int = 0) -> dict[int, Rows]:
+def nested(train: Rows, task: Task, sizes: Iterable[int], seed: int = 0) -> dict[int, Rows]:
     """Choose nested subsets for a learning curve, stratified, with every class in each if possible.
 
     Args:
         train: the training rows.
+        task: gives the strata.
         sizes: numbers of rows; a size above the number of training rows means all of them.
         seed: random seed.
 
@@ -123,13 +131,15 @@ def nested(train: Rows, sizes: Iterable[int], seed: int = 0) -> dict[int, Rows]:
         UsageError: a size below 1.
 
     >>> rows = Rows(tuple("abcdef"), ("x",) * 6, ("yes", "no") * 3)
-    >>> small, large = nested(rows, [2, 4]).values()
+    >>> from headstart import tasks
+    >>> small, large = nested(rows, tasks.load("classification"), [2, 4]).values()
     >>> set(small.ids) < set(large.ids), sorted(small.targets)
     (True, ['no', 'yes'])
     """
     random = generator(seed, "nested")
-    labels = np.array(train.targets, dtype=object)
-    counts = Counter(train.targets)
+    strata = [task.stratum(target) for target in train.targets]
+    labels = np.array(strata, dtype=object)
+    counts = Counter(strata)
     place = np.empty(len(train))
     for number, label in enumerate(sorted(counts, key=lambda name: (-counts[name], name))):
         own = random.permutation(np.flatnonzero(labels == label))

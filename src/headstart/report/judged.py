@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from headstart.contest import curve, ladder, precheck, rank
+from headstart.contest import curve, ladder, rank, windows
 from headstart.contest.trials import Terms
 from headstart.core.errors import TrainingError
 from headstart.core.records import Audit, Record, Splits, Table
@@ -40,7 +40,7 @@ def result(
     if not standings:
         reasons = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in skipped.items())
         raise TrainingError(f"no contender could be trained: {reasons}.")
-    cut_off = precheck.truncation({standing.contender: standing.cost.cut_off for standing in standings})
+    cut_off = windows.truncation({standing.contender: standing.cost.cut_off for standing in standings})
     audit = replace(audit, findings=(*audit.findings, cut_off, *_collapse.finding(records)))
     learning = curve.curve(records, terms.metric)
     worth = curve.equivalents(records, terms.metric)

@@ -9,10 +9,11 @@ from headstart.core.errors import UsageError, at_least, did_you_mean
 from headstart.nn import bottleneck
 from headstart.nn.groups import Group, by_name
 from headstart.nn.heads import Model, Pooling
+from headstart.strategies import Strategy
 
 
 @dataclass(frozen=True)
-class Adapter:
+class Adapter(Strategy):
     """Fine-tune bottleneck layers inserted into the blocks, the blocks' norms and the head (Houlsby et al. 2019).
 
     kind: 'houlsby' for two bottlenecks per block, 'pfeiffer' for one, after the feed-forward layers (Pfeiffer et al.

@@ -8,10 +8,11 @@ from typing import ClassVar, Literal
 from headstart.core.errors import UsageError
 from headstart.nn.groups import Group, by_name
 from headstart.nn.heads import Model, Pooling
+from headstart.strategies import Strategy
 
 
 @dataclass(frozen=True)
-class BitFit:
+class BitFit(Strategy):
     """Fine-tune the biases of all blocks and the head, under 1 % of the weights (Ben Zaken et al. 2022).
 
     learning_rate: peak rate of all trained weights.

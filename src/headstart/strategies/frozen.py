@@ -7,13 +7,14 @@ from typing import ClassVar, Literal
 
 from headstart.nn.groups import Group, by_stage
 from headstart.nn.heads import Model, Pooling
+from headstart.strategies import Strategy
 
 # For a head that is trained by steps, as part of a larger training.
 LEARNING_RATE = 1e-3
 
 
 @dataclass(frozen=True)
-class Frozen:
+class Frozen(Strategy):
     """Train only a linear head; the encoder runs once per text and its states are stored (Peters et al. 2019).
 
     The head is a logistic regression, whose optimum is computed exactly (see `training.convex`).

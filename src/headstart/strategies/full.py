@@ -9,10 +9,11 @@ from headstart.core.errors import UsageError, at_least
 from headstart.nn.encoder import initialise
 from headstart.nn.groups import Group, by_stage
 from headstart.nn.heads import Model, Pooling
+from headstart.strategies import Strategy
 
 
 @dataclass(frozen=True)
-class Full:
+class Full(Strategy):
     """Fine-tune every weight (Devlin et al. 2019, section 3.2), lower layers with slightly lower rates.
 
     learning_rate: peak rate of the head.

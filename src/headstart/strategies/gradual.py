@@ -9,10 +9,11 @@ from typing import ClassVar, Literal
 from headstart.core.errors import at_least
 from headstart.nn.groups import Group, by_stage
 from headstart.nn.heads import Model, Pooling
+from headstart.strategies import Strategy
 
 
 @dataclass(frozen=True)
-class Gradual:
+class Gradual(Strategy):
     """Fine-tune the head first, then one more stage at a time from the top (Howard & Ruder 2018, section 3.3).
 
     learning_rate: as in `full`.

@@ -9,10 +9,11 @@ from headstart.core.errors import UsageError, at_least, did_you_mean
 from headstart.nn import lora
 from headstart.nn.groups import Group, by_name
 from headstart.nn.heads import Model, Pooling
+from headstart.strategies import Strategy
 
 
 @dataclass(frozen=True)
-class Lora:
+class Lora(Strategy):
     """Fine-tune the head and low-rank updates, which are merged into the matrices at the end (Hu et al. 2021).
 
     rank: rank of the updates.

@@ -8,10 +8,11 @@ from typing import ClassVar, Literal
 from headstart.core.errors import at_least
 from headstart.nn.groups import Group, by_stage
 from headstart.nn.heads import Model, Pooling
+from headstart.strategies import Strategy
 
 
 @dataclass(frozen=True)
-class Partial:
+class Partial(Strategy):
     """Fine-tune the top blocks and the head; the rest runs once per text and its output is stored (Lee et al. 2019).
 
     blocks: number of trained blocks, counted from the top.

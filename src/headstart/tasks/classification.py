@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from headstart.core.contracts import Encoded, Kind, Tokenizer, Value
 from headstart.core.records import Predictions, Rows
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from headstart.text.tokenizer import Encoded, Tokenizer
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,9 @@ class Classification:
         ("Far too loud, and the manual is useless.", "bad"),
         ("Waste of money; I sent it back.", "bad"),
     )
+    kind: ClassVar[Kind] = "label"
+    columns: ClassVar[tuple[str, ...]] = ("text", "label")
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "macro-F1", "weighted-F1", "balanced-accuracy", "MCC")
-    metric: ClassVar[str] = "accuracy"
 
     def fitted(self, train: Rows) -> Classification:
         """Return the task with its classes set from the training rows, and from no others.
@@ -49,11 +49,15 @@ class Classification:
         """
         return replace(self, classes=tuple(sorted(set(train.targets))))
 
-    def features(self, inputs: Sequence[str]) -> Sequence[str]:
-        """Return what a contender without a neural network reads: here the texts themselves."""
-        return inputs
+    def texts(self, value: Value) -> tuple[str, ...]:
+        """Return the text that an input is."""
+        return (str(value),)
 
-    def encode(self, inputs: Sequence[str], tokenizer: Tokenizer) -> Encoded:
+    def stratum(self, target: Value) -> str:
+        """Return the label: splits keep the share of each."""
+        return str(target)
+
+    def encode(self, inputs: Sequence[Value], tokenizer: Tokenizer) -> Encoded:
         """Turn texts into token ids, each cut to the tokenizer's window."""
         return tokenizer.encode(inputs)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from hashlib import sha256
 from itertools import islice
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import tokenizers
 
+from headstart.core.contracts import Encoded
 from headstart.core.errors import CheckpointError
 from headstart.core.opening import guarded
 from headstart.text._open_tokenizer import build
@@ -34,28 +34,6 @@ BYTES_BESIDE = 250
 BYTES = array("i").itemsize
 # In tokenizer_config.json: a prefix that a model was trained with, such as 'query: '.
 PREFIX, LONGEST_PREFIX = "headstart_prefix", 64
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Token ids of many texts without padding.
-
-    tokens: int32 ``(tokens,)``, text after text, with special tokens.
-    boundaries: int64 ``(texts + 1,)``; text i is ``tokens[boundaries[i]:boundaries[i + 1]]``.
-    cut_off: share (0 to 1) of the texts' tokens that are beyond the window and were truncated.
-    """
-
-    tokens: np.ndarray
-    boundaries: np.ndarray
-    cut_off: float = 0.0
-
-    def __len__(self) -> int:
-        return len(self.boundaries) - 1
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Tokens of each text, int64 ``(texts,)``."""
-        return np.diff(self.boundaries)
 
 
 class Memory:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -59,7 +59,7 @@ class Vocabulary:
 
 
 @dataclass(frozen=True)
-class Pretraining:
+class Objective:
     """Predict masked words, and whether two passages follow each other.
 
     masked: share of the tokens that are predicted, 0 to 1.
@@ -72,15 +72,6 @@ class Pretraining:
     masked: float = 0.15
     whole_words: bool = False
     next_sentence: bool = True
-
-    SAMPLE: ClassVar[tuple[str, ...]] = (
-        "The battery lasts two days. It charges fast.",
-        "Arrived early. Works well, very happy.",
-        "A joy to use from the first minute. I bought a second one.",
-        "It broke after a week. Nobody answers.",
-        "Far too loud. The manual is useless.",
-        "Waste of money! I sent it back.",
-    )
 
     def room(self, window: int, vocabulary: Vocabulary) -> int:
         """Return the number of tokens of text in a window, without special tokens."""
@@ -196,6 +187,3 @@ def _cut(
     chosen = low + (chance.random(len(starts)) * inner).astype(np.int64)
     several = inner > 0
     return np.where(several, shard.sentences[np.minimum(chosen, len(shard.sentences) - 1)], ends), several
-
-
-PLUGIN = Pretraining

@@ -7,15 +7,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headstart.core.errors import CheckpointError
-from headstart.tasks.pretraining import UNASKED, Pretraining, vocabulary_of
+from headstart.pretraining.objective import UNASKED, Objective, vocabulary_of
 from headstart.text import shards, vocabulary
 
+SAMPLE = (
+    "The battery lasts two days. It charges fast.",
+    "Arrived early. Works well, very happy.",
+    "A joy to use from the first minute. I bought a second one.",
+    "It broke after a week. Nobody answers.",
+    "Far too loud. The manual is useless.",
+    "Waste of money! I sent it back.",
+)
 WINDOW = 24
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return vocabulary.train(Pretraining.SAMPLE * 3, 90, window=WINDOW)
+    return vocabulary.train(SAMPLE * 3, 90, window=WINDOW)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +34,7 @@ def words(tokenizer):
 @pytest.fixture(scope="module")
 def shard(tokenizer, tmp_path_factory):
     place = tmp_path_factory.mktemp("shards")
-    shards.write(place, Pretraining.SAMPLE, tokenizer)
+    shards.write(place, SAMPLE, tokenizer)
     return shards.read(place)
 
 
@@ -45,13 +53,13 @@ def texts_of(questions):
 
 
 def test_the_sample_has_six_documents_of_two_sentences(shard):
-    assert len(shard) == len(Pretraining.SAMPLE) == 6
+    assert len(shard) == len(SAMPLE) == 6
     assert len(shard.sentences) == 12
 
 
 @given(seed=st.integers(0, 200))
 def test_passages_are_what_the_answer_says(shard, words, seed):
-    task = Pretraining()
+    task = Objective()
     windows = cut(shard, task, words)
     rows = np.arange(len(windows))
     questions = task.ask(shard, windows, rows, words, np.random.default_rng(seed))
@@ -82,7 +90,7 @@ def test_passages_are_what_the_answer_says(shard, words, seed):
 
 
 def test_half_of_the_passages_are_exchanged(shard, words):
-    task = Pretraining()
+    task = Objective()
     windows = cut(shard, task, words)
     rows = np.zeros(4000, dtype=np.int64)
     pairs = task.ask(shard, windows, rows, words, np.random.default_rng(0)).pairs
@@ -92,7 +100,7 @@ def test_half_of_the_passages_are_exchanged(shard, words):
 
 
 def test_without_next_sentence_windows_are_whole_and_unsegmented(shard, words):
-    task = Pretraining(next_sentence=False)
+    task = Objective(next_sentence=False)
     windows = cut(shard, task, words)
     questions = task.ask(shard, windows, np.arange(len(windows)), words, np.random.default_rng(0))
     assert questions.pairs is None
@@ -101,7 +109,7 @@ def test_without_next_sentence_windows_are_whole_and_unsegmented(shard, words):
 
 
 def test_a_seed_asks_the_same_and_another_asks_otherwise(shard, words):
-    task = Pretraining()
+    task = Objective()
     windows = cut(shard, task, words)
     rows = np.arange(len(windows))
     one, again, other = (task.ask(shard, windows, rows, words, np.random.default_rng(s)) for s in (0, 0, 1))
@@ -115,7 +123,7 @@ def test_hidden_words_have_the_shares_of_the_paper(words, whole):
     chance = np.random.default_rng(0)
     tokens = chance.choice(words.ordinary, 100_000)
     tokens[::50] = words.closing[0]
-    places, ids = Pretraining(whole_words=whole).hide(tokens, words, chance)
+    places, ids = Objective(whole_words=whole).hide(tokens, words, chance)
     assert not words.special[tokens[places]].any()
     assert len(places) / (tokens != words.closing[0]).sum() == pytest.approx(0.15, abs=0.01)
     same = 1 / len(words.ordinary)
@@ -129,7 +137,7 @@ def test_hidden_words_have_the_shares_of_the_paper(words, whole):
 
 
 def test_at_least_one_word_is_hidden_and_none_where_there_is_none(words):
-    task = Pretraining(masked=0.0)
+    task = Objective(masked=0.0)
     tokens = np.array([*words.opening, words.ordinary[0], *words.closing])
     assert task.hide(tokens, words, np.random.default_rng(0))[0].tolist() == [1]
     places, ids = task.hide(words.closing, words, np.random.default_rng(0))
@@ -143,7 +151,7 @@ def test_a_tokenizer_without_a_mask_is_refused(tokenizer, monkeypatch):
 
 
 def test_bytes_belong_to_the_word_that_a_space_began():
-    tokenizer = vocabulary.train_bytes(Pretraining.SAMPLE, 270, window=WINDOW)
+    tokenizer = vocabulary.train_bytes(SAMPLE, 270, window=WINDOW)
     words = vocabulary_of(tokenizer)
     ids = tokenizer.encode_whole(["a joy forever"]).tokens
     assert (~words.inside[ids]).sum() == 3

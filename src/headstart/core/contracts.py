@@ -1,0 +1,212 @@
+"""What the packages ask of each other, as types: a task, a tokenizer, a contender and its fitted model.
+
+Two contracts speak of more than this package may know and stand in their own: `strategies.Strategy` (a model of `nn`)
+and `trackers.Tracker`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from headstart.core.records import Predictions, Rows, Run
+
+# The form of an answer: one label, several labels, a number, a set of tuples such as entities, or a text.
+Kind = Literal["label", "labels", "number", "facts", "text"]
+# An input, a target, a predicted value or an option: plain data that JSON can hold. Its shape is known to the task (or
+# the plugin) alone, which checks it where it is read.
+Value: TypeAlias = Any
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Token ids of many texts without padding.
+
+    tokens: int32 ``(tokens,)``, text after text, with special tokens.
+    boundaries: int64 ``(texts + 1,)``; text i is ``tokens[boundaries[i]:boundaries[i + 1]]``.
+    cut_off: share (0 to 1) of the texts' tokens that are beyond the window and were truncated.
+    """
+
+    tokens: np.ndarray
+    boundaries: np.ndarray
+    cut_off: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.boundaries) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each text, int64 ``(texts,)``."""
+        return np.diff(self.boundaries)
+
+
+class Tokenizer(Protocol):
+    """What a task asks of a tokenizer."""
+
+    def encode(self, texts: Sequence[str]) -> Encoded:
+        """Turn texts into token ids, each cut to the tokenizer's window."""
+
+
+class Task(Protocol):
+    """One file in `tasks`: a frozen dataclass whose fields are its options and what the training rows tell it.
+
+    kind: the form of its answers, by which contenders say whether they can compete.
+    metrics: names of its scores; the first one decides where no other is chosen.
+    columns: names of the columns that its rows have, where a file names them in the usual way.
+    SAMPLE: six examples, pairs of input and target, that a contender can learn from.
+    classes: the possible labels, sorted; empty before :meth:`fitted`, and for kinds without labels.
+    text_column: column that the training rows had their texts in; '' where that is not known.
+    """
+
+    kind: ClassVar[Kind]
+    metrics: ClassVar[tuple[str, ...]]
+    columns: ClassVar[tuple[str, ...]]
+    SAMPLE: ClassVar[tuple[tuple[Value, Value], ...]]
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+
+    @property
+    def text_column(self) -> str: ...
+
+    def texts(self, value: Value) -> tuple[str, ...]:
+        """Return the texts of one input, for copies, leakage, vocabularies and n-grams."""
+
+    def stratum(self, target: Value) -> str:
+        """Return the group of a target whose share every split keeps; '' to keep none."""
+
+    def fitted(self, train: Rows) -> Self:
+        """Return the task with what the training rows tell, such as the classes."""
+
+    def encode(self, inputs: Sequence[Value], tokenizer: Tokenizer) -> Encoded:
+        """Turn inputs into token ids."""
+
+    def numbers(self, rows: Rows) -> np.ndarray:
+        """Return each row's target as the loss reads it, int64 ``(rows,)``; -100 where it cannot be learnt from."""
+
+    def decode(self, logits: Tensor) -> Predictions:
+        """Turn a head's output ``(rows, classes)`` into predictions: the inverse of :meth:`numbers`."""
+
+    def score(self, predictions: Predictions, rows: Rows) -> dict[str, float]:
+        """Score predictions against the targets of the same rows: metric name -> value, higher is better."""
+
+
+def joined_texts(task: Task, inputs: Iterable[Value]) -> list[str]:
+    """Make one text of the texts of each input."""
+    return [" ".join(task.texts(value)) for value in inputs]
+
+
+def all_texts(task: Task, inputs: Iterable[Value]) -> list[str]:
+    """List the texts of all inputs, one input after the other."""
+    return [text for value in inputs for text in task.texts(value)]
+
+
+class Fitted:
+    """A model that a contender has trained; a dataclass.
+
+    task: the fitted task. reused_seconds: what `fit` would have taken longer without what other trainings had left.
+    has_int8: whether there is a copy with 8-bit weights, see :meth:`with_int8`.
+    """
+
+    task: Task
+    reused_seconds: float = 0.0
+    has_int8: ClassVar[bool] = False
+
+    @property
+    def parameters(self) -> int:
+        """Number of all weights."""
+        return 0
+
+    @property
+    def trained_parameters(self) -> int:
+        """Number of weights that were trained."""
+        return 0
+
+    def predict(self, inputs: Sequence[Value]) -> Predictions:
+        """Answer any number of inputs, in their order."""
+        raise NotImplementedError
+
+    def cut_off(self, inputs: Sequence[Value]) -> float:
+        """Compute the share (0 to 1) of the inputs' tokens that the model's window cuts off."""
+        return 0.0
+
+    def save(self, folder: Path, *, whole: bool = True) -> None:
+        """Write the model into a folder that `Contender.load` reads.
+
+        Args:
+            whole: False to leave out weights that are those of the model it was trained from, where that saves much.
+        """
+        raise NotImplementedError
+
+    def with_int8(self) -> Fitted:
+        """Return the model answering with 8-bit weights; of models with `has_int8` alone."""
+        raise NotImplementedError
+
+
+class Contender:
+    """One file in `contenders`: a frozen dataclass that derives from this class; its fields are its options.
+
+    kinds: the kinds of task that it can learn.
+    rung: its place on the ladder from the floor to the most expensive way of learning, see `contest.ladder`; '' for
+        none.
+    reads_unlabelled: whether it learns from `Run.unlabelled`.
+    """
+
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"label"})
+    rung: ClassVar[str] = ""
+    reads_unlabelled: ClassVar[bool] = False
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    @property
+    def name(self) -> str:
+        """Its name on the leaderboard: its file's, and what sets these options apart behind a colon."""
+        raise NotImplementedError
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether the model does not depend on the seed."""
+        return False
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Leaderboard names of the contenders that it builds on; 'all' for those that build on none."""
+        return ()
+
+    @property
+    def tuning(self) -> Mapping[str, Value]:
+        """All options of the strategy that it follows, the defaults too; empty without one."""
+        return {}
+
+    @staticmethod
+    def named(way: str) -> dict[str, Value]:
+        """Read the part of a leaderboard name behind the colon: option -> value; empty where it takes none."""
+        return {}
+
+    def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> Fitted:
+        """Train on the training rows and choose by the validation rows.
+
+        Args:
+            task: fitted to the training rows.
+
+        Raises:
+            HeadstartError: the training is not possible, or failed.
+        """
+        raise NotImplementedError
+
+    @staticmethod
+    def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> Fitted:
+        """Read a model that :meth:`Fitted.save` wrote.
+
+        Args:
+            extra: what the model gave to its manifest.
+        """
+        raise NotImplementedError
