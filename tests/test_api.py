@@ -288,7 +288,7 @@ def test_int8_answers_where_it_is_offered(transformer):
 def test_int8_is_refused_with_both_figures(transformer):
     judged(transformer, agreement=0.9)
     for call in (headstart.open_model, lambda folder, int8: headstart.predict(folder, ["a"], int8=int8)):
-        with pytest.raises(UsageError, match=r"int8 is refused: 90\.00 % of \d+ .* accuracy moves by -0\.20 points"):
+        with pytest.raises(UsageError, match=r"int8 is refused: 90\.00 % of \d+ .* accuracy changes by -0\.20 points"):
             call(transformer / "best", int8=True)
 
 

@@ -492,17 +492,19 @@ def test_int8_is_said_and_answers_or_is_refused(reviews, tmp_path, capsys):
     path.unlink()
     code, _, err = run(capsys, "predict", out / "best", reviews, "--out", answers, "--int8")
     assert code == 1
-    assert re.match(r"headstart: '.*best' holds no int8\.json, so nobody knows .* run headstart compare again", err)
+    assert re.match(r"headstart: '.*best' has no int8\.json, so the effect .* run headstart compare again", err)
     sealed.write_note(path, {**comparison, "agreement": 0.985, "score": 0.9, "int8_score": 0.905})
     code, _, err = run(capsys, "predict", out / "best", reviews, "--out", answers, "--int8")
     assert (code, len(err.splitlines())) == (0, 1)
-    assert re.match(r"int8 is offered .*: 98\.50 % of \d+ validation labels stay, and accuracy moves by \+0\.50", err)
+    assert re.match(
+        r"int8 is available .*: 98\.50 % of \d+ validation labels are unchanged, accuracy changes by \+0\.50", err
+    )
     with answers.open(encoding="utf-8", newline="") as file:
         assert [row["id"] for row in csv.DictReader(file)] == [f"{number:03}" for number in range(120)]
     sealed.write_note(path, {**comparison, "agreement": 0.98, "score": 0.9, "int8_score": 0.9})
     code, _, err = run(capsys, "predict", out / "best", reviews, "--int8")
     assert code == 2
-    assert re.match(r"headstart: int8 is refused: 98\.00 % of .* moves by \+0\.00 points; it needs 98\.5 %", err)
+    assert re.match(r"headstart: int8 is refused: 98\.00 % of .* changes by \+0\.00 points; it needs 98\.5 %", err)
 
 
 def test_a_model_without_a_transformer_has_no_int8(compared, reviews, capsys):

@@ -49,7 +49,7 @@ def test_six_models_of_a_hub_are_checked_compared_and_the_best_is_used(place, he
     captured = headstart("check", "opinions.csv", "--backbone", backbones)
     assert [line for line in captured.out.splitlines() if line.startswith("warning")] == []
     for name in NAMES:
-        assert f"The vocabulary of {name} knows the texts: 0.0 % of the tokens unknown" in captured.out
+        assert f"The vocabulary of {name} covers the texts: 0.0 % of the tokens unknown" in captured.out
     # Pickles are converted once, and that is all that is said beside the findings.
     notes = [line for line in captured.err.splitlines() if not line.startswith("Task: classification")]
     assert [name for name in NAMES for line in notes if f"headstart: {name}/pytorch_model.bin: plain" in line] == [

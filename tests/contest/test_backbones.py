@@ -17,8 +17,8 @@ def test_a_folder_in_two_spellings_is_one_backbone(tmp_path, monkeypatch):
 
 
 def test_names_hold_none_of_the_marks_that_divide_leaderboard_names():
-    found = backbones.named(["hf://owner/model@v1", "./a:b+c d"])
-    assert [*found] == ["model-v1", "a-b-c-d"]
+    names = backbones.named(["hf://owner/model@v1", "./a:b+c d"])
+    assert [*names] == ["model-v1", "a-b-c-d"]
 
 
 def test_equal_names_are_numbered_where_nothing_else_tells_them_apart():

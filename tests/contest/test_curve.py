@@ -52,15 +52,15 @@ def test_the_interval_widens_with_the_seeds(records):
             "scratch": {100: [0.69, 0.7, 0.71], 1000: [0.8, 0.8, 0.8]},
         }
     )
-    (found,) = equivalents(made, "accuracy")
-    assert found.labels.low < found.labels.value < found.labels.high < 1000
+    (equivalent,) = equivalents(made, "accuracy")
+    assert equivalent.labels.low < equivalent.labels.value < equivalent.labels.high < 1000
 
 
 def test_an_end_that_is_not_reached_is_infinite(records):
     made = records({"finetuned:full": {10: [0.77, 0.79, 0.9]}, "linear": {100: [0.6] * 3, 1000: [0.83] * 3}})
-    (found,) = equivalents(made, "accuracy")
-    assert math.isfinite(found.labels.value)
-    assert found.labels.high == math.inf
+    (equivalent,) = equivalents(made, "accuracy")
+    assert math.isfinite(equivalent.labels.value)
+    assert equivalent.labels.high == math.inf
 
 
 def test_what_the_smallest_size_reaches_is_read_as_at_most(records):

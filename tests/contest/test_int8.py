@@ -1,4 +1,4 @@
-"""Whether int8 is offered: what is measured, what is kept, and what is refused in which words."""
+"""Whether int8 is available: what is measured, what is kept, and what is refused in which words."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -73,19 +73,20 @@ def test_both_figures_have_to_be_good(changes, offered):
 
 def test_both_figures_are_said_either_way():
     assert GOOD.sentence == (
-        "int8 is offered (predict --int8): 98.50 % of 1,000 validation labels stay, and accuracy moves by -0.50 points."
+        "int8 is available (predict --int8): 98.50 % of 1,000 validation labels are unchanged, "
+        "accuracy changes by -0.50 points."
     )
     assert replace(GOOD, agreement=0.97, int8_score=0.907).sentence == (
-        "int8 is refused: 97.00 % of 1,000 validation labels stay, and accuracy moves by +0.20 points; "
+        "int8 is refused: 97.00 % of 1,000 validation labels are unchanged, accuracy changes by +0.20 points; "
         "it needs 98.5 % and at most 0.5 points."
     )
 
 
 def test_agreement_and_score_are_counted_and_kept(model, tmp_path):
-    found = int8.judge(tmp_path, rows(200, hard=3), "accuracy")
-    assert found == Agreement(rows=200, agreement=0.985, metric="accuracy", score=1.0, int8_score=0.985)
-    assert not found.offered
-    assert sealed.read_note(tmp_path / FILE) == vars(found)
+    judged = int8.judge(tmp_path, rows(200, hard=3), "accuracy")
+    assert judged == Agreement(rows=200, agreement=0.985, metric="accuracy", score=1.0, int8_score=0.985)
+    assert not judged.offered
+    assert sealed.read_note(tmp_path / FILE) == vars(judged)
 
 
 def test_what_was_found_is_not_sought_again(model, tmp_path):
@@ -96,9 +97,9 @@ def test_what_was_found_is_not_sought_again(model, tmp_path):
 
 
 def test_of_many_rows_an_even_sample_is_taken(model, tmp_path):
-    found = int8.judge(tmp_path, rows(4 * MOST_ROWS, hard=2 * MOST_ROWS), "accuracy")
-    assert found.rows == MOST_ROWS
-    assert found.agreement == pytest.approx(0.5, abs=0.001)
+    judged = int8.judge(tmp_path, rows(4 * MOST_ROWS, hard=2 * MOST_ROWS), "accuracy")
+    assert judged.rows == MOST_ROWS
+    assert judged.agreement == pytest.approx(0.5, abs=0.001)
 
 
 def test_other_names_of_the_files_keep_their_content(model, tmp_path):
@@ -139,15 +140,15 @@ def test_what_a_kill_left_before_it_was_listed_is_made_again(tmp_path):
 
 
 def test_an_offered_version_is_opened_with_what_speaks_for_it(model, tmp_path):
-    found = int8.judge(tmp_path, rows(50), "accuracy")
-    assert int8.open_model(tmp_path) == (model.with_int8(), found)
+    agreement = int8.judge(tmp_path, rows(50), "accuracy")
+    assert int8.open_model(tmp_path) == (model.with_int8(), agreement)
 
 
 def test_a_refused_version_is_not_opened(model, tmp_path):
     int8.judge(tmp_path, rows(50, hard=5), "MCC")
     with pytest.raises(
         UsageError,
-        match=r"int8 is refused: 90\.00 % of 50 validation labels stay, and MCC moves by -\d+\.\d\d points; it needs",
+        match=r"int8 is refused: 90\.00 % of 50 validation labels are unchanged, MCC changes by -\d+\.\d\d points",
     ):
         int8.open_model(tmp_path)
 

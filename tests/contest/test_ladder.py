@@ -29,7 +29,7 @@ def climb(records, splits):
     return ladder.ladder(records, rank.rank(records, splits, "accuracy"), splits, "accuracy")
 
 
-def test_each_rung_is_compared_with_the_best_below(make, contest_splits):
+def test_each_level_is_compared_with_the_best_below(make, contest_splits):
     records = [
         make(n, a)
         for n, a in (
@@ -40,45 +40,45 @@ def test_each_rung_is_compared_with_the_best_below(make, contest_splits):
             ("majority", 0.5),
         )
     ]
-    rungs = climb(records, contest_splits)
-    assert [(r.name, r.contender, r.over) for r in rungs] == [
+    steps = climb(records, contest_splits)
+    assert [(r.name, r.contender, r.over) for r in steps] == [
         ("floor", "majority", ""),
         ("linear", "linear", "majority"),
         ("frozen", "finetuned:frozen", "linear"),
         ("light tuning", "finetuned:partial", "linear"),
         ("full tuning", "finetuned:full", "finetuned:partial"),
     ]
-    assert (rungs[0].gain, rungs[0].p_value, rungs[0].worth) == (None, None, None)
+    assert (steps[0].gain, steps[0].p_value, steps[0].worth) == (None, None, None)
     by_name = {r.trial.contender: [r.predictions.values] for r in records}
-    duels = [stats.compare(TARGETS, by_name[r.contender], by_name[r.over], "accuracy") for r in rungs[1:]]
-    assert [r.gain for r in rungs[1:]] == [duel.difference for duel in duels]
-    assert [r.p_value for r in rungs[1:]] == pytest.approx(stats.holm([duel.p_value for duel in duels]))
-    assert rungs[2].gain.value < 0 < rungs[3].gain.value
-    assert not any(r.ties for r in rungs)
+    comparisons = [stats.compare(TARGETS, by_name[r.contender], by_name[r.over], "accuracy") for r in steps[1:]]
+    assert [r.gain for r in steps[1:]] == [compared.difference for compared in comparisons]
+    assert [r.p_value for r in steps[1:]] == pytest.approx(stats.holm([compared.p_value for compared in comparisons]))
+    assert steps[2].gain.value < 0 < steps[3].gain.value
+    assert not any(r.ties for r in steps)
 
 
-def test_the_best_of_a_rung_is_chosen_on_validation(make, contest_splits):
+def test_the_best_of_a_level_is_chosen_on_validation(make, contest_splits):
     lucky, steady = make("finetuned:lora", 0.95), make("finetuned:partial", 0.9)
     lucky.validation["accuracy"] = 0.1
-    rungs = climb([make("linear", 0.8), lucky, steady, make("finetuned:full", 0.92)], contest_splits)
-    assert [r.contender for r in rungs] == ["linear", "finetuned:partial", "finetuned:full"]
-    assert rungs[2].over == "finetuned:partial"
+    steps = climb([make("linear", 0.8), lucky, steady, make("finetuned:full", 0.92)], contest_splits)
+    assert [r.contender for r in steps] == ["linear", "finetuned:partial", "finetuned:full"]
+    assert steps[2].over == "finetuned:partial"
 
 
 def test_equal_contenders_tie(make, contest_splits):
-    rungs = climb([make("linear", 0.8), make("scratch", 0.8)], contest_splits)
-    assert rungs[1].ties
-    assert rungs[1].gain.value == 0
+    steps = climb([make("linear", 0.8), make("scratch", 0.8)], contest_splits)
+    assert steps[1].ties
+    assert steps[1].gain.value == 0
 
 
-def test_a_rung_is_worth_labels_where_the_one_below_has_a_curve(make, contest_splits):
+def test_a_level_is_worth_labels_where_the_one_below_has_a_curve(make, contest_splits):
     curve = [make("linear", 0.6, size=10, train_rows=10), make("linear", 0.8)]
     assert climb([*curve, make("scratch", 0.7)], contest_splits)[1].worth.labels.value == pytest.approx(32, abs=12)
     assert climb([*curve, make("scratch", 0.95)], contest_splits)[1].worth.labels is None
     assert climb([curve[1], make("scratch", 0.7)], contest_splits)[1].worth is None
 
 
-def test_what_names_no_rung_stands_beside_the_ladder(make, contest_splits):
+def test_what_names_no_level_stands_beside_the_ladder(make, contest_splits):
     assert climb([make("stranger", 0.9), make("linear", 0.8)], contest_splits)[0].contender == "linear"
     assert climb([make("stranger", 0.9)], contest_splits) == ()
 

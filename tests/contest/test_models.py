@@ -98,17 +98,17 @@ def test_kept_models_share_the_words_of_their_backbone_and_best_stands_alone(spl
     names = ("finetuned:full", "ensemble:mean")
     trials = plan(task=task, train_rows=60, contenders=names, backbone=str(base), options=options, seeds=(0,)).trials
     outcome = contest.run(splits, task, trials, terms)
-    kept = outcome.models["ensemble:mean"]
+    stored = outcome.models["ensemble:mean"]
     assert {path.parent.name for path in terms.folder.rglob("words.safetensors")} == {
         outcome.models["finetuned:full"].name,
         "member-0",
     }
     whole = {record.trial.contender: record.cost.disk_bytes for record in outcome.records}
     assert whole["finetuned:full"] > 400 * 8 * 4
-    before = _saved.open_model(kept).predict(splits.test.inputs)
-    models.announce(kept, terms)
+    before = _saved.open_model(stored).predict(splits.test.inputs)
+    models.announce(stored, terms)
     shutil.rmtree(base)
-    for place in (terms.folder / "best", kept):
+    for place in (terms.folder / "best", stored):
         assert not [*place.rglob("words.safetensors")]
         np.testing.assert_array_equal(
             _saved.open_model(place).predict(splits.test.inputs).probabilities, before.probabilities

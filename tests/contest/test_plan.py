@@ -130,7 +130,7 @@ def test_sizes_of_all_rows_and_more_are_all():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ({"contenders": ("liner",)}, r"no contender 'liner'; did you mean 'linear'\?"),
         ({"strategies": ("ful",)}, r"no strategy 'ful'; did you mean 'full'\?"),
@@ -154,8 +154,8 @@ def test_sizes_of_all_rows_and_more_are_all():
         ({"sizes": (0,)}, "a size of 0 training rows makes no sense"),
     ],
 )
-def test_mistakes_are_named(arguments, said):
-    with pytest.raises(UsageError, match=said):
+def test_mistakes_are_named(arguments, message):
+    with pytest.raises(UsageError, match=message):
         planned(**arguments)
 
 
@@ -172,19 +172,19 @@ def test_several_backbones_compete_once_each_under_their_own_names():
         options={"finetuned.epochs": 2, "distilled.epochs": 1},
         seeds=(0,),
     ).trials
-    found = {trial.contender: trial for trial in trials}
+    by_name = {trial.contender: trial for trial in trials}
     labels = {"minilm": "minilm", "a-model": "/a/model", "b-model": "/b/model"}
-    assert [*found] == [
+    assert [*by_name] == [
         "linear",
         *(f"finetuned:{way}@{label}" for label in labels for way in ("full", "frozen")),
         *(f"distilled@{label}" for label in labels),
     ]
-    for name, trial in found.items():
+    for name, trial in by_name.items():
         label = name.partition("@")[2]
         assert trial.options.get("backbone") == labels.get(label)
         # A student's teacher stands on the same backbone.
         assert [m.contender for m in trial.members] == ([f"finetuned:full@{label}"] if "distilled" in name else [])
-    assert {t.options["epochs"] for name, t in found.items() if "finetuned" in name} == {2}
+    assert {t.options["epochs"] for name, t in by_name.items() if "finetuned" in name} == {2}
 
 
 def test_members_stand_on_the_backbone_they_name_or_the_first():

@@ -45,9 +45,9 @@ def test_best_first_with_ties_and_corrected_p_values(make, contest_splits, test_
         [r.predictions.values for r in records if r.trial.contender == standing.contender] for standing in standings
     ]
     chances = stats.joint(test_rows.targets, answers, "accuracy")
-    found = stats.against_best(chances)
-    assert [s.p_value for s in standings[1:]] == found.p_values[1:].tolist()
-    assert [s.difference for s in standings[1:]] == [stats.gap(chances, found, 0, place) for place in (1, 2, 3)]
+    expected = stats.against_best(chances)
+    assert [s.p_value for s in standings[1:]] == expected.p_values[1:].tolist()
+    assert [s.difference for s in standings[1:]] == [stats.gap(chances, expected, 0, place) for place in (1, 2, 3)]
     for standing in standings:
         assert standing.score.low < standing.score.value < standing.score.high
         assert standing.score.value == pytest.approx(standing.scores["accuracy"])
@@ -105,8 +105,8 @@ def test_who_builds_on_others_is_compared_with_them_and_with_the_linear_model(ma
         records.append(built("distilled", 0.87, seed, members[1:], teacher="finetuned:full", student="4x256"))
         records.append(make("distilled:alone", 0.8, seed, options={"teacher": "none", "student": "4x256"}))
         records.append(make("distilled:2x128-alone", 0.8, seed, options={"teacher": "none", "student": "2x128"}))
-    found = {(r.contender, r.role): r for r in rank.receipts(records, contest_splits, "accuracy")}
-    assert {key: r.other for key, r in found.items()} == {
+    by_role = {(r.contender, r.role): r for r in rank.against_baselines(records, contest_splits, "accuracy")}
+    assert {key: r.other for key, r in by_role.items()} == {
         ("ensemble", "linear"): "linear",
         ("ensemble", "member"): "finetuned:full",
         ("distilled", "linear"): "linear",
@@ -117,19 +117,22 @@ def test_who_builds_on_others_is_compared_with_them_and_with_the_linear_model(ma
         [r.predictions.values for r in records if r.trial.contender == name] for name in ("distilled", "finetuned:full")
     )
     expected = stats.compare(test_rows.targets, own, other, "accuracy")
-    assert found["distilled", "teacher"].difference == expected.difference
+    assert by_role["distilled", "teacher"].difference == expected.difference
     plain = {
         key: stats.compare(
             test_rows.targets,
-            *([r.predictions.values for r in records if r.trial.contender == name] for name in (key[0], receipt.other)),
+            *(
+                [r.predictions.values for r in records if r.trial.contender == name]
+                for name in (key[0], comparison.other)
+            ),
             "accuracy",
         ).p_value
-        for key, receipt in found.items()
+        for key, comparison in by_role.items()
     }
-    assert {key: r.p_value for key, r in found.items()} == pytest.approx(
+    assert {key: r.p_value for key, r in by_role.items()} == pytest.approx(
         dict(zip(plain, stats.holm(list(plain.values())), strict=True)), rel=0.5
     )
-    assert found["distilled", "alone"].difference.value > 0 > found["distilled", "teacher"].difference.value
+    assert by_role["distilled", "alone"].difference.value > 0 > by_role["distilled", "teacher"].difference.value
 
 
 def test_the_member_to_measure_by_is_picked_on_validation(make, contest_splits):
@@ -137,14 +140,14 @@ def test_the_member_to_measure_by_is_picked_on_validation(make, contest_splits):
     linear = replace(linear, validation={"accuracy": 0.95})
     whole = make("ensemble", 0.91)
     whole = replace(whole, trial=replace(whole.trial, members=(linear.trial, full.trial)))
-    (receipt,) = rank.receipts([linear, full, whole], contest_splits, "accuracy")
-    assert (receipt.other, receipt.role) == ("linear", "member")
+    (comparison,) = rank.against_baselines([linear, full, whole], contest_splits, "accuracy")
+    assert (comparison.other, comparison.role) == ("linear", "member")
 
 
-def test_what_did_not_run_gives_no_receipt(make, contest_splits):
+def test_what_did_not_run_gives_no_comparison(make, contest_splits):
     record = make("ensemble", 0.9)
     built = replace(record, trial=replace(record.trial, members=(make("linear", 0.7).trial,)))
-    assert rank.receipts([built, make("scratch", 0.8)], contest_splits, "accuracy") == ()
+    assert rank.against_baselines([built, make("scratch", 0.8)], contest_splits, "accuracy") == ()
 
 
 def tied(make, name: str, validation: float, seconds: float, order=(0, 1, 2)):
@@ -164,14 +167,14 @@ def test_of_equal_scores_the_best_on_validation_wins_then_the_cheapest_then_the_
     make, contest_splits, order
 ):
     def first(*teams):
-        found = [
+        orders = [
             rank.rank([r for team in some for r in team], contest_splits, "accuracy") for some in (teams, teams[::-1])
         ]
-        assert found[0] == found[1]
-        assert found[0][0] is rank.winner(found[0])
-        assert found[0][1].ties
-        assert found[0][1].p_value == 1.0
-        return rank.winner(found[0]).contender
+        assert orders[0] == orders[1]
+        assert orders[0][0] is rank.winner(orders[0])
+        assert orders[0][1].ties
+        assert orders[0][1].p_value == 1.0
+        return rank.winner(orders[0]).contender
 
     assert first(tied(make, "a", 0.8, 1.0), tied(make, "b", 0.9, 9.0, order)) == "b"
     assert first(tied(make, "a", 0.8, 9.0), tied(make, "b", 0.8, 1.0, order)) == "b"

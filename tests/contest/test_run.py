@@ -340,7 +340,7 @@ def test_a_record_says_what_its_model_was_built_on(splits, terms, fits, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("attempts", "told"),
+    ("attempts", "expected"),
     [
         ([], (False, False, 1.0, "")),
         ([Attempt()], (False, False, 1.0, "")),
@@ -348,7 +348,7 @@ def test_a_record_says_what_its_model_was_built_on(splits, terms, fits, tmp_path
         ([Attempt(1.0, "one class"), Attempt(0.25, "still")], (True, True, 0.25, "one class")),
     ],
 )
-def test_a_record_counts_collapsed_trainings(splits, terms, fits, monkeypatch, attempts, told):
+def test_a_record_counts_collapsed_trainings(splits, terms, fits, monkeypatch, attempts, expected):
     fit = fits.fit
 
     def collapses(*rest):
@@ -359,8 +359,8 @@ def test_a_record_counts_collapsed_trainings(splits, terms, fits, monkeypatch, a
     monkeypatch.setattr(fits, "fit", collapses)
     record = contest.run(splits, Classification(), [Trial("majority", {}, None, 0)], terms).records[0]
     again = load_record(terms.folder / "trials" / record.path.rsplit("/", 1)[1])
-    for found in (record, again):
-        assert (found.collapsed, found.retried, found.rate_factor, found.collapse) == told
+    for each in (record, again):
+        assert (each.collapsed, each.retried, each.rate_factor, each.collapse) == expected
 
 
 def test_trackers_write_to_a_folder_that_names_the_trial(splits, terms, fits, monkeypatch):

@@ -20,17 +20,17 @@ def empty(tmp_path, monkeypatch):
 
 
 def opened(splits, out=None, name="train.csv"):
-    told = []
-    with run_folder.opened(out, splits, name, told.append) as folder:
+    messages = []
+    with run_folder.opened(out, splits, name, messages.append) as folder:
         (folder / "trials").mkdir(exist_ok=True)
-    return str(folder), told
+    return str(folder), messages
 
 
 def test_each_data_set_gets_back_to_its_own_folder(splits, other):
     assert opened(splits) == ("runs/train", [])
-    folder, told = opened(other)
+    folder, messages = opened(other)
     assert folder == f"runs/train-{run_folder.data_sha256(other)[:8]}"
-    assert told == [
+    assert messages == [
         f"'runs/train' holds the comparison of another data set (train.csv, 130 rows), so this comparison is in "
         f"'{folder}'."
     ]

@@ -28,13 +28,13 @@ def test_anything_that_changes_a_result_changes_its_key(splits, terms, trials, c
 
 
 def test_unlabelled_texts_are_for_those_that_read_them_and_part_of_their_trials_names(splits, terms):
-    told = replace(terms, unlabelled=("one more text", "another"))
+    with_texts = replace(terms, unlabelled=("one more text", "another"))
     reader, other = Trial("selfpretrained", {}, None, 0), Trial("linear", {}, None, 0)
-    assert key(splits, other, told) == key(splits, other, terms)
+    assert key(splits, other, with_texts) == key(splits, other, terms)
     names = {key(splits, reader, replace(terms, unlabelled=texts)) for texts in ((), ("one",), ("two",))}
     assert len(names) == 3
-    assert naming.unlabelled_for(reader, told) == told.unlabelled
-    assert naming.unlabelled_for(other, told) == ()
+    assert naming.unlabelled_for(reader, with_texts) == with_texts.unlabelled
+    assert naming.unlabelled_for(other, with_texts) == ()
 
 
 def test_another_option_of_a_member_is_another_trial(splits, terms, ensemble):

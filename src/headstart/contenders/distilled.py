@@ -77,7 +77,7 @@ class Distilled(Contender):
     learning_rate: float = 5e-4
     backbone: str = "minilm"
 
-    rung: ClassVar[str] = "distilled"
+    level: ClassVar[str] = "distilled"
     reads_unlabelled: ClassVar[bool] = True
 
     @property

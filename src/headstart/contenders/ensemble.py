@@ -106,7 +106,7 @@ class Ensemble(Contender):
     members: tuple[str, ...] = (_members.ALL,)
     how: Way = "greedy"
 
-    rung: ClassVar[str] = "ensemble"
+    level: ClassVar[str] = "ensemble"
 
     @property
     def name(self) -> str:

@@ -152,7 +152,7 @@ class Linear(Contender):
     features: int = 300_000
 
     name: ClassVar[str] = "linear"
-    rung: ClassVar[str] = "linear"
+    level: ClassVar[str] = "linear"
     deterministic: ClassVar[bool] = True
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> FittedLinear:

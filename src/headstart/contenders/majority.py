@@ -44,7 +44,7 @@ class Majority(Contender):
     """The commonest training label for every text: the floor any model must beat."""
 
     name: ClassVar[str] = "majority"
-    rung: ClassVar[str] = "floor"
+    level: ClassVar[str] = "floor"
     deterministic: ClassVar[bool] = True
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> FittedMajority:

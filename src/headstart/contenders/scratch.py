@@ -46,7 +46,7 @@ class Scratch(Contender):
     class_weights: _neural.ClassWeights = "none"
 
     name: ClassVar[str] = "scratch"
-    rung: ClassVar[str] = "scratch"
+    level: ClassVar[str] = "scratch"
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> _neural.Neural:
         """Train vocabulary and model on the training rows; keep the best epoch on validation."""

@@ -61,7 +61,7 @@ class SelfPretrained(Contender):
     class_weights: _neural.ClassWeights = "none"
 
     name: ClassVar[str] = "selfpretrained"
-    rung: ClassVar[str] = "self-pretrained"
+    level: ClassVar[str] = "self-pretrained"
     reads_unlabelled: ClassVar[bool] = True
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> _neural.Neural:

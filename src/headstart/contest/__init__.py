@@ -1,1 +1,1 @@
-"""Plan, run and judge a comparison."""
+"""Plan, run and evaluate a comparison."""

@@ -1,4 +1,4 @@
-"""The backbones of a comparison: read from one text, and named so that contenders on several can be told apart."""
+"""The backbones of a comparison: parsed from one text, and named so that contenders on several are distinguishable."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from headstart.core.errors import UsageError
 
 
 def read(given: str | Sequence[str]) -> tuple[str, ...]:
-    """List the backbones that are meant: a sequence, or a text with commas between them; each once, in order.
+    """Return the named backbones, from a sequence or a comma-separated text; each once, in order.
 
     Raises:
         UsageError: none is named.
@@ -24,18 +24,18 @@ def read(given: str | Sequence[str]) -> tuple[str, ...]:
     once: dict[str, str] = {}
     for part in filter(None, (str(part).strip() for part in parts)):
         folder = Path(part).expanduser()
-        # One folder may be spelt in several ways; a packaged model's name is never a folder's.
+        # A folder may be written in several ways; the name of a packaged model is never a folder's.
         once.setdefault(str(folder.resolve()) if part not in hub.PACKAGED and folder.is_dir() else part, part)
-    found = tuple(once.values())
-    if not found:
+    sources = tuple(once.values())
+    if not sources:
         raise UsageError("no backbone is named; give a folder, a packaged model, or hf://owner/name.")
-    return found
+    return sources
 
 
 def named(sources: Sequence[str]) -> Mapping[str, str]:
-    """Name backbones for the leaderboard: name -> source; '' where there is only one, which needs no name.
+    """Return names of backbones for the leaderboard: name -> source; '' if there is only one, which needs no name.
 
-    A name is the end of a path or address, and more of it where two ends are the same.
+    A name is the end of a path or address, extended if two ends are the same.
 
     >>> dict(named(["minilm"]))
     {'': 'minilm'}
@@ -55,7 +55,7 @@ def named(sources: Sequence[str]) -> Mapping[str, str]:
 
 
 def name_of(source: str) -> str:
-    """Name one backbone as :func:`named` does where no other has the same end.
+    """Name one backbone as :func:`named` does if no other has the same end.
 
     >>> name_of("hf://owner/bert-tiny@v1")
     'bert-tiny-v1'
@@ -64,12 +64,12 @@ def name_of(source: str) -> str:
 
 
 def _parts(source: str) -> list[str]:
-    """Divide a source into parts without the marks that divide leaderboard names."""
+    """Split a source into parts without the characters that separate parts of leaderboard names."""
     if source in hub.PACKAGED:
         return [source]
     address = source.startswith("hf://")
     path = source.removeprefix("hf://").split("/") if address else Path(source).expanduser().absolute().parts
     if cached := re.fullmatch(r"models--(.+)", path[-3] if len(path) > 2 and path[-2] == "snapshots" else ""):
-        path = cached[1].split("--")  # the hub's cache keeps a model in models--OWNER--NAME/snapshots/COMMIT
+        path = cached[1].split("--")  # the hub's cache stores a model in models--OWNER--NAME/snapshots/COMMIT
     parts = [re.sub(r"[^\w.-]+", "-", part).strip("-") for part in path]
     return [part for part in parts if part] or ["model"]

@@ -1,4 +1,4 @@
-"""Learning curves, and from them label equivalents: what a head start is worth in labels."""
+"""Learning curves, and label equivalents computed from them: how many labels a head start is worth."""
 
 from __future__ import annotations
 
@@ -30,16 +30,17 @@ def curve(records: Sequence[Record], metric: str) -> tuple[CurvePoint, ...]:
 
 
 def equivalents(records: Sequence[Record], metric: str) -> tuple[Equivalent, ...]:
-    """Say how many labels `scratch` and `linear` would need to reach what each pretrained contender reaches.
+    """Estimate how many labels `scratch` and `linear` would need to reach what each pretrained contender reaches.
 
     A rival's curve is interpolated linearly in the logarithm of the number of labels, after an isotonic fit (least
-    squares): more labels are taken never to hurt, and what dips is noise. Not the running maximum, which would
-    take every lucky subset for the truth. The interval is the 95 % percentile one over resampled seeds of both; an
-    end that the rival's curve does not reach is infinite. An estimate at the rival's smallest size means 'at most'.
+    squares): more labels are assumed never to hurt, and dips are noise. A running maximum would take every fortunate
+    subset for the truth. The interval is the 95 % percentile interval over resampled seeds of both; an end that the
+    rival's curve does not reach is infinite. An estimate at the rival's smallest size means 'at most'.
 
     Args:
-        records: trials of at least two sizes for a rival; others are passed over. Pretrained are the contenders
-            whose options name a backbone.
+        records: trials of at least two sizes for a rival; others are ignored. Pretrained contenders are those whose
+            options name a backbone.
+        metric: name of the score.
     """
     curves = _curves(records, metric)
     pretrained = {record.trial.contender for record in records if "backbone" in record.trial.options}
@@ -54,9 +55,9 @@ def equivalents(records: Sequence[Record], metric: str) -> tuple[Equivalent, ...
 
 
 def worth(records: Sequence[Record], metric: str, rival: str, reference: str) -> Equivalent | None:
-    """Say how many labels a rival would need to reach what another contender reaches with all rows.
+    """Estimate how many labels a rival would need to reach what another contender reaches with all rows.
 
-    None where the rival was tried at one number of rows only.
+    None if the rival was run with one number of rows only.
     """
     curves = _curves(records, metric)
     size = max(curves[reference])
@@ -66,7 +67,7 @@ def worth(records: Sequence[Record], metric: str, rival: str, reference: str) ->
 
 
 def labels_for(score: float, points: dict[int, float]) -> float:
-    """Read off a curve the number of labels at which it reaches a score; infinity where it does not.
+    """Return the number of labels at which a curve reaches a score; infinity if it does not.
 
     >>> round(labels_for(0.75, {100: 0.7, 10_000: 0.8}))
     1000
@@ -87,22 +88,22 @@ def labels_for(score: float, points: dict[int, float]) -> float:
 
 def _equivalent(rival: str, points: Curve, reference: str, size: int, scores: list[float]) -> Equivalent:
     score = statistics.fmean(scores)
-    found = labels_for(score, {rows: statistics.fmean(values) for rows, values in points.items()})
+    needed = labels_for(score, {rows: statistics.fmean(values) for rows, values in points.items()})
     beyond = max(points)
     labels = None
-    if math.isfinite(found):
+    if math.isfinite(needed):
         random = seed.generator(0, "label equivalents", rival, reference, size)
         drawn = sorted(
             labels_for(_redraw(scores, random), {rows: _redraw(values, random) for rows, values in points.items()})
             for _ in range(RESAMPLES if len(scores) > 1 else 1)
         )
         low, high = drawn[int(0.025 * len(drawn))], drawn[math.ceil(0.975 * len(drawn)) - 1]
-        labels = Interval(found, min(low, found), max(high, found))
+        labels = Interval(needed, min(low, needed), max(high, needed))
     return Equivalent(rival, reference, size, score, labels, beyond)
 
 
 def _redraw(scores: list[float], random: np.random.Generator) -> float:
-    """Average as many scores drawn with replacement."""
+    """Return the mean of as many scores drawn with replacement."""
     return float(np.mean(random.choice(scores, size=len(scores))))
 
 

@@ -1,6 +1,6 @@
-"""May a model answer with 8-bit weights? Only where its labels on the validation texts stay what they were.
+"""May a model predict with 8-bit weights? Only if its labels of the validation rows are almost unchanged.
 
-models/KEY/int8.json, best/int8.json    what the trial found, beside the weights it was made with
+models/KEY/int8.json, best/int8.json    the result of the comparison, next to the weights
 """
 
 from __future__ import annotations
@@ -18,19 +18,22 @@ from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.records import Rows
 
 FILE = "int8.json"
-# The least share of validation texts whose label stays, and the most that the score may move (0 to 1).
+# The minimum share of validation texts with an unchanged label, and the maximum change of the score (0 to 1).
 AGREEMENT = 0.985
 MOVE = 0.005
-# Validation texts that are tried: enough for a share to be within half a point, and minutes at most for long ones.
+# Validation texts that are compared: enough for a share to be accurate to half a point, in at most minutes.
 MOST_ROWS = 2000
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How a model's 8-bit version answers validation texts, beside the model itself.
+    """A model's 8-bit version compared with the model itself on validation texts.
 
-    rows: texts that both answered. agreement: share of equal labels (0 to 1).
-    metric, score, int8_score: the comparison's metric and what the two reach (0 to 1).
+    rows: number of texts.
+    agreement: share of equal labels (0 to 1).
+    metric: the comparison's metric.
+    score: score of the model (0 to 1).
+    int8_score: score of its 8-bit version (0 to 1).
     """
 
     rows: int
@@ -48,36 +51,37 @@ class Agreement:
         >>> Agreement(200, 0.980, "accuracy", 0.885, 0.885).offered
         False
         """
-        # Half a point exactly is allowed, and 0.885 - 0.880 is a little more in binary.
+        # Exactly half a point is allowed, but 0.885 - 0.880 is a little more in binary.
         return self.agreement >= AGREEMENT and round(abs(self.int8_score - self.score), 9) <= MOVE
 
     @property
     def sentence(self) -> str:
-        """Say whether int8 is offered, with both figures.
+        """Say whether int8 is available, with both figures.
 
         >>> print(Agreement(436, 0.9885, "MCC", 0.8991, 0.8968).sentence)
-        int8 is offered (predict --int8): 98.85 % of 436 validation labels stay, and MCC moves by -0.23 points.
+        int8 is available (predict --int8): 98.85 % of 436 validation labels are unchanged, MCC changes by -0.23 points.
         """
-        found = (
-            f"{100 * self.agreement:.2f} % of {self.rows:,} validation labels stay, "
-            f"and {self.metric} moves by {100 * (self.int8_score - self.score):+.2f} points"
+        figures = (
+            f"{100 * self.agreement:.2f} % of {self.rows:,} validation labels are unchanged, "
+            f"{self.metric} changes by {100 * (self.int8_score - self.score):+.2f} points"
         )
         if self.offered:
-            return f"int8 is offered (predict --int8): {found}."
-        return f"int8 is refused: {found}; it needs {100 * AGREEMENT:.1f} % and at most {100 * MOVE:.1f} points."
+            return f"int8 is available (predict --int8): {figures}."
+        return f"int8 is refused: {figures}; it needs {100 * AGREEMENT:.1f} % and at most {100 * MOVE:.1f} points."
 
 
 def judge(folder: Path, validation: Rows, metric: str) -> Agreement | None:
-    """Let a saved model's 8-bit version answer the validation texts, and keep what comes of it in the folder.
+    """Compare a saved model's 8-bit version with it on the validation texts, and store the result in the folder.
 
-    What was found before is read instead, unless it is damaged.
+    An earlier result is reused, unless it is damaged.
 
     Args:
         folder: a model's; ``int8.json`` is added to it.
-        validation: labelled rows that the model did not learn from; of many, an even sample is taken.
+        validation: labelled rows on which the model was not trained; of many, an even sample is used.
+        metric: the comparison's metric.
 
     Returns:
-        None where the model has no such version (no Transformer).
+        None if the model has no such version (it is not a Transformer).
 
     Raises:
         UsageError: torch has no int8 engine for this machine.
@@ -95,10 +99,10 @@ def judge(folder: Path, validation: Rows, metric: str) -> Agreement | None:
     answers = [model.predict(rows.inputs) for model in (fitted, fitted.with_int8())]
     scores = [fitted.task.score(answer, rows)[metric] for answer in answers]
     same = [one == other for one, other in zip(answers[0].values, answers[1].values, strict=True)]
-    found = Agreement(len(rows), float(np.mean(same)), metric, *map(float, scores))
-    sealed.write_note(folder / FILE, asdict(found))
+    agreement = Agreement(len(rows), float(np.mean(same)), metric, *map(float, scores))
+    sealed.write_note(folder / FILE, asdict(agreement))
     manifest.add(folder, FILE)
-    return found
+    return agreement
 
 
 def open_model(folder: Path) -> tuple[Fitted, Agreement]:
@@ -106,25 +110,25 @@ def open_model(folder: Path) -> tuple[Fitted, Agreement]:
 
     Raises:
         UsageError: the model has no such version, it was refused, or torch has no int8 engine for this machine.
-        CheckpointError: the folder is no model, or damaged; or nobody tried the version.
+        CheckpointError: the folder is not a model or is damaged; or the version was never compared.
     """
     fitted = _saved.open_model(folder)
     if not fitted.has_int8:
         raise UsageError(
             f"'{folder}' contains no Transformer, and only Transformers have an int8 version; leave out --int8."
         )
-    found = _read(folder)
-    if not found.offered:
-        raise UsageError(found.sentence)
-    return fitted.with_int8(), found
+    agreement = _read(folder)
+    if not agreement.offered:
+        raise UsageError(agreement.sentence)
+    return fitted.with_int8(), agreement
 
 
 def _read(folder: Path) -> Agreement:
     path = folder / FILE
     if not manifest.lists(folder, FILE):
         raise CheckpointError(
-            f"'{folder}' holds no {FILE}, so nobody knows whether int8 would answer alike; "
-            "run headstart compare again: it tries int8 on the validation texts and adds the file to 'best'."
+            f"'{folder}' has no {FILE}, so the effect of int8 is unknown; "
+            "run headstart compare again: it compares int8 on the validation texts and adds the file to 'best'."
         )
     known = sealed.read_note(path)
     if known is None:

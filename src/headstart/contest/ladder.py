@@ -1,7 +1,6 @@
-"""What each rung adds, from answering the commonest label to the most expensive way of learning.
+"""What each level adds, from predicting the most frequent label to the most expensive way of training.
 
-A contender, or the strategy by which it learns, names its rung in a class variable `rung`; without one it stands
-beside the ladder.
+A contender, or its strategy, names its level in a class variable `level`; without one it is not on the ladder.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ from headstart.contest import curve
 from headstart.contest.rank import LEVEL, best_on_validation, full_size, paired
 from headstart.core import rooms
 from headstart.core.records import Record, Splits
-from headstart.core.results import Rung, Standing
+from headstart.core.results import LadderLevel, Standing
 
-# From the bottom up: each asks for more than the one below, in knowledge from elsewhere or in computing.
-RUNGS = (
+# From the bottom up: each needs more outside knowledge or more computation than the one below.
+LEVELS = (
     "floor",
     "linear",
     "scratch",
@@ -30,49 +29,53 @@ RUNGS = (
 )
 
 
-def ladder(records: Sequence[Record], standings: Sequence[Standing], splits: Splits, metric: str) -> tuple[Rung, ...]:
-    """Stand one contender on each rung and compare it with the best of those below, on the same test rows.
+def ladder(
+    records: Sequence[Record], standings: Sequence[Standing], splits: Splits, metric: str
+) -> tuple[LadderLevel, ...]:
+    """Choose one contender per level and compare it with the best of the levels below, on the same test rows.
 
-    Who represents a rung, and who is the best below, is decided on validation: decided on test, every gain would be
-    inflated by that choice. The p-values are corrected for the number of rungs (Holm).
+    The representative of a level and the best below are chosen on validation: chosen on test, every gain would be
+    inflated. The p-values are corrected for the number of levels (Holm).
 
     Args:
-        records: of any sizes; those on fewer rows than all say what a rung is worth in labels.
+        records: of any sizes; those on fewer rows than all show how many labels a level is worth.
         standings: the leaderboard of the same records.
+        splits: the split of the data.
+        metric: name of the score.
     """
     teams = full_size(records)
-    rungs_of = {name: rung_of(name) for name in teams}
+    levels = {name: level_of(name) for name in teams}
     climbed = [
-        (rung, best_on_validation([name for name in teams if rungs_of[name] == rung], teams, metric))
-        for rung in RUNGS
-        if rung in rungs_of.values()
+        (level, best_on_validation([name for name in teams if levels[name] == level], teams, metric))
+        for level in LEVELS
+        if level in levels.values()
     ]
     names = [name for _, name in climbed]
     below = [best_on_validation(names[:place], teams, metric) for place in range(1, len(names))]
-    duels = paired(list(zip(names[1:], below, strict=True)), teams, splits.test, metric)
+    comparisons = paired(list(zip(names[1:], below, strict=True)), teams, splits.test, metric)
     lines = {standing.contender: standing for standing in standings}
-    rungs = [Rung(rung, name, lines[name].score, lines[name].cost) for rung, name in climbed[:1]]
-    for (rung, name), over, duel in zip(climbed[1:], below, duels, strict=True):
-        rungs.append(
-            Rung(
-                rung,
+    steps = [LadderLevel(level, name, lines[name].score, lines[name].cost) for level, name in climbed[:1]]
+    for (level, name), over, compared in zip(climbed[1:], below, comparisons, strict=True):
+        steps.append(
+            LadderLevel(
+                level,
                 name,
                 lines[name].score,
                 lines[name].cost,
                 over,
-                duel.difference,
-                duel.p_value,
-                duel.p_value > LEVEL,
+                compared.difference,
+                compared.p_value,
+                compared.p_value > LEVEL,
                 curve.worth(records, metric, over, name),
             )
         )
-    return tuple(rungs)
+    return tuple(steps)
 
 
-def rung_of(contender: str) -> str:
-    """Say on which rung a contender stands; '' for none.
+def level_of(contender: str) -> str:
+    """Return the level of a contender; '' if it has none.
 
-    >>> rung_of("linear"), rung_of("finetuned:full")
+    >>> level_of("linear"), level_of("finetuned:full")
     ('linear', 'full tuning')
     """
     kind, way, _ = _members.divide(contender)

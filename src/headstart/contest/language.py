@@ -1,4 +1,4 @@
-"""Does a backbone know the language of the texts? Said before anything is trained on them."""
+"""Does a backbone's vocabulary cover the language of the texts? Checked before anything is trained."""
 
 from __future__ import annotations
 
@@ -12,29 +12,30 @@ from headstart.text import coverage
 from headstart.text.coverage import Coverage
 from headstart.text.tokenizer import Tokenizer
 
-# Texts that are looked at, spread evenly over all of them.
+# Texts that are checked, spread evenly over all of them.
 TEXTS = 1000
-# Above this share of unknown tokens, or so many tokens a word, a vocabulary was made for other texts.
+# With a larger share of unknown tokens, or more tokens per word, a vocabulary does not fit the texts.
 MOST_UNKNOWN = 0.03
 MOST_TOKENS = 2.0
 MULTILINGUAL = "e5-small"
 
 
 def findings(tokenizers: Mapping[str, Tokenizer], texts: Sequence[str]) -> list[Finding]:
-    """Say for each backbone how much of the texts its vocabulary knows, and which packaged model knows them better.
+    """Return for each backbone how well its vocabulary covers the texts, and which packaged model covers them better.
 
     Args:
-        tokenizers: those of the backbones, by what a person gave: folders, names of packaged models, or addresses.
+        tokenizers: those of the backbones, by source: folders, names of packaged models, or addresses.
+        texts: the training texts.
 
     >>> from headstart.text import vocabulary
     >>> english = vocabulary.train(["good food", "bad food"] * 9, 60, window=16)
-    >>> [found.severity for found in findings({"english": english}, ["good food"] * 5)]
+    >>> [finding.severity for finding in findings({"english": english}, ["good food"] * 5)]
     ['fine']
     """
     if not tokenizers:
         return []
     sample = texts[:: max(1, -(-len(texts) // TEXTS))]
-    # One alone has no name of its own on the leaderboard.
+    # A single backbone has no name on the leaderboard.
     names = {source: name or backbones.name_of(source) for name, source in backbones.named([*tokenizers]).items()}
     names |= {source: hub.title(source) for source in names if source in hub.PACKAGED}
     return [
@@ -43,30 +44,34 @@ def findings(tokenizers: Mapping[str, Tokenizer], texts: Sequence[str]) -> list[
     ]
 
 
-def _finding(source: str, name: str, found: Coverage, texts: Sequence[str]) -> Finding:
-    known = f"{_figures(found)} of the training texts"
-    share = found.unknown_share
-    if not _foreign(found):
-        return Finding("language", "fine", found.unknown, share, f"The vocabulary of {name} knows the texts: {known}.")
-    sentence = f"The vocabulary of {name} was not made for these texts: {known}."
-    return Finding("language", "warning", found.unknown, share, f"{sentence} {_better(source, texts)}")
+def _finding(source: str, name: str, measured: Coverage, texts: Sequence[str]) -> Finding:
+    known = f"{_figures(measured)} of the training texts"
+    share = measured.unknown_share
+    if not _foreign(measured):
+        return Finding(
+            "language", "fine", measured.unknown, share, f"The vocabulary of {name} covers the texts: {known}."
+        )
+    sentence = f"The vocabulary of {name} does not cover these texts well: {known}."
+    return Finding("language", "warning", measured.unknown, share, f"{sentence} {_better(source, texts)}")
 
 
-def _foreign(found: Coverage) -> bool:
-    return found.unknown_share > MOST_UNKNOWN or found.tokens_per_word > MOST_TOKENS
+def _foreign(measured: Coverage) -> bool:
+    return measured.unknown_share > MOST_UNKNOWN or measured.tokens_per_word > MOST_TOKENS
 
 
-def _figures(found: Coverage) -> str:
-    return f"{100 * found.unknown_share:.1f} % of the tokens unknown and {found.tokens_per_word:.1f} tokens per word"
+def _figures(measured: Coverage) -> str:
+    return (
+        f"{100 * measured.unknown_share:.1f} % of the tokens unknown and {measured.tokens_per_word:.1f} tokens per word"
+    )
 
 
 def _better(source: str, texts: Sequence[str]) -> str:
-    """Name the packaged model that knows the texts best, if one knows them better."""
+    """Name the packaged model that covers the texts best, if one is better."""
     measured: dict[str, Coverage] = {}
     for other in hub.PACKAGED.keys() - {source}:
         try:
             measured[other] = coverage.measure(texts, header.open_header(other).tokenizer)
-        except HeadstartError:  # not installed, or damaged: then it is no help
+        except HeadstartError:  # not installed, or damaged, so it cannot be recommended
             continue
     fitting = {other: own for other, own in measured.items() if not _foreign(own)}
     if fitting:

@@ -1,4 +1,4 @@
-"""The two files a finished trial leaves: its record as JSON, and every test row's prediction as CSV beside it."""
+"""The two files of a finished trial: its record as JSON, and every test row's prediction as CSV."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def write_record(record: Record, test: Rows) -> None:
 
 
 def load_record(path: Path) -> Record:
-    """Read a record and the predictions beside it.
+    """Read a record and its predictions.
 
     Raises:
-        CheckpointError: a file of the two is missing or damaged.
+        CheckpointError: one of the two files is missing or damaged.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""What a trial costs: seconds, memory, bytes on disk, latency of one text."""
+"""The cost of a trial: seconds, memory, bytes on disk, latency of a single text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LATENCY_SECONDS = 3.0
 
 @dataclass
 class Reading:
-    """Wall-clock seconds, and the most bytes of `core.memory.resident` above the first ones; filled at the end."""
+    """Wall-clock seconds, and the peak of `core.memory.resident` above its initial value in bytes; set at the end."""
 
     seconds: float = 0.0
     peak_bytes: int = 0
@@ -38,7 +38,7 @@ def measured() -> Iterator[Reading]:
     True
     """
     gc.collect()
-    memory.give_back()  # or a block that takes it again would seem to need none
+    memory.give_back()  # otherwise a block that reuses freed memory would seem to need none
     start = memory.resident()
     reading = Reading()
     over = threading.Event()
@@ -64,7 +64,7 @@ def measured() -> Iterator[Reading]:
 def latency(fitted: Fitted, inputs: Sequence[Value]) -> tuple[float, float]:
     """Measure the milliseconds of one prediction for one text, as (median, 95th percentile).
 
-    Texts are taken evenly from `inputs`, the first calls are left out, and the whole takes a few seconds at most.
+    Texts are sampled evenly from `inputs`, the first calls are excluded, and the whole takes a few seconds at most.
     """
     places = np.linspace(0, len(inputs) - 1, LATENCY_CALLS).astype(int)
     for place in places[:3]:
@@ -81,5 +81,5 @@ def latency(fitted: Fitted, inputs: Sequence[Value]) -> tuple[float, float]:
 
 
 def folder_bytes(folder: Path) -> int:
-    """Add up the sizes of all files below a folder."""
+    """Return the total size of all files below a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

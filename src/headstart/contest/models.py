@@ -1,10 +1,10 @@
-"""The models that a contest keeps: the best of each contender for good, and until it ends those that others build on.
+"""The models that a contest stores: the best of each contender permanently, and temporarily those that others build on.
 
-runs/NAME/models/KEY/        a model that is kept for good, and int8.json where its 8-bit version was tried
+runs/NAME/models/KEY/        a permanent model, and int8.json if its 8-bit version was compared
 runs/NAME/models/KEY.json    its note: contender, group of sister trials, seed, seconds of training, validation score
 
-A folder without its note is unfinished. A model that a result was announced with is never deleted, so that the result
-answers as it did after later comparisons.
+A folder without its note is unfinished. The winner of a reported result is never deleted, so that the result predicts
+as before after later comparisons.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ ANNOUNCED = "announced"
 
 
 def announce(model: Path, terms: Terms) -> None:
-    """Link a model to ``best/`` with all that is in its folder, and protect it from later comparisons.
+    """Link a model to ``best/`` with all its files, and protect it from later comparisons.
 
     Raises:
-        CheckpointError: the model's folder is not what was saved; ``best/`` is then left as it is.
+        CheckpointError: the model's folder is not what was saved; ``best/`` is then left unchanged.
     """
     with naming_record(model, terms):
         manifest.verify(model)
@@ -39,7 +39,7 @@ def announce(model: Path, terms: Terms) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(model, fresh, copy_function=_link)
     if _saved.complete(fresh):
-        # The announced model depends on no backbone from now on, and shares its files with 'best'.
+        # The winner no longer depends on any backbone, and shares its files with 'best'.
         whole = model.with_name(f"{model.name}.whole")
         shutil.rmtree(whole, ignore_errors=True)
         shutil.copytree(fresh, whole, copy_function=_link)
@@ -51,7 +51,7 @@ def announce(model: Path, terms: Terms) -> None:
 
 @contextmanager
 def naming_record(model: Path, terms: Terms) -> Iterator[None]:
-    """Say in the error of a kept model that is damaged how to have it trained again.
+    """Add to the error of a damaged model how to have it trained again.
 
     Raises:
         CheckpointError: it was raised inside.
@@ -69,14 +69,17 @@ def keep(job: Job, terms: Terms, saved: Path, note: dict[str, Value]) -> None:
     """Keep this model, unless a sister trial did as well on validation; those that did worse are deleted.
 
     Args:
-        saved: the folder it was saved in. note: with its 'validation' score.
+        job: its trial.
+        terms: the settings common to all trials.
+        saved: the folder it was saved in.
+        note: with its 'validation' score.
     """
     others = _kept(job.group, terms)
     if any(other["validation"] >= note["validation"] for model, other in others if model.name != job.key):
         return
     folder = terms.folder / "models" / job.key
     folder.parent.mkdir(exist_ok=True)
-    # A kill from here on leaves no note, so that the trial, run again, writes the model.
+    # A kill from here on leaves no note, so that the trial, when rerun, writes the model.
     announced = note_of(folder).get(ANNOUNCED, False)
     delete(folder)
     shutil.copytree(saved, folder, copy_function=_link)
@@ -87,13 +90,13 @@ def keep(job: Job, terms: Terms, saved: Path, note: dict[str, Value]) -> None:
 
 
 def best_of(job: Job, terms: Terms) -> Path | None:
-    """Find the model that did best on validation among those of a trial and its sisters; None where none is kept."""
-    kept = _kept(job.group, terms)
-    return max(kept, key=lambda one: (one[1]["validation"], -one[1]["seed"]))[0] if kept else None
+    """Return the stored model with the best validation score of a trial and its sisters; None if there is none."""
+    candidates = _kept(job.group, terms)
+    return max(candidates, key=lambda one: (one[1]["validation"], -one[1]["seed"]))[0] if candidates else None
 
 
 def find(job: Job, terms: Terms) -> Path | None:
-    """Find the model of a trial where this contest keeps it, or among those kept for good."""
+    """Return the model of a trial from the temporary or permanent models."""
     for folder in (terms.folder / "work" / f"{job.key}.model", terms.folder / "models" / job.key):
         if folder.is_dir() and note_of(folder):
             return folder
@@ -107,7 +110,7 @@ def save(fitted: Fitted, folder: Path, note: dict[str, Value]) -> None:
 
 
 def whole_bytes(folder: Path) -> int:
-    """Count the bytes of a saved model as it would be with all its weights."""
+    """Return the size of a saved model as if it had all its weights."""
     return meter.folder_bytes(folder) + _rows.left_out(folder)
 
 
@@ -117,7 +120,7 @@ def note_of(folder: Path) -> dict[str, Value]:
 
 
 def delete(folder: Path) -> None:
-    """Delete a folder, the note beside it first."""
+    """Delete a folder, its note first."""
     for path in (folder.with_suffix(".json"), folder):
         sealed.remove(path)
 
@@ -125,12 +128,12 @@ def delete(folder: Path) -> None:
 def _kept(group: str, terms: Terms) -> list[tuple[Path, dict[str, Value]]]:
     """List the models of sister trials that are kept for good, with their notes."""
     folders = [path.with_suffix("") for path in sorted((terms.folder / "models").glob("*.json"))]
-    kept = [(folder, note_of(folder)) for folder in folders if folder.is_dir()]
-    return [(folder, note) for folder, note in kept if note.get("group") == group]
+    notes = [(folder, note_of(folder)) for folder in folders if folder.is_dir()]
+    return [(folder, note) for folder, note in notes if note.get("group") == group]
 
 
 def _link(source: str, target: str) -> None:
-    """Give a file a second name; copy it where the file system has no links."""
+    """Hard-link a file; copy it if the file system does not support links."""
     try:
         os.link(source, target)
     except OSError:

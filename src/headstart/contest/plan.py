@@ -26,7 +26,7 @@ LEAST_ROWS = 20  # of a point on the learning curve
 
 @dataclass(frozen=True)
 class Plan:
-    """The trials in the order they will run, and the contenders that cannot take part with the reason."""
+    """The trials in the order they will run, and the contenders that cannot be run with the reason."""
 
     trials: tuple[Trial, ...]
     skipped: Mapping[str, str]
@@ -43,20 +43,23 @@ def plan(
     sizes: Sequence[int | str] = ("all",),
     seeds: Sequence[int] = (0, 1, 2),
 ) -> Plan:
-    """Multiply contenders, sizes and seeds into trials.
+    """Combine contenders, sizes and seeds into trials.
 
-    A contender with a field `strategy` competes once per strategy, unless it is written 'finetuned:full'; its field
-    `options` takes that strategy's. One with a field `backbone` is given the backbone; where there are several it
-    competes once on each, as in 'finetuned:full@e5-small', and another that builds on it without naming one builds on
-    the first, or on its own. A contender that says it is
-    `deterministic` runs once, not once a seed, when it sees all rows; its subsets differ by seed. One that builds on
-    others comes after them.
+    A contender with a field `strategy` is run once per strategy, unless it is written 'finetuned:full'; its field
+    `options` is set to that strategy's. A contender with a field `backbone` gets the backbone; with several it is run
+    once on each, as in 'finetuned:full@e5-small', and another contender that builds on it without naming a backbone
+    uses the first, or its own. A `deterministic` contender is run once, not once per seed, on all rows; its subsets
+    differ by seed. A contender that builds on others comes after them.
 
     Args:
-        contenders, strategies: file names in their rooms; 'all' for every one.
+        task: the task, not fitted.
+        train_rows: number of training rows.
+        contenders: file names in the package; 'all' for every one.
+        strategies: file names in the package; 'all' for every one.
         backbone: one or several, see `contest.backbones`.
         options: 'contender.field' or 'strategy.field' -> value, as in ``--set scratch.layers=4``.
         sizes: numbers of training rows, and 'all'; a size of all rows or more means all.
+        seeds: the random seeds.
 
     Raises:
         UsageError: an unknown contender, strategy, option or size.
@@ -101,7 +104,7 @@ def plan(
 
 @dataclass(frozen=True)
 class _Contestant:
-    """A contender with its options, and the name of its backbone; '' where there is only one."""
+    """A contender with its options, and the name of its backbone; '' if there is only one."""
 
     plugin: Contender
     backbone: str = ""
@@ -124,7 +127,7 @@ class _Entry:
 
     @property
     def depth(self) -> int:
-        """How many contenders run one after the other before this one can."""
+        """The number of contenders that have to run, one after another, before this one."""
         return 1 + max((member.depth for member in self.members), default=-1)
 
     @property
@@ -142,7 +145,7 @@ class _Entry:
 
 
 def learning_sizes(train_rows: int) -> tuple[int, ...]:
-    """Choose the smaller points of a learning curve: a tenth and a third of the training rows, in round numbers.
+    """Return the smaller points of a learning curve: a tenth and a third of the training rows, rounded.
 
     >>> learning_sizes(14_237)
     (1400, 4700)
@@ -151,7 +154,7 @@ def learning_sizes(train_rows: int) -> tuple[int, ...]:
 
 
 def check_reads_unlabelled(trials: Sequence[Trial]) -> None:
-    """Make sure that unlabelled texts are not given in vain.
+    """Raise an error if unlabelled texts were given but no contender uses them.
 
     Raises:
         UsageError: no contender of the trials reads them.
@@ -170,10 +173,12 @@ def _entry(
     build: Callable[..., list[_Contestant]],
     above: tuple[str, ...] = (),
 ) -> _Entry:
-    """Find what a contender builds on; it need not be part of the plan.
+    """Resolve what a contender builds on, which need not be part of the plan.
 
     Args:
-        alone: the contenders of the plan that build on no others, for which the member 'all' stands.
+        contestant: the contender.
+        alone: the contenders of the plan that build on no others, which the member 'all' stands for.
+        build: builds the contender of a leaderboard name.
         above: what builds on this one.
     """
     name = contestant.name
@@ -200,26 +205,29 @@ def _build(
     named: Mapping[str, str],
     given: Mapping[str, dict[str, Value]],
 ) -> list[_Contestant]:
-    """Build the contender of a leaderboard name; several where it says no strategy or no backbone of its own.
+    """Build the contender of a leaderboard name; several if it names no strategy or no backbone.
 
     Args:
-        near: the backbone of what builds on it, which comes first where it says none.
-        named: the backbones that compete, see `backbones.named`.
+        name: the leaderboard name.
+        ways: the strategies of the plan.
+        near: the backbone of what builds on it, which comes first if it names none.
+        named: the competing backbones, see `backbones.named`.
+        given: options by contender or strategy.
     """
     kind, _, own = _members.divide(name)
-    said = _members.options(name)
+    given_options = _members.options(name)
     if not _members.has_field(kind, "backbone"):
         chosen: dict[str, dict[str, Value]] = {"": {}}
     elif own:
         label = own if own in named else backbones.name_of(own)
         chosen = {label: {"backbone": named.get(own, own)}}
-        del said["backbone"]
+        del given_options["backbone"]
     else:
         first = [near] if near in named else []
         chosen = {label: {"backbone": named[label]} for label in dict.fromkeys([*first, *named])}
-    found = []
+    built = []
     for label, values in chosen.items():
-        values = {**values, **given.get(kind, {}), **said}
+        values = {**values, **given.get(kind, {}), **given_options}
         if not _members.has_field(kind, "strategy"):
             found.append(_Contestant(load_contender(kind, values), label))
             continue
@@ -232,7 +240,7 @@ def _build(
 
 
 def _cheapest_first(room: str, known: Sequence[str]) -> list[str]:
-    """List the plugins of a room, those whose cost is known before the others."""
+    """Return the plugins of a package, those of known cost before the others."""
     return sorted(rooms.names(room), key=lambda name: known.index(name) if name in known else len(known))
 
 
@@ -262,7 +270,7 @@ def _spelt(strategy: str, options: Mapping[str, Value]) -> tuple[str, ...]:
 
 
 def _sizes(sizes: Sequence[int | str], train_rows: int) -> list[int | None]:
-    """Read sizes: ascending, each once, None for all rows."""
+    """Parse sizes: ascending, each once, None for all rows."""
     numbers: set[int] = set()
     for size in sizes:
         try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from headstart.core.records import Cost, Predictions, Record, Rows, Splits
-from headstart.core.results import Interval, Receipt, Standing
+from headstart.core.results import BaselineComparison, Interval, Standing
 from headstart.metrics import calibration, stats
 
 LEVEL = 0.05
@@ -19,10 +19,11 @@ FLOOR = "majority"
 
 @dataclass(frozen=True)
 class Claim:
-    """What may be said of a contender beside the others, wrong of any of them in at most 5 % of comparisons.
+    """A contender compared with the others; false for any of them in at most 5 % of comparisons.
 
-    p_value: of being as good as the best; None for the winner. behind: how far the winner is ahead of it.
-    above_floor: whether it is shown to be better than `majority`; True where that did not run.
+    p_value: of being as good as the best; None for the winner.
+    behind: how far the winner is ahead of it.
+    above_floor: whether it is shown to be better than `majority`; True if that did not run.
     """
 
     p_value: float | None
@@ -36,65 +37,68 @@ class Claim:
 
 
 def rank(records: Sequence[Record], splits: Splits, metric: str) -> tuple[Standing, ...]:
-    """Order the contenders by their mean score over seeds, the winner first, with intervals and claims.
+    """Sort the contenders by their mean score over seeds, the winner first, with intervals and claims.
 
     Args:
         records: of any sizes; only those on all training rows count here.
+        splits: the split of the data.
         metric: the score that decides.
     """
     teams = full_size(records)
     names = order(teams, metric)
-    said = claims(names, joint(names, teams, splits.test, metric)) if names else {}
-    return tuple(_standing(name, teams[name], splits, metric, claim) for name, claim in said.items())
+    by_name = claims(names, joint(names, teams, splits.test, metric)) if names else {}
+    return tuple(_standing(name, teams[name], splits, metric, claim) for name, claim in by_name.items())
 
 
 def winner(standings: Sequence[Standing]) -> Standing:
-    """Return the contender that is kept in ``best`` and named everywhere: the first line of the leaderboard."""
+    """Return the winner, which is stored in ``best`` and named in all outputs: the first line of the leaderboard."""
     return standings[0]
 
 
 def order(teams: Mapping[str, Sequence[Record]], metric: str) -> list[str]:
-    """Order contenders, the winner first: the highest mean score on test wins.
+    """Sort contenders, the winner first: the highest mean score on test wins.
 
-    Of equal scores the highest on validation comes first, then the cheapest, then the first by name.
+    Among equal scores the highest on validation comes first, then the cheapest, then the first by name.
 
     Args:
-        teams: of each contender the records on all training rows.
+        teams: for each contender the records on all training rows.
+        metric: the score that decides.
     """
     return sorted(teams, key=lambda name: (-_rounded(_mean(teams[name], metric)), *_preference(name, teams, metric)))
 
 
 def joint(names: Sequence[str], teams: Mapping[str, Sequence[Record]], test: Rows, metric: str) -> stats.Joint:
-    """Score contenders on the test rows, with all that is needed to compare any of them."""
+    """Score contenders on the test rows, and compute what is needed to compare any of them."""
     return stats.joint(test.targets, [[record.predictions.values for record in teams[name]] for name in names], metric)
 
 
 def claims(names: Sequence[str], chances: stats.Joint) -> dict[str, Claim]:
-    """Say of each contender whether it is behind the best and above the floor.
+    """Return for each contender whether it is behind the best and above the floor.
 
     Args:
-        names: at least one, in their order on the leaderboard. chances: of the same contenders.
+        names: at least one, in leaderboard order.
+        chances: of the same contenders.
     """
-    found = stats.against_best(chances)
+    standings = stats.against_best(chances)
     floor = names.index(FLOOR) if FLOOR in names else None
-    said = {}
+    by_name = {}
     for place, name in enumerate(names):
-        p_value = float(found.p_values[place]) if place else None
-        behind = stats.gap(chances, found, 0, place) if place else None
-        # The winner is above the floor where the floor is behind the best, which is tested more sharply.
-        above = floor is None or bool((found.pairs[floor, place] if place else found.p_values[floor]) <= LEVEL)
-        said[name] = Claim(p_value, behind, above)
-    return said
+        p_value = float(standings.p_values[place]) if place else None
+        behind = stats.gap(chances, standings, 0, place) if place else None
+        # The winner is above the floor if the floor is behind the best, a test with more power.
+        above = floor is None or bool((standings.pairs[floor, place] if place else standings.p_values[floor]) <= LEVEL)
+        by_name[name] = Claim(p_value, behind, above)
+    return by_name
 
 
 def cheapness(cost: Cost) -> float:
-    """Return the product of latency, size on disk and training time: each counts by its ratio, none by its unit."""
-    # Floors keep a contender that costs nothing at all (majority) from making every ratio infinite.
+    """Return the product of latency, size on disk and training time, in which each counts by its ratio."""
+    # Lower limits prevent a contender that costs nothing (majority) from making every ratio infinite.
     return math.prod((max(cost.latency_p50, 0.01), max(cost.disk_bytes, 1000), max(cost.train_seconds, 0.01)))
 
 
 def best_on_validation(names: Sequence[str], teams: Mapping[str, Sequence[Record]], metric: str) -> str:
-    """Pick the contender to be judged on test afterwards; of equal scores the cheapest, then the first by name."""
+    """Choose the contender to be compared on test; among equal scores the cheapest, then the first by name."""
     return min(names, key=lambda name: _preference(name, teams, metric))
 
 
@@ -106,9 +110,11 @@ def paired(
     if not names:
         return []
     chances = joint(names, teams, test, metric)
-    duels = [stats.difference(chances, names.index(one), names.index(other)) for one, other in pairs]
-    corrected = stats.holm([duel.p_value for duel in duels])
-    return [stats.Comparison(duel.difference, p_value) for duel, p_value in zip(duels, corrected, strict=True)]
+    comparisons = [stats.difference(chances, names.index(one), names.index(other)) for one, other in pairs]
+    corrected = stats.holm([compared.p_value for compared in comparisons])
+    return [
+        stats.Comparison(compared.difference, p_value) for compared, p_value in zip(comparisons, corrected, strict=True)
+    ]
 
 
 def full_size(records: Sequence[Record]) -> dict[str, list[Record]]:
@@ -120,14 +126,15 @@ def full_size(records: Sequence[Record]) -> dict[str, list[Record]]:
     return teams
 
 
-def receipts(records: Sequence[Record], splits: Splits, metric: str) -> tuple[Receipt, ...]:
-    """Compare each contender that builds on others with what it should be measured by, as far as that has run.
+def against_baselines(records: Sequence[Record], splits: Splits, metric: str) -> tuple[BaselineComparison, ...]:
+    """Compare each ensemble and student with its baselines, as far as those have run.
 
-    That is its teacher, or the best of its members on validation (picked on test, it would be the better for that); the
-    same student without a teacher; and the linear model. The p-values are corrected for the number of receipts (Holm).
+    The baselines are its teacher, or the best of its members on validation (chosen on test, that member would have an
+    advantage); the same student without a teacher; and the linear model. The p-values are corrected for the number of
+    comparisons (Holm).
     """
     teams = full_size(records)
-    found: list[tuple[str, str, str]] = []
+    roles: list[tuple[str, str, str]] = []
     for name, team in teams.items():
         trial = team[0].trial
         members = [member.contender for member in trial.members if member.contender in teams]
@@ -140,9 +147,12 @@ def receipts(records: Sequence[Record], splits: Splits, metric: str) -> tuple[Re
         if members:
             best = best_on_validation(members, teams, metric)
             others[best] = "teacher" if "teacher" in trial.options else "member"
-        found += [(name, other, role) for other, role in others.items()]
-    duels = paired([(name, other) for name, other, _ in found], teams, splits.test, metric)
-    return tuple(Receipt(*who, duel.difference, duel.p_value) for who, duel in zip(found, duels, strict=True))
+        roles += [(name, other, role) for other, role in others.items()]
+    comparisons = paired([(name, other) for name, other, _ in roles], teams, splits.test, metric)
+    return tuple(
+        BaselineComparison(*who, compared.difference, compared.p_value)
+        for who, compared in zip(roles, comparisons, strict=True)
+    )
 
 
 def reliability(records: Sequence[Record], test: Rows) -> dict[str, tuple[tuple[float, float, int], ...]]:
@@ -159,14 +169,14 @@ def reliability(records: Sequence[Record], test: Rows) -> dict[str, tuple[tuple[
 
 
 def _preference(name: str, teams: Mapping[str, Sequence[Record]], metric: str) -> tuple[float, float, str]:
-    """Order contenders without regard to test rows: the best on validation, then the cheapest, then by name."""
+    """Sort contenders without using test rows: the best on validation, then the cheapest, then by name."""
     team = teams[name]
     validation = statistics.fmean(record.validation[metric] for record in team)
     return -_rounded(validation), cheapness(_typical([record.cost for record in team])), name
 
 
 def _rounded(score: float) -> float:
-    """Make means that differ only in the last bit, by the order of their sum, one number."""
+    """Round, so that means that differ only by the order of summation are equal."""
     return round(score, 9)
 
 
@@ -197,16 +207,16 @@ def _mean(team: Sequence[Record], metric: str) -> float:
 
 
 def _clean(answers: Sequence[Sequence[str]], splits: Splits, metric: str) -> Interval | None:
-    """Score without the test rows that stand in train or validation too; None where there are none, or only such."""
-    kept = [place for place, name in enumerate(splits.test.ids) if name not in splits.leaked]
-    if not splits.leaked or not kept:
+    """Score without the test rows that also occur in train or validation; None if there are none, or only such."""
+    unleaked = [place for place, name in enumerate(splits.test.ids) if name not in splits.leaked]
+    if not splits.leaked or not unleaked:
         return None
-    few = [[values[place] for place in kept] for values in answers]
-    return stats.interval([splits.test.targets[place] for place in kept], few, metric)
+    few = [[values[place] for place in unleaked] for values in answers]
+    return stats.interval([splits.test.targets[place] for place in unleaked], few, metric)
 
 
 def _typical(costs: Sequence[Cost]) -> Cost:
-    """Take the median over seeds, field by field; counts stay whole."""
+    """Return the median over seeds, field by field; counts stay integers."""
     medians = {f.name: statistics.median(getattr(cost, f.name) for cost in costs) for f in fields(Cost)}
     whole = {f.name for f in fields(Cost) if isinstance(getattr(costs[0], f.name), int)}
     return Cost(**{name: int(value) if name in whole else value for name, value in medians.items()})

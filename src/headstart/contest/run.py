@@ -1,13 +1,13 @@
-"""Run the trials of a plan: same split, same seeds, same budget; a finished trial is never run again.
+"""Run the trials of a plan: same split, same seeds, same limits; a finished trial is never repeated.
 
-runs/NAME/trials/KEY.json        the record of a trial, written when all else of it is done
+runs/NAME/trials/KEY.json        the record of a trial, written when everything else of it is done
 runs/NAME/trials/KEY.csv         every test row's target, prediction and probabilities
-runs/NAME/models/KEY/            of each contender on all rows, the model of the seed that did best on validation
-runs/NAME/work/KEY/              checkpoints of the trial that runs; gone when it has finished
-runs/NAME/work/KEY.model/        a trial's model that later trials build on; gone when all have finished
-runs/NAME/work/shared/           what trials share, such as states of frozen layers; gone when all have finished
-runs/NAME/tracking/              what the trackers write that were asked for, a folder a training
-runs/NAME/test_openings.jsonl    a line each time a trained model was shown the test rows
+runs/NAME/models/KEY/            for each contender on all rows, the model of the seed with the best validation score
+runs/NAME/work/KEY/              checkpoints of the running trial; deleted when it has finished
+runs/NAME/work/KEY.model/        a trial's model that later trials build on; deleted when all have finished
+runs/NAME/work/shared/           data shared by trials, such as states of frozen layers; deleted when all have finished
+runs/NAME/tracking/              output of the requested trackers, one folder per training
+runs/NAME/test_openings.jsonl    one line each time a trained model was evaluated on the test rows
 """
 
 from __future__ import annotations
@@ -38,10 +38,15 @@ from headstart.metrics import calibration
 
 @dataclass(frozen=True)
 class Event:
-    """A word about a trial while the contest runs.
+    """A notification about a trial while the contest runs.
 
     kind: 'start', 'progress', 'finished', 'cached' (it was finished in an earlier run) or 'failed'.
-    index: the trial's number, from 1 to `total`. reason: of a failure.
+    trial: the trial.
+    index: the trial's number, from 1 to `total`.
+    total: number of trials.
+    progress: with the kind 'progress'.
+    record: with the kinds 'finished' and 'cached'.
+    reason: why it failed.
     """
 
     kind: str
@@ -57,8 +62,9 @@ class Event:
 class Outcome:
     """The records of all finished trials, and why others failed.
 
-    failed: contender -> reason; 'contender on N rows' where it was a trial on fewer than all rows.
-    models: contender -> the folder of its model on all rows: of its seeds, the one that did best on validation.
+    records: of the finished trials.
+    failed: contender -> reason; 'contender on N rows' for a trial on fewer than all rows.
+    models: contender -> folder of its model on all rows, of the seed with the best validation score.
     """
 
     records: tuple[Record, ...]
@@ -68,7 +74,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Contest:
-    """What the trials of a contest share; `failed` fills as they fail, `wanted` are keys that later trials build on."""
+    """The state shared by all trials; `failed` grows as they fail, `wanted` are keys that later trials build on."""
 
     splits: Splits
     task: Task
@@ -87,16 +93,19 @@ class _Contest:
 def run(
     splits: Splits, task: Task, trials: Sequence[Trial], terms: Terms, listen: Callable[[Event], None] = lambda _: None
 ) -> Outcome:
-    """Run the trials that have no record yet, in their order.
+    """Run the trials that have no record yet, in order.
 
-    A contender that fails at one number of rows is not tried there with further seeds, and is named in the outcome;
-    its other sizes and the other contenders go on. A kill loses at most the trial that runs, and that resumes from
-    its last checkpoint. A model that later trials build on is kept until the end, so that none is trained twice; one
-    that is no longer there, or belongs to no trial of the plan, is trained before them.
+    A contender that fails at one number of rows is not tried there with further seeds, and is named in the outcome; its
+    other sizes and the other contenders continue. A kill loses at most the running trial, which resumes from its last
+    checkpoint. A model that later trials build on is stored until the end, so that none is trained twice; one that no
+    longer exists, or belongs to no trial of the plan, is trained before them.
 
     Args:
+        splits: the split of the data.
+        task: the task, not fitted.
         trials: what to run; their options are those of the contenders' fields.
-        listen: is told of every start, step and end.
+        terms: the settings common to all trials.
+        listen: is called at every start, step and end.
 
     Raises:
         CheckpointError: the record of a finished trial is damaged.
@@ -147,7 +156,7 @@ def _pass_on(tell: Callable[..., None], news: Progress) -> None:
 
 
 def _try(contest: _Contest, job: Job, tell: Callable[[Progress], None]) -> Record:
-    """Fit, predict validation and test once, meter, and write everything down."""
+    """Fit, predict validation and test once, measure, and write all files."""
     splits, terms, trial = contest.splits, contest.terms, job.trial
     attempts: list[Attempt] = []
     train, fitted_task, fit_it = _prepared(contest, job, tell, attempts.append)
@@ -228,7 +237,7 @@ def _prepared(
         tell,
         contest.shared,
         unlabelled_for(trial, terms),
-        fitted=lambda name: _lend(contest, lent[name]),
+        fitted=lambda name: _lend(contest, by_name[name]),
         attempted=attempted,
         tracking=Tracking(terms.track, terms.folder / "tracking" / file_name(job), contest.work(job)),
     )
@@ -242,10 +251,10 @@ def _prepared(
 
 
 def _check_unchanged(job: Job) -> None:
-    """Make sure that what a model was trained from is what its trial is named by.
+    """Check that what a model was trained from is still what its trial's key was computed from.
 
     Raises:
-        TrainingError: a folder was written to in the meantime.
+        TrainingError: a folder was changed in the meantime.
     """
     for model, known in job.built_on.items():
         if not model.startswith("hf://") and contents.sha256(model) != known:
@@ -258,14 +267,14 @@ def _check_unchanged(job: Job) -> None:
 
 
 def _all_members(job: Job) -> Iterator[Job]:
-    """Yield all that a trial builds on, directly or not, each after what it builds on itself."""
+    """Yield all jobs that a trial builds on, directly or indirectly, each after those it builds on itself."""
     for member in job.members:
         yield from _all_members(member)
         yield member
 
 
 def _make_ready(contest: _Contest, job: Job, tell: Callable[[Progress], None]) -> None:
-    """Train a model that another trial builds on, unless it is there or could not be trained before."""
+    """Train a model that another trial builds on, unless it exists or failed before."""
     name = title(job.trial)
     if models.find(job, contest.terms) is not None or name in contest.failed:
         return
@@ -289,11 +298,11 @@ def _lend(contest: _Contest, job: Job) -> tuple[Fitted, float]:
     Raises:
         TrainingError: it could not be trained.
     """
-    found = models.find(job, contest.terms)
-    if found is None:
+    folder = models.find(job, contest.terms)
+    if folder is None:
         name = title(job.trial)
         raise TrainingError(f"'{name}' could not be trained, so nothing builds on it: {contest.failed[name]}")
-    return _saved.open_model(found), models.note_of(found)["seconds"]
+    return _saved.open_model(folder), models.note_of(folder)["seconds"]
 
 
 def _without(splits: Splits, task: Task, predictions: Predictions) -> dict[str, float] | None:
@@ -304,8 +313,8 @@ def _without(splits: Splits, task: Task, predictions: Predictions) -> dict[str, 
     probabilities = predictions.probabilities
     some = replace(
         predictions,
-        values=tuple(predictions.values[place] for place in kept),
-        probabilities=None if probabilities is None else probabilities[kept],
+        values=tuple(predictions.values[place] for place in unleaked),
+        probabilities=None if probabilities is None else probabilities[unleaked],
     )
     return task.score(some, splits.test.take(kept))
 
@@ -320,8 +329,8 @@ def _calibration(predictions: Predictions, rows: Rows) -> dict[str, float]:
 
 
 def _log_opening(folder: Path, job: Job) -> None:
-    told = {"trial": job.key, "contender": job.trial.contender, "seed": job.trial.seed}
-    line = json.dumps({"when": _now(), **told})
+    entry = {"trial": job.key, "contender": job.trial.contender, "seed": job.trial.seed}
+    line = json.dumps({"when": _now(), **entry})
     with (folder / "test_openings.jsonl").open("a", encoding="utf-8") as log:
         log.write(line + "\n")
 
@@ -332,15 +341,15 @@ def _now() -> str:
 
 @functools.cache
 def _commit() -> str:
-    """Return the commit of Headstart's own checkout, with '+' where files have changed since; '' outside one.
+    """Return the commit of Headstart's own checkout, with '+' if files have changed since; '' outside one.
 
-    Asked once, as the contest begins: the code in memory is that of then, whatever is committed meanwhile.
+    Computed once at the start of the contest: the code in memory is from then, whatever is committed later.
     """
     here = Path(__file__).parent
     if not any((folder / ".git").exists() for folder in here.parents[:4]):
         return ""
     try:
-        said = subprocess.run(
+        done = subprocess.run(
             ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
             capture_output=True,
             text=True,
@@ -349,4 +358,4 @@ def _commit() -> str:
         )
     except (OSError, subprocess.SubprocessError):
         return ""
-    return said.stdout.strip()
+    return done.stdout.strip()

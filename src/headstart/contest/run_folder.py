@@ -1,6 +1,6 @@
-"""Which folder a comparison writes to: one data set's results never replace those of another.
+"""Which folder a comparison writes to: the results of one data set never replace those of another.
 
-runs/NAME/data.json    whose folder it is: a hash of the rows, the name of the data, and their number
+runs/NAME/data.json    which data set the folder belongs to: a hash of the rows, the name of the data, and their number
 """
 
 from __future__ import annotations
@@ -17,24 +17,25 @@ from headstart.core.files import write_whole
 from headstart.core.records import Rows, Splits
 
 FILE = "data.json"
-# What a comparison leaves; a folder that holds one of them without FILE is of an earlier version.
+# Output of a comparison; a folder with one of these but without FILE is from an earlier version.
 LEFT = ("trials", "models", "best", "result.json")
 
 
 @contextmanager
 def opened(out: Path | None, splits: Splits, name: str, tell: Callable[[str], None]) -> Iterator[Path]:
-    """Hold the folder of a comparison alone, and make it that of this data set.
+    """Lock the folder of a comparison, and assign it to this data set.
 
-    Without `out` that is ``runs/NAME``; where it holds another data set, ``runs/NAME-`` and the first letters of this
-    one's hash, so that each data set gets back to its own.
+    Without `out` that is ``runs/NAME``; if it belongs to another data set, ``runs/NAME-`` and the first characters of
+    this one's hash, so that each data set always has the same folder.
 
     Args:
-        splits: the data; how they are divided does not matter.
-        name: of the data, for a person.
-        tell: is told where another folder than ``runs/NAME`` was taken, and why.
+        out: the folder; None for the default.
+        splits: the data; the split itself does not matter.
+        name: of the data, for messages.
+        tell: called with a message if another folder than ``runs/NAME`` is used.
 
     Raises:
-        UsageError: `out` holds another data set, or another process works in the folder.
+        UsageError: `out` belongs to another data set, or another process uses the folder.
     """
     content = data_sha256(splits)
     rows = len(splits.train) + len(splits.validation) + len(splits.test)
@@ -63,7 +64,7 @@ def opened(out: Path | None, splits: Splits, name: str, tell: Callable[[str], No
 
 
 def data_sha256(splits: Splits) -> str:
-    """Hash the rows of a data set, whatever their order and division, and wherever they were read from."""
+    """Hash the rows of a data set, independently of their order, split and source."""
     parts = (splits.train, splits.validation, splits.test)
     digest = hashlib.sha256()
     for row in sorted(row for part in parts for row in _rows(part)):
@@ -77,7 +78,7 @@ def _rows(part: Rows) -> Iterator[bytes]:
 
 
 def _owner(folder: Path) -> str:
-    """Return the hash of the data set whose folder it is; '' for nobody's, '?' where that cannot be known."""
+    """Return the hash of the data set that a folder belongs to; '' for none, '?' if it is unknown."""
     try:
         return str(json.loads((folder / FILE).read_text(encoding="utf-8"))["sha256"])
     except (FileNotFoundError, NotADirectoryError):
@@ -87,7 +88,7 @@ def _owner(folder: Path) -> str:
 
 
 def _described(folder: Path) -> str:
-    """Name the data set of a folder."""
+    """Describe the data set of a folder."""
     try:
         whose = json.loads((folder / FILE).read_text(encoding="utf-8"))
         return f"the comparison of another data set ({whose['name']}, {whose['rows']:,} rows)"

@@ -1,4 +1,4 @@
-"""What a trial is called: by the content of all that its result depends on, so that a finished one is found again."""
+"""The key of a trial: a hash of everything its result depends on, so that a finished trial is found again."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ SOURCES = ("backbone", "teacher")
 
 @dataclass(frozen=True)
 class Terms:
-    """What is the same for every trial of a contest.
+    """The settings common to all trials of a contest.
 
-    unlabelled: texts for contenders that say `reads_unlabelled`; none of them of the test rows.
-    track: trackers that are told of every training; they change no result.
+    unlabelled: texts for contenders with `reads_unlabelled`; none of them in the test rows.
+    track: trackers of every training; they do not affect results.
     """
 
     folder: Path
@@ -42,11 +42,15 @@ class Terms:
 
 @dataclass(frozen=True)
 class Job:
-    """A trial with its names, worked out once.
+    """A trial with its key and files, computed once.
 
-    key: a hash of all that the result depends on: data, task, options, seed, versions, and the content of the models
-        that it builds on, wherever they lie. group: the same without the seed: that of its sister trials.
-    members: jobs whose models it builds on. built_on: model as the options name it -> SHA-256 of its content.
+    trial: the trial.
+    key: a hash of everything the result depends on: data, task, options, seed, versions, and the content of the models
+    it
+        builds on, wherever they are.
+    group: the same without the seed: that of its sister trials.
+    members: jobs whose models it builds on.
+    built_on: model as the options name it -> SHA-256 of its content.
     """
 
     trial: Trial
@@ -60,7 +64,10 @@ def jobs(splits: Splits, task: Task, trials: Sequence[Trial], terms: Terms) -> t
     """Name trials; whatever they share is hashed once.
 
     Args:
+        splits: the split of the data.
         task: not fitted; its fields are its options.
+        trials: the trials.
+        terms: the settings common to all trials.
     """
     common = {
         "data": splits.sha256,
@@ -71,7 +78,7 @@ def jobs(splits: Splits, task: Task, trials: Sequence[Trial], terms: Terms) -> t
         "packages": {name: importlib.metadata.version(name) for name in devices.PACKAGES},
     }
     unlabelled = corpus.of_texts(terms.unlabelled).sha256 if terms.unlabelled else ""
-    found: dict[str, str] = {}  # model -> SHA-256 of its content
+    hashes: dict[str, str] = {}  # model -> SHA-256 of its content
 
     def parts(trial: Trial, with_seed: bool) -> dict[str, Value]:
         # Without the name of its backbone, whose content is among the options.
@@ -84,14 +91,14 @@ def jobs(splits: Splits, task: Task, trials: Sequence[Trial], terms: Terms) -> t
 
     def job(trial: Trial) -> Job:
         key, group = (_hash({**common, **parts(trial, with_seed)}) for with_seed in (True, False))
-        built_on = {model: found[model] for model in sources(trial).values()}
+        built_on = {model: hashes[model] for model in sources(trial).values()}
         return Job(trial, key, group, tuple(job(member) for member in trial.members), built_on)
 
     return tuple(job(trial) for trial in trials)
 
 
 def sources(trial: Trial) -> dict[str, str]:
-    """Return the options of a trial that name a model to read, and the model."""
+    """Return the options of a trial that name a model to read, with the model."""
     named = {name: trial.options[name] for name in SOURCES if trial.options.get(name)}
     if "teacher" in named:
         # A teacher that is a contender is among the members, with the backbone that it starts from.
@@ -100,32 +107,32 @@ def sources(trial: Trial) -> dict[str, str]:
 
 
 def all_sources(trials: Iterable[Trial]) -> tuple[str, ...]:
-    """List the models that trials and their members read, each once, in order."""
-    found: dict[str, None] = {}
+    """Return the models that trials and their members read, each once, in order."""
+    models: dict[str, None] = {}
     for trial in trials:
-        found |= dict.fromkeys((*sources(trial).values(), *all_sources(trial.members)))
-    return tuple(found)
+        models |= dict.fromkeys((*sources(trial).values(), *all_sources(trial.members)))
+    return tuple(models)
 
 
 def file_name(job: Job) -> str:
-    """Name a trial for a person where only a file's name may stand, such as 'linear-all-rows-seed-0-1a2b3c4d'."""
+    """Return a readable file name for a trial, such as 'linear-all-rows-seed-0-1a2b3c4d'."""
     rows = "all" if job.trial.size is None else str(job.trial.size)
     named = f"{job.trial.contender}-{rows}-rows-seed-{job.trial.seed}-{job.key[:8]}"
     return re.sub(r"[^\w.+-]+", "-", named)
 
 
 def title(trial: Trial) -> str:
-    """Name a trial for a person, such as 'linear on 200 rows'."""
+    """Return a readable name for a trial, such as 'linear on 200 rows'."""
     return trial.contender if trial.size is None else f"{trial.contender} on {trial.size} rows"
 
 
 def record_path(job: Job, terms: Terms) -> Path:
-    """Return where the record of a trial lies once it has finished."""
+    """Return the path of the record of a trial."""
     return terms.folder / "trials" / f"{job.key}.json"
 
 
 def unlabelled_for(trial: Trial, terms: Terms) -> tuple[str, ...]:
-    """Return the texts that a trial's contender reads beside its rows."""
+    """Return the unlabelled texts for a trial's contender."""
     return terms.unlabelled if _reads_unlabelled(trial) else ()
 
 
@@ -133,14 +140,14 @@ def _reads_unlabelled(trial: Trial) -> bool:
     return contenders.plugin(_members.divide(trial.contender)[0]).reads_unlabelled
 
 
-def _content(model: str, found: dict[str, str]) -> str:
-    """Hash a model once; one that cannot be found has no content, and its trial will say why."""
-    if model not in found:
+def _content(model: str, hashes: dict[str, str]) -> str:
+    """Hash a model once; one that cannot be found has no content, and its trial will report why."""
+    if model not in hashes:
         try:
-            found[model] = contents.sha256(model)
+            hashes[model] = contents.sha256(model)
         except HeadstartError:
-            found[model] = ""
-    return found[model]
+            hashes[model] = ""
+    return hashes[model]
 
 
 def _hash(parts: Mapping[str, Value]) -> str:

@@ -157,8 +157,3 @@ class Result:
     skipped: Mapping[str, str]
     folder: Path
     baselines: tuple[BaselineComparison, ...] = ()
-
-
-# Former names, until contest/ uses the new ones.
-Rung = LadderLevel
-Receipt = BaselineComparison

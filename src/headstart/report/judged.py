@@ -44,7 +44,7 @@ def result(
     audit = replace(audit, findings=(*audit.findings, cut_off, *_collapse.finding(records)))
     learning = curve.curve(records, terms.metric)
     worth = curve.equivalents(records, terms.metric)
-    baselines = rank.receipts(records, splits, terms.metric)
+    baselines = rank.against_baselines(records, splits, terms.metric)
     return Result(
         name=terms.folder.name,
         metric=terms.metric,

@@ -29,7 +29,7 @@ class Adapter(Strategy):
     epochs: int = 4
     pooling: Literal[Pooling, "checkpoint"] = "first"
 
-    rung: ClassVar[str] = "light tuning"
+    level: ClassVar[str] = "light tuning"
 
     def __post_init__(self) -> None:
         at_least(1, width=self.width)

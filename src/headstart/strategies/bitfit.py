@@ -23,7 +23,7 @@ class BitFit(Strategy):
     epochs: int = 4
     pooling: Literal[Pooling, "checkpoint"] = "first"
 
-    rung: ClassVar[str] = "light tuning"
+    level: ClassVar[str] = "light tuning"
 
     def prepare(self, model: Model) -> list[Group]:
         """Freeze every matrix of the encoder, and the embeddings; return the trained weights.

@@ -24,7 +24,7 @@ class Frozen(Strategy):
 
     pooling: Literal[Pooling, "checkpoint"] = "checkpoint"
 
-    rung: ClassVar[str] = "frozen"
+    level: ClassVar[str] = "frozen"
     epochs: ClassVar[int] = 1  # passes of the encoder over the texts
 
     def prepare(self, model: Model) -> list[Group]:

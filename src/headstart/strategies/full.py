@@ -31,7 +31,7 @@ class Full(Strategy):
     pooling: Literal[Pooling, "checkpoint"] = "first"
     reinitialise: int = 0
 
-    rung: ClassVar[str] = "full tuning"
+    level: ClassVar[str] = "full tuning"
 
     def __post_init__(self) -> None:
         at_least(0, reinitialise=self.reinitialise)

@@ -28,7 +28,7 @@ class Gradual(Strategy):
     epochs: int = 4
     pooling: Literal[Pooling, "checkpoint"] = "first"
 
-    rung: ClassVar[str] = "full tuning"
+    level: ClassVar[str] = "full tuning"
 
     def __post_init__(self) -> None:
         at_least(0, opening=self.opening)

@@ -25,7 +25,7 @@ class Partial(Strategy):
     epochs: int = 4
     pooling: Literal[Pooling, "checkpoint"] = "first"
 
-    rung: ClassVar[str] = "light tuning"
+    level: ClassVar[str] = "light tuning"
 
     def __post_init__(self) -> None:
         at_least(0, blocks=self.blocks)
