@@ -1,7 +1,8 @@
-"""A training that collapsed is recognised, and done once more from the same start at a third of the learning rate.
+"""A collapsed training is detected and repeated once from the same initial weights at a third of the learning rate.
 
-It collapsed if a gradient was not finite, or if the model knows no more of its own training rows than their class
-shares: predicting these, whatever the text, has the least loss of all answers that do not depend on it.
+It collapsed if a gradient was not finite, or if the model has learnt no more about its own training rows than their
+class
+shares: predicting these shares, whatever the text, has the lowest loss of all predictions independent of the text.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ from headstart.nn.groups import Group
 
 FACTOR = 1 / 3
 FILE = "collapsed.json"
-# Training rows that are judged: a few first, more unless the loss is clearly below that of the class shares.
+# Training rows that are evaluated: a few first, then more unless the loss is clearly below that of the class shares.
 FEW_ROWS, MOST_ROWS = 100, 1000
 CLEARLY = 0.9
-# The share of the class shares' loss from which nothing was learnt.
+# A loss of at least this share of the class shares' loss means that nothing was learnt.
 NOTHING = 0.99
-# One answer to all texts says more where no class holds most rows: such a model may be a little further below.
+# Predicting one class for all texts is stronger evidence if no class holds most rows: such a loss may be a little
+# lower.
 ONE_ANSWER, MOST_SHARE = 0.95, 0.7
-# A head over frozen states has one minimum, at or below the class shares' loss: only one that overshot lies above.
+# A head on frozen states has one minimum, at or below the class shares' loss: only one that overshot is above.
 OVERSHOT = 1.05
 
 
@@ -39,14 +41,16 @@ def train(
     run: Run,
     fingerprint: str,
 ) -> None:
-    """Train, and where that collapses once more; `run.attempted` receives both.
+    """Train, and repeat once after a collapse; `run.attempted` is called with both trainings.
 
     Killed in the second training, the same call resumes there.
 
     Args:
         attempt: trains the weights of groups in place; in the second training their rates are a third of the first.
-        judge: says why the training that has ended collapsed, '' where it did not.
-        fingerprint: of settings, data and starting weights.
+        judge: returns why the finished training collapsed, '' if it did not.
+        groups: the weights and their learning rates.
+        run: the context of the training.
+        fingerprint: hash of settings, data and initial weights.
 
     Raises:
         DivergedError: a gradient was not finite in both.
@@ -87,12 +91,13 @@ def judged(
     *,
     head_only: bool = False,
 ) -> str:
-    """Say why a trained model's answers to some of its training rows show that it learnt nothing; '' otherwise.
+    """Return why a trained model's predictions for some of its training rows show a collapse; '' if they do not.
 
     Args:
-        logits_of: gives the logits ``(rows, classes)`` of training rows, by their numbers int64 ``(rows,)``.
+        logits_of: returns the logits ``(rows, classes)`` of training rows, by their numbers int64 ``(rows,)``.
         targets: class numbers of all training rows, int64 ``(training rows,)``.
-        weights, head_only: see `reason`.
+        weights: see `reason`.
+        head_only: see `reason`.
     """
     for count in (FEW_ROWS, MOST_ROWS):
         rows = np.unique(np.linspace(0, len(targets) - 1, count).astype(np.int64))
@@ -105,12 +110,13 @@ def judged(
 
 
 def reason(logits: Tensor, targets: Tensor, weights: Tensor | None = None, *, head_only: bool = False) -> str:
-    """Say why a model's answers to its training rows show that it learnt nothing; '' where they do not.
+    """Return why a model's predictions for its training rows show a collapse; '' if they do not.
 
     Args:
-        logits: float32 ``(rows, classes)``. targets: class numbers int64 ``(rows,)``.
+        logits: float32 ``(rows, classes)``.
+        targets: class numbers int64 ``(rows,)``.
         weights: of the classes in the loss ``(classes,)``; None for ones.
-        head_only: whether nothing but the head learnt.
+        head_only: whether only the head was trained.
 
     >>> reason(torch.zeros(4, 2), torch.tensor([0, 1, 0, 1]))
     'one class for all texts'
@@ -133,7 +139,7 @@ def reason(logits: Tensor, targets: Tensor, weights: Tensor | None = None, *, he
 
 
 def _losses(logits: Tensor, targets: Tensor, weights: Tensor | None) -> tuple[float, float]:
-    """Return the loss of the logits, and the least loss of all answers that do not depend on the text."""
+    """Return the loss of the logits, and the lowest loss of all predictions independent of the text."""
     counts = torch.bincount(targets, minlength=logits.shape[1]).double()
     factors = torch.ones_like(counts) if weights is None else weights.double().cpu()
     share = counts * factors

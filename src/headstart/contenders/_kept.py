@@ -1,12 +1,12 @@
-"""States of frozen stages, computed once per text: in a memory-mapped file that trainings share.
+"""States of frozen stages, computed once per text, in a memory-mapped file that trainings share.
 
-FOLDER/KEY.rows     the states, one row a token (or a text), 16-bit floats (or 32-bit)
-FOLDER/KEY.index    which text's rows begin where, and the hashes of the rows; written whole once the rows are there
+FOLDER/KEY.rows     the states, one row per token (or per text), 16-bit floats (or 32-bit)
+FOLDER/KEY.index    where each text's rows begin, and the hashes of the rows; written atomically after the rows
 
-KEY names the weights and what is kept of them, so a folder serves every seed and every number of rows. A kill while
-rows are added leaves the index that was, and the same rows are computed again. Rows that are not what the index says,
-and an index that is not what was written, are deleted and computed again. Processes that share a folder add to it in
-turn; a file is only ever added to, so what another process has mapped stays as it is.
+KEY identifies the weights and which states are stored, so a folder serves every seed and every number of rows. A kill
+while rows are added leaves the previous index, and the same rows are computed again. Rows that do not match the index,
+and a damaged index, are deleted and computed again. Processes that share a folder append to it in turn; files are only
+appended to, so what another process has mapped does not change.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ KEY_BYTES = 16
 HASH_BYTES = 32
 CHUNK = 2**20  # bytes hashed at a time
 
-# Parts of files that this process has written or checked: device, inode, first byte, last byte, hash.
+# Parts of files that this process has written or verified: device, inode, first byte, last byte, hash.
 _sound: set[tuple[int, int, int, int, bytes]] = set()
 
 
 @dataclass
 class _Index:
-    """Where each text's rows begin, how many rows there are, and the seconds that they took.
+    """Where each text's rows begin, how many rows there are, and the seconds that computing them took.
 
-    parts: of rows that were added together, the number of rows up to their end and the SHA-256 of their bytes.
+    parts: for rows that were added together, the number of rows up to their end and the SHA-256 of their bytes.
     """
 
     places: dict[bytes, int] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class _Index:
 
 
 def name_texts(tokens: np.ndarray, boundaries: np.ndarray) -> list[bytes]:
-    """Name texts by their token ids: equal ids, equal names.
+    """Identify texts by their token ids: equal ids, equal names.
 
     >>> names = name_texts(np.array([5, 6, 5, 6, 7], dtype=np.int32), np.array([0, 2, 4, 5]))
     >>> names[0] == names[1], names[0] == names[2]
@@ -113,10 +113,13 @@ def keep(
 def _add(
     array: np.ndarray, index: _Index, batches: Iterable[tuple[np.ndarray, np.ndarray, Tensor]], names: Sequence[bytes]
 ) -> None:
-    """Write states behind those that are there, as one part, hashed on the way.
+    """Append states to the file, as one part, and hash them.
 
     Args:
+        array: the memory-mapped file.
+        index: what the file contains so far.
         batches: numbers of texts, rows of each, and all their states end to end.
+        names: the name of each text.
     """
     states = torch.from_numpy(array)
     digest = hashlib.sha256()
@@ -131,7 +134,7 @@ def _add(
 
 
 def _checked(path: Path, row_bytes: int) -> _Index:
-    """Read the index of a file whose rows are what it says; an empty one where there is none, or where they are not."""
+    """Read the index of a file whose rows match it; an empty index if there is none or they do not match."""
     index_path = path.with_suffix(".index")
     try:
         index = _read(index_path)
@@ -143,7 +146,7 @@ def _checked(path: Path, row_bytes: int) -> _Index:
         ):
             return index
     except OSError:
-        pass  # no rows, or none that can be read
+        pass  # no rows, or unreadable ones
     if index_path.exists():
         sealed.discard(index_path)
     # Rows without an index are those of a training that was killed before it had written one.
@@ -152,7 +155,7 @@ def _checked(path: Path, row_bytes: int) -> _Index:
 
 
 def _parts(path: Path, index: _Index, row_bytes: int) -> list[tuple[int, int, int, int, bytes]]:
-    """Say which bytes of a file have which hash, see `_sound`."""
+    """Return which bytes of a file have which hash, see `_is_sound`."""
     file = path.stat()
     ends = [0, *(end * row_bytes for end, _ in index.parts)]
     spans = zip(itertools.pairwise(ends), index.parts, strict=True)
@@ -160,7 +163,7 @@ def _parts(path: Path, index: _Index, row_bytes: int) -> list[tuple[int, int, in
 
 
 def _is_sound(path: Path, part: tuple[int, int, int, int, bytes]) -> bool:
-    """Hash a part of a file, and remember it where the hash is right."""
+    """Hash a part of a file, and remember it if the hash is right."""
     *_, start, end, expected = part
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -175,9 +178,9 @@ def _is_sound(path: Path, part: tuple[int, int, int, int, bytes]) -> bool:
 
 
 def _make_room(path: Path, size: int) -> bool:
-    """Give the file its size on the disk, deleting others of its folder, the oldest first, where they leave no room.
+    """Extend the file to its size on disk, and delete other files of its folder, oldest first, if space is needed.
 
-    Space is reserved at once: a full disk is then an error here, and not a signal in the middle of a write.
+    Space is reserved immediately: a full disk is then an error here, and not a signal in the middle of a write.
     """
     if size > MOST_BYTES:
         return False
@@ -197,10 +200,10 @@ def _make_room(path: Path, size: int) -> bool:
 
 
 def _read(path: Path) -> _Index | None:
-    """Read an index; None where there is none, or not what was written.
+    """Read an index; None if there is none or it is damaged.
 
     Raises:
-        OSError: it is no file.
+        OSError: it is not a file.
     """
     if not path.exists():
         return None
@@ -219,7 +222,7 @@ def _read(path: Path) -> _Index | None:
 
 
 def _write(path: Path, index: _Index) -> None:
-    """Write an index behind its own hash."""
+    """Write an index after its own hash."""
     file = io.BytesIO()
     np.savez(
         file,

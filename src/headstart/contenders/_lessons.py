@@ -1,4 +1,4 @@
-"""The two phases in which a student learns from its teacher: what it computes inside, then what it answers."""
+"""The two phases of distillation: first the teacher's states, then its predictions."""
 
 from __future__ import annotations
 
@@ -27,16 +27,17 @@ if TYPE_CHECKING:
     from headstart.contenders.distilled import Distilled
 
 BATCH_ROWS = 32
-LEAST_STEPS = 1500  # of either phase, as far as the loop's most epochs allow
+LEAST_STEPS = 1500  # of each phase, as far as the loop's maximum of epochs allows
 MOST_SCORES = 2**25  # of attention, in one layer and step
-NEVER = 1_000_000  # evaluations without improvement after which matching stops: states are worth every step
+NEVER = 1_000_000  # evaluations without improvement before matching stops: every step is useful
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What both phases train and by what they judge it; `texts` of them are learnt from, then come validation's.
+    """What both phases train and how they evaluate it; the first `texts` texts are for training, the rest for evaluation.
 
-    contender: the one that trains, with its options. teacher: names what the teacher knows, '' without one.
+    contender: the contender with its options.
+    teacher: identifies what the teacher computes, '' without one.
     """
 
     contender: Distilled
@@ -49,16 +50,16 @@ class Lesson:
     teacher: str = ""
 
     def groups(self) -> list[Group]:
-        """Let all of the student's weights learn, at one rate."""
+        """Return all of the student's weights, trained at one rate."""
         return Full(self.contender.learning_rate, layer_decay=1.0).prepare(self.model)
 
     def held_out(self, lengths: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield batches of the numbers of validation's texts."""
+        """Yield batches of the numbers of validation texts."""
         for rows in by_length(lengths[self.texts :], _states.STATE_BUDGET[self.run.device] // self.model.encoder.width):
             yield rows + self.texts
 
     def fingerprint(self, phase: str) -> str:
-        """Name all that a phase depends on."""
+        """Hash everything a phase depends on."""
         parts = (self.contender, phase, self.teacher, self.train, self.validation, self.run.unlabelled, self.run.seed)
         return parts_sha256(*parts)
 
@@ -71,11 +72,15 @@ def match(
     student: Encoded,
     kept: Kept | None,
 ) -> float:
-    """Train the student's inside to resemble the teacher's; return the seconds that took.
+    """Train the student's states to match the teacher's; return the seconds that took.
 
     Args:
-        encoded, student: the same texts in the teacher's numbers of tokens and in the student's.
-        kept: what the teacher gave for them; None to compute it in every step.
+        lesson: what is trained.
+        matching: the loss.
+        teacher: the teacher's model.
+        encoded: the texts in the teacher's tokens.
+        student: the same texts in the student's tokens.
+        kept: stored states of the teacher; None to compute them in every step.
     """
     run, encoder = lesson.run, lesson.model.encoder
 
@@ -96,7 +101,7 @@ def match(
         mean = sum(value * count for value, count in parts) / sum(count for _, count in parts)
         return -mean, mean
 
-    # Every score of every head is held at once, so long texts are taken in parts.
+    # The scores of all heads are in memory at once, so long texts are processed in parts.
     scores = BATCH_ROWS * matching.heads * int(encoded.lengths.max()) ** 2
     settings = Settings(
         epochs=lesson.contender.matching_epochs,
@@ -142,11 +147,13 @@ def answer(
     soft: Tensor | None,
     minutes: float | None,
 ) -> None:
-    """Train the student to answer as the teacher does, and as the labels say.
+    """Train the student to predict as the teacher does, and as the labels say.
 
     Args:
+        lesson: what is trained.
+        student: the texts in the student's tokens.
         soft: the teacher's log probabilities ``(texts, classes)``; None without a teacher.
-        minutes: most time that is left.
+        minutes: time that is left.
     """
     run, model, contender, rows_labelled = lesson.run, lesson.model, lesson.contender, len(lesson.train)
     targets = np.full(lesson.texts, -100)

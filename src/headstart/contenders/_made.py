@@ -1,4 +1,4 @@
-"""Folders that several trainings use: made once, sealed, and made again where they are no longer what was made."""
+"""Folders that several trainings share: made once, sealed, and made again if they are damaged."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from headstart.core.alone import in_turn
 
 
 def made(place: Path, make: Callable[[Path], None]) -> Path:
-    """Return a folder, made now unless it is there and sound; it appears whole or not at all.
+    """Return a folder, made now unless it exists undamaged; it is written atomically.
 
-    A process that finds another one making it waits for that.
+    If another process is making it, wait for that.
 
     Args:
-        place: its name holds a hash of all that the content depends on.
+        place: its name contains a hash of everything the content depends on.
         make: fills the folder it is given.
     """
     with in_turn(place):

@@ -1,7 +1,7 @@
-"""What a student is made to match of its teacher, and where the teacher's part of it comes from.
+"""The losses by which a student matches its teacher's states, and how the teacher's side is computed.
 
-Layers are numbered from 1; stage 0 of an encoder is its embeddings, stage n its nth layer.
-Losses are means over texts or tokens, so that they do not depend on how texts are batched.
+Layers are numbered from 1; stage 0 of an encoder is its embeddings, stage n its nth layer. Losses are means over texts
+or tokens, so that they do not depend on batching.
 
 Shapes: tokens = all tokens of a batch, width = hidden size of one of the two, texts = those of a group of one length.
 """
@@ -29,12 +29,13 @@ MOST_RELATION_HEADS = 12
 
 
 def layer_map(wanted: str, student: int, teacher: int) -> tuple[int, ...]:
-    """Say which of the teacher's layers each of the student's layers matches.
+    """Return which of the teacher's layers each of the student's layers matches.
 
     Args:
-        wanted: 'uniform' spreads them over the teacher up to its last layer, 'last' takes its top layers (Sun et al.
+        wanted: 'uniform' spreads them over the teacher up to its last layer, 'last' uses its top layers (Sun et al.
             2019, section 3.1), and '2+4' names them.
-        student, teacher: how many layers each has.
+        student: number of the student's layers.
+        teacher: number of the teacher's layers.
 
     Raises:
         UsageError: an unknown map, or one that does not name a layer of the teacher for each of the student's.
@@ -58,17 +59,17 @@ def layer_map(wanted: str, student: int, teacher: int) -> tuple[int, ...]:
 
 
 def numbers(text: str) -> tuple[int, ...]:
-    """Read '2+4' as whole numbers; nothing where it is something else."""
+    """Parse '2+4' as integers; empty if it is something else."""
     parts = text.split("+")
     return tuple(int(part) for part in parts) if all(part.isdecimal() for part in parts) else ()
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What an encoder computed for a batch.
+    """The intermediate results of an encoder for a batch.
 
-    states: each stage's output ``(tokens, width)``. attention: each block's queries, keys and values side by side,
-        ``(tokens, 3 * width)``.
+    states: each stage's output ``(tokens, width)``.
+    attention: each block's queries, keys and values side by side, ``(tokens, 3 * width)``.
     """
 
     states: tuple[Tensor, ...]
@@ -76,9 +77,9 @@ class Trace:
 
 
 def trace(encoder: Stack, batch: Batch) -> Trace:
-    """Run all stages for all tokens and take down what each gives; gradients flow through it."""
+    """Run all stages for all tokens and record the output of each; gradients flow through it."""
     seen: list[Tensor] = []
-    here = threading.get_ident()  # another thread may run over other texts
+    here = threading.get_ident()  # another thread may process other texts
 
     def watch(module: nn.Module, given: Any, out: Tensor) -> None:
         if threading.get_ident() == here:
@@ -103,9 +104,9 @@ def outputs(encoder: Stack, batch: Batch, stages: Sequence[int]) -> Tensor:
 class TinyBert(nn.Module):
     """The intermediate phase of TinyBERT (Jiao et al. 2020, equations 7 to 9): attention, states and embeddings.
 
-    A learned projection carries the student's states to the teacher's width, where the two differ; another one its
-    embeddings. Attention scores are matched head to head, or their means over heads where these differ in number;
-    they are products of queries and keys, without what distances between tokens add in some teachers.
+    A learned projection maps the student's states to the teacher's width, if the two differ; another one its
+    embeddings. Attention scores are matched head by head, or their means over heads if the numbers differ; they are
+    products of queries and keys, without the distance terms that some teachers add.
     """
 
     def __init__(self, student: Encoder, teacher: Encoder, layers: tuple[int, ...]):
@@ -120,7 +121,7 @@ class TinyBert(nn.Module):
         self.heads = _attentions(student)[0].heads
 
     def forward(self, student: Trace, teacher: Mapping[int, Tensor], groups: Groups) -> Tensor:
-        """Return the loss; `teacher` has the outputs of `stages`."""
+        """Return the loss; `teacher` contains the outputs of `stages`."""
         loss = F.mse_loss(self.embeddings(student.states[0]), teacher[0])
         for number, (layer, attention) in enumerate(zip(self.layers, self.asks, strict=True)):
             loss = loss + F.mse_loss(self.states(student.states[number + 1]), teacher[layer])
@@ -135,7 +136,7 @@ class MiniLm(nn.Module):
     """Self-attention relations of the last layer (Wang et al. 2020, extended to three kinds by Wang et al. 2021).
 
     Products of queries with queries, keys with keys and values with values, each as a distribution over the text's
-    tokens. Both sides are cut into as many relation heads as divide both widths, which no projection has to carry.
+    tokens. Both sides are split into relation heads whose number divides both widths, so no projection is needed.
     """
 
     def __init__(self, student: Encoder, teacher: Encoder):
@@ -148,7 +149,7 @@ class MiniLm(nn.Module):
         )
 
     def forward(self, student: Trace, teacher: Mapping[int, Tensor], groups: Groups) -> Tensor:
-        """Return the loss; `teacher` has the outputs of `stages`."""
+        """Return the loss; `teacher` contains the outputs of `stages`."""
         with torch.no_grad():
             theirs = self.asks[0].qkv(teacher[self.stages[0]])
         pairs = zip(student.attention[-1].chunk(3, dim=1), theirs.chunk(3, dim=1), strict=True)
@@ -160,9 +161,11 @@ def scores_loss(student: Tensor, heads: int, teacher: Tensor, teacher_heads: int
 
     Args:
         student: queries, keys and values side by side, ``(tokens, 3 * width)``.
+        heads: the student's heads.
         teacher: queries and keys side by side, ``(tokens, 2 * width)``.
-        heads, teacher_heads: where they differ, the means over heads are compared, which are one product of the whole
-            width.
+        teacher_heads: the teacher's heads; if the numbers differ, the means over heads are compared, which are one
+            product of the full width.
+        groups: see :class:`~headstart.nn.packed.Batch`.
     """
     shared = heads if heads == teacher_heads else 1
     widths = (student.shape[1] // 3, heads), (teacher.shape[1] // 2, teacher_heads)
@@ -172,9 +175,9 @@ def scores_loss(student: Tensor, heads: int, teacher: Tensor, teacher_heads: int
 
 
 class _ScoresLoss(torch.autograd.Function):
-    """Loss and gradient of a group's scores while these are at hand: five products, and nothing kept for later.
+    """Loss and gradient of a group's scores while these are in memory: five products, and nothing stored for later.
 
-    By automatic differentiation the scores take a third of a student's step.
+    With automatic differentiation the scores take a third of a student's step.
     """
 
     @staticmethod
@@ -182,7 +185,7 @@ class _ScoresLoss(torch.autograd.Function):
         ctx: Any, student: Tensor, teacher: Tensor, groups: Groups, heads: int, ours: float, theirs: float
     ) -> Tensor:
         """Compare products of queries and keys, scaled by `ours` and `theirs`."""
-        gradient = torch.zeros_like(student)  # values have no part in it
+        gradient = torch.zeros_like(student)  # values do not contribute
         texts = sum(count for count, _ in groups)
         losses = []
         with threads_that_pay(teacher.shape[1] // 2) as choose:
@@ -208,7 +211,7 @@ class _ScoresLoss(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
-        """Give the gradient of the student's side."""
+        """Return the gradient of the student's side."""
         (gradient,) = ctx.saved_tensors
         return gradient * slope, None, None, None, None, None
 
@@ -216,8 +219,8 @@ class _ScoresLoss(torch.autograd.Function):
 def relation_loss(student: Tensor, teacher: Tensor, groups: Groups, heads: int) -> Tensor:
     """Compare products of states ``(tokens, width)`` with themselves: the mean over texts of their divergence.
 
-    The divergence is that of Kullback and Leibler from the teacher's softmax over a row to the student's (Wang et al.
-    2020, equation 8), a mean over heads and rows.
+    It is the Kullback-Leibler divergence from the teacher's softmax over a row to the student's (Wang et al. 2020,
+    equation 8), averaged over heads and rows.
     """
     sums = []
     pair = (relations(side, side, groups, heads) for side in (student, teacher))
@@ -228,10 +231,12 @@ def relation_loss(student: Tensor, teacher: Tensor, groups: Groups, heads: int) 
 
 
 def soft_loss(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """Compare answers at a temperature (Hinton et al. 2015, section 2.1): the divergence, times its square.
+    """Compare predictions at a temperature (Hinton et al. 2015, section 2.1): the divergence, times its square.
 
     Args:
-        logits: of the student, ``(texts, classes)``. teacher: its logits or log probabilities, of the same shape.
+        logits: of the student, ``(texts, classes)``.
+        teacher: its logits or log probabilities, of the same shape.
+        temperature: of both distributions.
     """
     ours, theirs = ((side.float() / temperature).log_softmax(-1) for side in (logits, teacher))
     return F.kl_div(ours, theirs, reduction="batchmean", log_target=True) * temperature**2
@@ -239,10 +244,10 @@ def soft_loss(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
 
 @torch.no_grad()
 def inherit(student: Embeddings, teacher: FirstStage) -> None:
-    """Begin a narrower student's embeddings, in place, as the teacher's along their principal axes.
+    """Initialise a narrower student's embeddings, in place, from the teacher's by principal components.
 
-    Words that are close to the teacher then are so to the student from the first step on, also those that no training
-    text holds.
+    Words that are similar for the teacher are then similar for the student from the first step on, including those in
+    no training text.
     """
     words = teacher.word.weight.double()
     width = student.word.weight.shape[1]

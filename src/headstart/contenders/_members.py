@@ -1,4 +1,4 @@
-"""Contenders that build on others' models: what a leaderboard name stands for, and the model of that name.
+"""Contenders that build on others' models: what a leaderboard name means, and the model of that name.
 
 Such a contender has a property `members`: the leaderboard names that it builds on, 'all' for every contender of the
 plan that builds on none.
@@ -19,7 +19,7 @@ ALL = "all"
 
 
 def divide(name: str) -> tuple[str, str, str]:
-    """Divide a leaderboard name into the contender, its way and its backbone, the last two '' where not named.
+    """Split a leaderboard name into the contender, its variant and its backbone, the last two '' if not named.
 
     >>> divide("finetuned:full@e5-small"), divide("linear"), divide("distilled@hf://owner/name")
     (('finetuned', 'full', 'e5-small'), ('linear', '', ''), ('distilled', '', 'hf://owner/name'))
@@ -36,7 +36,7 @@ def options(name: str) -> dict[str, Value]:
     a backbone where it builds on one.
 
     Raises:
-        UsageError: an unknown contender, or a second part where it takes none.
+        UsageError: an unknown contender, or a second part if it has none.
 
     >>> options("finetuned:full"), options("linear")
     ({'strategy': 'full'}, {})
@@ -66,10 +66,12 @@ def build(name: str, backbone: str | None = None, more: Mapping[str, Value] | No
     """Build the contender of a leaderboard name, on a backbone where it has one and one is given.
 
     Args:
+        name: the leaderboard name.
+        backbone: source of the backbone; None for the contender's own.
         more: further options of the contender, field -> value.
 
     Raises:
-        UsageError: as :func:`options`; an unknown option, or a value of the wrong type.
+        UsageError: as for :func:`options`; an unknown option, or a value of the wrong type.
     """
     kind = divide(name)[0]
     values = options(name)
@@ -83,10 +85,15 @@ def fitted(
 ) -> tuple[Fitted, float]:
     """Return another contender's model, and the seconds its training took at some other time.
 
-    In a contest it is the one trained there. Outside, the contender is trained now, in a folder inside `run.folder`.
+    In a contest it is the model trained there. Outside, the contender is trained now, in a folder inside `run.folder`.
 
     Args:
-        backbone: what it is trained from outside a contest, where it has one; None for its own.
+        name: its leaderboard name.
+        train: training rows.
+        validation: validation rows.
+        task: the task, fitted.
+        run: the context of the training.
+        backbone: its backbone outside a contest; None for its own.
 
     Raises:
         HeadstartError: it could not be trained.

@@ -1,4 +1,4 @@
-"""Task + backbone + strategy -> fitted model: what every contender with a Transformer shares."""
+"""Task + backbone + strategy -> fitted model: the code shared by contenders with a Transformer."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ from headstart.strategies import Strategy
 from headstart.training import convex
 from headstart.training.loop import Settings, train
 
-# Values of states up to which one thread answers sooner than two, which wake each other in every layer: a sentence, or
-# with 8-bit weights a paragraph (docs/lab.md).
+# Number of state values up to which one thread predicts faster than two, which wake each other in every layer: a
+# sentence, or with 8-bit weights a paragraph (docs/lab.md).
 ALONE, ALONE_INT8 = 32 * 384, 224 * 384
 ClassWeights = Literal["none", "balanced"]
 CLASS_WEIGHTS: tuple[ClassWeights, ...] = get_args(ClassWeights)
-# Beside a model's weights: those of its bottlenecks, for which Hugging Face's files have no place.
+# The weights of bottlenecks, for which Hugging Face's files have no place.
 BOTTLENECKS = "adapter.safetensors"
 
 
@@ -101,11 +101,11 @@ class Neural(Fitted):
         return prepacked.prepacked(self.model)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Weights that are laid out for a kernel cannot be copied or pickled, and are soon laid out again.
+        # Prepacked weights cannot be copied or pickled, and are quickly packed again.
         return {name: value for name, value in vars(self).items() if name != "_for_few"}
 
     def with_int8(self) -> Neural:
-        """Return the same model on the CPU, answering with 8-bit weights; what it saves are the weights as they were.
+        """Return the same model on the CPU with 8-bit weights; saving it writes the original weights.
 
         Raises:
             UsageError: torch has no int8 engine for this machine.
@@ -120,8 +120,8 @@ class Neural(Fitted):
         """Write a Hugging Face folder with Headstart's manifest beside it.
 
         Args:
-            whole: False to write of the table of words only the rows that the training changed, where they are few;
-                see `checkpoints.folder.save`.
+            whole: False to write of the table of words only the rows that the training changed, where they are few; see
+                `checkpoints.folder.save`.
 
         Low-rank updates are also written alone, to ``adapter/``, as PEFT has them, where what they change has a name.
         """
@@ -189,7 +189,7 @@ def fit(
     assert isinstance(checkpoint.model, Model)
     model = checkpoint.model.to(run.device)
     tokenizer = checkpoint.tokenizer
-    # With too few rows for any validation, the training rows stand in: better than stopping nowhere.
+    # With too few rows for any validation, the training rows are used instead: better than stopping nowhere.
     validation = validation if len(validation) else train_rows
     encoded = task.encode(train_rows.inputs, tokenizer)
     validation_encoded = task.encode(validation.inputs, tokenizer)
@@ -209,8 +209,8 @@ def fit(
             special, hidden = renumber(np.array(special)).tolist(), renumber(np.array(hidden)).tolist()
         else:
             stack.close()
-        # A strategy that opens stages later leaves all of them open until the first step, so none is kept here: most
-        # are frozen for about an epoch or less, and hardly a text would pass them twice.
+        # A strategy that unfreezes stages later has all of them trainable until the first step, so no states are stored
+        # here: most are frozen for about an epoch or less, and hardly a text would be read twice.
         (kept, validation_kept), seconds = frozen_states(model, (encoded, validation_encoded), run)
         convex_head = model.head.dense is None and model.frozen_stages() == len(model.encoder.stages)
         if convex_head and (kept is None or validation_kept is None):
@@ -241,7 +241,7 @@ def fit(
                 loss=loss,
                 evaluate=evaluate,
                 held_out=len(validation),
-                # What is computed again has to draw what it drew, which is seen to for torch's generator alone.
+                # Recomputation must draw the same random numbers, which torch only ensures for its own generator.
                 lengths=None if model.encoder.recompute else encoded.lengths,
                 mode=model,
                 settings=settings,
@@ -283,11 +283,14 @@ def fit(
 def solve_head(
     model: Model, kept: Kept, targets: Tensor, evaluate: Callable[[], tuple[float, float]], run: Run, *, balanced: bool
 ) -> None:
-    """Give a linear head on frozen states its optimal weights, in place.
+    """Set the optimal weights of a linear head on frozen states, in place.
 
     Args:
-        kept: pooled states of the training texts. targets: int64 ``(texts,)``.
-        evaluate: validation score (higher is better) and loss, by which the strength of regularisation is chosen.
+        model: the model.
+        kept: pooled states of the training texts.
+        targets: int64 ``(texts,)``.
+        evaluate: validation score (higher is better) and loss, by which the regularisation strength is chosen.
+        run: the context of the training.
         balanced: see `training.convex.solutions`.
     """
     features = kept.states[torch.from_numpy(kept.starts)].float().numpy()
@@ -308,6 +311,6 @@ def solve_head(
 
 
 def balanced_weights(targets: Tensor, classes: int) -> Tensor:
-    """Weigh each class by the inverse of its share, so that every class counts alike: ``(classes,)``, mean about 1."""
+    """Weight each class by the inverse of its share, so that all count equally: ``(classes,)``, mean about 1."""
     counts = torch.bincount(targets, minlength=classes).clamp(min=1)
     return len(targets) / (classes * counts.float())

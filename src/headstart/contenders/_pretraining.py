@@ -1,10 +1,10 @@
-"""Pretrain an encoder on plain text: vocabulary, tokens on the disk, a plan that fits the time, training, judgement.
+"""Pretrain an encoder on plain text: vocabulary, tokens on disk, a plan that fits the time, training, evaluation.
 
 WORK/vocabulary-KEY/    a tokenizer learnt from a sample of the documents
 WORK/shards-KEY/        all documents as token ids, see `text.shards`
-WORK/words-KEY/         word vectors that a model may begin with, see `text.counts`
+WORK/words-KEY/         word vectors for initialisation, see `text.counts`
 
-Each is written whole or not at all, and KEY names all that it depends on, so that a second run finds them; see `_made`.
+Each is written atomically, and KEY is a hash of everything it depends on, so that a second run reuses it; see `_made`.
 """
 
 from __future__ import annotations
@@ -44,20 +44,20 @@ from headstart.text.tokenizer import load as load_tokenizer
 from headstart.training import gradients, resume
 from headstart.training.loop import Settings, train
 
-# Layers and width; a head for 64 of width, and four times the width inside the feed-forward (Turc et al. 2019).
+# Layers and width; one head per 64 of width, and feed-forward layers four times as wide (Turc et al. 2019).
 Size = Literal["tiny", "mini", "small", "base"]
 SIZES: dict[str, tuple[int, int]] = {"tiny": (2, 128), "mini": (4, 256), "small": (4, 512), "base": (12, 768)}
-# Peaks of AdamW for them: the larger a model, the less it bears. A model that has learnt already is moved carefully.
+# Their peak learning rates: lower for larger models, and lower for a model that is already trained.
 RATES = {"tiny": 1e-3, "mini": 1e-3, "small": 5e-4, "base": 1e-4}
 GOING_ON = 1e-4
 RECORD = "pretraining.json"
-# Of the documents, judged by and never trained on; of their windows no more than are needed for a steady figure.
+# The share of held-out documents, for evaluation; of their windows only as many as a stable figure needs.
 HELD_OUT, MOST_WINDOWS = 0.02, 512
-# On documents set apart, in a training; a pretraining is never stopped early.
+# Evaluations on held-out documents during a training; a pretraining is never stopped early.
 EVALUATIONS = 12
-# Steps timed before a training, the first of which warms the machine up.
+# Steps timed before a training, of which the first is the warm-up.
 TIMED = 4
-# Of the minutes that are given: what the plan counts on, so that the last steps are not cut off.
+# The share of the given minutes that the plan uses, so that the last steps are not cut off.
 PLANNED = 0.9
 
 
@@ -92,12 +92,15 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a pretraining will cost, told before it starts.
+    """The expected cost of a pretraining, reported before it starts.
 
-    tokens: of the text to learn from, with the special ones of each window. epochs: passes over it.
-    steps: optimiser steps. seconds: that all of them are likely to take.
-    rate: GFLOP a second of the machine's matrix products. used: share of it that a step puts to use, 0 to 1.
-    alternatives: size -> seconds for as many tokens at the same share; empty where a model is gone on with.
+    tokens: of the training text, with the special ones of each window.
+    epochs: passes over it.
+    steps: optimiser steps.
+    seconds: estimated time of all steps.
+    rate: the machine's matrix products in GFLOP/s.
+    used: share of this rate that a step uses, 0 to 1.
+    alternatives: size -> seconds for as many tokens at the same share; empty if a model is continued.
     """
 
     tokens: int
@@ -112,21 +115,25 @@ class Plan:
 def pretrain(
     corpus: Corpus, recipe: Recipe, run: Run, out: Path, work: Path, planned: Callable[[Plan], None] = lambda _: None
 ) -> dict[str, Any]:
-    """Pretrain a model and leave it in a folder that Hugging Face opens as ``BertForPreTraining``.
+    """Pretrain a model and save it in a folder that opens in transformers as ``BertForPreTraining``.
 
-    Killed at any moment, it goes on from its last checkpoint in ``run.folder``; finished, it is not trained again.
+    Killed at any moment, it resumes from its last checkpoint in ``run.folder``; when finished, it is not trained again.
 
     Args:
-        out: the model's folder; one that an earlier pretraining made is replaced. work: for vocabulary and tokens.
-        planned: is told the cost before the training starts.
+        corpus: the documents.
+        recipe: what is pretrained, and how.
+        run: the context of the training.
+        out: the model's folder; one of an earlier pretraining is replaced.
+        work: folder for vocabulary and tokens.
+        planned: called with the expected cost before the training starts.
 
     Returns:
-        the record that also lies in the folder: costs, and scores on documents set apart.
+        the record that is also in the folder: costs, and scores on held-out documents.
 
     Raises:
-        UsageError: no such size, numbers that do not go together, or an `out` that is something else.
+        UsageError: no such size, incompatible numbers, or an `out` that is something else.
         DataError: fewer than two documents.
-        CheckpointError: the model to go on from is of another family than BERT's.
+        CheckpointError: the model to continue from is not of the BERT family.
     """
     if recipe.size not in SIZES:
         raise UsageError(f"no size {shown(recipe.size)}; {did_you_mean(recipe.size, SIZES)}")
@@ -157,7 +164,7 @@ def pretrain(
     batch_rows = max(1, round(recipe.batch_tokens / mean))
 
     def loss(rows: np.ndarray) -> gradients.Found:
-        # From the generator that the loop seeds for each step: a resumed training asks the same questions.
+        # From the generator that the loop seeds for each step: a resumed training sees the same masks.
         questions = np.random.default_rng(int(torch.randint(2**62, (), generator=chance.generator())))
         return loss_of(model, objective.ask(shard, windows, rows, words, questions), run.device)
 
@@ -226,14 +233,14 @@ def pretrain(
 
 
 def loss_of(model: Pretraining, asked: Questions, device: str) -> gradients.Found:
-    """Compute the loss of hidden words and that of passages: sums with a graph, and of how many."""
+    """Return the losses of masked words and of passages: sums with a graph, and their counts."""
     found = _Answers().after(model, asked, device)
     return (found.word_loss, found.words), (found.pair_loss, found.pairs)
 
 
 @dataclass(frozen=True)
 class _Answers:
-    """Sums over questions: losses, what was right, and of how many."""
+    """Sums over batches: losses, correct predictions, and counts."""
 
     word_loss: Tensor = field(default_factory=lambda: torch.zeros(()))
     words_right: int = 0
@@ -244,7 +251,7 @@ class _Answers:
 
     @property
     def word_mean(self) -> float:
-        """Mean cross-entropy of a hidden word, in nats."""
+        """Mean cross-entropy of a masked word, in nats."""
         return float(self.word_loss) / max(1, self.words)
 
     def after(self, model: Pretraining, asked: Questions, device: str) -> _Answers:
@@ -282,7 +289,7 @@ def _judge(model: Pretraining, questions: Iterable[Questions], device: str) -> _
 
 
 def _start(corpus: Corpus, recipe: Recipe, run: Run, work: Path) -> Checkpoint:
-    """Build the model that is to learn: a fresh one with its vocabulary, or one to go on from with fresh heads."""
+    """Build the model to train: a new one with its vocabulary, or one to continue from with new heads."""
     if recipe.backbone:
         torch.manual_seed(seed.derive(run.seed, "weights"))
         return checkpoints.load(recipe.backbone, dropout=recipe.dropout, pretraining=True)
@@ -301,7 +308,7 @@ def _start(corpus: Corpus, recipe: Recipe, run: Run, work: Path) -> Checkpoint:
 
 
 def shape(size: str, words: int) -> dict[str, Any]:
-    """Give the arguments of an encoder of a named size for a vocabulary of so many tokens.
+    """Return the arguments of an encoder of a named size for a vocabulary of so many tokens.
 
     >>> shape("base", 30_000)["heads"]
     12
@@ -311,7 +318,7 @@ def shape(size: str, words: int) -> dict[str, Any]:
 
 
 def _shard(corpus: Corpus, tokenizer: Tokenizer, work: Path) -> shards.Shard:
-    """Open the documents as tokens, tokenising them where nobody has."""
+    """Open the documents as tokens; tokenise them if that has not been done."""
     place = work / f"shards-{_key(corpus.sha256, tokenizer.backend.to_str())}"
     return shards.read(made(place, lambda fresh: shards.write(fresh, corpus.walk(), tokenizer)))
 
@@ -319,7 +326,7 @@ def _shard(corpus: Corpus, tokenizer: Tokenizer, work: Path) -> shards.Shard:
 def _words(
     corpus: Corpus, tokenizer: Tokenizer, shard: shards.Shard, learnt: np.ndarray, width: int, run: Run, work: Path
 ) -> Tensor:
-    """Find the word vectors that these documents gave, or count them; a training that goes on finds its own."""
+    """Return the word vectors of these documents, computed if necessary; a resumed training finds its own."""
 
     def count(fresh: Path) -> None:
         run.progress(Progress("counting words", 0.0))
@@ -338,12 +345,18 @@ def _plan(
     mean: float,
     seconds: Callable[[np.ndarray], float],
 ) -> Plan:
-    """Time a step and count how many fit the minutes; a training that resumes keeps the plan it began with.
+    """Time a step and compute how many fit the minutes; a training that resumes uses its original plan.
 
-    A checkpoint whose plan is missing or damaged is deleted: with another number of steps it would not be resumed.
+    A checkpoint whose plan is missing or damaged is deleted: with another number of steps it could not be resumed.
 
     Args:
-        windows: to learn from. mean: tokens of each. seconds: times a step on some of them.
+        run: the context of the training.
+        recipe: what is pretrained.
+        arguments: of the encoder.
+        settings: of the training.
+        windows: for training.
+        mean: mean tokens of a window.
+        seconds: times a step on some of them.
     """
     path = run.folder / "plan.json"
     known = sealed.take_note(path)
@@ -380,7 +393,7 @@ def _plan(
 
 
 def _time(model: Pretraining, loss: gradients.Loss, rows: np.ndarray, lengths: np.ndarray, device: str) -> float:
-    """Time a step on these windows, in seconds, without learning from it."""
+    """Time a step on these windows, in seconds, without training."""
     model.train()
     times = []
     with gradients.backward(lengths, device) as backward:

@@ -1,4 +1,4 @@
-"""The folder a model is saved in: a manifest beside the weights, written whole or not at all, checked when opened."""
+"""The folder a model is saved in: a manifest next to the weights, written atomically, verified when opened."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from headstart.core.opening import guarded
 
 @contextmanager
 def saving(folder: Path) -> Iterator[Path]:
-    """Yield an empty temporary folder that takes the name `folder` once the block ends without an error.
+    """Yield an empty temporary folder that is renamed to `folder` if the block ends without an error.
 
-    Every file is on the disk before the rename, so a killed process leaves either the old folder or the new one. An
+    Every file is on disk before the rename, so a killed process leaves either the old folder or the new one. An
     existing `folder` is replaced.
     """
     folder = Path(folder)
@@ -46,9 +46,9 @@ def saving(folder: Path) -> Iterator[Path]:
 
 
 def complete(folder: Path) -> bool:
-    """Give the models in a folder all their weights, where some were saved as what differs from a backbone.
+    """Add all weights to the models in a folder that were saved as differences from a backbone.
 
-    Files are replaced, never written to, so that other names of them keep what they had.
+    Files are replaced, never written to, so that other hard links to them keep their content.
 
     Returns:
         whether there was such a model.
@@ -85,5 +85,5 @@ def open_model(folder: Path) -> Fitted:
                 f"'{folder / manifest.NAME}' must name each class of the task once; copy the folder again, or "
                 "save it again."
             )
-        # Absolute: a folder may be called like a packaged model, which is another.
+        # Absolute, since a folder may have the same name as a packaged model.
         return plugin.load(folder.absolute(), task, found.extra)

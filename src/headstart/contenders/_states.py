@@ -1,4 +1,4 @@
-"""Run a model over any number of texts without learning: logits, and states of frozen stages that are kept."""
+"""Run a model over any number of texts without training: logits, and states of frozen stages that are stored."""
 
 from __future__ import annotations
 
@@ -19,23 +19,27 @@ from headstart.nn.heads import Model
 from headstart.nn.packed import Batch, Kept, pack
 from headstart.training.batches import by_length
 
-# Values of states (tokens times width) in a batch where nothing is learnt. What a layer makes of so few stays in a
-# processor's cache, which is worth a tenth of the time; a GPU wants many, since every call of a kernel has its price.
+# State values (tokens times width) in a batch without training. With so few, a layer's results stay in a processor's
+# cache, which saves a tenth of the time; a GPU needs many, since every kernel call has a cost.
 STATE_BUDGET = {"cpu": 1024 * 384, "cuda": 32_768 * 384}
-# Fewest frozen stages worth keeping the states of: to read them from a disk takes as long as to look embeddings up.
+# Minimum number of frozen stages for which states are stored: reading them from disk takes as long as looking
+# embeddings up.
 LEAST_KEPT = 2
 
 
 def scores(
     model: Model, encoded: Encoded, device: str, kept: Kept | None = None, texts: np.ndarray | None = None
 ) -> Tensor:
-    """Compute the logits of texts, in their order: float32 ``(texts, classes)`` on the CPU.
+    """Compute the logits of texts, in order: float32 ``(texts, classes)`` on the CPU.
 
     Args:
-        kept: the output of the model's frozen stages for all texts of `encoded`, if there is one.
-        texts: numbers of the texts that are wanted, int64; None for all.
+        model: the model.
+        encoded: the texts.
+        device: 'cpu' or 'cuda'.
+        kept: stored output of the model's frozen stages for all texts of `encoded`, if there is one.
+        texts: numbers of the wanted texts, int64; None for all.
     """
-    if model.training:  # asked first: telling every module costs as much as tokenising a short text
+    if model.training:  # checked first: switching every module costs as much as tokenising a short text
         model.eval()
     chosen = np.arange(len(encoded)) if texts is None else texts
     out = torch.zeros(len(chosen), model.head.output.out_features)
@@ -56,10 +60,10 @@ def _batches(model: Model, lengths: np.ndarray, device: str) -> list[np.ndarray]
 
 
 def frozen_states(model: Model, parts: Sequence[Encoded], run: Run) -> tuple[list[Kept | None], float]:
-    """Run the model's frozen stages over all texts that no training of this contest has run them over.
+    """Run the model's frozen stages over all texts whose states are not stored yet.
 
     Returns:
-        what the stages give for each part, None where too few are frozen or too much would have to be kept (the stages
+        the stages' output for each part, None if too few stages are frozen or the states would be too large (the stages
         then run in every step); and the seconds saved, see `_kept.keep`.
     """
     stages = model.frozen_stages()
@@ -74,7 +78,7 @@ def frozen_states(model: Model, parts: Sequence[Encoded], run: Run) -> tuple[lis
 
 
 def pooled_states(model: Model, encoded: Encoded, device: str) -> Kept:
-    """Run a wholly frozen encoder over texts and hold their pooled states in memory."""
+    """Run a wholly frozen encoder over texts and return their pooled states, in memory."""
     states = torch.zeros(len(encoded), model.encoder.width)
     for rows in _batches(model, encoded.lengths, device):
         batch = pack(encoded.tokens, encoded.boundaries, rows)
@@ -95,14 +99,20 @@ def keep_states(
     side_by_side: int = 1,
     by_token: bool = True,
 ) -> tuple[Kept | None, float]:
-    """Compute states of texts batch by batch and keep them, except those that this contest has kept already.
+    """Compute states of texts batch by batch and store them, except those that are stored already.
 
     Args:
-        doing: a word for a person. key: names the weights and what of them is kept.
-        compute: batch -> states ``(tokens, side_by_side * width)``, or ``(sequences, ...)`` where not `by_token`.
-        stages, by_token: see `nn.packed.Kept`.
+        model: the model.
+        encoded: the texts.
+        run: the context of the training.
+        doing: name of the stage, for progress updates.
+        key: identifies the weights and which states are stored.
+        compute: batch -> states ``(tokens, side_by_side * width)``, or ``(sequences, ...)`` if not `by_token`.
+        stages: see `nn.packed.Kept`.
+        side_by_side: number of outputs per token.
+        by_token: see `nn.packed.Kept`.
 
-    Returns: as of `_kept.keep`.
+    Returns: as for `_kept.keep`.
     """
 
     def batches(missing: np.ndarray) -> Iterator[tuple[np.ndarray, Tensor]]:
@@ -132,7 +142,7 @@ def keep_states(
 
 
 def weights_key(stages: Sequence[torch.nn.Module], device: str) -> str:
-    """Name stages by their weights, their number and what they compute on."""
+    """Hash stages by their weights, their number and their precision."""
     digest = hashlib.sha256(f"{len(stages)} {device}".encode())
     for stage in stages:
         for weight in stage.state_dict().values():
@@ -141,5 +151,5 @@ def weights_key(stages: Sequence[torch.nn.Module], device: str) -> str:
 
 
 def precision(device: str) -> Any:
-    """Compute in bfloat16 where the device is made for it; weights stay float32."""
+    """Use bfloat16 on a device that supports it well; weights stay float32."""
     return torch.autocast("cuda", torch.bfloat16, enabled=device == "cuda")

@@ -1,6 +1,6 @@
-"""A small Transformer that learns from a fitted model: first what it computes inside, then what it answers.
+"""A small Transformer that learns from a fitted model: first its states, then its predictions.
 
-What the teacher gives is computed once a text and kept (docs/decisions/0004-what-a-teacher-leaves.md).
+The teacher's outputs are computed once per text and stored (docs/decisions/0004-what-a-teacher-leaves.md).
 """
 
 from __future__ import annotations
@@ -38,30 +38,39 @@ HEADS = (12, 8, 4, 2, 1)
 LEAST_HEAD = 24  # width of an attention head
 # Word pieces and window of a student whose teacher has none.
 OWN_VOCABULARY, WINDOW = 5000, 512
-LEAST = 1e-12  # a probability of the teacher below it counts as this
+LEAST = 1e-12  # lower limit of the teacher's probabilities
 
 
 @dataclass(frozen=True)
 class Distilled(Contender):
     """A small Transformer that learns from another contender's answers and states (Jiao et al. 2020).
 
-    teacher: a contender's leaderboard name, a folder that Headstart saved, or a Hugging Face classifier whose labels
-        are the task's; 'none' for the same student without a teacher.
-    student: layers x width, such as '4x256' or '2x128' (x feed-forward width, else four times the width); 'tinybert'
-        for 4x312; or some of the teacher's own layers, from 1, as in 'layers:1+3+5' (Sanh et al. 2019, section 3).
-    method: 'tinybert' matches attention scores, states and embeddings before the answers (Jiao et al. 2020);
-        'minilm' relations inside the last layer (Wang et al. 2020); 'logits' the answers alone (Hinton et al. 2015),
-        which is all that a teacher gives that is no Transformer, whatever the method.
-    layers: which of the teacher's layers 'tinybert' matches: 'uniform', 'last', or one for each of the student's, as
-        in '2+4'. A student made of the teacher's layers matches those it is made of.
-    temperature: of the answers. label_weight: share (0 to 1) of the true labels in the loss of a labelled text.
-    matching_epochs, epochs: passes over the texts in either phase, more where there are few.
-    vocabulary: size of the vocabulary that the student learns from the texts. 0 for the teacher's word pieces; where
-        the teacher is no Transformer, or there is none, for 5,000 word pieces of its own.
+    teacher: a contender's leaderboard name, a folder saved by Headstart, or a Hugging Face classifier with the task's
+    labels;
+        'none' for the same student without a teacher.
+    student: layers x width, such as '4x256' or '2x128' (x feed-forward width, otherwise four times the width);
+    'tinybert' for
+        4x312; or some of the teacher's own layers, from 1, as in 'layers:1+3+5' (Sanh et al. 2019, section 3).
+    method: 'tinybert' matches attention scores, states and embeddings before the predictions (Jiao et al. 2020);
+    'minilm'
+        relations in the last layer (Wang et al. 2020); 'logits' only the predictions (Hinton et al. 2015), which is all
+        that a teacher that is not a Transformer provides, whatever the method.
+    layers: which of the teacher's layers 'tinybert' matches: 'uniform', 'last', or one for each of the student's, as in
+    '2+4'.
+        A student built from the teacher's layers matches those layers.
+    temperature: of the predictions.
+    label_weight: share (0 to 1) of the true labels in the loss of a labelled text.
+    matching_epochs: passes over the texts in the first phase, more if there are few.
+    epochs: passes over the texts in the second phase, more if there are few.
+    vocabulary: size of the vocabulary that the student learns from the texts. 0 for the teacher's word pieces; if the
+    teacher is
+        not a Transformer, or there is none, for 5,000 word pieces of its own.
     pooling: what the student's head reads, 'first' or 'mean'; see `nn.heads`.
-    learning_rate: peak of AdamW. backbone: what a teacher that is trained outside a comparison starts from.
+    learning_rate: peak rate of AdamW.
+    backbone: the backbone of a teacher that is trained outside a comparison.
 
-    `run.unlabelled` joins the training texts. Embeddings begin as the teacher's along their principal axes.
+    `run.unlabelled` is added to the training texts. Embeddings are initialised from the teacher's by principal
+    components.
     """
 
     teacher: str = "finetuned:full"
@@ -82,7 +91,7 @@ class Distilled(Contender):
 
     @property
     def name(self) -> str:
-        """The leaderboard's name: 'distilled', or such as 'distilled:2x128' or 'distilled:2x128-alone'."""
+        """The leaderboard name: 'distilled', or such as 'distilled:2x128' or 'distilled:2x128-alone'."""
         said = [*([self.student] if self.student != USUAL else []), *(["alone"] if self.teacher == NONE else [])]
         return ":".join(["distilled", "-".join(said)] if said else ["distilled"])
 
@@ -100,14 +109,14 @@ class Distilled(Contender):
 
     @property
     def members(self) -> tuple[str, ...]:
-        """The contender that teaches, if one does."""
+        """The contender that is the teacher, if it is one."""
         return (self.teacher,) if _members.divide(self.teacher)[0] in rooms.names("contenders") else ()
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> _neural.Neural:
         """Match what the teacher computes, then what it answers; keep the best evaluation of each on validation.
 
         Raises:
-            UsageError: an unknown method, student or layer map, or a teacher of other classes.
+            UsageError: an unknown method, student or layer map, or a teacher with other classes.
             TrainingError: see `training.loop.train`.
         """
         if self.method not in METHODS:
@@ -179,7 +188,7 @@ class Distilled(Contender):
         return teacher, 0.0
 
     def _name(self, guide: _neural.Neural | None, run: Run) -> str:
-        """Name a teacher by what it knows; a contender that is no Transformer follows from the rows and the seed."""
+        """Identify a teacher by its content; one that is not a Transformer follows from the rows and the seed."""
         if guide is not None:
             return _states.weights_key([guide.model], run.device)
         return "" if self.teacher == NONE or self.members else contents.sha256(self.teacher)
@@ -214,7 +223,7 @@ class Distilled(Contender):
         return Checkpoint(model, tokenizer, "bert", arguments, task.classes)
 
     def _of_layers(self, guide: _neural.Neural | None) -> Checkpoint:
-        """Copy the teacher with some of its layers alone."""
+        """Copy the teacher with only some of its layers."""
         wanted = _matching.numbers(self.student.removeprefix("layers:"))
         if guide is None or self.vocabulary:
             raise UsageError(
@@ -249,10 +258,10 @@ class Distilled(Contender):
 
 
 def shape(student: str) -> tuple[int, int, int]:
-    """Read a student's layers, width and feed-forward width.
+    """Parse a student's layers, width and feed-forward width.
 
     Raises:
-        UsageError: it is no shape.
+        UsageError: it is not a shape.
 
     >>> shape("4x256"), shape("tinybert")
     ((4, 256, 1024), (4, 312, 1200))
@@ -270,15 +279,15 @@ def shape(student: str) -> tuple[int, int, int]:
 
 
 def heads(width: int) -> int:
-    """Choose a number of attention heads: that of most teachers, 12, or else the most that leave each wide enough."""
+    """Choose a number of attention heads: 12, as in most teachers, or the most that leave each wide enough."""
     return next(n for n in HEADS if width % n == 0 and (width // n >= LEAST_HEAD or n == 1))
 
 
 def _keep(model: Model, stages: Sequence[int], encoded: Encoded, run: Run) -> tuple[Kept | None, float]:
-    """Run a teacher over all texts that no other training has run it over, and keep the outputs of some stages.
+    """Run a teacher over all texts whose states are not stored yet, and store the outputs of some stages.
 
     Returns:
-        states of all these stages side by side, None where they would be too many; and the seconds saved.
+        states of all these stages side by side, None if they would be too large; and the seconds saved.
     """
     key = f"{_states.weights_key(model.encoder.stages, run.device)}-{'-'.join(map(str, stages))}"
 
@@ -292,10 +301,15 @@ def _keep(model: Model, stages: Sequence[int], encoded: Encoded, run: Run) -> tu
 def _answers(
     teacher: Fitted, texts: Sequence[str], task: Task, kept: Kept | None, lengths: np.ndarray, device: str
 ) -> Tensor:
-    """Give the teacher's log probabilities, float32 ``(texts, classes)``, from its kept states where there are any.
+    """Return the teacher's log probabilities, float32 ``(texts, classes)``, from its stored states if there are any.
 
     Args:
+        teacher: the fitted teacher.
+        texts: the texts.
+        task: the task, fitted.
+        kept: its stored states; None if there are none.
         lengths: tokens of each text, int64 ``(texts,)``.
+        device: 'cpu' or 'cuda'.
     """
     order = [teacher.task.classes.index(label) for label in task.classes]
     if kept is None or not isinstance(teacher, _neural.Neural):

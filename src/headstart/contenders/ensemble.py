@@ -1,9 +1,10 @@
-"""Several contenders that answer together.
+"""Several contenders combined.
 
-How much each counts is learnt from the validation rows, which none of them was trained on; but each chose its best
-epoch or strength by them, and the ensemble chooses again. So its score on validation flatters it, and the more so the
-fewer rows there are and the more freedom it takes: 'mean' and 'vote' take none, 'greedy' and 'weights' a number a
-member, 'stacking' one a member and class. The test rows take no part in it.
+The weight of each member is learnt from the validation rows, on which none of them was trained. But each member chose
+its
+best epoch or strength on them, and the ensemble chooses again, so its validation score is optimistic: the more so the
+fewer rows there are and the more parameters are fitted. 'mean' and 'vote' fit none, 'greedy' and 'weights' one number
+per member, 'stacking' one per member and class. Test rows are not used.
 
 Shapes: M members, N texts, C classes.
 """
@@ -34,20 +35,21 @@ ROUNDS = 25  # members that 'greedy' picks, the same one often
 STEPS = 200  # of the iteration that fits 'weights'
 STRENGTHS = (0.01, 0.1, 1.0)  # of 'stacking'; inverse regularisation
 FOLDS = 5
-LEAST = 1e-6  # a probability below it counts as this in logarithms
-TIE = 1e-3  # share of the mean probabilities in a vote, which they decide where it is even
+LEAST = 1e-6  # lower limit of a probability in logarithms
+TIE = 1e-3  # weight of the mean probabilities in a vote, which break ties
 Way = Literal["greedy", "weights", "stacking", "mean", "vote"]
-NEVER = -1e4  # the logit of a class that validation does not show; its probability is 0
+NEVER = -1e4  # the logit of a class that does not occur in validation; its probability is 0
 
 
 @dataclass(frozen=True)
 class FittedEnsemble(Fitted):
     """Fitted members and how their answers are put together.
 
-    names: of the members, as on the leaderboard. weights: float64 ``(M,)``, summing to 1; of members that count.
-    stacked: of 'stacking', float64 ``(M * C + 1, C)``: a column of weights and an intercept a class; else None.
+    names: of the members, as on the leaderboard.
+    weights: float64 ``(M,)``, summing to 1; of members with a weight.
+    stacked: of 'stacking', float64 ``(M * C + 1, C)``: a column of weights and an intercept per class; otherwise None.
     vote: whether members give their label instead of their probabilities.
-    reused_seconds: what training the members took at another time.
+    reused_seconds: training time of members that were trained before.
     """
 
     task: Task
@@ -65,7 +67,7 @@ class FittedEnsemble(Fitted):
 
     @property
     def trained_parameters(self) -> int:
-        """Number of all members' weights that learnt."""
+        """Number of all members' trained weights."""
         return sum(member.trained_parameters for member in self.members)
 
     def predict(self, inputs: Sequence[Value]) -> Predictions:
@@ -82,7 +84,7 @@ class FittedEnsemble(Fitted):
         return max(member.cut_off(inputs) for member in self.members)
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
-        """Write each member into a folder of its own, and the weights as safetensors."""
+        """Write each member into its own folder, and the weights as safetensors."""
         kept = {"weights": self.weights} | ({} if self.stacked is None else {"stacked": self.stacked})
         with _saved.saving(folder) as fresh:
             for number, member in enumerate(self.members):
@@ -97,10 +99,11 @@ class Ensemble(Contender):
     """Several contenders together, each with the weight that serves on validation (Caruana et al. 2004).
 
     members: leaderboard names joined by '+', such as 'linear+finetuned:full'; 'all' for every contender of the
-        comparison that builds on no other, and outside one for 'linear+scratch'. One that fails is left out.
-    how: 'greedy' adds one member after the other, with replacement, by the score on validation (section 2.1);
-        'weights' has the weights under which validation is likeliest; 'stacking' is a logistic regression on the
-        members' log probabilities (Wolpert 1992); 'mean' of the probabilities; 'vote' of the labels.
+    comparison that
+        builds on no other, and outside one for 'linear+scratch'. A member that fails is left out.
+    how: 'greedy' adds one member after the other, with replacement, by the score on validation (section 2.1); 'weights'
+        maximises the likelihood of the validation labels; 'stacking' is a logistic regression on the members' log
+        probabilities (Wolpert 1992); 'mean' of the probabilities; 'vote' of the labels.
     """
 
     members: tuple[str, ...] = (_members.ALL,)
@@ -110,7 +113,7 @@ class Ensemble(Contender):
 
     @property
     def name(self) -> str:
-        """The leaderboard's name: 'ensemble', or such as 'ensemble:vote'."""
+        """The leaderboard name: 'ensemble', or such as 'ensemble:vote'."""
         return "ensemble" if self.how == "greedy" else f"ensemble:{self.how}"
 
     @property
@@ -126,10 +129,10 @@ class Ensemble(Contender):
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> FittedEnsemble:
         """Take the members' models and learn from their answers on validation how much each counts.
 
-        Without validation rows all count alike. A member without any weight is not part of the model.
+        Without validation rows all have the same weight. A member without weight is not part of the model.
 
         Raises:
-            UsageError: no such way of putting answers together.
+            UsageError: an unknown method.
             TrainingError: no member could be trained.
         """
         if self.how not in WAYS:
@@ -169,7 +172,7 @@ class Ensemble(Contender):
         """Read a saved model and its members.
 
         Raises:
-            CheckpointError: its numbers do not belong to its members, or a member is damaged or has other classes.
+            CheckpointError: its numbers do not match its members, or a member is damaged or has other classes.
         """
         path = folder / "ensemble.json"
         told = read_object(path)
@@ -214,7 +217,7 @@ def mix(said: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def votes(said: np.ndarray) -> np.ndarray:
-    """Give each member's vote to its likeliest class, and a trace of it to the others to settle even votes."""
+    """Return each member's vote for its most probable class, with a small weight for the others that breaks ties."""
     counted: np.ndarray = (1 - TIE) * np.eye(said.shape[-1])[said.argmax(axis=-1)] + TIE * said
     return counted
 
@@ -227,8 +230,8 @@ def equal(said: np.ndarray, validation: Rows, task: Task, metric: str) -> np.nda
 def greedy(said: np.ndarray, validation: Rows, task: Task, metric: str) -> np.ndarray:
     """Add members with replacement, each time the one that serves best, and stop where it was best: ``(M,)``.
 
-    Ensemble selection of Caruana et al. 2004, "Ensemble Selection from Libraries of Models", section 2.1. Of equal
-    scores the likelier answers decide, then the shorter list.
+    Ensemble selection of Caruana et al. 2004, "Ensemble Selection from Libraries of Models", section 2.1. Among equal
+    scores the higher likelihood decides, then the shorter list.
     """
     numbers = task.numbers(validation)
     counts = np.zeros(len(said))
@@ -251,7 +254,7 @@ def greedy(said: np.ndarray, validation: Rows, task: Task, metric: str) -> np.nd
 def likeliest(said: np.ndarray, validation: Rows, task: Task, metric: str) -> np.ndarray:
     """Find the weights ``(M,)`` of the mixture under which the validation rows are likeliest.
 
-    By expectation and maximisation (Dempster et al. 1977, section 4.3), which never makes them less likely.
+    By expectation maximisation (Dempster et al. 1977, section 4.3), which never decreases the likelihood.
     """
     numbers = task.numbers(validation)
     right = np.maximum(said[:, np.arange(len(numbers)), numbers], LEAST)
@@ -266,11 +269,11 @@ def likeliest(said: np.ndarray, validation: Rows, task: Task, metric: str) -> np
 def stacking(said: np.ndarray, numbers: np.ndarray) -> np.ndarray | None:
     """Fit a logistic regression on the members' log probabilities: ``(M * C + 1, C)``, intercepts last.
 
-    Its strength is the one whose answers to rows left out of the fit are likeliest, over `FOLDS` folds. Classes that
-    validation does not show are never answered.
+    Its regularisation is chosen by the likelihood in `FOLDS`-fold cross-validation. Classes that do not occur in
+    validation are never predicted.
 
     Returns:
-        None where some class has fewer rows than two, or all are of one class: too few to learn from.
+        None if some class has fewer than two rows, or all rows are of one class.
     """
     present, counts = np.unique(numbers, return_counts=True)
     if len(present) < 2 or counts.min() < 2:
@@ -294,7 +297,7 @@ def stacking(said: np.ndarray, numbers: np.ndarray) -> np.ndarray | None:
 
 
 def stack(said: np.ndarray, stacked: np.ndarray) -> np.ndarray:
-    """Answer by what :func:`stacking` found: ``(N, C)``."""
+    """Predict with the result of :func:`stacking`: ``(N, C)``."""
     found: np.ndarray = softmax(_features(said) @ stacked[:-1] + stacked[-1], axis=1)
     return found
 

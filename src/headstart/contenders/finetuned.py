@@ -27,13 +27,20 @@ from headstart.training.schedule import Decay
 class Finetuned(Contender):
     """A pretrained encoder of the BERT family, fine-tuned (Devlin et al. 2019).
 
-    strategy: what learns: a file name in `strategies`. backbone: a folder, a packaged model such as 'minilm', or
-        'hf://owner/name'. options: the strategy's own, such as 'rank=4'.
+    strategy: which weights are trained: a file name in `strategies`.
+    backbone: a folder, a packaged model such as 'minilm', or 'hf://owner/name'.
+    options: the strategy's own, such as 'rank=4'.
     pooling: what the head reads: the 'first' token, the 'mean' of all, or 'checkpoint' for what the backbone was
-        trained with where it says so, else the first token. '' for the strategy's own choice.
-    learning_rate, epochs: 0 for the strategy's, with more epochs where there are few rows. batch_rows, warmup,
-        decay, accumulate: see `training.loop.Settings`. class_weights: 'none' or 'balanced'.
-    recompute: whether to save memory by computing each block twice; see `nn.encoder.Encoder`.
+    trained with if
+        it says so, otherwise the first token. '' for the strategy's default.
+    learning_rate: peak rate; 0 for the strategy's default.
+    epochs: passes over the rows; 0 for the strategy's default, more if there are few rows.
+    batch_rows: see `training.loop.Settings`.
+    warmup: see `training.loop.Settings`.
+    decay: see `training.loop.Settings`.
+    accumulate: see `training.loop.Settings`.
+    class_weights: 'none' or 'balanced'.
+    recompute: save memory by computing each block twice; see `nn.encoder.Encoder`.
     """
 
     strategy: str = "full"
@@ -51,7 +58,7 @@ class Finetuned(Contender):
 
     @property
     def name(self) -> str:
-        """The leaderboard's name, such as 'finetuned:full'."""
+        """The leaderboard name, such as 'finetuned:full'."""
         return f"finetuned:{self.strategy}"
 
     @property
@@ -89,7 +96,7 @@ class Finetuned(Contender):
         strategy = self._strategy
         torch.manual_seed(seed.derive(run.seed, "weights"))
         checkpoint = checkpoints.load(self.backbone, classes=len(task.classes), pooling=strategy.pooling)
-        assert isinstance(checkpoint.model, Model)  # classes were asked for, so there is a head
+        assert isinstance(checkpoint.model, Model)  # classes were given, so there is a head
         checkpoint.model.encoder.recompute = self.recompute
         settings = Settings(
             epochs=strategy.epochs,

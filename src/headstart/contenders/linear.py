@@ -1,10 +1,10 @@
-"""Linear models over word and character n-grams, the better of two on validation.
+"""Linear models on word and character n-grams, the better of two on validation.
 
-One is logistic regression over TF-IDF of words and characters; the other is NB-SVM (Wang & Manning 2012, "Baselines
-and Bigrams", section 2.3) with a logistic loss, whose outputs are probabilities: presence of words, each scaled by
-its naive Bayes log-count ratio. The regularisation does what the paper's interpolation does for the hinge loss.
+One is logistic regression on TF-IDF of words and characters; the other is NB-SVM (Wang & Manning 2012, "Baselines and
+Bigrams", section 2.3) with a logistic loss, whose outputs are probabilities: presence of words, each scaled by its
+naive Bayes log-count ratio. The regularisation does what the paper's interpolation does for the hinge loss.
 
-Shapes: N texts, F features, C classes (one column where there are two classes).
+Shapes: N texts, F features, C classes (one column if there are two classes).
 """
 
 from __future__ import annotations
@@ -29,23 +29,26 @@ from headstart.core.contracts import Contender, Fitted, Task, Value, joined_text
 from headstart.core.errors import CheckpointError, DataError
 from headstart.core.records import Predictions, Progress, Rows, Run
 
-# A word, or one Chinese, Japanese or other sign that makes a word by itself, or a punctuation mark or emoji.
+# A word, or one Chinese, Japanese or similar character, or a punctuation mark or emoji.
 TOKEN = r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+|[^\w\s]"
 STRENGTHS = (1.0, 3.0, 10.0, 30.0)  # of TF-IDF; inverse regularisation
 RATIO_STRENGTHS = (0.1, 0.3, 1.0, 3.0)  # of NB-SVM
-# Beyond this many characters of training text, character n-grams cost minutes and no longer help: words abound.
+# With more characters of training text, character n-grams cost minutes and no longer help, since there are enough
+# words.
 MOST_CHARACTERS = 5_000_000
-RARE_ROWS = 1000  # from this many rows on, an n-gram must stand in two texts to count
+RARE_ROWS = 1000  # from this many rows on, an n-gram must occur in two texts to count
 CHUNK = 4096
-NEVER = -1e4  # the logit of a class that has no training rows; its probability is 0
+NEVER = -1e4  # the logit of a class without training rows; its probability is 0
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Texts -> features: TF-IDF of word 1-2-grams, and of character 2-5-grams where kept.
+    """Texts -> features: TF-IDF of word 1-2-grams, and of character 2-5-grams if used.
 
-    words, characters: the n-grams, in the order of the columns; characters may be empty.
-    word_idf, character_idf: float32, one weight per n-gram.
+    words: the word n-grams, in the order of the columns.
+    characters: the character n-grams, in the order of the columns; may be empty.
+    word_idf: float32, one weight per word n-gram.
+    character_idf: float32, one weight per character n-gram.
     """
 
     words: tuple[str, ...]
@@ -55,7 +58,7 @@ class Reader:
 
     @classmethod
     def fitted(cls, texts: Sequence[str], features: int) -> tuple[Reader, sparse.csr_matrix]:
-        """Choose the `features` commonest n-grams of each kind, weigh them by how rare they are, read the texts."""
+        """Choose the `features` most frequent n-grams of each kind, compute IDF weights, and transform the texts."""
         rare = 2 if len(texts) >= RARE_ROWS else 1
         words, word_idf, read = _learn("word", texts, features, rare)
         if sum(map(len, texts)) > MOST_CHARACTERS:
@@ -83,7 +86,8 @@ class Reader:
 class FittedLinear(Fitted):
     """A linear model and the n-grams it reads.
 
-    weights: float32 ``(F, C)``; intercept: float32 ``(C,)``.
+    weights: float32 ``(F, C)``.
+    intercept: float32 ``(C,)``.
     presence: whether a feature is 1 where its n-gram occurs (NB-SVM) instead of its TF-IDF weight.
     """
 
@@ -95,12 +99,12 @@ class FittedLinear(Fitted):
 
     @property
     def parameters(self) -> int:
-        """The number of weights that are not zero, intercepts included."""
+        """The number of non-zero weights, with intercepts."""
         return int(np.count_nonzero(self.weights)) + len(self.intercept)
 
     @property
     def trained_parameters(self) -> int:
-        """All of them."""
+        """The same: all weights are trained."""
         return self.parameters
 
     def predict(self, inputs: Sequence[Value]) -> Predictions:
@@ -122,7 +126,7 @@ class FittedLinear(Fitted):
         if not self.presence:
             shares: np.ndarray = softmax(logits, axis=1)
             return shares.astype(np.float32)
-        # One-versus-rest probabilities, brought to a sum of one as scikit-learn's OneVsRestClassifier does.
+        # One-versus-rest probabilities, normalised to a sum of one as in scikit-learn's OneVsRestClassifier.
         ratios = np.maximum(expit(logits), np.finfo(np.float64).tiny)
         found: np.ndarray = ratios / ratios.sum(axis=1, keepdims=True)
         return found.astype(np.float32)
@@ -146,7 +150,7 @@ class FittedLinear(Fitted):
 class Linear(Contender):
     """Logistic regression on word and character TF-IDF or NB-SVM, the better on validation.
 
-    features: most n-grams of words, and of characters.
+    features: maximum number of word n-grams, and of character n-grams.
     """
 
     features: int = 300_000
@@ -158,11 +162,11 @@ class Linear(Contender):
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> FittedLinear:
         """Fit both kinds on the training rows at several strengths; keep the better kind on validation.
 
-        The strength of each kind is the one whose probabilities fit validation best, which is steadier than a score
-        that counts a few rows more or less; between the kinds `run.metric` decides.
+        The strength of each kind is the one with the highest validation likelihood, which has less variance than a
+        score that counts a few rows more or less; between the kinds `run.metric` decides.
 
         Raises:
-            DataError: the training rows show one class only.
+            DataError: the training rows contain only one class.
         """
         if len(set(train.targets)) < 2:
             raise DataError(f"the {len(train)} training rows show one class only; give more rows.")
@@ -190,7 +194,7 @@ class Linear(Contender):
         """Read a saved model.
 
         Raises:
-            CheckpointError: n-grams, weights and classes do not belong together.
+            CheckpointError: n-grams, weights and classes do not match.
         """
         path = folder / "n_grams.json"
         n_grams = json.loads(path.read_bytes())
@@ -258,7 +262,7 @@ def _candidates(reader: Reader, features: sparse.csr_matrix, targets: np.ndarray
 
 
 def _regression(strength: float, classes: int) -> LogisticRegression:
-    """Choose the solver: coordinate descent is several times faster, but knows two classes only."""
+    """Choose the solver: coordinate descent is several times faster, but supports only two classes."""
     solver = "liblinear" if classes == 2 else "lbfgs"
     return LogisticRegression(C=strength, solver=solver, tol=1e-3, max_iter=300, random_state=0)
 
@@ -297,18 +301,18 @@ def _vectorizer(analyzer: str) -> TfidfVectorizer:
 def _learn(
     analyzer: str, texts: Sequence[str], features: int, rare: int
 ) -> tuple[tuple[str, ...], np.ndarray, sparse.csr_matrix]:
-    """Choose n-grams and their weights, and read the texts by them."""
+    """Choose n-grams and their weights, and transform the texts."""
     vectorizer = _vectorizer(analyzer).set_params(max_features=features, min_df=rare)
     try:
         read = vectorizer.fit_transform(texts)
     except ValueError:
-        # No n-gram is left. One that no text holds gives a model of the classes' shares alone.
+        # No n-gram is left. One that occurs in no text gives a model of the class shares only.
         return ("\0",), np.ones(1, dtype=np.float32), sparse.csr_matrix(np.zeros((len(texts), 1), dtype=np.float32))
     return tuple(vectorizer.get_feature_names_out()), vectorizer.idf_.astype(np.float32), read
 
 
 def _ready(analyzer: str, n_grams: Sequence[str], idf: np.ndarray) -> TfidfVectorizer:
-    """Make a vectorizer of known n-grams and weights: the same in memory as from a folder."""
+    """Build a vectorizer from known n-grams and weights, as when loading a folder."""
     vectorizer = _vectorizer(analyzer)
     vectorizer.set_params(vocabulary={n_gram: column for column, n_gram in enumerate(n_grams)})
     vectorizer.idf_ = idf

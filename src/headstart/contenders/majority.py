@@ -1,4 +1,4 @@
-"""The commonest class for every text: the floor under all scores."""
+"""The most frequent class for every text: the floor of all scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small Transformer trained from nothing but the training texts."""
+"""A small Transformer trained only on the training texts."""
 
 from __future__ import annotations
 
@@ -25,10 +25,19 @@ from headstart.training.loop import Settings
 class Scratch(Contender):
     """A small Transformer trained from scratch, with its own WordPiece vocabulary.
 
-    vocabulary: most word pieces. layers, width, heads, feed_forward: the encoder's shape (Vaswani et al. 2017).
-    window: most tokens of a text. dropout, word_dropout: shares of hidden states and of words left out, 0 to 1.
-    pooling: what the head reads, 'first' or 'mean'; see `nn.heads`. learning_rate: peak of AdamW.
-    epochs, batch_rows: see `training.loop.Settings`. class_weights: 'none' or 'balanced'.
+    vocabulary: maximum number of word pieces.
+    layers: number of layers (for the shape see Vaswani et al. 2017).
+    width: hidden size.
+    heads: attention heads per layer.
+    feed_forward: width of the feed-forward layers.
+    window: maximum number of tokens of a text.
+    dropout: rate on hidden states, 0 to 1.
+    word_dropout: share of words that are masked in each step, 0 to 1.
+    pooling: what the head reads, 'first' or 'mean'; see `nn.heads`.
+    learning_rate: peak rate of AdamW.
+    epochs: see `training.loop.Settings`.
+    batch_rows: see `training.loop.Settings`.
+    class_weights: 'none' or 'balanced'.
     """
 
     vocabulary: int = 5000

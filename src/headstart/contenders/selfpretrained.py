@@ -1,4 +1,4 @@
-"""A small BERT pretrained on the person's own text, then fine-tuned."""
+"""A small BERT pretrained on your own text, then fine-tuned."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from headstart.nn.heads import Pooling
 from headstart.strategies.full import Full
 from headstart.training.loop import Settings
 
-# Of a training's minutes, where they are limited: what pretraining may take, the rest being for fine-tuning.
+# Of a training's minutes, if limited: the share for pretraining, the rest being for fine-tuning.
 PRETRAINING_SHARE = 2 / 3
-MODEL = "model"  # the pretrained model's folder, inside the one that is kept
+MODEL = "model"  # the pretrained model's folder, inside the stored one
 
 
 @dataclass(frozen=True)
 class SelfPretrained(Contender):
     """A small BERT pretrained on your own text, labelled or not, then fine-tuned.
 
-    Its words begin with what counting them tells (`text.counts`), and its first block with handing on their mean.
-    It reads the training texts and, where some were given, the unlabelled ones; never those of validation or test.
+    Its word embeddings are initialised from counts (`text.counts`), and its first block so that it adds their mean. It
+    reads the training texts and the unlabelled ones, if given; never those of validation or test.
 
     size: 'tiny', 'mini', 'small' or 'base'. vocabulary: most word pieces. window: most tokens of a text.
     masked, next_sentence: what pretraining asks; see `pretraining.objective` and, why not passages, docs/lab.md.
@@ -40,8 +40,11 @@ class SelfPretrained(Contender):
         fit; 0 for no limit. Only without that limit, or where the passes take less, do two machines do the same.
     batch_tokens: tokens of a step of pretraining. pretraining_rate: its peak of AdamW, 0 for the size's own.
     pooling: what the head reads, 'first' or 'mean'; see `nn.heads`.
-    learning_rate: peak of AdamW in fine-tuning. word_dropout: share of words left out there, 0 to 1.
-    epochs, batch_rows: of fine-tuning; see `training.loop.Settings`. class_weights: 'none' or 'balanced'.
+    learning_rate: peak rate of AdamW in fine-tuning.
+    word_dropout: share of words masked in fine-tuning, 0 to 1.
+    epochs: of fine-tuning; see `training.loop.Settings`.
+    batch_rows: of fine-tuning; see `training.loop.Settings`.
+    class_weights: 'none' or 'balanced'.
     """
 
     size: _pretraining.Size = "tiny"
@@ -68,7 +71,7 @@ class SelfPretrained(Contender):
         """Pretrain on all text there is, or find that done; then fine-tune, keeping the best epoch on validation."""
         place, reused = self._pretrained((*run.unlabelled, *all_texts(task, train.inputs)), run)
         torch.manual_seed(seed.derive(run.seed, "weights"))
-        # Without a base: `place` is deleted when the contest ends, so the model is saved with all its words.
+        # Without a base: `place` is deleted when the contest ends, so the model is saved with all its word embeddings.
         checkpoint = replace(checkpoints.load(place, classes=len(task.classes), pooling=self.pooling), base="")
         fitted = _neural.fit(
             self.name,
@@ -85,7 +88,7 @@ class SelfPretrained(Contender):
         return replace(fitted, reused_seconds=reused)
 
     def _pretrained(self, texts: tuple[str, ...], run: Run) -> tuple[Path, float]:
-        """Find the model that the same texts and seed gave, or pretrain it; and the seconds that were saved."""
+        """Return the model of the same texts and seed, pretrained if necessary; and the seconds that were saved."""
         limits = [self.pretraining_minutes, PRETRAINING_SHARE * (run.minutes or 0.0)]
         recipe = _pretraining.Recipe(
             size=self.size,
@@ -99,7 +102,7 @@ class SelfPretrained(Contender):
             batch_tokens=self.batch_tokens,
             learning_rate=self.pretraining_rate,
         )
-        # Each text once, so that rows which unlabelled text holds anyway make no other corpus of it.
+        # Each text once, so that rows which also occur in the unlabelled text do not make another corpus of it.
         corpus = corpora.of_texts(tuple(dict.fromkeys(texts)))
         name = parts_sha256(corpus.sha256, asdict(recipe), run.seed, run.device)[:16]
         work = run.shared or run.folder
