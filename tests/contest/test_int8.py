@@ -123,7 +123,7 @@ def test_a_file_that_the_manifest_does_not_list_so_is_made_again(model, tmp_path
         (tmp_path / FILE).unlink()
     else:
         (tmp_path / FILE).write_text(content)
-    with pytest.raises(CheckpointError, match=r"holds no int8\.json, so nobody knows"):
+    with pytest.raises(CheckpointError, match=r"has no int8\.json, so the effect"):
         int8.open_model(tmp_path)
     assert int8.judge(tmp_path, rows(50), "accuracy") == found
     assert manifest.verify(tmp_path).files.keys() == {FILE}
@@ -154,7 +154,7 @@ def test_a_refused_version_is_not_opened(model, tmp_path):
 
 
 def test_a_version_that_nobody_tried_is_not_opened(model, tmp_path):
-    with pytest.raises(CheckpointError, match=r"holds no int8\.json, so nobody knows .* run headstart compare again"):
+    with pytest.raises(CheckpointError, match=r"has no int8\.json, so the effect .* run headstart compare again"):
         int8.open_model(tmp_path)
 
 

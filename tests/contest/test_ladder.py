@@ -83,6 +83,6 @@ def test_what_names_no_level_stands_beside_the_ladder(make, contest_splits):
     assert climb([make("stranger", 0.9)], contest_splits) == ()
 
 
-def test_every_rung_that_a_plugin_names_is_one():
-    named = {rooms.plugin(room, name).rung for room in ("contenders", "strategies") for name in rooms.names(room)}
-    assert named - {""} <= set(ladder.RUNGS)
+def test_every_level_that_a_plugin_names_is_one():
+    named = {rooms.plugin(room, name).level for room in ("contenders", "strategies") for name in rooms.names(room)}
+    assert named - {""} <= set(ladder.LEVELS)

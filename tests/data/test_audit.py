@@ -137,7 +137,7 @@ def test_imdb_leaks_123_test_texts() -> None:
     ("validation", "test", "severity", "expected"),
     [
         ("ab", "ab", "warning", "1 class has no row in test ('c'); 1 class has no row in validation ('c')"),
-        ("ab", "abc", "note", "1 class has no row in validation ('c'): no score says"),
+        ("ab", "abc", "note", "1 class has no row in validation ('c'): no score can show"),
         ("abc", "a", "warning", "All test rows (1) have the label 'a': no score can show how well"),
         ("abc", "abc", "fine", "Every class of train has rows in test and in validation."),
     ],

@@ -416,7 +416,7 @@ def test_bad_json_lines_are_told(write: Write) -> None:
         (b"te\0xt,label\na,b\n", "does not begin with column names: a name holds a NUL byte"),
         (
             b'"te"xt,label\n' + b'"a, b",c\n' * 9,
-            "the first line of reviews.csv does not hold column names: it goes on after",
+            "the first line of reviews.csv does not hold column names: it continues after",
         ),
         (
             b"text,label\na,pos\nb,pos\n",

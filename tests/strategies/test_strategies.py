@@ -44,7 +44,7 @@ def test_layers_that_are_one_block_are_one_stage(name, frozen):
 
 
 def test_full_keeps_layers_that_are_one_block():
-    with pytest.raises(UsageError, match="'reinitialise' is 1, but all layers of this model are one block"):
+    with pytest.raises(UsageError, match="'reinitialise' is 1, but all layers of this model share one block"):
         rooms.load("strategies", "full", {"reinitialise": 1}).prepare(small(one_block=True))
 
 

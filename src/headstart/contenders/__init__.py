@@ -1,4 +1,4 @@
-"""The models that compete."""
+"""The contenders of a comparison."""
 
 from __future__ import annotations
 

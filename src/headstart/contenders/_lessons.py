@@ -34,7 +34,7 @@ NEVER = 1_000_000  # evaluations without improvement before matching stops: ever
 
 @dataclass(frozen=True)
 class Lesson:
-    """What both phases train and how they evaluate it; the first `texts` texts are for training, the rest for evaluation.
+    """What both phases train and how they evaluate it; `texts` texts are for training, the rest for validation.
 
     contender: the contender with its options.
     teacher: identifies what the teacher computes, '' without one.

@@ -30,7 +30,7 @@ def divide(name: str) -> tuple[str, str, str]:
 
 
 def options(name: str) -> dict[str, Value]:
-    """Read the options that a leaderboard name stands for.
+    """Return the options of a leaderboard name.
 
     After a colon stands a strategy where the contender has them, or what its `named` reads; after an @
     a backbone where it builds on one.
@@ -58,12 +58,12 @@ def options(name: str) -> dict[str, Value]:
 
 
 def has_field(kind: str, name: str) -> bool:
-    """Say whether a contender has an option of that name."""
+    """Return whether a contender has an option of that name."""
     return any(field.name == name for field in dataclasses.fields(contenders.plugin(kind)))
 
 
 def build(name: str, backbone: str | None = None, more: Mapping[str, Value] | None = None) -> Contender:
-    """Build the contender of a leaderboard name, on a backbone where it has one and one is given.
+    """Build the contender of a leaderboard name, on a backbone if it uses one and one is given.
 
     Args:
         name: the leaderboard name.
@@ -83,7 +83,7 @@ def build(name: str, backbone: str | None = None, more: Mapping[str, Value] | No
 def fitted(
     name: str, train: Rows, validation: Rows, task: Task, run: Run, backbone: str | None = None
 ) -> tuple[Fitted, float]:
-    """Return another contender's model, and the seconds its training took at some other time.
+    """Return another contender's model, and the seconds of its training if it was trained before.
 
     In a contest it is the model trained there. Outside, the contender is trained now, in a folder inside `run.folder`.
 

@@ -84,7 +84,7 @@ class Neural(Fitted):
         return self.trained
 
     def predict(self, inputs: Sequence[Value]) -> Predictions:
-        """Answer any number of inputs, in their order."""
+        """Predict any number of inputs, in order."""
         encoded = self.task.encode(inputs, self.checkpoint.tokenizer)
         states = len(encoded.tokens) * self.model.encoder.width
         few = self.device == "cpu" and len(encoded.tokens) <= prepacked.FEW and prepacked.available()
@@ -113,7 +113,7 @@ class Neural(Fitted):
         return replace(self, int8=quantised(self.model))
 
     def cut_off(self, inputs: Sequence[Value]) -> float:
-        """Compute the share of the inputs' tokens (0 to 1) beyond the model's window."""
+        """Return the share of the inputs' tokens (0 to 1) beyond the model's window."""
         return self.task.encode(inputs, self.checkpoint.tokenizer).cut_off
 
     def save(self, folder: Path, *, whole: bool = True) -> None:

@@ -62,7 +62,7 @@ def complete(folder: Path) -> bool:
 
 
 def open_model(folder: Path) -> Fitted:
-    """Open a model that any contender saved, after checking its files against the manifest.
+    """Open a model saved by any contender, after verifying its files against the manifest.
 
     Returns:
         the fitted model.

@@ -43,7 +43,7 @@ LEAST = 1e-12  # lower limit of the teacher's probabilities
 
 @dataclass(frozen=True)
 class Distilled(Contender):
-    """A small Transformer that learns from another contender's answers and states (Jiao et al. 2020).
+    """A small Transformer that learns from another contender's predictions and states (Jiao et al. 2020).
 
     teacher: a contender's leaderboard name, a folder saved by Headstart, or a Hugging Face classifier with the task's
     labels;
@@ -97,7 +97,7 @@ class Distilled(Contender):
 
     @staticmethod
     def named(way: str) -> dict[str, Value]:
-        """Read what stands behind the colon of a leaderboard name: a student, 'alone', or both.
+        """Parse what follows the colon of a leaderboard name: a student, 'alone', or both.
 
         >>> Distilled.named("2x128-alone")
         {'student': '2x128', 'teacher': 'none'}
@@ -113,7 +113,7 @@ class Distilled(Contender):
         return (self.teacher,) if _members.divide(self.teacher)[0] in rooms.names("contenders") else ()
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> _neural.Neural:
-        """Match what the teacher computes, then what it answers; keep the best evaluation of each on validation.
+        """Match the teacher's states, then its predictions; use the best evaluation of each on validation.
 
         Raises:
             UsageError: an unknown method, student or layer map, or a teacher with other classes.
@@ -167,7 +167,7 @@ class Distilled(Contender):
     # --- teacher and student ---------------------------------------------------------------------------------
 
     def _teacher(self, train: Rows, validation: Rows, task: Task, run: Run) -> tuple[Fitted, float]:
-        """Give the fitted model to learn from, and the seconds its training took at some other time."""
+        """Return the fitted teacher, and the seconds of its training if it was trained before."""
         if self.members:
             return _members.fitted(self.teacher, train, validation, task, run, self.backbone)
         if manifest.there(Path(self.teacher)):
@@ -194,7 +194,7 @@ class Distilled(Contender):
         return "" if self.teacher == NONE or self.members else contents.sha256(self.teacher)
 
     def _student(self, guide: _neural.Neural | None, task: Task, texts: Sequence[str]) -> Checkpoint:
-        """Build the student: with fresh blocks, or with some of the teacher's."""
+        """Build the student: with new blocks, or with some of the teacher's."""
         if self.student.startswith("layers:"):
             return self._of_layers(guide)
         window = WINDOW if guide is None else guide.checkpoint.arguments["window"]

@@ -43,7 +43,7 @@ NEVER = -1e4  # the logit of a class that does not occur in validation; its prob
 
 @dataclass(frozen=True)
 class FittedEnsemble(Fitted):
-    """Fitted members and how their answers are put together.
+    """Fitted members and how their predictions are combined.
 
     names: of the members, as on the leaderboard.
     weights: float64 ``(M,)``, summing to 1; of members with a weight.
@@ -71,7 +71,7 @@ class FittedEnsemble(Fitted):
         return sum(member.trained_parameters for member in self.members)
 
     def predict(self, inputs: Sequence[Value]) -> Predictions:
-        """Ask every member, and put the answers together."""
+        """Predict with every member, and combine the predictions."""
         said = _asked(self.members, inputs)
         if self.stacked is not None:
             probabilities = stack(said, self.stacked)
@@ -80,7 +80,7 @@ class FittedEnsemble(Fitted):
         return _predictions(probabilities, self.task)
 
     def cut_off(self, inputs: Sequence[Value]) -> float:
-        """Return the largest share of the inputs' tokens (0 to 1) that a member cuts off."""
+        """Return the largest share of the inputs' tokens (0 to 1) that a member truncates."""
         return max(member.cut_off(inputs) for member in self.members)
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
@@ -96,7 +96,7 @@ class FittedEnsemble(Fitted):
 
 @dataclass(frozen=True)
 class Ensemble(Contender):
-    """Several contenders together, each with the weight that serves on validation (Caruana et al. 2004).
+    """Several contenders combined, with weights chosen on validation (Caruana et al. 2004).
 
     members: leaderboard names joined by '+', such as 'linear+finetuned:full'; 'all' for every contender of the
     comparison that
@@ -123,11 +123,11 @@ class Ensemble(Contender):
 
     @staticmethod
     def named(way: str) -> dict[str, Value]:
-        """Read what stands behind the colon of a leaderboard name: how the answers are put together."""
+        """Parse what follows the colon of a leaderboard name: how the predictions are combined."""
         return {"how": way}
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> FittedEnsemble:
-        """Take the members' models and learn from their answers on validation how much each counts.
+        """Take the members' models and learn their weights from their predictions on validation.
 
         Without validation rows all have the same weight. A member without weight is not part of the model.
 
@@ -223,12 +223,12 @@ def votes(said: np.ndarray) -> np.ndarray:
 
 
 def equal(said: np.ndarray, validation: Rows, task: Task, metric: str) -> np.ndarray:
-    """Let every member count alike: ``(M,)``."""
+    """Return equal weights of the members: ``(M,)``."""
     return np.full(len(said), 1 / len(said))
 
 
 def greedy(said: np.ndarray, validation: Rows, task: Task, metric: str) -> np.ndarray:
-    """Add members with replacement, each time the one that serves best, and stop where it was best: ``(M,)``.
+    """Add members with replacement, each time the one that helps most, and stop at the best point: ``(M,)``.
 
     Ensemble selection of Caruana et al. 2004, "Ensemble Selection from Libraries of Models", section 2.1. Among equal
     scores the higher likelihood decides, then the shorter list.
@@ -252,7 +252,7 @@ def greedy(said: np.ndarray, validation: Rows, task: Task, metric: str) -> np.nd
 
 
 def likeliest(said: np.ndarray, validation: Rows, task: Task, metric: str) -> np.ndarray:
-    """Find the weights ``(M,)`` of the mixture under which the validation rows are likeliest.
+    """Find the weights ``(M,)`` of the mixture that maximise the likelihood of the validation labels.
 
     By expectation maximisation (Dempster et al. 1977, section 4.3), which never decreases the likelihood.
     """

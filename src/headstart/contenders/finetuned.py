@@ -63,7 +63,7 @@ class Finetuned(Contender):
 
     @property
     def tuning(self) -> dict[str, Value]:
-        """All options of the strategy; the contender's own hold where the strategy is given none.
+        """The strategy with all its options; the contender's own fill in those that the strategy is not given.
 
         Raises:
             UsageError: an unknown strategy, or an option that it does not have.
@@ -82,7 +82,7 @@ class Finetuned(Contender):
         return {**{name: value for name, value in own.items() if value and name in known}, **said}
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> _neural.Neural:
-        """Fine-tune the backbone on the training rows; keep the best evaluation on validation.
+        """Fine-tune the backbone on the training rows; use the best evaluation on validation.
 
         Raises:
             UsageError: an option that the strategy does not have, or a backbone with adapters, which would be lost.

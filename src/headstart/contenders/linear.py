@@ -84,7 +84,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class FittedLinear(Fitted):
-    """A linear model and the n-grams it reads.
+    """A linear model and the n-grams it uses.
 
     weights: float32 ``(F, C)``.
     intercept: float32 ``(C,)``.
@@ -108,7 +108,7 @@ class FittedLinear(Fitted):
         return self.parameters
 
     def predict(self, inputs: Sequence[Value]) -> Predictions:
-        """Answer any number of inputs, in their order."""
+        """Predict any number of inputs, in order."""
         texts = joined_texts(self.task, inputs)
         parts = [self._probabilities(self.reader.read(texts[i : i + CHUNK])) for i in range(0, len(texts), CHUNK)]
         probabilities = np.concatenate(parts) if parts else np.zeros((0, len(self.task.classes)), dtype=np.float32)
@@ -160,7 +160,7 @@ class Linear(Contender):
     deterministic: ClassVar[bool] = True
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> FittedLinear:
-        """Fit both kinds on the training rows at several strengths; keep the better kind on validation.
+        """Fit both kinds on the training rows with several strengths; use the better kind on validation.
 
         The strength of each kind is the one with the highest validation likelihood, which has less variance than a
         score that counts a few rows more or less; between the kinds `run.metric` decides.
@@ -216,7 +216,7 @@ class Linear(Contender):
 
 
 def _texts(stored: object, kind: str, path: Path) -> tuple[str, ...]:
-    """Read a list of n-grams, each there once."""
+    """Parse a list of n-grams without duplicates."""
     found = stored.get(kind) if isinstance(stored, dict) else None
     texts = isinstance(found, list) and all(isinstance(n_gram, str) for n_gram in found)
     if not isinstance(found, list) or not texts or len(set(found)) != len(found):
@@ -281,7 +281,7 @@ def _presence(features: sparse.csr_matrix) -> sparse.csr_matrix:
 
 
 def _log_likelihood(probabilities: np.ndarray, rows: Rows, task: Task) -> float:
-    """Compute the mean log probability of the targets; a label not seen in training has the least there is."""
+    """Return the mean log probability of the targets; a label not seen in training has the lowest possible."""
     place = {label: number for number, label in enumerate(task.classes)}
     chosen = [p[place[label]] if label in place else 0.0 for p, label in zip(probabilities, rows.targets, strict=True)]
     return float(np.log(np.maximum(chosen, 1e-12)).mean())

@@ -27,7 +27,7 @@ class FittedMajority(Fitted):
     shares: tuple[float, ...]
 
     def predict(self, inputs: Sequence[Value]) -> Predictions:
-        """Answer every input with the commonest class and the classes' shares."""
+        """Predict the most frequent class for every input, with the class shares as probabilities."""
         best = self.task.classes[int(np.argmax(self.shares))]
         probabilities = np.tile(np.array(self.shares, dtype=np.float32), (len(inputs), 1))
         return Predictions((best,) * len(inputs), self.task.classes, probabilities)
@@ -41,14 +41,14 @@ class FittedMajority(Fitted):
 
 @dataclass(frozen=True)
 class Majority(Contender):
-    """The commonest training label for every text: the floor any model must beat."""
+    """The most frequent training label for every text: the floor any model must beat."""
 
     name: ClassVar[str] = "majority"
     level: ClassVar[str] = "floor"
     deterministic: ClassVar[bool] = True
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> FittedMajority:
-        """Count the training labels; among equally common ones the first in the task's order wins."""
+        """Count the training labels; among equally frequent ones the first in the task's order is used."""
         counts = Counter(train.targets)
         return FittedMajority(task, tuple(counts[label] / len(train) for label in task.classes))
 

@@ -58,7 +58,7 @@ class Scratch(Contender):
     level: ClassVar[str] = "scratch"
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> _neural.Neural:
-        """Train vocabulary and model on the training rows; keep the best epoch on validation."""
+        """Train vocabulary and model on the training rows; use the best epoch on validation."""
         tokenizer = vocabulary.train(all_texts(task, train.inputs), self.vocabulary, window=self.window)
         arguments: dict[str, Any] = {
             "vocabulary": tokenizer.size,

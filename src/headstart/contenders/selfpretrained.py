@@ -68,7 +68,7 @@ class SelfPretrained(Contender):
     reads_unlabelled: ClassVar[bool] = True
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> _neural.Neural:
-        """Pretrain on all text there is, or find that done; then fine-tune, keeping the best epoch on validation."""
+        """Pretrain on all text, or reuse an earlier pretraining; then fine-tune, using the best epoch on validation."""
         place, reused = self._pretrained((*run.unlabelled, *all_texts(task, train.inputs)), run)
         torch.manual_seed(seed.derive(run.seed, "weights"))
         # Without a base: `place` is deleted when the contest ends, so the model is saved with all its word embeddings.

@@ -106,7 +106,7 @@ def judge(folder: Path, validation: Rows, metric: str) -> Agreement | None:
 
 
 def open_model(folder: Path) -> tuple[Fitted, Agreement]:
-    """Open a model to answer with 8-bit weights, with what speaks for it.
+    """Open a model to predict with 8-bit weights; return it with the comparison that allows it.
 
     Raises:
         UsageError: the model has no such version, it was refused, or torch has no int8 engine for this machine.

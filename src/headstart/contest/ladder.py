@@ -79,7 +79,7 @@ def level_of(contender: str) -> str:
     ('linear', 'full tuning')
     """
     kind, way, _ = _members.divide(contender)
-    rung = strategies.plugin(way).rung if way in rooms.names("strategies") else ""
-    if not rung and kind in rooms.names("contenders"):
-        rung = contenders.plugin(kind).rung
-    return rung
+    level = strategies.plugin(way).level if way in rooms.names("strategies") else ""
+    if not level and kind in rooms.names("contenders"):
+        level = contenders.plugin(kind).level
+    return level

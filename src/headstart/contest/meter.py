@@ -62,7 +62,7 @@ def measured() -> Iterator[Reading]:
 
 
 def latency(fitted: Fitted, inputs: Sequence[Value]) -> tuple[float, float]:
-    """Measure the milliseconds of one prediction for one text, as (median, 95th percentile).
+    """Measure the milliseconds of a prediction for one text, as (median, 95th percentile).
 
     Texts are sampled evenly from `inputs`, the first calls are excluded, and the whole takes a few seconds at most.
     """

@@ -66,7 +66,7 @@ def naming_record(model: Path, terms: Terms) -> Iterator[None]:
 
 
 def keep(job: Job, terms: Terms, saved: Path, note: dict[str, Value]) -> None:
-    """Keep this model, unless a sister trial did as well on validation; those that did worse are deleted.
+    """Store this model, unless a sister trial is at least as good on validation; delete those that are worse.
 
     Args:
         job: its trial.
@@ -104,7 +104,7 @@ def find(job: Job, terms: Terms) -> Path | None:
 
 
 def save(fitted: Fitted, folder: Path, note: dict[str, Value]) -> None:
-    """Save a model and its note beside it; of a table of words only the rows that changed, see `checkpoints._rows`."""
+    """Save a model and its note; of the word embeddings only the changed rows, see `checkpoints._rows`."""
     fitted.save(folder, whole=False)
     sealed.write_note(folder.with_suffix(".json"), note)
 
@@ -115,7 +115,7 @@ def whole_bytes(folder: Path) -> int:
 
 
 def note_of(folder: Path) -> dict[str, Value]:
-    """Read the note beside a model; empty where there is none, or a damaged one, which is deleted."""
+    """Read a model's note; empty if there is none or it is damaged, in which case it is deleted."""
     return sealed.take_note(folder.with_suffix(".json")) or {}
 
 
@@ -126,7 +126,7 @@ def delete(folder: Path) -> None:
 
 
 def _kept(group: str, terms: Terms) -> list[tuple[Path, dict[str, Value]]]:
-    """List the models of sister trials that are kept for good, with their notes."""
+    """Return the permanent models of sister trials, with their notes."""
     folders = [path.with_suffix("") for path in sorted((terms.folder / "models").glob("*.json"))]
     notes = [(folder, note_of(folder)) for folder in folders if folder.is_dir()]
     return [(folder, note) for folder, note in notes if note.get("group") == group]

@@ -229,14 +229,14 @@ def _build(
     for label, values in chosen.items():
         values = {**values, **given.get(kind, {}), **given_options}
         if not _members.has_field(kind, "strategy"):
-            found.append(_Contestant(load_contender(kind, values), label))
+            built.append(_Contestant(load_contender(kind, values), label))
             continue
         known = not ways or "strategy" in values
         for strategy in [dataclasses.asdict(load_contender(kind, values))["strategy"]] if known else ways:
             spelt = _spelt(strategy, given.get(strategy, {}))
             options = {"options": spelt} if spelt else {}
-            found.append(_Contestant(load_contender(kind, {**values, "strategy": strategy, **options}), label))
-    return found
+            built.append(_Contestant(load_contender(kind, {**values, "strategy": strategy, **options}), label))
+    return built
 
 
 def _cheapest_first(room: str, known: Sequence[str]) -> list[str]:
@@ -245,7 +245,7 @@ def _cheapest_first(room: str, known: Sequence[str]) -> list[str]:
 
 
 def _options(options: Mapping[str, Value]) -> dict[str, dict[str, Value]]:
-    """Sort 'contender.field' options by contender, and 'strategy.field' options by strategy."""
+    """Group 'contender.field' options by contender, and 'strategy.field' options by strategy."""
     given: dict[str, dict[str, Value]] = {}
     for key, value in options.items():
         kind, dot, name = key.partition(".")
@@ -256,7 +256,7 @@ def _options(options: Mapping[str, Value]) -> dict[str, dict[str, Value]]:
 
 
 def _spelt(strategy: str, options: Mapping[str, Value]) -> tuple[str, ...]:
-    """Check a strategy's options and write each as one text, equal values alike.
+    """Check a strategy's options and write each as text, equal values alike.
 
     >>> _spelt("lora", {"rank": "04", "targets": ("query", "value")})
     ('rank=4', 'targets=query+value')

@@ -220,14 +220,14 @@ def _prepared(
     tell: Callable[[Progress], None],
     attempted: Callable[[Attempt], None] = lambda _: None,
 ) -> tuple[Rows, Task, Callable[[], Fitted]]:
-    """Give a trial's training rows, its fitted task, and what trains its model."""
+    """Return a trial's training rows, its fitted task, and a function that trains its model."""
     splits, terms, trial = contest.splits, contest.terms, job.trial
     train = (
         splits.train if trial.size is None else nested(splits.train, contest.task, [trial.size], trial.seed)[trial.size]
     )
     fitted_task = contest.task.fitted(train)
     entry = contenders.load(_members.divide(trial.contender)[0], trial.options)
-    lent = dict(zip(entry.members, job.members, strict=True))
+    by_name = dict(zip(entry.members, job.members, strict=True))
     run = Run(
         trial.seed,
         contest.work(job),
@@ -293,7 +293,7 @@ def _make_ready(contest: _Contest, job: Job, tell: Callable[[Progress], None]) -
 
 
 def _lend(contest: _Contest, job: Job) -> tuple[Fitted, float]:
-    """Open the model of a trial, and tell the seconds that its training took.
+    """Open the model of a trial; return it with the seconds of its training.
 
     Raises:
         TrainingError: it could not be trained.
@@ -306,9 +306,9 @@ def _lend(contest: _Contest, job: Job) -> tuple[Fitted, float]:
 
 
 def _without(splits: Splits, task: Task, predictions: Predictions) -> dict[str, float] | None:
-    """Score again on the test rows that do not stand in train or validation; None where there are no others."""
-    kept = [place for place, name in enumerate(splits.test.ids) if name not in splits.leaked]
-    if not splits.leaked or not kept:
+    """Score on the test rows that do not occur in train or validation; None if there are no others."""
+    unleaked = [place for place, name in enumerate(splits.test.ids) if name not in splits.leaked]
+    if not splits.leaked or not unleaked:
         return None
     probabilities = predictions.probabilities
     some = replace(
@@ -316,7 +316,7 @@ def _without(splits: Splits, task: Task, predictions: Predictions) -> dict[str, 
         values=tuple(predictions.values[place] for place in unleaked),
         probabilities=None if probabilities is None else probabilities[unleaked],
     )
-    return task.score(some, splits.test.take(kept))
+    return task.score(some, splits.test.take(unleaked))
 
 
 def _calibration(predictions: Predictions, rows: Rows) -> dict[str, float]:

@@ -61,7 +61,7 @@ class Job:
 
 
 def jobs(splits: Splits, task: Task, trials: Sequence[Trial], terms: Terms) -> tuple[Job, ...]:
-    """Name trials; whatever they share is hashed once.
+    """Compute the keys of trials; what they share is hashed once.
 
     Args:
         splits: the split of the data.
@@ -83,11 +83,14 @@ def jobs(splits: Splits, task: Task, trials: Sequence[Trial], terms: Terms) -> t
     def parts(trial: Trial, with_seed: bool) -> dict[str, Value]:
         # Without the name of its backbone, whose content is among the options.
         name = trial.contender.partition("@")[0]
-        told: dict[str, Value] = {"contender": name, "size": trial.size, "tuning": dict(trial.tuning)}
-        told["options"] = {**trial.options, **{name: _content(model, found) for name, model in sources(trial).items()}}
-        told["unlabelled"] = unlabelled if _reads_unlabelled(trial) else ""
-        told["members"] = [parts(member, with_seed) for member in trial.members]
-        return {**told, "seed": trial.seed} if with_seed else told
+        content: dict[str, Value] = {"contender": name, "size": trial.size, "tuning": dict(trial.tuning)}
+        content["options"] = {
+            **trial.options,
+            **{name: _content(model, hashes) for name, model in sources(trial).items()},
+        }
+        content["unlabelled"] = unlabelled if _reads_unlabelled(trial) else ""
+        content["members"] = [parts(member, with_seed) for member in trial.members]
+        return {**content, "seed": trial.seed} if with_seed else content
 
     def job(trial: Trial) -> Job:
         key, group = (_hash({**common, **parts(trial, with_seed)}) for with_seed in (True, False))

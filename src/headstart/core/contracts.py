@@ -156,13 +156,13 @@ class Contender:
     """One file in `contenders`: a frozen dataclass that derives from this class; its fields are its options.
 
     kinds: the kinds of task that it can learn.
-    rung: its place on the ladder from the floor to the most expensive way of learning, see `contest.ladder`; '' for
+    level: its place on the ladder from the floor to the most expensive way of learning, see `contest.ladder`; '' for
         none.
     reads_unlabelled: whether it learns from `Run.unlabelled`.
     """
 
     kinds: ClassVar[frozenset[Kind]] = frozenset({"label"})
-    rung: ClassVar[str] = ""
+    level: ClassVar[str] = ""
     reads_unlabelled: ClassVar[bool] = False
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 class Strategy:
     """One file in this package: a frozen dataclass that derives from this class; its fields are its options.
 
-    rung: the place of contenders that follow it on the ladder, see `contest.ladder`; '' for the contender's own.
+    level: the level of contenders that follow it on the ladder, see `contest.ladder`; '' for the contender's own.
     """
 
-    rung: ClassVar[str] = ""
+    level: ClassVar[str] = ""
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
 
     @property
