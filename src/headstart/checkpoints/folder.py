@@ -13,7 +13,7 @@ from headstart.checkpoints._family import Family
 from headstart.checkpoints._weights import Weights
 from headstart.checkpoints.header import Built, Header, find_family, open_header, unfilled
 from headstart.core.errors import CheckpointError, shown
-from headstart.core.opening import guarded, read_object
+from headstart.core.opening import guarded, naming, read_object
 from headstart.nn.encoder import Encoder, Stack
 from headstart.nn.heads import ClassificationHead, Model
 from headstart.nn.pretraining import Pretraining, PretrainingHead
@@ -73,7 +73,7 @@ def load(
         CheckpointError: the folder is incomplete, damaged, or of a kind that is not supported.
     """
     header = open_header(source)
-    with guarded(source):
+    with guarded(source), naming(source):
         return _load(header, classes, dropout, pretraining, pooling)
 
 
@@ -217,7 +217,10 @@ def _check_pretrains(family: Family, where: str) -> None:
 
 def _labels(config: Mapping[str, Any], weights: Weights) -> tuple[str, ...]:
     """Read the classes of the folder's classifier; none where it holds no classifier of whole texts."""
-    said = str(config.get("architectures") or "")
+    classes = config.get("architectures") or []
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise CheckpointError(f"config.json: 'architectures' is {shown(classes)}, but must list names of classes.")
+    said = ", ".join(classes)
     if said and "ForSequenceClassification" not in said:
         return ()
     missing = [name for name in ("head.output.weight", "head.output.bias") if not weights.has(name)]

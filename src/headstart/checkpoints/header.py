@@ -18,7 +18,7 @@ from headstart.checkpoints._family import Family
 from headstart.checkpoints._weights import Weights
 from headstart.core import rooms
 from headstart.core.errors import CheckpointError, shown
-from headstart.core.opening import guarded, present, read_object
+from headstart.core.opening import guarded, naming, present, read_object
 from headstart.text.tokenizer import Tokenizer
 from headstart.text.tokenizer import load as load_tokenizer
 
@@ -68,7 +68,7 @@ def open_header(source: str | Path) -> Header:
         UsageError: no such model.
         CheckpointError: the folder is incomplete, damaged, or of a kind that is not supported.
     """
-    with guarded(source):
+    with guarded(source), naming(source):
         return _open_header(str(source))
 
 
@@ -87,7 +87,7 @@ def _open_header(source: str) -> Header:
     config = read_object(path)
     files = _files.find(folder)
     family = find_family(_model_type(config, path, files), str(folder))
-    arguments = _arguments(family, config, folder)
+    arguments = _arguments(family, config)
     tokenizer = load_tokenizer(folder, arguments["window"], family.model_type)
     if tokenizer.size > arguments["vocabulary"]:
         raise CheckpointError(
@@ -122,22 +122,19 @@ def _open_header(source: str) -> Header:
     return header
 
 
-def _arguments(family: Family, config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def _arguments(family: Family, config: Mapping[str, Any]) -> dict[str, Any]:
     """Read the encoder's arguments, and check the padding's id against its vocabulary.
 
     The other special tokens are the tokenizer's; what config.json says of them is often left from another model.
 
     Raises:
-        CheckpointError: as `Family.arguments`, with the folder; or the id is none of the vocabulary's.
+        CheckpointError: as `Family.arguments`; or the id is none of the vocabulary's.
     """
-    try:
-        arguments = family.arguments(config)
-    except CheckpointError as error:
-        raise CheckpointError(f"{folder}: {error}") from None
+    arguments = family.arguments(config)
     padding, most = config.get("pad_token_id"), arguments["vocabulary"]
     if padding is not None and (type(padding) is not int or not 0 <= padding < most):
         raise CheckpointError(
-            f"{folder}: config.json: 'pad_token_id' is {reprlib.repr(padding)}, but must be a whole number from 0 to "
+            f"config.json: 'pad_token_id' is {reprlib.repr(padding)}, but must be a whole number from 0 to "
             f"below {most}, the size of the vocabulary."
         )
     return arguments

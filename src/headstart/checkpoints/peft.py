@@ -19,8 +19,8 @@ from torch.nn import functional as F
 
 from headstart.checkpoints import _files, hub
 from headstart.checkpoints._family import Family
-from headstart.checkpoints._weights import Weights, open_weights
-from headstart.core.errors import CheckpointError, shown
+from headstart.checkpoints._weights import KINDS, Weights, open_weights
+from headstart.core.errors import CheckpointError, UsageError, shown
 from headstart.core.opening import present, read_object
 from headstart.nn.lora import SHARING, Updates
 
@@ -167,7 +167,10 @@ def base_folder(adapter: Adapter) -> Path:
         UsageError: no such model.
         CheckpointError: it cannot be fetched, or is an adapter itself.
     """
-    folder = hub.find(adapter.base)
+    try:
+        folder = hub.find(adapter.base)
+    except UsageError as error:
+        raise UsageError(f"{adapter.folder / CONFIG} names a model that cannot be opened: {error}") from error
     if present(folder / CONFIG):
         raise CheckpointError(
             f"{adapter.folder} changes the model {shown(adapter.base)}, which is an adapter itself; merge that one "
@@ -207,6 +210,15 @@ class _Merged:
                 raise CheckpointError(
                     f"{own.path}: {shown(stored)} changes nothing that {base.path} has; the two do not belong together."
                 )
+        if not self.updates:
+            raise CheckpointError(f"{own.path} changes no matrix of {base.path}; save the adapter again.")
+        factors = [name for name in own.present if "lora_" in name]
+        kinds = {own.file.get_slice(name).get_dtype() for name in factors}
+        if not kinds <= set(KINDS):
+            raise CheckpointError(
+                f"{own.path} holds numbers of the kinds {shown(', '.join(sorted(kinds)))}; only "
+                f"{', '.join(KINDS)} are supported."
+            )
         for name, stem in self.updates.items():
             shapes = [
                 tuple(own.file.get_slice(stem + end).get_shape()) for end in (UP, DOWN) if stem + end in own.present

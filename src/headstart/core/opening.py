@@ -42,6 +42,21 @@ def guarded(place: str | Path) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def naming(place: str | Path) -> Iterator[None]:
+    """Say in an error that names another file, or none, which folder was being opened.
+
+    Raises:
+        CheckpointError: it was raised inside.
+    """
+    try:
+        yield
+    except CheckpointError as error:
+        if str(place) in str(error):
+            raise
+        raise CheckpointError(f"{place}: {error}") from error
+
+
 def present(path: Path) -> bool:
     """Say whether a file is there. A file that is missing and one that cannot be read are not the same.
 

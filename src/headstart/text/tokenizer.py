@@ -15,7 +15,7 @@ import tokenizers
 
 from headstart.core.contracts import Encoded
 from headstart.core.errors import CheckpointError
-from headstart.core.opening import guarded
+from headstart.core.opening import guarded, naming
 from headstart.text._open_tokenizer import build
 from headstart.text._tokenizer_files import read as read_files
 from headstart.text._tokenizer_safety import inside
@@ -250,7 +250,7 @@ def load(folder: Path, window: int, model_type: str = "") -> Tokenizer:
     Raises:
         CheckpointError: there is no vocabulary, or it cannot be read or is not safe.
     """
-    with guarded(folder):
+    with guarded(folder), naming(folder):
         return _load(folder, window, model_type)
 
 
