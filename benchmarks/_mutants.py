@@ -172,8 +172,8 @@ MUTANTS = (
     Mutant(
         "a deterministic contender runs once on every subset",
         "contest/plan.py",
-        "return size is None and getattr(",
-        "return getattr(",
+        "return size is None and self.contestant.plugin.deterministic",
+        "return self.contestant.plugin.deterministic",
         ("contest/test_plan.py",),
     ),
     Mutant(
@@ -255,7 +255,7 @@ MUTANTS = (
     Mutant(
         "near copies cross from training to test",
         "data/split.py",
-        "found.near_groups(rows.inputs), sizes",
+        "groups.near_groups(joined_texts(task, rows.inputs)), sizes",
         "np.arange(len(rows)), sizes",
         (SPLIT,),
     ),

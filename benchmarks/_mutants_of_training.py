@@ -23,9 +23,9 @@ MUTANTS = (
     Mutant(
         "linear learns its n-grams from validation rows too",
         "contenders/linear.py",
-        "reader, features = Reader.fitted(task.features(train.inputs), self.features)",
-        "reader, _ = Reader.fitted(task.features((*train.inputs, *validation.inputs)), self.features)\n"
-        "        features = reader.read(task.features(train.inputs))",
+        "reader, features = Reader.fitted(joined_texts(task, train.inputs), self.features)",
+        "reader, _ = Reader.fitted(joined_texts(task, (*train.inputs, *validation.inputs)), self.features)\n"
+        "        features = reader.read(joined_texts(task, train.inputs))",
         (LINEAR, PROTOCOL),
     ),
     Mutant(
@@ -120,15 +120,15 @@ MUTANTS = (
     Mutant(
         "scratch learns its vocabulary from validation rows too",
         "contenders/scratch.py",
-        "task.features(train.inputs)",
-        "task.features((*train.inputs, *validation.inputs))",
+        "all_texts(task, train.inputs)",
+        "all_texts(task, (*train.inputs, *validation.inputs))",
         (PROTOCOL,),
     ),
     Mutant(
         "pretraining reads validation rows",
         "contenders/selfpretrained.py",
-        "(*run.unlabelled, *task.features(train.inputs))",
-        "(*run.unlabelled, *task.features((*train.inputs, *validation.inputs)))",
+        "(*run.unlabelled, *all_texts(task, train.inputs))",
+        "(*run.unlabelled, *all_texts(task, (*train.inputs, *validation.inputs)))",
         (PRETRAINING,),
     ),
     Mutant(
