@@ -149,7 +149,11 @@ def load(contender: str, folder: Path, task: Task, extra: Mapping[str, Value]) -
     checkpoint = load_checkpoint(folder)
     checkpoint.tokenizer.forget()
     trained = extra.get("trained_parameters")
-    if not isinstance(checkpoint.model, Model) or checkpoint.labels != task.classes or type(trained) is not int:
+    if type(trained) is not int:
+        raise CheckpointError(
+            f"'{folder}': '{manifest.NAME}' does not say how many weights learnt; save the model again."
+        )
+    if not isinstance(checkpoint.model, Model) or checkpoint.labels != task.classes:
         raise CheckpointError(
             f"'{folder}' scores the classes {shown(', '.join(checkpoint.labels) or 'none')} where "
             f"'{manifest.NAME}' names {shown(', '.join(task.classes))}; copy the folder again, or save it again."
