@@ -12,15 +12,15 @@ runs/NAME/test_openings.jsonl    one line each time a trained model was evaluate
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
 import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from headstart import contenders
 from headstart.checkpoints import contents
@@ -73,17 +73,21 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class _Contest:
-    """The state shared by all trials; `failed` grows as they fail, `wanted` are keys that later trials build on."""
+class Contest:
+    """What all jobs share.
+
+    task: not fitted.
+    failed: title of a trial -> why it failed; filled while the jobs run.
+    wanted: keys of jobs that later ones build on.
+    trained: folder -> its model, from the end of its training until it is judged, so that none is read back.
+    """
 
     splits: Splits
     task: Task
     terms: Terms
-    failed: dict[str, str]
-    wanted: frozenset[str]
-
-    def work(self, job: Job) -> Path:
-        return self.terms.folder / "work" / job.key
+    failed: dict[str, str] = field(default_factory=dict)
+    wanted: frozenset[str] = frozenset()
+    trained: dict[Path, Fitted] = field(default_factory=dict)
 
     @property
     def shared(self) -> Path:
@@ -115,34 +119,34 @@ def run(
     named = jobs(splits, task, trials, terms)
     missing = [job for job in named if not record_path(job, terms).is_file()]
     wanted = frozenset(member.key for job in missing for member in _all_members(job))
-    contest = _Contest(splits, task, terms, {}, wanted)
+    contest = Contest(splits, task, terms, wanted=wanted)
     records: list[Record] = []
     best: dict[str, Path] = {}
     for index, job in enumerate(named, start=1):
+        event = functools.partial(Event, trial=job.trial, index=index, total=len(named))
 
-        def tell(kind: str, trial: Trial = job.trial, index: int = index, **news: Any) -> None:
-            listen(Event(kind, trial, index, len(named), **news))
+        def progress(news: Progress, event: Callable[..., Event] = event) -> None:
+            listen(event("progress", progress=news))
 
         where = title(job.trial)
         path = record_path(job, terms)
         if path.is_file():
             # The plan's trial: the same content may have had another name when it was trained.
             records.append(replace(load_record(path), trial=job.trial))
-            tell("cached", record=records[-1])
+            listen(event("cached", record=records[-1]))
         elif where in contest.failed:
-            tell("failed", reason=contest.failed[where])
+            listen(event("failed", reason=contest.failed[where]))
             continue
         else:
-            tell("start")
+            listen(event("start"))
             try:
-                listening = functools.partial(_pass_on, tell)
                 for member in _all_members(job):
-                    _make_ready(contest, member, listening)
-                records.append(_try(contest, job, listening))
-                tell("finished", record=records[-1])
+                    _make_ready(contest, member, progress)
+                records.append(judge(contest, job, train(contest, job, progress), progress))
+                listen(event("finished", record=records[-1]))
             except HeadstartError as error:
                 contest.failed[where] = str(error)
-                tell("failed", reason=str(error))
+                listen(event("failed", reason=str(error)))
                 continue
         if job.trial.size is None and (model := models.best_of(job, terms)):
             best[job.trial.contender] = model
@@ -151,41 +155,83 @@ def run(
     return Outcome(tuple(records), contest.failed, best)
 
 
-def _pass_on(tell: Callable[..., None], news: Progress) -> None:
-    tell("progress", progress=news)
+def train(contest: Contest, job: Job, progress: Callable[[Progress], None] = lambda _: None) -> Path:
+    """Train the model of a job and save it with a note of what the training took.
 
+    Returns:
+        the model's folder, beside `job.folder`.
 
-def _try(contest: _Contest, job: Job, tell: Callable[[Progress], None]) -> Record:
-    """Fit, predict validation and test once, measure, and write all files."""
+    Raises:
+        HeadstartError: the model could not be trained.
+    """
     splits, terms, trial = contest.splits, contest.terms, job.trial
+    rows = (
+        splits.train if trial.size is None else nested(splits.train, contest.task, [trial.size], trial.seed)[trial.size]
+    )
+    contender = contenders.load(_members.divide(trial.contender)[0], trial.options)
+    members = dict(zip(contender.members, job.members, strict=True))
     attempts: list[Attempt] = []
-    train, fitted_task, fit_it = _prepared(contest, job, tell, attempts.append)
+    run = Run(
+        trial.seed,
+        job.folder,
+        terms.metric,
+        terms.minutes,
+        terms.device,
+        progress,
+        contest.shared,
+        unlabelled_for(trial, terms),
+        fitted=lambda name: _lend(contest, members[name]),
+        attempted=attempts.append,
+        tracking=Tracking(terms.track, terms.folder / "tracking" / file_name(job), job.folder),
+    )
     with meter.measured() as fit:
-        fitted = fit_it()
-    reused = fitted.reused_seconds
-    tell(Progress("judging", 1.0))
-    validation = fitted_task.score(fitted.predict(splits.validation.inputs), splits.validation)
+        fitted = contender.fit(rows, splits.validation, contest.task.fitted(rows), run)
+        _check_unchanged(job)
+    saved = job.folder.with_suffix(".model")
+    note = {
+        "contender": trial.contender,
+        "seed": trial.seed,
+        "rows": len(rows),
+        "seconds": fit.seconds + fitted.reused_seconds,
+        "reused_seconds": fitted.reused_seconds,
+        "peak_bytes": fit.peak_bytes,
+        "attempts": [dataclasses.asdict(attempt) for attempt in attempts],
+    }
+    models.save(fitted, saved, note)
+    contest.trained[saved] = fitted
+    return saved
+
+
+def judge(contest: Contest, job: Job, saved: Path, progress: Callable[[Progress], None] = lambda _: None) -> Record:
+    """Predict validation and test once with the model of a job, measure its costs, and write its record.
+
+    Args:
+        saved: the folder that :func:`train` returned.
+    """
+    splits, terms, trial = contest.splits, contest.terms, job.trial
+    note = models.note_of(saved)
+    fitted = contest.trained.pop(saved, None) or _saved.open_model(saved)
+    progress(Progress("judging", 1.0))
+    validation = fitted.task.score(fitted.predict(splits.validation.inputs), splits.validation)
     _log_opening(terms.folder, job)
     with meter.measured() as bulk:
         predictions = fitted.predict(splits.test.inputs)
     # Timed on validation texts: the test rows are predicted once.
     p50, p95 = meter.latency(fitted, splits.validation.inputs)
-    saved = contest.work(job).with_suffix(".model")
-    note = {"contender": trial.contender, "seed": trial.seed, "seconds": fit.seconds + reused}
-    models.save(fitted, saved, note)
     disk_bytes = models.whole_bytes(saved)
     if trial.size is None:
         models.keep(job, terms, saved, {**note, "validation": validation[terms.metric]})
+    attempts = [Attempt(**attempt) for attempt in note["attempts"]]
     record = Record(
         trial=trial,
-        train_rows=len(train),
-        scores=fitted_task.score(predictions, splits.test),
-        clean_scores=_without(splits, fitted_task, predictions),
+        train_rows=note["rows"],
+        scores=fitted.task.score(predictions, splits.test),
+        clean_scores=_without(splits, fitted.task, predictions),
         validation=validation,
         calibration=_calibration(predictions, splits.test),
         cost=Cost(
-            train_seconds=fit.seconds + reused,
-            peak_bytes=fit.peak_bytes,
+            train_seconds=note["seconds"],
+            peak_bytes=note["peak_bytes"],
             parameters=fitted.parameters,
             trained_parameters=fitted.trained_parameters,
             disk_bytes=disk_bytes,
@@ -193,7 +239,7 @@ def _try(contest: _Contest, job: Job, tell: Callable[[Progress], None]) -> Recor
             latency_p95=p95,
             throughput=len(splits.test) / bulk.seconds,
             cut_off=fitted.cut_off(splits.test.inputs),
-            reused_seconds=reused,
+            reused_seconds=note["reused_seconds"],
         ),
         data_sha256=splits.sha256,
         machine=devices.describe(terms.device),
@@ -208,46 +254,10 @@ def _try(contest: _Contest, job: Job, tell: Callable[[Progress], None]) -> Recor
         collapse=next((attempt.collapsed for attempt in attempts if attempt.collapsed), ""),
     )
     write_record(record, splits.test)
-    shutil.rmtree(contest.work(job), ignore_errors=True)
+    shutil.rmtree(job.folder, ignore_errors=True)
     if job.key not in contest.wanted:
         models.delete(saved)
     return record
-
-
-def _prepared(
-    contest: _Contest,
-    job: Job,
-    tell: Callable[[Progress], None],
-    attempted: Callable[[Attempt], None] = lambda _: None,
-) -> tuple[Rows, Task, Callable[[], Fitted]]:
-    """Return a trial's training rows, its fitted task, and a function that trains its model."""
-    splits, terms, trial = contest.splits, contest.terms, job.trial
-    train = (
-        splits.train if trial.size is None else nested(splits.train, contest.task, [trial.size], trial.seed)[trial.size]
-    )
-    fitted_task = contest.task.fitted(train)
-    entry = contenders.load(_members.divide(trial.contender)[0], trial.options)
-    by_name = dict(zip(entry.members, job.members, strict=True))
-    run = Run(
-        trial.seed,
-        contest.work(job),
-        terms.metric,
-        terms.minutes,
-        terms.device,
-        tell,
-        contest.shared,
-        unlabelled_for(trial, terms),
-        fitted=lambda name: _lend(contest, by_name[name]),
-        attempted=attempted,
-        tracking=Tracking(terms.track, terms.folder / "tracking" / file_name(job), contest.work(job)),
-    )
-
-    def fit_it() -> Fitted:
-        fitted = entry.fit(train, splits.validation, fitted_task, run)
-        _check_unchanged(job)
-        return fitted
-
-    return train, fitted_task, fit_it
 
 
 def _check_unchanged(job: Job) -> None:
@@ -273,26 +283,22 @@ def _all_members(job: Job) -> Iterator[Job]:
         yield member
 
 
-def _make_ready(contest: _Contest, job: Job, tell: Callable[[Progress], None]) -> None:
+def _make_ready(contest: Contest, job: Job, progress: Callable[[Progress], None]) -> None:
     """Train a model that another trial builds on, unless it exists or failed before."""
     name = title(job.trial)
     if models.find(job, contest.terms) is not None or name in contest.failed:
         return
-    contender, seed = job.trial.contender, job.trial.seed
-    _, _, fit_it = _prepared(contest, job, lambda news: tell(replace(news, stage=f"{contender}: {news.stage}")))
+    contender = job.trial.contender
     try:
-        with meter.measured() as fit:
-            fitted = fit_it()
+        saved = train(contest, job, lambda news: progress(replace(news, stage=f"{contender}: {news.stage}")))
     except HeadstartError as error:
         contest.failed[name] = str(error)
         return
-    seconds = fit.seconds + fitted.reused_seconds
-    work = contest.work(job)
-    models.save(fitted, work.with_suffix(".model"), {"contender": contender, "seed": seed, "seconds": seconds})
-    shutil.rmtree(work, ignore_errors=True)
+    del contest.trained[saved]
+    shutil.rmtree(job.folder, ignore_errors=True)
 
 
-def _lend(contest: _Contest, job: Job) -> tuple[Fitted, float]:
+def _lend(contest: Contest, job: Job) -> tuple[Fitted, float]:
     """Open the model of a trial; return it with the seconds of its training.
 
     Raises:

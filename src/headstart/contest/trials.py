@@ -46,9 +46,9 @@ class Job:
 
     trial: the trial.
     key: a hash of everything the result depends on: data, task, options, seed, versions, and the content of the models
-    it
-        builds on, wherever they are.
+        it builds on, wherever they are.
     group: the same without the seed: that of its sister trials.
+    folder: for its checkpoints while it is trained; the model is saved beside it.
     members: jobs whose models it builds on.
     built_on: model as the options name it -> SHA-256 of its content.
     """
@@ -56,6 +56,7 @@ class Job:
     trial: Trial
     key: str
     group: str
+    folder: Path
     members: tuple[Job, ...] = ()
     built_on: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -95,7 +96,8 @@ def jobs(splits: Splits, task: Task, trials: Sequence[Trial], terms: Terms) -> t
     def job(trial: Trial) -> Job:
         key, group = (_hash({**common, **parts(trial, with_seed)}) for with_seed in (True, False))
         built_on = {model: hashes[model] for model in sources(trial).values()}
-        return Job(trial, key, group, tuple(job(member) for member in trial.members), built_on)
+        members = tuple(job(member) for member in trial.members)
+        return Job(trial, key, group, terms.folder / "work" / key, members, built_on)
 
     return tuple(job(trial) for trial in trials)
 
