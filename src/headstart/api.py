@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from headstart import tasks, trackers
 from headstart.checkpoints import header, hub, manifest
@@ -20,7 +19,7 @@ from headstart.contest.trials import Terms
 from headstart.core import device as devices
 from headstart.core import rooms
 from headstart.core.alone import alone
-from headstart.core.contracts import Fitted, all_texts
+from headstart.core.contracts import Fitted, Value, all_texts
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.files import write_whole
 from headstart.core.records import Audit, Finding, Run, Splits, Table, Tracking, Trial
@@ -33,7 +32,7 @@ from headstart.data import split as splitting
 from headstart.data.read import columns as read_columns
 from headstart.metrics import labels
 from headstart.prediction import open_model, predict, predict_file
-from headstart.report import build, judged, live
+from headstart.report import build, judged, live, wording
 from headstart.report import pretraining as telling
 from headstart.report.findings import lines as warning_lines
 from headstart.text.tokenizer import Tokenizer
@@ -55,7 +54,7 @@ GUESSED = "Task: {}, guessed from the columns; choose another one with --task."
 ROOMS = ("contenders", "strategies", "tasks", "trackers")
 LISTED = 20  # rejected rows named before a comparison begins
 # What a demonstration runs, so that it ends within six minutes on two cores.
-DEMOS: Mapping[str, Mapping[str, Any]] = {
+DEMOS: Mapping[str, Mapping[str, Value]] = {
     "tweets": {"seeds": 1, "sizes": (150,)},
     "news": {"seeds": 1, "sizes": (100,), "strategies": ("frozen",), "options": {"scratch.window": 128}},
     "hotel": {"seeds": 1, "sizes": (150,), "strategies": ("frozen", "partial"), "backbone": "e5-small"},
@@ -77,10 +76,10 @@ class Comparison:
     @property
     def verdict(self) -> tuple[str, ...]:
         """Three to five sentences: which to use, and what would change the answer."""
-        return self.result.verdict
+        return wording.verdict_of(self.result)
 
     @property
-    def leaderboard(self) -> list[dict[str, Any]]:
+    def leaderboard(self) -> list[dict[str, Value]]:
         """One dictionary a contender, best first: score with its 95 % interval (0 to 1), who ties, costs."""
         return [
             {
@@ -118,7 +117,7 @@ def compare(
     contenders: Sequence[str] | None = None,
     strategies: Sequence[str] | None = None,
     backbone: str | Sequence[str] = "minilm",
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, Value] | None = None,
     seeds: int = 3,
     sizes: Sequence[int | str] | None = None,
     budget: float | None = None,
@@ -236,7 +235,7 @@ def pretrain(
     device: str = "auto",
     seed: int = 0,
     track: str | Sequence[str] | None = None,
-) -> dict[str, Any]:
+) -> dict[str, Value]:
     """Pretrain a small BERT on one's own text, of any size, and leave it in a folder that Hugging Face opens.
 
     What it costs is told on standard error before it starts. Killed at any moment, the same call goes on.

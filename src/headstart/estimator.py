@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from headstart import tasks
 from headstart.contenders import _members
 from headstart.core import device as devices
-from headstart.core.contracts import Task
+from headstart.core.contracts import Task, Value
 from headstart.core.errors import UsageError
 from headstart.core.records import Attempt, Predictions, Rows, Run
 from headstart.data import _values
@@ -57,7 +57,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         self,
         contender: str = "linear",
         *,
-        options: Mapping[str, Any] | None = None,
+        options: Mapping[str, Value] | None = None,
         validation_fraction: float = 0.1,
         metric: str | None = None,
         minutes: float | None = None,
@@ -72,7 +72,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         self.device = device
         self.random_state = random_state
 
-    def fit(self, X: Sequence[str], y: Sequence[Any]) -> TextClassifier:
+    def fit(self, X: Sequence[str], y: Sequence[object]) -> TextClassifier:
         """Train on texts and their labels.
 
         Raises:
@@ -160,11 +160,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         names = [str(label) for label in self.classes_.tolist()]
         return names if len(set(names)) == len(names) else [str(number) for number in range(len(names))]
 
-    def _texts(self, X: Any) -> list[str]:
+    def _texts(self, X: object) -> list[str]:
         return read_texts(X)
 
 
-def read_texts(X: Any) -> list[str]:
+def read_texts(X: object) -> list[str]:
     """Return a one-dimensional sequence of texts as a list of plain strings.
 
     Raises:

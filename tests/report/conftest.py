@@ -9,7 +9,6 @@ import pytest
 
 from headstart.core.records import Audit, Cost, Finding, Predictions, Record, Rejected, Rows, Splits, Table, Trial
 from headstart.core.results import CurvePoint, Equivalent, Interval, LadderLevel, Result, Standing
-from headstart.report.wording import verdict
 
 CLASSES = ("negative", "neutral", "positive")
 NASTY = (
@@ -202,9 +201,6 @@ def make_result(seeds: int = 3, sizes: tuple[int | None, ...] = SIZES) -> Result
     equivalents = EQUIVALENTS if curve else ()
     audit = make_audit()
     skipped = {"fewshot": "needs the extra 'fewshot'"}
-    sentences = verdict(
-        standings, curve, equivalents, audit, metric="accuracy", train_rows=TRAIN, test_rows=TEST, skipped=skipped
-    )
     bins = tuple((0.45 + 0.1 * i, 0.40 + 0.105 * i, 40 + 30 * i) for i in range(6))
     return Result(
         name="tweets",
@@ -227,7 +223,6 @@ def make_result(seeds: int = 3, sizes: tuple[int | None, ...] = SIZES) -> Result
         equivalents=equivalents,
         ladder=make_ladder(standings),
         reliability={c: bins for c in MADE if c != "majority"},
-        verdict=sentences,
         skipped=skipped,
         folder=Path("runs/tweets"),
     )

@@ -19,6 +19,7 @@ from headstart.core.results import Interval, Result
 from headstart.report import _format as form
 from headstart.report import build
 from headstart.report._mistakes import confusions, examples, full_records
+from headstart.report.wording import verdict_of
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 
@@ -153,7 +154,6 @@ def with_text(result: Result, text: str) -> Result:
         ),
         audit=dataclasses.replace(result.audit, findings=(finding,), labels={text: {text: 3}}),
         skipped={"other": text},
-        verdict=(text, text, text),
     )
 
 
@@ -168,7 +168,7 @@ def test_control_characters_and_lone_surrogates_never_reach_the_page(result: Res
 
 
 def test_the_verdict_comes_before_the_leaderboard(page: Page, result: Result) -> None:
-    places = [page.text.index(" ".join(sentence.split())) for sentence in result.verdict]
+    places = [page.text.index(" ".join(sentence.split())) for sentence in verdict_of(result)]
     assert places == sorted(places)
     headings = ("Leaderboard ± is", "What the head start", "Further left is cheaper", "On the dashed line")
     assert places[-1] < page.text.index("Against the best")
@@ -266,8 +266,6 @@ def leaked(result: Result) -> Result:
 )
 def test_unusual_results_make_whole_pages(result: Result, change: Any, shown: str, hidden: str) -> None:
     changed = change(result)
-    if change is one_contender:
-        changed = dataclasses.replace(changed, verdict=("Only majority ran.",))
     page = Page(build.html(changed))
     assert page.crossed == []
     assert shown in page.text
@@ -383,7 +381,7 @@ def test_the_terminal_shows_findings_verdict_and_the_path_of_the_page(result: Re
     assert "warning 19 texts occur with different labels" in text
     assert "2 rows could not be used" in text
     assert "No text occurs twice" not in text
-    for sentence in result.verdict:
+    for sentence in verdict_of(result):
         assert sentence in text
     assert str(result.folder / "report.html") in text
 
@@ -413,7 +411,7 @@ def test_json_holds_the_numbers_and_nothing_that_json_cannot_write(result: Resul
     assert fields["splits"]["rows"] == {"train": 2240, "validation": 480, "test": 600}
     assert len(fields["trials"]) == len(result.records)
     assert fields["trials"][0]["trial"]["contender"] == "majority"
-    assert fields["verdict"] == list(result.verdict)
+    assert fields["verdict"] == list(verdict_of(result))
     assert "predictions" not in fields["trials"][0]
     assert set(fields) == {
         *("name", "task", "metric", "best", "verdict", "standings", "curve", "equivalents", "ladder"),
@@ -443,8 +441,11 @@ def test_the_picture_is_an_image_that_loads_nothing_and_is_the_same_each_time(re
     assert picture == build.picture(result)
 
 
-def test_the_notebook_fragment_holds_verdict_and_leaderboard_escaped(result: Result) -> None:
-    piece = Page(build.fragment(dataclasses.replace(result, verdict=("<script>x</script>",))))
+def test_the_notebook_fragment_holds_verdict_and_leaderboard_escaped(
+    result: Result, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build.wording, "verdict_of", lambda result: ("<script>x</script>",))
+    piece = Page(build.fragment(result))
     assert piece.crossed == []
     assert piece.open == []
     assert "<script>x</script>" in piece.text

@@ -7,10 +7,10 @@ import io
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from headstart.core.contracts import Value
 from headstart.core.errors import CheckpointError
 from headstart.core.files import write_whole
 from headstart.core.records import Cost, Predictions, Record, Rows, Trial
@@ -54,7 +54,7 @@ def load_record(path: Path) -> Record:
         raise CheckpointError(f"the record '{path}' is damaged; delete it, and its trial runs again.") from error
 
 
-def _trial(values: dict[str, Any]) -> Trial:
+def _trial(values: dict[str, Value]) -> Trial:
     return Trial(**{**values, "members": tuple(_trial(member) for member in values.get("members", ()))})
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from headstart.core.contracts import Fitted
+    from headstart.core.contracts import Fitted, Value
 
 # --- data ----------------------------------------------------------------------------------------------------
 
@@ -28,8 +28,8 @@ class Rows:
     """
 
     ids: tuple[str, ...]
-    inputs: tuple[Any, ...]
-    targets: tuple[Any, ...] = ()
+    inputs: tuple[Value, ...]
+    targets: tuple[Value, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -208,7 +208,7 @@ class Predictions:
     probabilities: float32 ``(rows, classes)``, each row summing to 1; None if the task has none.
     """
 
-    values: tuple[Any, ...]
+    values: tuple[Value, ...]
     classes: tuple[str, ...] = ()
     probabilities: np.ndarray | None = None
 
@@ -224,11 +224,11 @@ class Trial:
     """
 
     contender: str
-    options: Mapping[str, Any]
+    options: Mapping[str, Value]
     size: int | None
     seed: int
     members: tuple[Trial, ...] = ()
-    tuning: Mapping[str, Any] = field(default_factory=dict)
+    tuning: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -292,7 +292,7 @@ class Record:
     calibration: Mapping[str, float]
     cost: Cost
     data_sha256: str
-    machine: Mapping[str, Any]
+    machine: Mapping[str, Value]
     commit: str
     made: str
     path: str

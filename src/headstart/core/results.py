@@ -135,7 +135,6 @@ class BaselineComparison:
 class Result:
     """A complete comparison, ready to be reported.
 
-    verdict: three to five plain sentences.
     skipped: contender -> why it did not run.
     reliability: contender -> (mean confidence, accuracy, rows) per bin.
     baselines: ensembles and students compared with the contenders they build on.
@@ -153,7 +152,6 @@ class Result:
     equivalents: tuple[Equivalent, ...]
     ladder: tuple[LadderLevel, ...]
     reliability: Mapping[str, tuple[tuple[float, float, int], ...]]
-    verdict: tuple[str, ...]
     skipped: Mapping[str, str]
     folder: Path
     baselines: tuple[BaselineComparison, ...] = ()

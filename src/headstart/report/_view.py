@@ -27,6 +27,7 @@ def view(result: Result) -> dict[str, Any]:
     measured = head_start.largest_measured(line)
     return {
         "result": result,
+        "verdict": wording.verdict_of(result),
         "looks": {name: _look(name, place) for place, name in enumerate(order)},
         "tiles": _tiles(result, line),
         "board": board(result),

@@ -20,7 +20,7 @@ from headstart.core.errors import visible
 from headstart.core.files import write_whole
 from headstart.core.records import Record
 from headstart.core.results import Result
-from headstart.report import _collapse
+from headstart.report import _collapse, wording
 from headstart.report import _format as form
 from headstart.report._evidence import SEVERITIES, pretrained
 from headstart.report._view import against_best, board, view
@@ -127,7 +127,7 @@ def show(result: Result, console: Console) -> None:
         if line["mark"]:
             console.print(Text(visible(f"{_collapse.MARK} {line['contender']}: {line['mark']}"), style="yellow"))
     console.print()
-    for sentence in result.verdict:
+    for sentence in wording.verdict_of(result):
         console.print(Text(visible(sentence)))
     console.print()
     path = visible(str(result.folder / "report.html"))
@@ -150,7 +150,7 @@ def fragment(result: Result) -> str:
     return (
         _environment()
         .get_template("fragment.html")
-        .render(result=result, board=board(result), pretrained=pretrained(result))
+        .render(result=result, verdict=wording.verdict_of(result), board=board(result), pretrained=pretrained(result))
     )
 
 
@@ -166,7 +166,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "task": result.task,
         "metric": result.metric,
         "best": winner(result.standings).contender,
-        "verdict": result.verdict,
+        "verdict": wording.verdict_of(result),
         "standings": result.standings,
         "curve": result.curve,
         "equivalents": result.equivalents,

@@ -10,7 +10,7 @@ from headstart.contest.trials import Terms
 from headstart.core.errors import TrainingError
 from headstart.core.records import Audit, Record, Splits, Table
 from headstart.core.results import Result
-from headstart.report import _collapse, wording
+from headstart.report import _collapse
 
 
 def result(
@@ -22,7 +22,7 @@ def result(
     terms: Terms,
     skipped: Mapping[str, str],
 ) -> Result:
-    """Rank the trials of a comparison and word the verdict.
+    """Rank the trials of a comparison.
 
     Args:
         task: name of the task.
@@ -58,17 +58,6 @@ def result(
         equivalents=worth,
         ladder=ladder.ladder(records, standings, splits, terms.metric),
         reliability=rank.reliability(records, splits.test),
-        verdict=wording.verdict(
-            standings,
-            learning,
-            worth,
-            audit,
-            metric=terms.metric,
-            train_rows=len(splits.train),
-            test_rows=len(splits.test),
-            skipped=skipped,
-            baselines=baselines,
-        ),
         skipped=skipped,
         folder=terms.folder,
         baselines=baselines,

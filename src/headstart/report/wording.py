@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from headstart.contest.rank import FLOOR, cheapness, winner
 from headstart.core.errors import shown
 from headstart.core.records import Audit
-from headstart.core.results import BaselineComparison, CurvePoint, Equivalent, Interval, Standing
+from headstart.core.results import BaselineComparison, CurvePoint, Equivalent, Interval, Result, Standing
 from headstart.report import _baselines, _collapse, _head_start
 from headstart.report._format import about, between, count, half_width, joined, percent, plural, points, savings
 
@@ -22,6 +22,21 @@ FLAT = 0.005
 WIDE = 0.04
 # A tied contender that predicts this many times faster than the best is named even if the best is cheaper overall.
 MUCH_FASTER = 1.5
+
+
+def verdict_of(result: Result) -> tuple[str, ...]:
+    """Return the verdict on a comparison, see :func:`verdict`."""
+    return verdict(
+        result.standings,
+        result.curve,
+        result.equivalents,
+        result.audit,
+        metric=result.metric,
+        train_rows=len(result.splits.train),
+        test_rows=len(result.splits.test),
+        skipped=result.skipped,
+        baselines=result.baselines,
+    )
 
 
 def verdict(
