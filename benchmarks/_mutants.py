@@ -101,8 +101,8 @@ MUTANTS = (
     Mutant(
         "the worst kept seed is announced",
         "contest/models.py",
-        'return max(kept, key=lambda one: (one[1]["validation"]',
-        'return min(kept, key=lambda one: (one[1]["validation"]',
+        'return max(candidates, key=lambda one: (one[1]["validation"]',
+        'return min(candidates, key=lambda one: (one[1]["validation"]',
         (MODELS,),
     ),
     Mutant(
@@ -115,8 +115,8 @@ MUTANTS = (
     Mutant(
         "p-values of pairs are not corrected",
         "contest/rank.py",
-        "stats.holm([duel.p_value for duel in duels])",
-        "[duel.p_value for duel in duels]",
+        "stats.holm([compared.p_value for compared in comparisons])",
+        "[compared.p_value for compared in comparisons]",
         (RANK, LADDER),
     ),
     Mutant(
