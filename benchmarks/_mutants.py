@@ -216,8 +216,8 @@ MUTANTS = (
     Mutant(
         "one lucky seed wins",
         "metrics/stats.py",
-        "luck[uncertain] = np.maximum(moved, 0.0) / (own + 1)",
-        "luck[uncertain] = 0.0",
+        "training_variance[uncertain] = np.maximum(moved, 0.0) / (own + 1)",
+        "training_variance[uncertain] = 0.0",
         (STATS,),
     ),
     Mutant(

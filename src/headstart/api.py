@@ -205,12 +205,12 @@ def compare(
         result = judged.result(name, table, splits, audit, outcome.records, terms, skipped)
         winner = _model_of(rank.winner(result.standings).contender, outcome.models, folder)
         with models.naming_record(winner, terms):
-            told = _judge_int8(winner, splits, terms.metric)
+            message = _judge_int8(winner, splits, terms.metric)
         models.announce(winner, terms)
         build.write(result, folder / "report.html")
         write_whole(folder / "result.json", json.dumps(build.as_json(result), indent=1))
-    if told and listener is None:
-        say(told)
+    if message and listener is None:
+        say(message)
     return Comparison(result, winner.resolve())
 
 
@@ -333,8 +333,8 @@ def demo(
 
 def catalogue() -> dict[str, dict[str, str]]:
     """Name all contenders, strategies, tasks and packaged models, each with what it promises."""
-    found = {room: {name: rooms.promise(room, name) for name in rooms.names(room)} for room in ROOMS}
-    return {**found, "models": {name: model.description for name, model in hub.PACKAGED.items()}}
+    plugins = {room: {name: rooms.promise(room, name) for name in rooms.names(room)} for room in ROOMS}
+    return {**plugins, "models": {name: model.description for name, model in hub.PACKAGED.items()}}
 
 
 def _guess(data: object, encoding: str | None) -> str:
@@ -346,17 +346,17 @@ def _guess(data: object, encoding: str | None) -> str:
     return tasks.guess(columns)
 
 
-def _model_of(contender: str, kept: Mapping[str, Path], folder: Path) -> Path:
+def _model_of(contender: str, models: Mapping[str, Path], folder: Path) -> Path:
     """Return the folder of a contender's model.
 
     Raises:
         CheckpointError: the model was deleted, though the record of its training is there.
     """
-    if contender not in kept:
+    if contender not in models:
         raise CheckpointError(
             f"'{folder}' has records of '{contender}' but its model was deleted; compare again with another --out."
         )
-    return kept[contender]
+    return models[contender]
 
 
 def _warn(findings: Iterable[Finding]) -> None:
@@ -391,7 +391,7 @@ def _open_models(trials: Sequence[Trial]) -> dict[str, Tokenizer]:
 def _judge_int8(model: Path, splits: Splits, metric: str) -> str:
     """Try the winner's 8-bit version on the validation texts; return what is to be said, '' where it has none."""
     try:
-        found = eight_bits.judge(model, splits.validation, metric)
+        agreement = eight_bits.judge(model, splits.validation, metric)
     except UsageError as error:
         return str(error)
-    return found.sentence if found else ""
+    return agreement.sentence if agreement else ""

@@ -201,8 +201,8 @@ def hold_out(rows: Rows, task: Task, fraction: float, seed: int) -> tuple[Rows, 
     if size < len(set(rows.targets)):
         return rows, rows
     train = nested(rows, task, [size], seed)[size]
-    kept = set(train.ids)
-    return train, rows.take([place for place, name in enumerate(rows.ids) if name not in kept])
+    train_ids = set(train.ids)
+    return train, rows.take([place for place, name in enumerate(rows.ids) if name not in train_ids])
 
 
 def _labels(y: Any) -> np.ndarray:

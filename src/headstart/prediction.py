@@ -69,8 +69,8 @@ def predict_file(
         DataError: no such file, no table, or `out` cannot be written.
     """
     if int8:
-        fitted, found = eight_bits.open_model(Path(model))
-        say(found.sentence)
+        fitted, agreement = eight_bits.open_model(Path(model))
+        say(agreement.sentence)
     else:
         fitted = open_model(model)
 

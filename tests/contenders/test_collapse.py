@@ -23,25 +23,25 @@ def rows(rng):
     return Rows(tuple(map(str, range(80))), texts, labels)
 
 
-def fit(rows, place, rate, told, progress=lambda _: None, **options):
+def fit(rows, place, rate, attempts, progress=lambda _: None, **options):
     small = {"layers": 1, "width": 16, "heads": 2, "feed_forward": 32, "window": 12, "vocabulary": 60, "epochs": 2}
     contender = rooms.load("contenders", "scratch", {**small, "learning_rate": rate, "word_dropout": 0.0, **options})
     task = rooms.load("tasks", "classification").fitted(rows)
-    return contender.fit(rows, rows.take(range(20)), task, Run(0, place, progress=progress, attempted=told.append))
+    return contender.fit(rows, rows.take(range(20)), task, Run(0, place, progress=progress, attempted=attempts.append))
 
 
 def test_a_training_that_learns_runs_once(rows, tmp_path):
-    told = []
-    fitted = fit(rows, tmp_path, 3e-3, told)
-    assert told == [Attempt()]
+    attempts = []
+    fitted = fit(rows, tmp_path, 3e-3, attempts)
+    assert attempts == [Attempt()]
     assert fitted.predict(rows.inputs).values == rows.targets
 
 
 def test_a_rate_that_is_too_high_is_retried_at_a_third_and_told(rows, tmp_path):
-    told = []
-    fit(rows, tmp_path, 30.0, told)
-    assert [attempt.rate_factor for attempt in told] == [1.0, pytest.approx(1 / 3)]
-    assert told[0].collapsed
+    attempts = []
+    fit(rows, tmp_path, 30.0, attempts)
+    assert [attempt.rate_factor for attempt in attempts] == [1.0, pytest.approx(1 / 3)]
+    assert attempts[0].collapsed
     rates = [seen(tmp_path / where, "rate")[:10] for where in ("", "retry")]
     assert rates[0] == rates[1]  # shares of the peak, which is the lower one
 
@@ -57,26 +57,26 @@ def test_a_kill_in_either_training_resumes_there(rows, tmp_path, second, monkeyp
     monkeypatch.setitem(loop.train.__kwdefaults__, "checkpoint_seconds", 0.0)
     whole = fit(rows, tmp_path / "whole", 30.0, [])
     steps = [len(seen(tmp_path / "whole" / where, "step")) for where in ("", "retry")]
-    told = []
+    stages = []
 
     class Killed(Exception):
         pass
 
     def die(news):
-        told.append(news.stage == "training")
-        if sum(told) == 3 + steps[0] * second:
+        stages.append(news.stage == "training")
+        if sum(stages) == 3 + steps[0] * second:
             raise Killed
 
     with pytest.raises(Killed):
         fit(rows, tmp_path / "broken", 30.0, [], die)
-    told.clear()
-    resumed = fit(rows, tmp_path / "broken", 30.0, [], lambda news: told.append(news.stage == "training"))
-    assert sum(told) in (sum(steps) - 3 - steps[0] * second, sum(steps) - 2 - steps[0] * second)
+    stages.clear()
+    resumed = fit(rows, tmp_path / "broken", 30.0, [], lambda news: stages.append(news.stage == "training"))
+    assert sum(stages) in (sum(steps) - 3 - steps[0] * second, sum(steps) - 2 - steps[0] * second)
     ours, theirs = resumed.model.state_dict(), whole.model.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
-def diverging(place, told, at):
+def diverging(place, attempts, at):
     """Train one weight towards rows of which some make the loss infinite while the rate is above a limit."""
     weight = nn.Parameter(torch.ones(1))
 
@@ -93,17 +93,17 @@ def diverging(place, told, at):
             fingerprint="same",
         )
 
-    run = Run(0, place, attempted=told.append)
+    run = Run(0, place, attempted=attempts.append)
     _collapse.train(attempt, lambda: "", [Group({"w": weight}, 0.3)], run, "same")
     return weight
 
 
 def test_a_gradient_that_is_no_number_is_retried_from_the_start(tmp_path):
-    told = []
-    weight = diverging(tmp_path, told, at=0.2)
+    attempts = []
+    weight = diverging(tmp_path, attempts, at=0.2)
     assert 0 < weight.item() < 1
-    assert [bool(attempt.collapsed) for attempt in told] == [True, False]
-    assert "is not a finite number" in told[0].collapsed
+    assert [bool(attempt.collapsed) for attempt in attempts] == [True, False]
+    assert "is not a finite number" in attempts[0].collapsed
 
 
 def test_a_training_that_diverges_twice_fails(tmp_path):
@@ -113,9 +113,9 @@ def test_a_training_that_diverges_twice_fails(tmp_path):
 
 def test_a_note_of_another_training_is_not_believed(tmp_path):
     sealed.write_note(tmp_path / "collapsed.json", {"fingerprint": "other", "reason": "something"})
-    told = []
-    diverging(tmp_path, told, at=1.0)
-    assert told == [Attempt()]
+    attempts = []
+    diverging(tmp_path, attempts, at=1.0)
+    assert attempts == [Attempt()]
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"fingerprint": "same", "reason": "something"}'])
@@ -139,7 +139,7 @@ def answers(shares, rows, rng, knows=0.0, bias=0.0):
 
 
 @pytest.mark.parametrize(
-    ("shares", "knows", "bias", "told"),
+    ("shares", "knows", "bias", "expected"),
     [
         ([0.5, 0.5], 0.0, 0.5, "one class for all texts"),
         ([0.22, 0.2, 0.18, 0.2, 0.2], 0.0, 3.0, "one class for all texts"),
@@ -149,9 +149,9 @@ def answers(shares, rows, rng, knows=0.0, bias=0.0):
         ([0.9, 0.1], 5.0, 0.0, ""),
     ],
 )
-def test_a_model_that_knows_no_more_than_the_shares(rng, shares, knows, bias, told):
+def test_a_model_that_knows_no_more_than_the_shares(rng, shares, knows, bias, expected):
     logits, targets = answers(shares, 400, rng, knows, bias)
-    assert _collapse.reason(logits, targets) == told
+    assert _collapse.reason(logits, targets) == expected
 
 
 def test_answers_at_random_are_a_loss_that_never_fell(rng):

@@ -132,12 +132,12 @@ def test_answers_are_softened_by_the_temperature(rows, task, teacher, tmp_path, 
 
 @pytest.mark.parametrize("method", ["tinybert", "minilm"])
 def test_states_too_many_to_keep_are_computed_in_every_step(rows, task, teacher, tmp_path, method, monkeypatch):
-    kept = fit(rows, task, tmp_path / "kept", teacher, method=method).predict(rows.inputs).probabilities
+    stored = fit(rows, task, tmp_path / "kept", teacher, method=method).predict(rows.inputs).probabilities
     assert list((tmp_path / "kept").glob("*.rows"))
     monkeypatch.setattr(_kept, "MOST_BYTES", 0)
     again = fit(rows, task, tmp_path / "not", teacher, method=method).predict(rows.inputs).probabilities
     assert not list((tmp_path / "not").glob("*.rows"))
-    assert np.allclose(kept, again, atol=2e-2)
+    assert np.allclose(stored, again, atol=2e-2)
 
 
 def test_the_teacher_runs_once_a_text_for_all_its_students(rows, task, teacher, tmp_path, monkeypatch):
@@ -155,10 +155,10 @@ def test_the_teacher_runs_once_a_text_for_all_its_students(rows, task, teacher, 
 
 def test_answers_from_kept_states_are_the_teachers(rows, task, teacher, tmp_path):
     encoded = task.encode(rows.inputs, teacher.checkpoint.tokenizer)
-    kept, _ = distilled._keep(teacher.model, (0, 2), encoded, Run(0, tmp_path))
-    found = distilled._answers(teacher, rows.inputs, task, kept, encoded.lengths, "cpu")
+    stored, _ = distilled._keep(teacher.model, (0, 2), encoded, Run(0, tmp_path))
+    answers = distilled._answers(teacher, rows.inputs, task, stored, encoded.lengths, "cpu")
     asked = distilled._answers(teacher, rows.inputs, task, None, encoded.lengths, "cpu")
-    torch.testing.assert_close(found, asked, atol=2e-2, rtol=0)
+    torch.testing.assert_close(answers, asked, atol=2e-2, rtol=0)
 
 
 def test_answers_of_a_teacher_that_reads_means(rows, task, teacher, tmp_path):
@@ -166,10 +166,10 @@ def test_answers_of_a_teacher_that_reads_means(rows, task, teacher, tmp_path):
     teacher.model.head.make_linear()
     teacher.model.head.pooling = "mean"
     encoded = task.encode(rows.inputs, teacher.checkpoint.tokenizer)
-    kept, _ = distilled._keep(teacher.model, (0, 2), encoded, Run(0, tmp_path))
-    found = distilled._answers(teacher, rows.inputs, task, kept, encoded.lengths, "cpu")
+    stored, _ = distilled._keep(teacher.model, (0, 2), encoded, Run(0, tmp_path))
+    answers = distilled._answers(teacher, rows.inputs, task, stored, encoded.lengths, "cpu")
     asked = distilled._answers(teacher, rows.inputs, task, None, encoded.lengths, "cpu")
-    torch.testing.assert_close(found, asked, atol=2e-2, rtol=0)
+    torch.testing.assert_close(answers, asked, atol=2e-2, rtol=0)
 
 
 def test_a_student_whose_teacher_is_no_transformer_learns_a_vocabulary_of_its_own(rows, task, tmp_path):
@@ -185,9 +185,9 @@ def test_unlabelled_texts_are_learnt_from_too(rows, task, teacher, tmp_path):
     few = rows.take([0, 1, 2, 3, 4, 5])
     options = {"label_weight": 0.2, "student": "1x32", "learning_rate": 1e-2, "epochs": 30}
     alone = fit(few, task, tmp_path / "a", teacher, **options)
-    told = fit(few, task, None, teacher, Run(0, tmp_path / "b", unlabelled=rows.inputs[6:]), **options)
+    with_texts = fit(few, task, None, teacher, Run(0, tmp_path / "b", unlabelled=rows.inputs[6:]), **options)
     theirs = teacher.predict(rows.inputs).probabilities
-    far = [np.abs(found.predict(rows.inputs).probabilities - theirs).mean() for found in (alone, told)]
+    far = [np.abs(student.predict(rows.inputs).probabilities - theirs).mean() for student in (alone, with_texts)]
     assert far[1] < far[0]
 
 
@@ -295,16 +295,16 @@ def test_a_broken_fit_goes_on_bit_for_bit(
 def test_halves_of_a_step_side_by_side_teach_what_the_whole_does(
     rows, task, teacher, tmp_path, method, monkeypatch, set_threads
 ):
-    found = {}
+    losses = {}
     for threads in (1, 2):
         set_threads(threads)
         run = Run(0, tmp_path / str(threads))
         fit(rows, task, None, _saved.open_model(tmp_path / "teacher"), run, method=method, epochs=1, matching_epochs=1)
         lines = (run.folder / "matching" / "metrics.jsonl").read_text().splitlines()
-        found[threads] = [json.loads(line)["loss"] for line in lines]
+        losses[threads] = [json.loads(line)["loss"] for line in lines]
     # What is dropped differs, and a half's mean over tokens counts by its texts.
-    assert found[1][0] == pytest.approx(found[2][0], rel=0.05)
-    assert found[1] == pytest.approx(found[2], rel=0.2)
+    assert losses[1][0] == pytest.approx(losses[2][0], rel=0.05)
+    assert losses[1] == pytest.approx(losses[2], rel=0.2)
 
 
 def test_long_texts_are_matched_in_parts(rows, task, teacher, tmp_path, monkeypatch):
@@ -372,7 +372,7 @@ def test_a_teacher_of_other_classes_or_of_none_is_refused(rows, task, teacher, t
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"method": "tinybrt"}, "no distillation method 'tinybrt'; did you mean 'tinybert'"),
         ({"student": "small"}, "no student 'small'; give layers x width, such as 4x256, or tinybert, or layers:1"),
@@ -385,8 +385,8 @@ def test_a_teacher_of_other_classes_or_of_none_is_refused(rows, task, teacher, t
         ),
     ],
 )
-def test_options_that_make_no_student_are_refused(rows, task, teacher, tmp_path, options, said):
-    with pytest.raises(UsageError, match=said):
+def test_options_that_make_no_student_are_refused(rows, task, teacher, tmp_path, options, message):
+    with pytest.raises(UsageError, match=message):
         fit(rows, task, tmp_path / "run", teacher, **options)
 
 
@@ -409,15 +409,15 @@ def modern(rows, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({}, "the method 'tinybert' compares attention as BERT's family computes it, .* set distilled.method=logits"),
         ({"method": "minilm"}, "the method 'minilm' compares attention"),
         ({"student": "layers:1+2"}, "the layers of a modernbert model depend on where they stand, so the student"),
     ],
 )
-def test_a_teacher_of_another_kind_teaches_by_its_answers_alone(rows, task, modern, tmp_path, options, said):
-    with pytest.raises(UsageError, match=said):
+def test_a_teacher_of_another_kind_teaches_by_its_answers_alone(rows, task, modern, tmp_path, options, message):
+    with pytest.raises(UsageError, match=message):
         Distilled(teacher=str(modern), **options).fit(rows, rows, task, Run(0, tmp_path))
 
 

@@ -41,7 +41,7 @@ def rows(rng):
 
 
 @pytest.fixture
-def said(rng, rows):
+def answers(rng, rows):
     """Three members: good, middling, and one that guesses; ``(3, 120, 3)``."""
     right = np.eye(3)[TASK.numbers(rows)]
     noisy = [rng.dirichlet(np.ones(3), 120) for _ in range(3)]
@@ -49,18 +49,18 @@ def said(rng, rows):
     return np.stack(tables).astype(np.float32)
 
 
-def fit(rows, said, tmp_path, how="greedy", names=("one", "two", "three"), fail=()):
+def fit(rows, answers, tmp_path, how="greedy", names=("one", "two", "three"), fail=()):
     def fitted(name):
         if name in fail:
             raise TrainingError(f"{name} went wrong.")
-        return Says(said[names.index(name)]), 10.0
+        return Says(answers[names.index(name)]), 10.0
 
     return ensemble.Ensemble(names, how).fit(rows, rows, TASK, Run(0, tmp_path, fitted=fitted))
 
 
-def test_greedy_is_the_plain_search_over_lists_of_members(rows, said):
+def test_greedy_is_the_plain_search_over_lists_of_members(rows, answers):
     def merit(names):
-        answer = np.mean([said[n].astype(np.float64) for n in names], axis=0)
+        answer = np.mean([answers[n].astype(np.float64) for n in names], axis=0)
         values = answer.astype(np.float32).argmax(1)
         likely = np.log(np.maximum(answer[np.arange(120), TASK.numbers(rows)], 1e-6)).mean()
         return float((values == TASK.numbers(rows)).mean()), likely
@@ -70,13 +70,13 @@ def test_greedy_is_the_plain_search_over_lists_of_members(rows, said):
         names = max(([*names, n] for n in range(3)), key=merit)
         lists.append(names)
     best = max(lists, key=merit)
-    found = ensemble.greedy(said, rows, TASK, "accuracy")
-    np.testing.assert_allclose(found, np.bincount(best, minlength=3) / len(best))
-    assert found[2] < found[0]
+    weights = ensemble.greedy(answers, rows, TASK, "accuracy")
+    np.testing.assert_allclose(weights, np.bincount(best, minlength=3) / len(best))
+    assert weights[2] < weights[0]
 
 
-def test_weights_are_those_of_a_general_optimiser(rows, said):
-    right = said[:, np.arange(120), TASK.numbers(rows)].astype(np.float64)
+def test_weights_are_those_of_a_general_optimiser(rows, answers):
+    right = answers[:, np.arange(120), TASK.numbers(rows)].astype(np.float64)
 
     def surprise(weights):
         return -np.log(weights @ right).mean()
@@ -84,47 +84,47 @@ def test_weights_are_those_of_a_general_optimiser(rows, said):
     reference = minimize(
         surprise, np.full(3, 1 / 3), bounds=[(1e-9, 1)] * 3, constraints={"type": "eq", "fun": lambda w: w.sum() - 1}
     )
-    found = ensemble.likeliest(said, rows, TASK, "accuracy")
-    assert found.sum() == pytest.approx(1)
-    assert surprise(found) == pytest.approx(reference.fun, abs=1e-4)
+    fitted_weights = ensemble.likeliest(answers, rows, TASK, "accuracy")
+    assert fitted_weights.sum() == pytest.approx(1)
+    assert surprise(fitted_weights) == pytest.approx(reference.fun, abs=1e-4)
 
 
 def test_stacking_learns_a_member_that_always_says_the_wrong_class(rows, tmp_path, rng):
     turned = np.eye(3)[(TASK.numbers(rows) + 1) % 3] * 0.5 + 0.5 * rng.dirichlet(np.ones(3), 120)
-    said = turned[None].astype(np.float32)
+    answers = turned[None].astype(np.float32)
     half = rows.take(range(60))
-    stacked = ensemble.stacking(said[:, :60].astype(np.float64), TASK.numbers(half))
-    answers = ensemble.stack(said[:, 60:].astype(np.float64), stacked).argmax(1)
+    stacked = ensemble.stacking(answers[:, :60].astype(np.float64), TASK.numbers(half))
+    answers = ensemble.stack(answers[:, 60:].astype(np.float64), stacked).argmax(1)
     assert (answers == TASK.numbers(rows.take(range(60, 120)))).mean() > 0.9
     assert (
-        fit(rows, said, tmp_path, "mean", ("one",)).predict(rows.inputs).values == np.array(rows.targets)
+        fit(rows, answers, tmp_path, "mean", ("one",)).predict(rows.inputs).values == np.array(rows.targets)
     ).mean() < 0.3
 
 
-def test_stacking_answers_as_scikit_learn_does_and_never_with_a_class_that_validation_lacks(said):
+def test_stacking_answers_as_scikit_learn_does_and_never_with_a_class_that_validation_lacks(answers):
     numbers = np.array([0, 2] * 60)
-    stacked = ensemble.stacking(said.astype(np.float64), numbers)
-    features = np.log(np.maximum(said.astype(np.float64), 1e-6)).transpose(1, 0, 2).reshape(120, -1)
-    found = ensemble.stack(said.astype(np.float64), stacked)
+    stacked = ensemble.stacking(answers.astype(np.float64), numbers)
+    features = np.log(np.maximum(answers.astype(np.float64), 1e-6)).transpose(1, 0, 2).reshape(120, -1)
+    probabilities = ensemble.stack(answers.astype(np.float64), stacked)
     candidates = [
         LogisticRegression(C=c, max_iter=1000).fit(features, numbers).predict_proba(features)
         for c in ensemble.STRENGTHS
     ]
-    assert min(np.abs(found[:, [0, 2]] - candidate).max() for candidate in candidates) < 1e-6
-    assert found[:, 1].max() == 0
+    assert min(np.abs(probabilities[:, [0, 2]] - candidate).max() for candidate in candidates) < 1e-6
+    assert probabilities[:, 1].max() == 0
 
 
 @pytest.mark.parametrize("numbers", [[0] * 120, [1] + [0] * 119])
-def test_stacking_needs_two_rows_of_two_classes(said, numbers):
-    assert ensemble.stacking(said.astype(np.float64), np.array(numbers)) is None
+def test_stacking_needs_two_rows_of_two_classes(answers, numbers):
+    assert ensemble.stacking(answers.astype(np.float64), np.array(numbers)) is None
 
 
 @pytest.mark.parametrize("how", ["greedy", "weights", "stacking"])
-def test_what_members_weigh_is_learnt_from_validation_rows(rows, said, tmp_path, how):
+def test_what_members_weigh_is_learnt_from_validation_rows(rows, answers, tmp_path, how):
     """The first member is right on the training rows alone, the second on validation alone."""
     train, validation = rows.take(range(60)), rows.take(range(60, 120))
     right = np.eye(3, dtype=np.float32)[TASK.numbers(rows)]
-    first, second = said[2].copy(), said[2].copy()
+    first, second = answers[2].copy(), answers[2].copy()
     first[:60], second[60:] = right[:60], right[60:]
     models = {"one": Says(first), "two": Says(second)}
     run = Run(0, tmp_path, fitted=lambda name: (models[name], 0.0))
@@ -133,9 +133,9 @@ def test_what_members_weigh_is_learnt_from_validation_rows(rows, said, tmp_path,
     assert (np.array(found.predict(train.inputs).values) == train.targets).mean() < 0.7
 
 
-def test_stacking_takes_the_strength_whose_answers_are_likeliest_where_it_was_not_fitted(said, rows):
+def test_stacking_takes_the_strength_whose_answers_are_likeliest_where_it_was_not_fitted(answers, rows):
     numbers = TASK.numbers(rows)
-    features = np.log(np.maximum(said.astype(np.float64), 1e-6)).transpose(1, 0, 2).reshape(120, -1)
+    features = np.log(np.maximum(answers.astype(np.float64), 1e-6)).transpose(1, 0, 2).reshape(120, -1)
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     likely = {}
     for strength in ensemble.STRENGTHS:
@@ -143,53 +143,53 @@ def test_stacking_takes_the_strength_whose_answers_are_likeliest_where_it_was_no
         answers = cross_val_predict(model, features, numbers, cv=folds, method="predict_proba")
         likely[strength] = np.log(answers[np.arange(120), numbers]).mean()
     expected = LogisticRegression(C=max(likely, key=likely.get), max_iter=1000).fit(features, numbers)
-    found = ensemble.stack(said.astype(np.float64), ensemble.stacking(said.astype(np.float64), numbers))
+    found = ensemble.stack(answers.astype(np.float64), ensemble.stacking(answers.astype(np.float64), numbers))
     np.testing.assert_allclose(found, expected.predict_proba(features), atol=1e-6)
 
 
-def test_an_even_vote_goes_to_the_likelier_class(rows, said, tmp_path):
+def test_an_even_vote_goes_to_the_likelier_class(rows, answers, tmp_path):
     tables = np.tile(np.array([[0.6, 0.4, 0.0], [0.1, 0.9, 0.0]], dtype=np.float32)[:, None], (1, 120, 1))
-    found = fit(rows, tables, tmp_path, "vote", ("one", "two"))
-    assert set(found.predict(rows.inputs).values) == {"b"}
+    fitted = fit(rows, tables, tmp_path, "vote", ("one", "two"))
+    assert set(fitted.predict(rows.inputs).values) == {"b"}
     three = np.concatenate([tables, tables[:1]])
     assert set(fit(rows, three, tmp_path, "vote").predict(rows.inputs).values) == {"a"}
 
 
-def test_mean_is_the_mean(rows, said, tmp_path):
-    found = fit(rows, said, tmp_path, "mean").predict(rows.inputs).probabilities
-    np.testing.assert_allclose(found, said.mean(axis=0), atol=1e-6)
+def test_mean_is_the_mean(rows, answers, tmp_path):
+    found = fit(rows, answers, tmp_path, "mean").predict(rows.inputs).probabilities
+    np.testing.assert_allclose(found, answers.mean(axis=0), atol=1e-6)
 
 
-def test_a_member_without_weight_is_left_out_but_what_it_took_to_train_counts(rows, said, tmp_path):
+def test_a_member_without_weight_is_left_out_but_what_it_took_to_train_counts(rows, answers, tmp_path):
     right = np.eye(3, dtype=np.float32)[TASK.numbers(rows)]
-    found = fit(rows, np.stack([right, *said[1:]]), tmp_path)
-    assert (found.names, found.weights.tolist()) == (("one",), [1.0])
-    assert (found.parameters, found.trained_parameters, found.reused_seconds) == (3, 2, 30.0)
-    assert found.cut_off(["x"]) == 0.25
+    fitted = fit(rows, np.stack([right, *answers[1:]]), tmp_path)
+    assert (fitted.names, fitted.weights.tolist()) == (("one",), [1.0])
+    assert (fitted.parameters, fitted.trained_parameters, fitted.reused_seconds) == (3, 2, 30.0)
+    assert fitted.cut_off(["x"]) == 0.25
 
 
-def test_a_member_that_failed_is_left_out(rows, said, tmp_path):
-    assert fit(rows, said, tmp_path, "mean", fail=("two",)).names == ("one", "three")
+def test_a_member_that_failed_is_left_out(rows, answers, tmp_path):
+    assert fit(rows, answers, tmp_path, "mean", fail=("two",)).names == ("one", "three")
     with pytest.raises(TrainingError, match=r"no member .* could be trained: one: one went wrong; two: two went"):
-        fit(rows, said, tmp_path, names=("one", "two"), fail=("one", "two"))
+        fit(rows, answers, tmp_path, names=("one", "two"), fail=("one", "two"))
 
 
 @pytest.mark.parametrize("how", ensemble.WAYS)
-def test_without_validation_rows_all_members_count_alike(rows, said, tmp_path, how):
+def test_without_validation_rows_all_members_count_alike(rows, answers, tmp_path, how):
     def fitted(name):
-        return Says(said["xy".index(name)]), 0.0
+        return Says(answers["xy".index(name)]), 0.0
 
     none = rows.take([])
-    found = ensemble.Ensemble(("x", "y"), how).fit(rows, none, TASK, Run(0, tmp_path, fitted=fitted))
-    assert found.weights.tolist() == [0.5, 0.5]
+    fitted_ensemble = ensemble.Ensemble(("x", "y"), how).fit(rows, none, TASK, Run(0, tmp_path, fitted=fitted))
+    assert fitted_ensemble.weights.tolist() == [0.5, 0.5]
     strange = replace(rows.take([0, 1]), targets=("unseen", "unseen"))
-    found = ensemble.Ensemble(("x", "y"), how).fit(rows, strange, TASK, Run(0, tmp_path, fitted=fitted))
-    assert found.weights.tolist() == [0.5, 0.5]
+    fitted_ensemble = ensemble.Ensemble(("x", "y"), how).fit(rows, strange, TASK, Run(0, tmp_path, fitted=fitted))
+    assert fitted_ensemble.weights.tolist() == [0.5, 0.5]
 
 
-def test_a_way_that_does_not_exist_is_refused(rows, said, tmp_path):
+def test_a_way_that_does_not_exist_is_refused(rows, answers, tmp_path):
     with pytest.raises(UsageError, match="no ensemble method 'greed'; did you mean 'greedy'"):
-        fit(rows, said, tmp_path, "greed")
+        fit(rows, answers, tmp_path, "greed")
 
 
 @pytest.mark.parametrize("how", ensemble.WAYS)

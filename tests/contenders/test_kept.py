@@ -41,9 +41,9 @@ def keep(folder, lengths, computed, by_token=True, start=0, **how):
 @pytest.mark.parametrize("by_token", [True, False])
 def test_each_text_is_computed_once(tmp_path, by_token):
     computed = []
-    kept, reused = keep(tmp_path, [2, 1, 3], computed, by_token)
+    stored, reused = keep(tmp_path, [2, 1, 3], computed, by_token)
     assert (computed, reused) == ([2, 1, 0], 0.0)
-    assert kept.states[torch.from_numpy(kept.starts)][:, 0].tolist() == [0, 2, 3]
+    assert stored.states[torch.from_numpy(stored.starts)][:, 0].tolist() == [0, 2, 3]
     more, reused = keep(tmp_path, [2, 1, 3, 4], computed, by_token)
     assert computed == [2, 1, 0, 3]
     assert reused > 0
@@ -57,9 +57,9 @@ def test_equal_texts_are_one(tmp_path):
     names = _kept.name_texts(tokens, boundaries)
     computed = []
     compute = states(tokens, boundaries, computed, True)
-    kept, _ = _kept.keep(tmp_path, "key", names, np.array([2, 2]), 3, 1, True, compute)
+    stored, _ = _kept.keep(tmp_path, "key", names, np.array([2, 2]), 3, 1, True, compute)
     assert computed == [0]
-    assert kept.starts.tolist() == [0, 0]
+    assert stored.starts.tolist() == [0, 0]
 
 
 def test_a_kill_while_rows_are_added_loses_only_these(tmp_path):
@@ -67,17 +67,17 @@ def test_a_kill_while_rows_are_added_loses_only_these(tmp_path):
     keep(tmp_path, [2, 1], computed)
     with pytest.raises(KeyboardInterrupt):
         keep(tmp_path, [2, 1, 3, 4], computed, die=True)
-    kept, _ = keep(tmp_path, [2, 1, 3, 4], computed)
+    stored, _ = keep(tmp_path, [2, 1, 3, 4], computed)
     assert computed == [1, 0, 3, 3, 2]
-    assert kept.states[torch.from_numpy(kept.starts)][:, 0].tolist() == [0, 2, 3, 6]
+    assert stored.states[torch.from_numpy(stored.starts)][:, 0].tolist() == [0, 2, 3, 6]
 
 
 def test_older_files_make_room_and_what_is_too_large_is_not_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(_kept, "MOST_BYTES", 60)
     (tmp_path / "old.rows").write_bytes(b"x" * 50)
     (tmp_path / "old.index").write_bytes(b"x")
-    kept, _ = keep(tmp_path, [2, 1], [])
-    assert len(kept.states) == 3
+    stored, _ = keep(tmp_path, [2, 1], [])
+    assert len(stored.states) == 3
     assert not list(tmp_path.glob("old.*"))
     computed = []
     assert keep(tmp_path, [20, 1], computed, start=100) == (None, 0.0)

@@ -79,9 +79,9 @@ def test_a_class_without_training_rows_has_probability_zero(index, missing):
     part = train.take([i for i, label in enumerate(train.targets) if label != missing])
     reader, features = linear.Reader.fitted(part.inputs, 1000)
     model = list(linear._candidates(reader, features, np.array(part.targets, dtype=object), task))[index]
-    found = model.predict(part.inputs)
-    assert not found.probabilities[:, task.classes.index(missing)].any()
-    assert task.score(found, part)["accuracy"] > 0.95
+    predictions = model.predict(part.inputs)
+    assert not predictions.probabilities[:, task.classes.index(missing)].any()
+    assert task.score(predictions, part)["accuracy"] > 0.95
 
 
 @pytest.mark.parametrize("index", [0, -1])
@@ -158,12 +158,12 @@ def test_long_training_texts_are_read_by_words_alone(monkeypatch):
 
 
 def test_a_budget_that_is_over_still_gives_a_model(tmp_path):
-    told = []
+    updates = []
     train = topics(30)
-    run = Run(0, tmp_path, minutes=0.0, progress=told.append)
+    run = Run(0, tmp_path, minutes=0.0, progress=updates.append)
     model = Linear().fit(train, train, Classification().fitted(train), run)
     assert model.predict(["cat dog cow"]).values == ("class 0",)
-    assert [word.stage for word in told] == ["reading texts", "fitting"]
+    assert [word.stage for word in updates] == ["reading texts", "fitting"]
 
 
 def test_one_class_is_said(tmp_path):

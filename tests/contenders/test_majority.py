@@ -6,9 +6,9 @@ from headstart.tasks.classification import Classification
 def test_every_text_gets_the_commonest_class_and_the_shares(tmp_path):
     train = Rows(("1", "2", "3", "4"), ("a", "b", "c", "d"), ("ham", "spam", "spam", "spam"))
     fitted = Majority().fit(train, train, Classification().fitted(train), Run(0, tmp_path))
-    found = fitted.predict(["anything", ""])
-    assert found.values == ("spam", "spam")
-    assert found.probabilities.tolist() == [[0.25, 0.75]] * 2
+    predictions = fitted.predict(["anything", ""])
+    assert predictions.values == ("spam", "spam")
+    assert predictions.probabilities.tolist() == [[0.25, 0.75]] * 2
     assert fitted.parameters == 0
 
 

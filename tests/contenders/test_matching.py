@@ -54,11 +54,11 @@ def test_states_and_scores_are_those_of_transformers(tmp_path):
     encoded = tokenizer.encode(texts)
     for number in range(len(texts)):
         alone = pack(encoded.tokens, encoded.boundaries, np.array([number]))
-        found = _matching.trace(made, alone)
+        traced = _matching.trace(made, alone)
         theirs = peer(alone.ids[None], output_hidden_states=True, output_attentions=True)
-        for ours, other in zip(found.states, theirs.hidden_states, strict=True):
+        for ours, other in zip(traced.states, theirs.hidden_states, strict=True):
             torch.testing.assert_close(ours, other[0], atol=1e-5, rtol=1e-4)
-        for ours, other in zip(found.attention, theirs.attentions, strict=True):
+        for ours, other in zip(traced.attention, theirs.attentions, strict=True):
             query, key, _ = ours.chunk(3, dim=1)
             (scores,) = relations(query, key, alone.groups, heads=2)
             torch.testing.assert_close(scores.softmax(-1), other, atol=1e-5, rtol=1e-4)
@@ -66,8 +66,8 @@ def test_states_and_scores_are_those_of_transformers(tmp_path):
 
 def test_relations_are_plain_products_of_each_text(batch):
     left, right = torch.randn(2, sum(LENGTHS), 24)
-    found = [scores for group in relations(left, right, batch.groups, heads=3) for scores in group]
-    for scores, one, other in zip(found, one_by_one(batch, left), one_by_one(batch, right), strict=True):
+    products = [scores for group in relations(left, right, batch.groups, heads=3) for scores in group]
+    for scores, one, other in zip(products, one_by_one(batch, left), one_by_one(batch, right), strict=True):
         torch.testing.assert_close(scores, plain_scores(one, other, 3))
 
 
@@ -79,12 +79,12 @@ def _asked(made, states):
 @pytest.mark.parametrize("options", [{}, {"one_block": True}, {"distance_buckets": 8}], ids=str)
 def test_outputs_are_those_of_the_trace(batch, options):
     made = encoder(**options)
-    found = _matching.outputs(made, batch, (0, 2, 3))
+    actual = _matching.outputs(made, batch, (0, 2, 3))
     whole = _matching.trace(made, batch)
-    torch.testing.assert_close(found, torch.cat([whole.states[number] for number in (0, 2, 3)], dim=1))
+    torch.testing.assert_close(actual, torch.cat([whole.states[number] for number in (0, 2, 3)], dim=1))
     torch.testing.assert_close(whole.states[-1], made(batch))
     torch.testing.assert_close(torch.stack(whole.attention), torch.stack(_asked(made, whole.states)))
-    assert not found.requires_grad
+    assert not actual.requires_grad
     assert all(not block.attention.qkv._forward_hooks for block in made.blocks)
 
 
@@ -114,16 +114,16 @@ def test_tinybert_is_the_sum_of_plain_differences(batch, heads):
 @pytest.mark.parametrize("heads", [2, 3])
 def test_slopes_of_scores_are_those_of_automatic_differentiation(batch, heads):
     student, teacher = torch.randn(sum(LENGTHS), 3 * 12), torch.randn(sum(LENGTHS), 2 * 24)
-    found, expected = (student.clone().requires_grad_() for _ in range(2))
-    (3 * _matching.scores_loss(found, heads, teacher, 2, batch.groups)).backward()
+    actual, expected = (student.clone().requires_grad_() for _ in range(2))
+    (3 * _matching.scores_loss(actual, heads, teacher, 2, batch.groups)).backward()
     texts = []
     for one, other in zip(one_by_one(batch, expected), one_by_one(batch, teacher), strict=True):
         pair = plain_scores(*one.chunk(3, dim=1)[:2], heads), plain_scores(*other.chunk(2, dim=1), 2)
         mine, its = pair if heads == 2 else (side.mean(0) for side in pair)
         texts.append((mine - its).square().mean())
     (3 * torch.stack(texts).mean()).backward()
-    torch.testing.assert_close(found.grad, expected.grad)
-    assert not found.grad[:, 24:].any()
+    torch.testing.assert_close(actual.grad, expected.grad)
+    assert not actual.grad[:, 24:].any()
 
 
 def test_tinybert_of_equal_widths_projects_nothing(batch):
@@ -146,8 +146,8 @@ def test_minilm_is_a_plain_divergence_of_relations(batch):
             q, p = plain_scores(mine, mine, 8).softmax(-1), plain_scores(its, its, 8).softmax(-1)
             texts.append((p * (p.log() - q.log())).sum(-1).mean())
     expected = torch.stack(texts).sum() / len(LENGTHS)
-    found = matching(ours, {2: theirs.states[2], 3: theirs.states[3]}, batch.groups)
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    loss = matching(ours, {2: theirs.states[2], 3: theirs.states[3]}, batch.groups)
+    torch.testing.assert_close(loss, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_what_is_matched_teaches_the_student_alone(batch):
@@ -189,15 +189,15 @@ def test_positions_that_a_family_does_not_use_are_left_behind():
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said"),
+    ("wanted", "message"),
     [
         ("unifrom", "no layer map 'unifrom'; did you mean 'uniform'"),
         ("2+9", "must name one of the teacher's layers, 1 to 6, for each of the student's 2"),
         ("2+3+4", "for each of the student's 2; name as many"),
     ],
 )
-def test_a_layer_map_that_fits_no_layers_is_refused(wanted, said):
-    with pytest.raises(UsageError, match=said):
+def test_a_layer_map_that_fits_no_layers_is_refused(wanted, message):
+    with pytest.raises(UsageError, match=message):
         _matching.layer_map(wanted, 2, 6)
 
 

@@ -78,26 +78,26 @@ def test_two_threads_answer_as_one_does(backbone, rows, task, tmp_path, monkeypa
     used = []
     monkeypatch.setattr(parallel, "ThreadPoolExecutor", lambda *a: used.append(a) or ThreadPoolExecutor(*a))
     full = fit(backbone, rows, task, tmp_path / "full")
-    found = {}
+    by_threads = {}
     for threads in (1, 2):
         set_threads(threads)
         used.clear()
         answers = [model.predict(rows.inputs * 3).probabilities.tobytes() for model in (full, full.with_int8())]
         fit(backbone, rows, task, tmp_path / f"frozen{threads}", "frozen", recompute=True)  # whose steps are not halved
         (states,) = (tmp_path / f"frozen{threads}").glob("*.rows")
-        found[threads] = *answers, states.read_bytes()
+        by_threads[threads] = *answers, states.read_bytes()
         assert len(used) >= 3 if threads == 2 else not used
-    assert found[1] == found[2]
+    assert by_threads[1] == by_threads[2]
 
 
 @pytest.mark.parametrize("strategy", ["frozen", "partial"])
 def test_states_too_many_to_keep_are_computed_in_every_step(backbone, rows, task, tmp_path, strategy, monkeypatch):
-    kept = fit(backbone, rows, task, tmp_path / "kept", strategy).predict(rows.inputs).probabilities
+    stored = fit(backbone, rows, task, tmp_path / "kept", strategy).predict(rows.inputs).probabilities
     assert list((tmp_path / "kept").glob("*.rows"))
     monkeypatch.setattr(_kept, "MOST_BYTES", 0)
     again = fit(backbone, rows, task, tmp_path / "not", strategy).predict(rows.inputs).probabilities
     assert not list((tmp_path / "not").glob("*.rows"))
-    assert np.allclose(kept, again, atol=1e-2)
+    assert np.allclose(stored, again, atol=1e-2)
 
 
 @pytest.mark.parametrize("strategy", ["frozen", "partial"])
@@ -171,8 +171,8 @@ def test_lora_over_an_adapter_leaves_no_updates_alone_since_their_base_is_no_fol
     again = fit(str(tmp_path / "model/adapter"), rows, task, tmp_path / "again", "lora", learning_rate=1e-2)
     again.save(tmp_path / "tuned twice")
     assert not (tmp_path / "tuned twice/adapter").exists()
-    kept = _saved.open_model(tmp_path / "tuned twice")
-    assert kept.predict(rows.inputs).values == again.predict(rows.inputs).values
+    saved = _saved.open_model(tmp_path / "tuned twice")
+    assert saved.predict(rows.inputs).values == again.predict(rows.inputs).values
 
 
 def test_bottlenecks_are_saved_beside_an_ordinary_classifier(backbone, rows, task, tmp_path):
@@ -247,8 +247,8 @@ def test_a_saved_model_remembers_no_texts(backbone, rows, task, tmp_path):
 def test_int8_saves_the_weights_as_they_were(backbone, rows, task, tmp_path):
     fitted = fit(backbone, rows, task, tmp_path / "run")
     small = fitted.with_int8()
-    found, expected = small.predict(rows.inputs).probabilities, fitted.predict(rows.inputs).probabilities
-    assert 0 < np.abs(found - expected).max() < 0.05
+    actual, expected = small.predict(rows.inputs).probabilities, fitted.predict(rows.inputs).probabilities
+    assert 0 < np.abs(actual - expected).max() < 0.05
     assert small.parameters == fitted.parameters
     small.save(tmp_path / "model")
     again = _saved.open_model(tmp_path / "model").predict(rows.inputs).probabilities
@@ -324,8 +324,8 @@ def test_a_frozen_head_is_the_logistic_regression_that_is_best_on_validation(bac
 
     features, numbers = states(rows), task.numbers(rows)
     scores = []
-    for found in convex.solutions(features, numbers):
-        answers = (states(held_out) @ found.weight.T + found.bias).argmax(axis=1)
+    for solution in convex.solutions(features, numbers):
+        answers = (states(held_out) @ solution.weight.T + solution.bias).argmax(axis=1)
         scores.append((answers == task.numbers(held_out)).mean())
     right = np.array(fitted.predict(held_out.inputs).values) == np.array(held_out.targets)
     assert right.mean() == max(scores) > min(scores)

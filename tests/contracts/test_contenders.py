@@ -65,20 +65,20 @@ def test_names_the_kinds_of_task_that_it_can_learn(contender):
 
 
 def test_answers_with_labels_and_probabilities(fitted):
-    found = fitted.predict(ODD)
+    predictions = fitted.predict(ODD)
     assert isinstance(fitted, Fitted)
-    assert len(found.values) == len(ODD)
-    assert found.classes == fitted.task.classes == ("bad", "good")
-    assert found.probabilities.shape == (len(ODD), 2)
-    assert found.probabilities.dtype == np.float32
-    np.testing.assert_allclose(found.probabilities.sum(axis=1), 1, atol=1e-5)
-    assert found.values == tuple(found.classes[i] for i in found.probabilities.argmax(axis=1))
+    assert len(predictions.values) == len(ODD)
+    assert predictions.classes == fitted.task.classes == ("bad", "good")
+    assert predictions.probabilities.shape == (len(ODD), 2)
+    assert predictions.probabilities.dtype == np.float32
+    np.testing.assert_allclose(predictions.probabilities.sum(axis=1), 1, atol=1e-5)
+    assert predictions.values == tuple(predictions.classes[i] for i in predictions.probabilities.argmax(axis=1))
 
 
 def test_no_inputs_no_answers(fitted):
-    found = fitted.predict([])
-    assert found.values == ()
-    assert found.probabilities.shape == (0, 2)
+    predictions = fitted.predict([])
+    assert predictions.values == ()
+    assert predictions.probabilities.shape == (0, 2)
 
 
 def test_each_answer_depends_on_its_own_input_alone(fitted):
@@ -117,9 +117,9 @@ def test_another_seed_changes_a_contender_that_is_not_deterministic(fitted, fit,
 def test_learns_from_two_rows_a_class_with_a_label_in_validation_that_training_never_shows(fit):
     train = rows([("好 a", "one"), ("b", "one"), ("c", "two"), ("d e", "two"), ("f", "three"), ("g", "three")])
     validation = rows([("a", "one"), ("c", "two"), ("z", "never seen")])
-    found = fit(train, validation).predict(["b", "", "zzz"])
-    assert set(found.values) <= {"one", "two", "three"}
-    assert np.isfinite(found.probabilities).all()
+    predictions = fit(train, validation).predict(["b", "", "zzz"])
+    assert set(predictions.values) <= {"one", "two", "three"}
+    assert np.isfinite(predictions.probabilities).all()
 
 
 def test_counts_its_parameters_and_what_its_window_cuts(fitted):

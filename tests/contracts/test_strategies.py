@@ -12,7 +12,7 @@ from headstart.core import rooms
 from headstart.core.records import Rows, Run
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
-from headstart.nn.packed import Kept, pack
+from headstart.nn.packed import StoredStates, pack
 from headstart.strategies import Strategy
 from headstart.text import vocabulary
 from headstart.text.tokenizer import Encoded
@@ -93,7 +93,7 @@ def test_kept_states_change_nothing(name, model, texts):
     by_token = len(states) > len(texts)
     starts = np.empty(len(texts), dtype=np.int64)
     starts[batch.order.numpy()] = batch.starts.numpy() if by_token else np.arange(len(texts))
-    short = pack(texts.tokens, texts.boundaries, rows, Kept(model.frozen_stages(), states, starts, by_token))
+    short = pack(texts.tokens, texts.boundaries, rows, StoredStates(model.frozen_stages(), states, starts, by_token))
     assert torch.allclose(model(short), model(batch), atol=1e-6)
 
 

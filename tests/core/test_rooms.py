@@ -48,7 +48,7 @@ def test_a_value_of_another_type_is_refused(value):
 
 
 @pytest.mark.parametrize(
-    ("contender", "option", "told"),
+    ("contender", "option", "message"),
     [
         ("finetuned", "pooling", "did you mean 'mean'"),
         ("scratch", "pooling", "did you mean 'mean'"),
@@ -60,8 +60,8 @@ def test_a_value_of_another_type_is_refused(value):
         ("scratch", "class_weights", "known: balanced, none"),
     ],
 )
-def test_a_choice_that_an_option_does_not_have_is_refused_before_anything_is_trained(contender, option, told):
-    with pytest.raises(UsageError, match=f"option '{option}' of contender '{contender}' cannot be 'meen'; {told}"):
+def test_a_choice_that_an_option_does_not_have_is_refused_before_anything_is_trained(contender, option, message):
+    with pytest.raises(UsageError, match=f"option '{option}' of contender '{contender}' cannot be 'meen'; {message}"):
         rooms.load("contenders", contender, {option: "meen"})
 
 

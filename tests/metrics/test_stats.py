@@ -41,8 +41,8 @@ def test_interval_covers_the_truth_as_often_as_it_says_also_on_small_test_sets(r
     covered = 0
     for i in range(150):
         targets = some_targets(random, rows)
-        found = stats.interval(targets, [answers(random, targets, accuracy)], "accuracy", resamples=500, seed=i)
-        covered += found.low <= accuracy <= found.high
+        estimate = stats.interval(targets, [answers(random, targets, accuracy)], "accuracy", resamples=500, seed=i)
+        covered += estimate.low <= accuracy <= estimate.high
     assert covered / 150 > 0.9
 
 
@@ -53,18 +53,18 @@ def test_interval_is_near_wilsons_when_every_answer_is_right():
     assert got.low == pytest.approx(wilson.low, abs=0.1)
 
 
-def made_contender(random: np.random.Generator, targets: np.ndarray, luck: float, seeds: int = 3) -> list[np.ndarray]:
-    """Predictions of several trainings whose true accuracies scatter around 0.8 with standard deviation `luck`."""
-    return [answers(random, targets, float(np.clip(random.normal(0.8, luck), 0, 1))) for _ in range(seeds)]
+def made_contender(random: np.random.Generator, targets: np.ndarray, spread: float, seeds: int = 3) -> list[np.ndarray]:
+    """Predictions of several trainings whose true accuracies scatter around 0.8 with standard deviation `spread`."""
+    return [answers(random, targets, float(np.clip(random.normal(0.8, spread), 0, 1))) for _ in range(seeds)]
 
 
-@pytest.mark.parametrize("luck", [0.0, 0.03])
-def test_contenders_that_differ_by_luck_alone_are_rarely_told_apart(luck):
+@pytest.mark.parametrize("spread", [0.0, 0.03])
+def test_contenders_that_differ_by_training_variance_alone_are_rarely_called_different(spread):
     random = np.random.default_rng(5)
     false_alarms = 0
     for _ in range(150):
         targets = some_targets(random, 400)
-        first, second = (made_contender(random, targets, luck) for _ in range(2))
+        first, second = (made_contender(random, targets, spread) for _ in range(2))
         false_alarms += stats.compare(targets, first, second, "accuracy").p_value < 0.05
     assert false_alarms / 150 < 0.09
 
@@ -82,11 +82,11 @@ def test_a_real_difference_is_seen_and_signed():
     random = np.random.default_rng(1)
     targets = some_targets(random, 1800)
     good, poor = ([answers(random, targets, accuracy) for _ in range(3)] for accuracy in (0.9, 0.82))
-    found = stats.compare(targets, good, poor, "macro-F1")
-    assert found.p_value < 0.01
-    assert 0 < found.difference.low < found.difference.value < found.difference.high
+    compared = stats.compare(targets, good, poor, "macro-F1")
+    assert compared.p_value < 0.01
+    assert 0 < compared.difference.low < compared.difference.value < compared.difference.high
     back = stats.compare(targets, poor, good, "macro-F1")
-    assert back.difference.value == pytest.approx(-found.difference.value)
+    assert back.difference.value == pytest.approx(-compared.difference.value)
 
 
 @settings(max_examples=20, deadline=None)
@@ -95,11 +95,11 @@ def test_p_value_and_interval_say_the_same(rows, seed):
     random = np.random.default_rng(seed)
     targets = some_targets(random, rows)
     one, two = answers(random, targets, 0.9), answers(random, targets, 0.6)
-    found = stats.compare(targets, [one], [two], "accuracy")
-    outside = found.difference.low > 0 or found.difference.high < 0
-    assert 0 < found.p_value <= 1
-    if abs(found.p_value - 0.05) > 1e-6:
-        assert outside == (found.p_value < 0.05)
+    compared = stats.compare(targets, [one], [two], "accuracy")
+    outside = compared.difference.low > 0 or compared.difference.high < 0
+    assert 0 < compared.p_value <= 1
+    if abs(compared.p_value - 0.05) > 1e-6:
+        assert outside == (compared.p_value < 0.05)
 
 
 @pytest.mark.parametrize("rows", [12, 40])
@@ -159,21 +159,21 @@ def test_covariances_are_those_of_a_plain_bootstrap_over_rows():
     drawn, observed = [plain(random.integers(0, 400, 400)) for _ in range(60)], plain(np.arange(400))
     for metric in labels.METRICS:
         chances = stats.joint(targets, teams, metric)
-        scores = np.array([[found[metric] for found in pair] for pair in drawn])
-        assert chances.scores == pytest.approx([found[metric] for found in observed])
+        scores = np.array([[scored[metric] for scored in pair] for pair in drawn])
+        assert chances.scores == pytest.approx([scored[metric] for scored in observed])
         assert np.sqrt(chances.rows.diagonal()) == pytest.approx(scores.std(axis=0), rel=0.35), metric
         assert chances.errors[0, 1] == pytest.approx((scores[:, 0] - scores[:, 1]).std(), rel=0.35), metric
 
 
-def test_luck_is_the_spread_over_seeds_beyond_that_of_the_rows():
+def test_training_variance_is_the_spread_over_seeds_beyond_that_of_the_rows():
     random = np.random.default_rng(6)
     targets = some_targets(random, 20_000)
     teams = [made_contender(random, targets, 0.02, seeds=8) for _ in range(6)]
     chances = stats.joint(targets, teams, "accuracy")
-    assert chances.luck.mean() == pytest.approx(0.02**2 / 8, rel=0.4)
+    assert chances.training_variance.mean() == pytest.approx(0.02**2 / 8, rel=0.4)
     assert chances.freedom > 7  # more than each has alone
     alone = stats.joint(targets, [team[:1] for team in teams], "accuracy")
-    assert not alone.luck.any()
+    assert not alone.training_variance.any()
 
 
 def test_an_unsteady_contender_is_not_lent_the_steadiness_of_the_others():
@@ -181,18 +181,18 @@ def test_an_unsteady_contender_is_not_lent_the_steadiness_of_the_others():
     targets = some_targets(random, 20_000)
     steady = [made_contender(random, targets, 0.001, seeds=5) for _ in range(4)]
     chances = stats.joint(targets, [*steady, made_contender(random, targets, 0.08, seeds=5)], "accuracy")
-    assert chances.luck[-1] > 10 * chances.luck[:-1].max()
+    assert chances.training_variance[-1] > 10 * chances.training_variance[:-1].max()
     assert chances.freedom < 10
 
 
-def test_seeds_that_all_answer_alike_add_no_luck_and_lend_none():
+def test_seeds_that_all_answer_alike_add_no_variance():
     random = np.random.default_rng(8)
     targets = some_targets(random, 5000)
     same = [answers(random, targets, 0.8)] * 3
     teams = [made_contender(random, targets, 0.02) for _ in range(3)]
     with_it, without = (stats.joint(targets, t, "accuracy") for t in ([*teams, same], teams))
-    assert with_it.luck[-1] == 0
-    assert with_it.luck[:-1] == pytest.approx(without.luck)
+    assert with_it.training_variance[-1] == 0
+    assert with_it.training_variance[:-1] == pytest.approx(without.training_variance)
 
 
 def test_one_class_and_equal_answers_give_no_claim():
@@ -217,8 +217,8 @@ def test_among_equal_contenders_hardly_any_is_called_behind_the_best():
         chances = stats.joint(*many_equal(random, 9), "accuracy")
         false_claims += stats.against_best(chances, draws=1000).p_values.min() <= 0.05
         leader = int(chances.scores.argmax())
-        duels = [stats.difference(chances, leader, other).p_value for other in range(9) if other != leader]
-        before += min(stats.holm(duels)) <= 0.05
+        against_leader = [stats.difference(chances, leader, other).p_value for other in range(9) if other != leader]
+        before += min(stats.holm(against_leader)) <= 0.05
     assert false_claims / 200 <= 0.05
     assert before / 200 > 0.08  # what comes of taking the winner for one named beforehand
 
@@ -229,14 +229,14 @@ def test_whoever_is_worse_is_called_behind_and_all_intervals_hold_at_once():
     true = (0.85, 0.85, 0.84, 0.7, 0.6)
     teams = [[answers(random, targets, accuracy).tolist()] for accuracy in true]
     chances = stats.joint(targets.tolist(), teams, "accuracy")
-    found = stats.against_best(chances)
-    assert (found.p_values <= 0.05).tolist() == [False, False, False, True, True]
-    assert (found.pairs[3:, :3] <= 0.05).all()
-    assert (found.pairs[:3] > 0.05).all()
+    standings = stats.against_best(chances)
+    assert (standings.p_values <= 0.05).tolist() == [False, False, False, True, True]
+    assert (standings.pairs[3:, :3] <= 0.05).all()
+    assert (standings.pairs[:3] > 0.05).all()
     leader = int(chances.scores.argmax())
     for other in range(5):
-        gap = stats.gap(chances, found, leader, other)
-        assert (gap.low >= 0) == (found.p_values[other] <= 0.05)
+        gap = stats.gap(chances, standings, leader, other)
+        assert (gap.low >= 0) == (standings.p_values[other] <= 0.05)
         assert gap.low <= true[leader] - true[other] <= gap.high
         pair = stats.difference(chances, leader, other).difference
         assert gap.high >= pair.high

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
-from headstart.nn.packed import Kept, pack
+from headstart.nn.packed import StoredStates, pack
 from headstart.nn.positions import sinusoids
 
 ARGUMENTS = {"vocabulary": 50, "width": 8, "layers": 3, "heads": 2, "feed_forward": 16, "window": 12}
@@ -107,7 +107,7 @@ def keep(stages, states, batch, by_token):
     """Keep states as they came out of a batch."""
     starts = np.empty(len(batch), dtype=np.int64)
     starts[batch.order.numpy()] = batch.starts.numpy() if by_token else np.arange(len(batch))
-    return Kept(stages, states, starts, by_token)
+    return StoredStates(stages, states, starts, by_token)
 
 
 @pytest.mark.parametrize("by_rows", [[0, 1, 2, 3], [3, 1], [2]])
@@ -222,7 +222,7 @@ def test_pack_sorts_by_length_and_tells_where_each_text_went():
 
 
 def test_a_batch_moves_with_all_its_parts():
-    batch = pack(np.arange(3), np.array([0, 3]), np.array([0]), Kept(1, torch.ones(3, 8), np.array([0])))
+    batch = pack(np.arange(3), np.array([0, 3]), np.array([0]), StoredStates(1, torch.ones(3, 8), np.array([0])))
     moved = batch.to("meta")
     tensors = [value for value in vars(moved).values() if isinstance(value, torch.Tensor)]
     assert len(tensors) == 5

@@ -12,7 +12,7 @@ from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
 from headstart.nn.int8 import quantised
 from headstart.nn.modern import ModernEncoder
-from headstart.nn.packed import Kept, pack
+from headstart.nn.packed import StoredStates, pack
 from headstart.nn.prepacked import prepacked
 
 SIZES = {"vocabulary": 40, "width": 16, "layers": 4, "heads": 2, "feed_forward": 32, "window": 30, "dropout": 0.0}
@@ -80,7 +80,7 @@ def test_kept_states_of_frozen_stages_change_nothing(stages, model, batch):
     starts = np.empty(len(batch), dtype=np.int64)
     starts[batch.order.numpy()] = batch.starts.numpy() if by_token else np.arange(len(batch))
     tokens = np.random.default_rng(0).integers(0, 40, size=sum(LENGTHS))
-    stored = pack(tokens, np.cumsum([0, *LENGTHS]), np.array([3, 1]), Kept(stages, states, starts, by_token))
+    stored = pack(tokens, np.cumsum([0, *LENGTHS]), np.array([3, 1]), StoredStates(stages, states, starts, by_token))
     plain = pack(tokens, np.cumsum([0, *LENGTHS]), np.array([3, 1]))
     learned = [weight for weight in model.parameters() if weight.requires_grad]
     torch.testing.assert_close(model(stored), model(plain), atol=1e-5, rtol=1e-4)

@@ -157,9 +157,9 @@ class _Reader:
 
     def take(self, layout: str) -> tuple[Any, ...]:
         """Read what `struct` calls so."""
-        found = struct.unpack_from(layout, self.data, self.place)
+        values = struct.unpack_from(layout, self.data, self.place)
         self.place += struct.calcsize(layout)
-        return found
+        return values
 
     def bytes(self, size: int) -> bytes:
         """Read so many bytes."""

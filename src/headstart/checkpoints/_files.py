@@ -58,8 +58,8 @@ def find(folder: Path, stem: str = "model") -> tuple[Path, ...]:
         index = file.with_name(file.name + INDEX)
         if present(file) or present(index):
             files = (file,) if file.is_file() else _shards(index, file.suffix)
-            for found in files:
-                lfs.refuse_pointer(found)
+            for path_listed in files:
+                lfs.refuse_pointer(path_listed)
             return files if file is whole else _pickles.converted(files)
     raise CheckpointError(f"no {whole.name} or {pickled.name} in {folder}: fetch the model.")
 

@@ -60,7 +60,7 @@ def _tensors(data: bytes) -> dict[str, np.ndarray]:
     graph = next(value for field, value in _fields(memoryview(data)) if field == GRAPH)
     assert isinstance(graph, memoryview)
     stored: dict[str, np.ndarray] = {}
-    found: dict[str, np.ndarray] = {}
+    tensors: dict[str, np.ndarray] = {}
     parts = [(field, list(_fields(value))) for field, value in _fields(graph) if isinstance(value, memoryview)]
     for field, part in parts:
         if field == INITIALISER:
@@ -69,14 +69,14 @@ def _tensors(data: bytes) -> dict[str, np.ndarray]:
             stored[_texts(part, TENSOR_NAME)[0]] = np.frombuffer(raw, dtype="<f4").reshape(sizes)
     for name, tensor in stored.items():
         if f"{INSIDE}." in name:
-            found[name.partition(f"{INSIDE}.")[2]] = tensor
+            tensors[name.partition(f"{INSIDE}.")[2]] = tensor
     for field, part in parts:
         if field == NODE and "MatMul" in _texts(part, KIND):
             matrix = stored.get(_texts(part, INPUT)[1])
             if matrix is not None:
                 path = _texts(part, NODE_NAME)[0].partition(f"{INSIDE}/")[2].removesuffix("/MatMul")
-                found[f"{path.replace('/', '.')}.weight"] = np.ascontiguousarray(matrix.T)
-    return found
+                tensors[f"{path.replace('/', '.')}.weight"] = np.ascontiguousarray(matrix.T)
+    return tensors
 
 
 def _texts(part: list[tuple[int, int | memoryview]], wanted: int) -> list[str]:

@@ -82,10 +82,10 @@ def listed(folder: Path) -> bool:
     if not present(path):
         return False
     try:
-        found = json.loads(read_bytes(path))
+        modules = json.loads(read_bytes(path))
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is no readable JSON ({error}); fetch the model again.") from None
-    if not isinstance(found, list) or not all(isinstance(part, dict) for part in found):
+    if not isinstance(modules, list) or not all(isinstance(part, dict) for part in modules):
         raise CheckpointError(f"{path} holds no list of modules; fetch the model again.")
     return True
 
@@ -101,13 +101,13 @@ def fill(folder: Path, head: ClassificationHead) -> None:
     Raises:
         CheckpointError: the file is damaged, or its weights have other shapes than the head's or are not finite.
     """
-    found = _tensors(folder)
+    tensors = _tensors(folder)
     wanted = {name: tuple(value.shape) for name, value in head.output.named_parameters()}
-    if {name: tuple(value.shape) for name, value in found.items()} != wanted:
+    if {name: tuple(value.shape) for name, value in tensors.items()} != wanted:
         raise CheckpointError(f"{folder / LAYER}: the layer has other shapes than {wanted}; fetch the model again.")
-    if not all(value.is_floating_point() and torch.isfinite(value).all() for value in found.values()):
+    if not all(value.is_floating_point() and torch.isfinite(value).all() for value in tensors.values()):
         raise CheckpointError(f"{folder / LAYER} holds values that are not finite numbers; fetch the model again.")
-    head.output.load_state_dict(found)
+    head.output.load_state_dict(tensors)
 
 
 def _tensors(folder: Path) -> dict[str, Tensor]:

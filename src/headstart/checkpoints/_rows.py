@@ -90,8 +90,8 @@ def opened(folder: Path, files: Sequence[Path], family: Family) -> Iterator[Weig
 
 def _changed(path: Path, before: Weights) -> dict[str, Tensor]:
     """Read the changed rows, and make sure that they are rows of the backbone's table."""
-    found = load_file(path)
-    index, rows = found.get("index"), found.get("rows")
+    tensors = load_file(path)
+    index, rows = tensors.get("index"), tensors.get("rows")
     height, width = before.shape(WORDS)
     if index is None or rows is None or index.dtype is not torch.int64 or rows.shape != (*index.shape, width):
         raise CheckpointError(f"{path} holds no rows of a table of words {width} wide; run the comparison again.")
@@ -99,7 +99,7 @@ def _changed(path: Path, before: Weights) -> dict[str, Tensor]:
         raise CheckpointError(f"{path} names rows that the table of words does not have; run the comparison again.")
     if rows.dtype is not torch.float32 or not torch.isfinite(rows).all():
         raise CheckpointError(f"{path} holds values that are not finite numbers; run the comparison again.")
-    return found
+    return tensors
 
 
 def base_of(folder: Path) -> str:
@@ -152,12 +152,12 @@ class _Completed:
 def _header(path: Path) -> dict[str, str]:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            found = file.metadata() or {}
+            header = file.metadata() or {}
     except safetensors.SafetensorError as error:
         raise CheckpointError(f"{path} is damaged ({error}); run the comparison again.") from None
-    if not {"source", "sha256", "bytes"} <= found.keys():
+    if not {"source", "sha256", "bytes"} <= header.keys():
         raise CheckpointError(f"{path} does not name its backbone; run the comparison again.")
-    return dict(found)
+    return dict(header)
 
 
 def _sha256(files: Sequence[Path]) -> str:

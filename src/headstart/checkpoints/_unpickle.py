@@ -67,8 +67,8 @@ def main(folder: Path, seconds: int, files: list[Path]) -> None:
             convert(file, folder / f"model-{number:05}.safetensors")
         except Exception as error:  # whatever a damaged file makes the loader raise
             # The loader's own advice, to load what is refused in an unsafe way, is left out.
-            found = re.search(r"(Unsupported|Trying to)[^\n]*?(?= Please|\n|$)", str(error))
-            sys.exit(found[0] if found else f"{type(error).__name__}: {str(error).splitlines()[:1]}")
+            reason = re.search(r"(Unsupported|Trying to)[^\n]*?(?= Please|\n|$)", str(error))
+            sys.exit(reason[0] if reason else f"{type(error).__name__}: {str(error).splitlines()[:1]}")
 
 
 if __name__ == "__main__":

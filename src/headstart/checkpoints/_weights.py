@@ -97,10 +97,10 @@ class Weights:
             CheckpointError: a weight is missing, or has another shape.
         """
         for name, shape in shapes.items():
-            found = self.shape(name)
-            if found != tuple(shape):
+            actual = self.shape(name)
+            if actual != tuple(shape):
                 raise CheckpointError(
-                    f"{self.path}: {shown(self._names(name)[0])} has shape {found}, but config.json asks for "
+                    f"{self.path}: {shown(self._names(name)[0])} has shape {actual}, but config.json asks for "
                     f"{tuple(shape)}; the two files do not belong together."
                 )
 
@@ -127,13 +127,13 @@ class Weights:
         stem, _, ending = name.rpartition(".")
         stems = dict.fromkeys((stem, stem.removeprefix(self.family.prefix)))
         spelt = [f"{start}.{last}" for start in stems for last in (ending, OLD_ENDINGS[ending])]
-        found = [each for each in spelt if each in self.present]
-        if len(found) > 1:
+        spellings = [each for each in spelt if each in self.present]
+        if len(spellings) > 1:
             raise CheckpointError(
-                f"{self.path} holds both {shown(found[0])} and {shown(found[1])}, two names of the same weight; fetch "
-                "the model again."
+                f"{self.path} holds both {shown(spellings[0])} and {shown(spellings[1])}, two names of the same weight; "
+                "fetch the model again."
             )
-        return found[0] if found else None
+        return spellings[0] if spellings else None
 
     def _find(self, name: str) -> str:
         stored = self._stored(name)

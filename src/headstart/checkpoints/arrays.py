@@ -30,21 +30,21 @@ def read(
         raise CheckpointError(f"no {path.name} in {path.parent}: copy the model's folder again.")
     try:
         with safetensors.safe_open(path, framework="np") as file:
-            found = set(file.keys())
-            if not shapes.keys() <= found <= shapes.keys() | optional.keys():
+            names = set(file.keys())
+            if not shapes.keys() <= names <= shapes.keys() | optional.keys():
                 raise CheckpointError(
-                    f"{path} holds the arrays {shown(', '.join(sorted(found)))} instead of "
+                    f"{path} holds the arrays {shown(', '.join(sorted(names)))} instead of "
                     f"{', '.join(sorted(shapes))}; copy the model's folder again."
                 )
             expected = {**optional, **shapes}
-            for name in found:
+            for name in names:
                 part = file.get_slice(name)
                 if tuple(part.get_shape()) != expected[name] or part.get_dtype() not in KINDS:
                     raise CheckpointError(
                         f"{path}: '{name}' is {part.get_dtype()} of shape {tuple(part.get_shape())} instead of "
                         f"floating-point numbers of shape {expected[name]}; copy the model's folder again."
                     )
-            arrays = {name: file.get_tensor(name).astype(kind) for name in sorted(found)}
+            arrays = {name: file.get_tensor(name).astype(kind) for name in sorted(names)}
     except safetensors.SafetensorError as error:
         raise CheckpointError(f"{path} is damaged ({error}); copy the model's folder again.") from None
     for name, array in arrays.items():

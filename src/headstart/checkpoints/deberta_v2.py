@@ -106,7 +106,7 @@ class DebertaV2(Family):
     ) -> dict[str, Any]:
         """Write the arguments as a complete config.json."""
         arguments = with_defaults(DisentangledEncoder, arguments)
-        found = super().config(arguments, labels, head_dropout, pad) | {
+        written = super().config(arguments, labels, head_dropout, pad) | {
             "type_vocab_size": arguments["types"],
             "embedding_size": arguments["embedding_width"] or arguments["width"],
             "pooler_hidden_size": arguments["width"],
@@ -118,12 +118,12 @@ class DebertaV2(Family):
             "norm_rel_ebd": "layer_norm" if arguments["distance_norm"] else "none",
         }
         if arguments["convolution"]:
-            found |= {
+            written |= {
                 "conv_kernel_size": arguments["convolution"],
                 "conv_groups": arguments["convolution_groups"],
                 "conv_act": arguments["convolution_activation"],
             }
-        return found
+        return written
 
 
 def _count(config: Mapping[str, Any], key: str) -> int:

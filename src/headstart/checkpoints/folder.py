@@ -224,10 +224,10 @@ def _labels(config: Mapping[str, Any], weights: Weights) -> tuple[str, ...]:
     if said and "ForSequenceClassification" not in said:
         return ()
     missing = [name for name in ("head.output.weight", "head.output.bias") if not weights.has(name)]
-    if missing and (said or len(missing) == 1):
+    if missing and (architectures or len(missing) == 1):
         raise CheckpointError(
-            f"{weights.path} has no classifier ('{missing[0]}'), though config.json says {shown(said)}; fetch the "
-            "model again, or fine-tune it."
+            f"{weights.path} has no classifier ('{missing[0]}'), though config.json says {shown(architectures)}; fetch "
+            "the model again, or fine-tune it."
         )
     return () if missing else _named(config, weights.shape("head.output.bias")[0])
 

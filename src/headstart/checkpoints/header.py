@@ -178,9 +178,9 @@ def _model_type(config: Mapping[str, Any], path: Path, files: tuple[Path, ...]) 
     if "model_type" not in config:
         with _files.opened(files) as tensors:
             prefixes = {name.partition(".")[0] for name in tensors.keys()}  # noqa: SIM118 (no dictionary)
-        found = sorted(prefixes & set(rooms.names("checkpoints")))
-        if len(found) == 1:
-            return found[0]
+        families = sorted(prefixes & set(rooms.names("checkpoints")))
+        if len(families) == 1:
+            return families[0]
     raise CheckpointError(f"{path} does not say which 'model_type' it is of; add it, for example \"bert\".")
 
 

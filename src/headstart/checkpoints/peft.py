@@ -108,7 +108,7 @@ def _joined(updates: Updates, family: Family) -> dict[str, tuple[Tensor, Tensor]
     Returns:
         name of the module -> down ``(rank, inputs)`` and up ``(outputs, rank)``.
     """
-    found: dict[str, tuple[Tensor, Tensor]] = {}
+    factors: dict[str, tuple[Tensor, Tensor]] = {}
     for (layer, number), (down, up) in updates.pairs.items():
         names = family.names([f"{layer}.weight"])[f"{layer}.weight"]
         matrices = next((count for place, count in SHARING.items() if layer.endswith(place)), 1)
@@ -118,10 +118,10 @@ def _joined(updates: Updates, family: Family) -> dict[str, tuple[Tensor, Tensor]
             name, height = names[0], len(up)
             up = F.pad(up, (0, 0, number * height, (matrices - 1 - number) * height))
         name = name.removesuffix(".weight")
-        if name in found:
-            down, up = torch.cat((found[name][0], down)), torch.cat((found[name][1], up), 1)
-        found[name] = down, up
-    return found
+        if name in factors:
+            down, up = torch.cat((factors[name][0], down)), torch.cat((factors[name][1], up), 1)
+        factors[name] = down, up
+    return factors
 
 
 def find(folder: Path) -> Adapter | None:

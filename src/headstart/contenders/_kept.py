@@ -27,7 +27,7 @@ from torch import Tensor
 from headstart.core import sealed
 from headstart.core.alone import in_turn
 from headstart.core.files import replacing
-from headstart.nn.packed import Kept
+from headstart.nn.packed import StoredStates
 
 # All files of a folder together. IMDB's 25,000 reviews take 5 GB.
 MOST_BYTES = 16 * 2**30
@@ -73,13 +73,13 @@ def keep(
     stages: int,
     by_token: bool,
     compute: Callable[[np.ndarray], Iterable[tuple[np.ndarray, Tensor]]],
-) -> tuple[Kept | None, float]:
+) -> tuple[StoredStates | None, float]:
     """Find the states of texts, computing and adding those that are not there.
 
     Args:
         names: one per text, see :func:`name_texts`.
         lengths: tokens of each text, int64 ``(texts,)``.
-        stages, by_token: see :class:`~headstart.nn.packed.Kept`.
+        stages, by_token: see :class:`~headstart.nn.packed.StoredStates`.
         compute: given texts' numbers, yields batches: some of these numbers, and their states end to end.
 
     Returns:
@@ -101,13 +101,13 @@ def keep(
         array = np.memmap(path, dtype=kind, mode="r+", shape=(size, width))
         if len(missing):
             began = time.perf_counter()
-            _add(array, index, ((texts, sizes[texts], found) for texts, found in compute(missing)), names)
+            _add(array, index, ((texts, sizes[texts], block) for texts, block in compute(missing)), names)
             array.flush()
             index.seconds += time.perf_counter() - began
             _write(path.with_suffix(".index"), index)
             _sound.add(_parts(path, index, width * kind.itemsize)[-1])
     starts = np.fromiter((index.places[name] for name in names), dtype=np.int64, count=len(names))
-    return Kept(stages, torch.from_numpy(array), starts, by_token), reused
+    return StoredStates(stages, torch.from_numpy(array), starts, by_token), reused
 
 
 def _add(
@@ -123,10 +123,10 @@ def _add(
     """
     states = torch.from_numpy(array)
     digest = hashlib.sha256()
-    for texts, sizes, found in batches:
+    for texts, sizes, block in batches:
         places = index.rows + np.cumsum(sizes) - sizes
-        end = index.rows + len(found)
-        states[index.rows : end] = found.to("cpu", states.dtype)
+        end = index.rows + len(block)
+        states[index.rows : end] = block.to("cpu", states.dtype)
         digest.update(array[index.rows : end].data)
         index.places.update(zip([names[text] for text in texts.tolist()], places.tolist(), strict=True))
         index.rows = end

@@ -18,7 +18,7 @@ from headstart.core.records import Rows, Run
 from headstart.nn.encoder import Stack
 from headstart.nn.groups import Group
 from headstart.nn.heads import Model
-from headstart.nn.packed import Batch, Kept, pack
+from headstart.nn.packed import Batch, StoredStates, pack
 from headstart.strategies.full import Full
 from headstart.training.batches import by_length
 from headstart.training.loop import Settings, train
@@ -70,7 +70,7 @@ def match(
     teacher: Stack,
     encoded: Encoded,
     student: Encoded,
-    kept: Kept | None,
+    stored: StoredStates | None,
 ) -> float:
     """Train the student's states to match the teacher's; return the seconds that took.
 
@@ -85,7 +85,7 @@ def match(
     run, encoder = lesson.run, lesson.model.encoder
 
     def loss(rows: np.ndarray) -> Tensor:
-        batch = pack(student.tokens, student.boundaries, rows, kept).to(run.device)
+        batch = pack(student.tokens, student.boundaries, rows, stored).to(run.device)
         with _states.precision(run.device):
             states = batch.hidden
             if states is None:

@@ -170,8 +170,8 @@ def scores_loss(student: Tensor, heads: int, teacher: Tensor, teacher_heads: int
     shared = heads if heads == teacher_heads else 1
     widths = (student.shape[1] // 3, heads), (teacher.shape[1] // 2, teacher_heads)
     ours, theirs = (shared / (width * own) ** 0.5 for width, own in widths)
-    found: Tensor = _ScoresLoss.apply(student, teacher, groups, shared, ours, theirs)
-    return found
+    loss: Tensor = _ScoresLoss.apply(student, teacher, groups, shared, ours, theirs)
+    return loss
 
 
 class _ScoresLoss(torch.autograd.Function):

@@ -44,17 +44,17 @@ def options(name: str) -> dict[str, Value]:
     {'strategy': 'full', 'backbone': 'minilm'}
     """
     kind, way, backbone = divide(name)
-    found: dict[str, Value] = {}
+    parsed: dict[str, Value] = {}
     if way and has_field(kind, "strategy"):
         strategies.plugin(way)
-        found = {"strategy": way}
+        parsed = {"strategy": way}
     elif way:
-        found = contenders.plugin(kind).named(way)
-    if way and not found:
+        parsed = contenders.plugin(kind).named(way)
+    if way and not parsed:
         raise UsageError(f"contender '{kind}' has no strategies; write '{kind}' instead of {shown(name)}.")
     if backbone and not has_field(kind, "backbone"):
         raise UsageError(f"contender '{kind}' builds on no backbone; leave '@{backbone}' out.")
-    return {**found, **({"backbone": backbone} if backbone else {})}
+    return {**parsed, **({"backbone": backbone} if backbone else {})}
 
 
 def has_field(kind: str, name: str) -> bool:

@@ -32,7 +32,7 @@ from headstart.nn.heads import Model
 from headstart.nn.int8 import quantised
 from headstart.nn.lora import Updates
 from headstart.nn.narrow import narrowed
-from headstart.nn.packed import Kept, drop_words, pack
+from headstart.nn.packed import StoredStates, drop_words, pack
 from headstart.strategies import Strategy
 from headstart.training import convex
 from headstart.training.loop import Settings, train
@@ -215,14 +215,14 @@ def fit(
             stack.close()
         # A strategy that unfreezes stages later has all of them trainable until the first step, so no states are stored
         # here: most are frozen for about an epoch or less, and hardly a text would be read twice.
-        (kept, validation_kept), seconds = frozen_states(model, (encoded, validation_encoded), run)
+        (stored, validation_kept), seconds = frozen_states(model, (encoded, validation_encoded), run)
         convex_head = model.head.dense is None and model.frozen_stages() == len(model.encoder.stages)
-        if convex_head and (kept is None or validation_kept is None):
-            kept, validation_kept = (pooled_states(model, part, run.device) for part in (encoded, validation_encoded))
+        if convex_head and (stored is None or validation_kept is None):
+            stored, validation_kept = (pooled_states(model, part, run.device) for part in (encoded, validation_encoded))
         head_only = model.frozen_stages() == len(model.encoder.stages)
 
         def loss(rows: np.ndarray) -> Tensor:
-            batch = pack(encoded.tokens, encoded.boundaries, rows, kept).to(run.device)
+            batch = pack(encoded.tokens, encoded.boundaries, rows, stored).to(run.device)
             if word_dropout and hidden:
                 batch = drop_words(batch, word_dropout, hidden[0], special)
             with precision(run.device):
@@ -256,13 +256,13 @@ def fit(
 
         def judge() -> str:
             def logits_of(rows: np.ndarray) -> Tensor:
-                return scores(model, encoded, run.device, kept, rows)
+                return scores(model, encoded, run.device, stored, rows)
 
             return _collapse.judged(logits_of, targets.cpu(), weights, head_only=head_only)
 
         if convex_head:
-            assert kept is not None
-            solve_head(model, kept, targets, evaluate, run, balanced=class_weights == "balanced")
+            assert stored is not None
+            solve_head(model, stored, targets, evaluate, run, balanced=class_weights == "balanced")
         else:
             fingerprint = parts_sha256(
                 settings,
@@ -285,7 +285,13 @@ def fit(
 
 @torch.no_grad()
 def solve_head(
-    model: Model, kept: Kept, targets: Tensor, evaluate: Callable[[], tuple[float, float]], run: Run, *, balanced: bool
+    model: Model,
+    stored: StoredStates,
+    targets: Tensor,
+    evaluate: Callable[[], tuple[float, float]],
+    run: Run,
+    *,
+    balanced: bool,
 ) -> None:
     """Set the optimal weights of a linear head on frozen states, in place.
 
@@ -297,13 +303,13 @@ def solve_head(
         run: the context of the training.
         balanced: see `training.convex.solutions`.
     """
-    features = kept.states[torch.from_numpy(kept.starts)].float().numpy()
+    features = stored.states[torch.from_numpy(stored.starts)].float().numpy()
     output = model.head.output
     best: tuple[float, float] | None = None
-    for number, found in enumerate(convex.solutions(features, targets.cpu().numpy(), balanced=balanced), start=1):
+    for number, solution in enumerate(convex.solutions(features, targets.cpu().numpy(), balanced=balanced), start=1):
         before = output.weight.clone(), output.bias.clone()
-        output.weight.copy_(torch.from_numpy(found.weight))
-        output.bias.copy_(torch.from_numpy(found.bias))
+        output.weight.copy_(torch.from_numpy(solution.weight))
+        output.bias.copy_(torch.from_numpy(solution.bias))
         score, loss = evaluate()
         seen = {"validation_score": score, "validation_loss": loss}
         run.progress(Progress("solving the head", number / len(convex.STRENGTHS), values=seen))

@@ -202,7 +202,7 @@ def pretrain(
         run=run,
         fingerprint=key,
     )
-    found = _judge(model, questions, run.device)
+    scores = _judge(model, questions, run.device)
     speed = plan.tokens * plan.epochs * history.steps / plan.steps / history.seconds
     record = {
         "corpus": {"sha256": corpus.sha256, "documents": len(shard), "tokens": len(shard.tokens)},
@@ -218,10 +218,10 @@ def pretrain(
         "share_of_matrix_rate": 1e-9 * operations(checkpoint.arguments, mean, recipe.masked) * speed / plan.rate,
         "held_out": {
             "documents": apart,
-            "words": found.words,
-            "accuracy": found.words_right / max(1, found.words),
-            "perplexity": float(np.exp(found.word_mean)),
-            "next_sentence_accuracy": found.pairs_right / found.pairs if found.pairs else None,
+            "words": scores.words,
+            "accuracy": scores.words_right / max(1, scores.words),
+            "perplexity": float(np.exp(scores.word_mean)),
+            "next_sentence_accuracy": scores.pairs_right / scores.pairs if scores.pairs else None,
         },
         "evaluations": list(history.evaluations),
         "machine": devices.describe(run.device),
@@ -234,8 +234,8 @@ def pretrain(
 
 def loss_of(model: Pretraining, asked: Questions, device: str) -> gradients.Found:
     """Return the losses of masked words and of passages: sums with a graph, and their counts."""
-    found = _Answers().after(model, asked, device)
-    return (found.word_loss, found.words), (found.pair_loss, found.pairs)
+    sums = _Answers().after(model, asked, device)
+    return (sums.word_loss, sums.words), (sums.pair_loss, sums.pairs)
 
 
 @dataclass(frozen=True)
@@ -259,20 +259,20 @@ class _Answers:
         words = asked.words.to(device)
         with precision(device):
             logits, pair_logits = model(asked.batch.to(device), asked.places.to(device), asked.pairs is not None)
-        found = replace(
+        sums = replace(
             self,
             word_loss=self.word_loss + word_loss(logits.float(), words),
             words=self.words + len(words),
         )
         if not model.training:
-            found = replace(found, words_right=self.words_right + int((logits.argmax(-1) == words).sum()))
+            sums = replace(sums, words_right=self.words_right + int((logits.argmax(-1) == words).sum()))
         if asked.pairs is None or pair_logits is None:
-            return found
+            return sums
         pairs = asked.pairs.to(device)
         loss = F.cross_entropy(pair_logits.float(), pairs, ignore_index=UNASKED, reduction="sum")
         right = 0 if model.training else int((pair_logits.argmax(-1) == pairs).sum())
         return replace(
-            found,
+            sums,
             pair_loss=self.pair_loss + loss,
             pairs_right=self.pairs_right + right,
             pairs=self.pairs + int((asked.pairs != UNASKED).sum()),
@@ -282,10 +282,10 @@ class _Answers:
 @torch.inference_mode()
 def _judge(model: Pretraining, questions: Iterable[Questions], device: str) -> _Answers:
     model.eval()
-    found = _Answers()
+    sums = _Answers()
     for asked in questions:
-        found = found.after(model, asked, device)
-    return found
+        sums = sums.after(model, asked, device)
+    return sums
 
 
 def _start(corpus: Corpus, recipe: Recipe, run: Run, work: Path) -> Checkpoint:

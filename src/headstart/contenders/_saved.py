@@ -71,11 +71,11 @@ def open_model(folder: Path) -> Fitted:
         CheckpointError: no such folder, no manifest or a damaged one, or a file that is missing, changed or was added.
     """
     folder = Path(folder)
-    found = manifest.verify(folder)
+    manifest_read = manifest.verify(folder)
     with guarded(folder):
         try:
-            task = tasks.load(found.task, found.fields)
-            plugin = contenders.plugin(found.contender)
+            task = tasks.load(manifest_read.task, manifest_read.fields)
+            plugin = contenders.plugin(manifest_read.contender)
         except UsageError as error:
             raise CheckpointError(
                 f"'{folder}' was saved by a Headstart that this one does not know: {error}"
@@ -86,4 +86,4 @@ def open_model(folder: Path) -> Fitted:
                 "save it again."
             )
         # Absolute, since a folder may have the same name as a packaged model.
-        return plugin.load(folder.absolute(), task, found.extra)
+        return plugin.load(folder.absolute(), task, manifest_read.extra)

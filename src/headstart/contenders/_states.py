@@ -16,7 +16,7 @@ from headstart.core.contracts import Encoded
 from headstart.core.records import Progress, Run
 from headstart.nn import parallel
 from headstart.nn.heads import Model
-from headstart.nn.packed import Batch, Kept, pack
+from headstart.nn.packed import Batch, StoredStates, pack
 from headstart.training.batches import by_length
 
 # State values (tokens times width) in a batch without training. With so few, a layer's results stay in a processor's
@@ -28,7 +28,7 @@ LEAST_KEPT = 2
 
 
 def scores(
-    model: Model, encoded: Encoded, device: str, kept: Kept | None = None, texts: np.ndarray | None = None
+    model: Model, encoded: Encoded, device: str, stored: StoredStates | None = None, texts: np.ndarray | None = None
 ) -> Tensor:
     """Compute the logits of texts, in order: float32 ``(texts, classes)`` on the CPU.
 
@@ -46,7 +46,7 @@ def scores(
 
     @torch.inference_mode()
     def answer(rows: np.ndarray) -> None:
-        batch = pack(encoded.tokens, encoded.boundaries, chosen[rows], kept).to(device)
+        batch = pack(encoded.tokens, encoded.boundaries, chosen[rows], stored).to(device)
         with precision(device):
             logits = model(batch)
         out[torch.from_numpy(rows)[batch.order.cpu()]] = logits.float().cpu()
@@ -59,7 +59,7 @@ def _batches(model: Model, lengths: np.ndarray, device: str) -> list[np.ndarray]
     return list(by_length(lengths, STATE_BUDGET[device] // model.encoder.width))
 
 
-def frozen_states(model: Model, parts: Sequence[Encoded], run: Run) -> tuple[list[Kept | None], float]:
+def frozen_states(model: Model, parts: Sequence[Encoded], run: Run) -> tuple[list[StoredStates | None], float]:
     """Run the model's frozen stages over all texts whose states are not stored yet.
 
     Returns:
@@ -73,18 +73,20 @@ def frozen_states(model: Model, parts: Sequence[Encoded], run: Run) -> tuple[lis
     by_token = stages < len(model.encoder.stages)
     key = weights_key(model.encoder.stages[:stages], run.device) + ("" if by_token else f"-{model.head.pooling}")
     compute = model.frozen_states
-    found = [keep_states(model, part, run, "frozen states", key, compute, stages, by_token=by_token) for part in parts]
-    return [kept for kept, _ in found], sum(seconds for _, seconds in found)
+    parts_kept = [
+        keep_states(model, part, run, "frozen states", key, compute, stages, by_token=by_token) for part in parts
+    ]
+    return [states for states, _ in parts_kept], sum(seconds for _, seconds in parts_kept)
 
 
-def pooled_states(model: Model, encoded: Encoded, device: str) -> Kept:
+def pooled_states(model: Model, encoded: Encoded, device: str) -> StoredStates:
     """Run a wholly frozen encoder over texts and return their pooled states, in memory."""
     states = torch.zeros(len(encoded), model.encoder.width)
     for rows in _batches(model, encoded.lengths, device):
         batch = pack(encoded.tokens, encoded.boundaries, rows)
         with precision(device):
             states[torch.from_numpy(rows)[batch.order]] = model.frozen_states(batch.to(device)).float().cpu()
-    return Kept(len(model.encoder.stages), states, np.arange(len(encoded)), by_token=False)
+    return StoredStates(len(model.encoder.stages), states, np.arange(len(encoded)), by_token=False)
 
 
 def keep_states(
@@ -98,7 +100,7 @@ def keep_states(
     *,
     side_by_side: int = 1,
     by_token: bool = True,
-) -> tuple[Kept | None, float]:
+) -> tuple[StoredStates | None, float]:
     """Compute states of texts batch by batch and store them, except those that are stored already.
 
     Args:
@@ -108,9 +110,9 @@ def keep_states(
         doing: name of the stage, for progress updates.
         key: identifies the weights and which states are stored.
         compute: batch -> states ``(tokens, side_by_side * width)``, or ``(sequences, ...)`` if not `by_token`.
-        stages: see `nn.packed.Kept`.
+        stages: see `nn.packed.StoredStates`.
         side_by_side: number of outputs per token.
-        by_token: see `nn.packed.Kept`.
+        by_token: see `nn.packed.StoredStates`.
 
     Returns: as for `_kept.keep`.
     """

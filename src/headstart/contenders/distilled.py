@@ -26,7 +26,7 @@ from headstart.core.records import Progress, Rows, Run
 from headstart.nn.encoder import Encoder, Stack
 from headstart.nn.heads import ClassificationHead, Model, Pooling
 from headstart.nn.narrow import narrowed
-from headstart.nn.packed import Batch, Kept
+from headstart.nn.packed import Batch, StoredStates
 from headstart.text import vocabulary
 
 NONE = "none"
@@ -92,8 +92,8 @@ class Distilled(Contender):
     @property
     def name(self) -> str:
         """The leaderboard name: 'distilled', or such as 'distilled:2x128' or 'distilled:2x128-alone'."""
-        said = [*([self.student] if self.student != USUAL else []), *(["alone"] if self.teacher == NONE else [])]
-        return ":".join(["distilled", "-".join(said)] if said else ["distilled"])
+        parts = [*([self.student] if self.student != USUAL else []), *(["alone"] if self.teacher == NONE else [])]
+        return ":".join(["distilled", "-".join(parts)] if parts else ["distilled"])
 
     @staticmethod
     def named(way: str) -> dict[str, Value]:
@@ -138,14 +138,14 @@ class Distilled(Contender):
             self, checkpoint.model.to(run.device), task, train, validation, run, len(texts), self._name(guide, run)
         )
         encoded = task.encode([*texts, *validation.inputs], checkpoint.tokenizer)
-        matching, kept, saved = None, None, 0.0
+        matching, stored, saved = None, None, 0.0
         if guide is not None:
             guide.model.to(run.device).requires_grad_(False).eval()
             if self.method != "logits":
                 matching = self._inside(checkpoint.model.encoder, guide.model.encoder).to(run.device)
-                kept, saved = _keep(guide.model, matching.stages, encoded, run)
+                stored, saved = _keep(guide.model, matching.stages, encoded, run)
         lengths = encoded.lengths[: len(texts)]
-        soft = None if teacher is None else _answers(teacher, texts, task, kept, lengths, run.device)
+        soft = None if teacher is None else _answers(teacher, texts, task, stored, lengths, run.device)
         words = checkpoint.model.encoder.embeddings.word
         special = [*checkpoint.tokenizer.opening, *checkpoint.tokenizer.closing]
         own, held_out = np.split(encoded.tokens, [encoded.boundaries[len(texts)]])
@@ -153,7 +153,7 @@ class Distilled(Contender):
             student = replace(encoded, tokens=renumber(encoded.tokens))
             minutes = run.minutes
             if matching is not None and guide is not None:
-                spent = _lessons.match(lesson, matching, guide.model.encoder, encoded, student, kept)
+                spent = _lessons.match(lesson, matching, guide.model.encoder, encoded, student, stored)
                 minutes = minutes and max(0.0, minutes - spent / 60)
             _lessons.answer(lesson, student, soft, minutes)
         parameters = sum(weight.numel() for weight in checkpoint.model.parameters() if weight.requires_grad)
@@ -173,13 +173,13 @@ class Distilled(Contender):
         if manifest.there(Path(self.teacher)):
             teacher = _saved.open_model(Path(self.teacher))
         else:
-            found = checkpoints.load(self.teacher)
-            if not found.labels or found.fresh:
+            loaded = checkpoints.load(self.teacher)
+            if not loaded.labels or loaded.fresh:
                 raise UsageError(
                     f"teacher '{self.teacher}' was never fine-tuned: it has no classifier; fine-tune it first, "
                     "or teach with finetuned:full."
                 )
-            teacher = _neural.Neural("finetuned", replace(task, classes=found.labels), found, 0)
+            teacher = _neural.Neural("finetuned", replace(task, classes=loaded.labels), loaded, 0)
         if sorted(teacher.task.classes) != sorted(task.classes):
             raise UsageError(
                 f"teacher '{self.teacher}' knows the classes {', '.join(teacher.task.classes)}, but the rows have "
@@ -283,7 +283,7 @@ def heads(width: int) -> int:
     return next(n for n in HEADS if width % n == 0 and (width // n >= LEAST_HEAD or n == 1))
 
 
-def _keep(model: Model, stages: Sequence[int], encoded: Encoded, run: Run) -> tuple[Kept | None, float]:
+def _keep(model: Model, stages: Sequence[int], encoded: Encoded, run: Run) -> tuple[StoredStates | None, float]:
     """Run a teacher over all texts whose states are not stored yet, and store the outputs of some stages.
 
     Returns:
@@ -299,7 +299,7 @@ def _keep(model: Model, stages: Sequence[int], encoded: Encoded, run: Run) -> tu
 
 
 def _answers(
-    teacher: Fitted, texts: Sequence[str], task: Task, kept: Kept | None, lengths: np.ndarray, device: str
+    teacher: Fitted, texts: Sequence[str], task: Task, stored: StoredStates | None, lengths: np.ndarray, device: str
 ) -> Tensor:
     """Return the teacher's log probabilities, float32 ``(texts, classes)``, from its stored states if there are any.
 
@@ -312,20 +312,20 @@ def _answers(
         device: 'cpu' or 'cuda'.
     """
     order = [teacher.task.classes.index(label) for label in task.classes]
-    if kept is None or not isinstance(teacher, _neural.Neural):
+    if stored is None or not isinstance(teacher, _neural.Neural):
         probabilities = torch.from_numpy(np.asarray(teacher.predict(texts).probabilities))[:, order]
         return probabilities.clamp(min=LEAST).log().to(device)
     width = teacher.model.encoder.width
-    starts = kept.starts[: len(texts)]
+    starts = stored.starts[: len(texts)]
     if teacher.model.head.first_only:
-        pooled = kept.states[torch.from_numpy(starts), -width:].float()
+        pooled = stored.states[torch.from_numpy(starts), -width:].float()
     else:
         spans = zip(starts.tolist(), (starts + lengths).tolist(), strict=True)
-        pooled = torch.stack([kept.states[start:end, -width:].float().mean(dim=0) for start, end in spans])
+        pooled = torch.stack([stored.states[start:end, -width:].float().mean(dim=0) for start, end in spans])
     with torch.inference_mode():
         logits = teacher.model.head(pooled.to(device))
-    found: Tensor = logits.clone().float().log_softmax(-1)[:, order]
-    return found
+    log_probabilities: Tensor = logits.clone().float().log_softmax(-1)[:, order]
+    return log_probabilities
 
 
 PLUGIN = Distilled

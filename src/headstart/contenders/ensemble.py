@@ -72,11 +72,11 @@ class FittedEnsemble(Fitted):
 
     def predict(self, inputs: Sequence[Value]) -> Predictions:
         """Predict with every member, and combine the predictions."""
-        said = _asked(self.members, inputs)
+        answers = _asked(self.members, inputs)
         if self.stacked is not None:
-            probabilities = stack(said, self.stacked)
+            probabilities = stack(answers, self.stacked)
         else:
-            probabilities = mix(votes(said) if self.vote else said, self.weights)
+            probabilities = mix(votes(answers) if self.vote else answers, self.weights)
         return _predictions(probabilities, self.task)
 
     def cut_off(self, inputs: Sequence[Value]) -> float:
@@ -85,11 +85,11 @@ class FittedEnsemble(Fitted):
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write each member into its own folder, and the weights as safetensors."""
-        kept = {"weights": self.weights} | ({} if self.stacked is None else {"stacked": self.stacked})
+        arrays_saved = {"weights": self.weights} | ({} if self.stacked is None else {"stacked": self.stacked})
         with _saved.saving(folder) as fresh:
             for number, member in enumerate(self.members):
                 member.save(fresh / f"member-{number}", whole=whole)
-            save_file(kept, fresh / "ensemble.safetensors")
+            save_file(arrays_saved, fresh / "ensemble.safetensors")
             (fresh / "ensemble.json").write_text(json.dumps({"names": self.names, "vote": self.vote}), encoding="utf-8")
             manifest.write(fresh, "ensemble", self.task, {})
 
@@ -138,24 +138,24 @@ class Ensemble(Contender):
         if self.how not in WAYS:
             raise UsageError(f"no ensemble method {shown(self.how)}; {did_you_mean(self.how, WAYS)}")
         names = ALONE if _members.ALL in self.members else tuple(dict.fromkeys(self.members))
-        found: dict[str, tuple[Fitted, float]] = {}
+        fitted_members: dict[str, tuple[Fitted, float]] = {}
         reasons = []
         for number, name in enumerate(names):
             run.progress(Progress(f"taking {name}", number / len(names)))
             try:
-                found[name] = _members.fitted(name, train, validation, task, run)
+                fitted_members[name] = _members.fitted(name, train, validation, task, run)
             except HeadstartError as error:
                 reasons.append(f"{name}: {str(error).rstrip('.')}")
-        if not found:
+        if not fitted_members:
             raise TrainingError(f"no member of the ensemble could be trained: {'; '.join(reasons)}.")
-        names, models = tuple(found), tuple(model for model, _ in found.values())
+        names, models = tuple(fitted_members), tuple(model for model, _ in fitted_members.values())
         weights, stacked = np.full(len(names), 1 / len(names)), None
         known = validation.take(np.flatnonzero(task.numbers(validation) >= 0)) if len(validation) else validation
         if len(known):
-            said = _asked(models, known.inputs).astype(np.float64)
+            answers = _asked(models, known.inputs).astype(np.float64)
             if self.how == "stacking":
-                stacked = stacking(said, task.numbers(known))
-            weights = WAYS[self.how](said, known, task, run.metric)
+                stacked = stacking(answers, task.numbers(known))
+            weights = WAYS[self.how](answers, known, task, run.metric)
         counts = [number for number, weight in enumerate(weights) if weight > 0]
         return FittedEnsemble(
             task,
@@ -164,7 +164,7 @@ class Ensemble(Contender):
             weights[counts],
             stacked,
             self.how == "vote",
-            sum(seconds for _, seconds in found.values()),
+            sum(seconds for _, seconds in fitted_members.values()),
         )
 
     @staticmethod
@@ -175,12 +175,12 @@ class Ensemble(Contender):
             CheckpointError: its numbers do not match its members, or a member is damaged or has other classes.
         """
         path = folder / "ensemble.json"
-        told = read_object(path)
-        names, vote = told.get("names"), told.get("vote")
+        fields = read_object(path)
+        names, vote = fields.get("names"), fields.get("vote")
         if not isinstance(names, list) or not names or not isinstance(vote, bool):
             raise CheckpointError(f"'{path}' must name the members and say whether they vote; copy the folder again.")
         columns = len(task.classes)
-        found = arrays.read(
+        stored = arrays.read(
             folder / "ensemble.safetensors",
             {"weights": (len(names),)},
             np.float64,
@@ -193,7 +193,7 @@ class Ensemble(Contender):
                     f"'{folder / f'member-{number}'}' answers with other classes than the ensemble around it; copy the "
                     "folder again."
                 )
-        return FittedEnsemble(task, tuple(map(str, names)), members, found["weights"], found.get("stacked"), vote)
+        return FittedEnsemble(task, tuple(map(str, names)), members, stored["weights"], stored.get("stacked"), vote)
 
 
 def _asked(models: Sequence[Fitted], inputs: Sequence[Value]) -> np.ndarray:
@@ -206,44 +206,44 @@ def _asked(models: Sequence[Fitted], inputs: Sequence[Value]) -> np.ndarray:
     return np.stack(answers)
 
 
-def mix(said: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def mix(answers: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Average probabilities ``(M, N, C)`` by weights ``(M,)``: float64 ``(N, C)``.
 
     >>> mix(np.array([[[1.0, 0.0]], [[0.5, 0.5]]]), np.array([0.5, 0.5])).tolist()
     [[0.75, 0.25]]
     """
-    means: np.ndarray = np.einsum("m,mnc->nc", weights, said.astype(np.float64))
+    means: np.ndarray = np.einsum("m,mnc->nc", weights, answers.astype(np.float64))
     return means
 
 
-def votes(said: np.ndarray) -> np.ndarray:
+def votes(answers: np.ndarray) -> np.ndarray:
     """Return each member's vote for its most probable class, with a small weight for the others that breaks ties."""
-    counted: np.ndarray = (1 - TIE) * np.eye(said.shape[-1])[said.argmax(axis=-1)] + TIE * said
+    counted: np.ndarray = (1 - TIE) * np.eye(answers.shape[-1])[answers.argmax(axis=-1)] + TIE * answers
     return counted
 
 
-def equal(said: np.ndarray, validation: Rows, task: Task, metric: str) -> np.ndarray:
+def equal(answers: np.ndarray, validation: Rows, task: Task, metric: str) -> np.ndarray:
     """Return equal weights of the members: ``(M,)``."""
-    return np.full(len(said), 1 / len(said))
+    return np.full(len(answers), 1 / len(answers))
 
 
-def greedy(said: np.ndarray, validation: Rows, task: Task, metric: str) -> np.ndarray:
+def greedy(answers: np.ndarray, validation: Rows, task: Task, metric: str) -> np.ndarray:
     """Add members with replacement, each time the one that helps most, and stop at the best point: ``(M,)``.
 
     Ensemble selection of Caruana et al. 2004, "Ensemble Selection from Libraries of Models", section 2.1. Among equal
     scores the higher likelihood decides, then the shorter list.
     """
     numbers = task.numbers(validation)
-    counts = np.zeros(len(said))
+    counts = np.zeros(len(answers))
     best: tuple[tuple[float, float], np.ndarray] | None = None
     for _ in range(ROUNDS):
         tried = []
-        for member in range(len(said)):
-            more = counts + np.eye(len(said))[member]
-            answer = mix(said, more / more.sum())
+        for member in range(len(answers)):
+            more = counts + np.eye(len(answers))[member]
+            answer = mix(answers, more / more.sum())
             score = task.score(_predictions(answer, task), validation)[metric]
             tried.append(((score, _log_likelihood(answer, numbers)), more))
-        merit, counts = max(tried, key=lambda found: found[0])
+        merit, counts = max(tried, key=lambda trial: trial[0])
         if best is None or merit > best[0]:
             best = merit, counts
     assert best is not None
@@ -251,22 +251,22 @@ def greedy(said: np.ndarray, validation: Rows, task: Task, metric: str) -> np.nd
     return shares
 
 
-def likeliest(said: np.ndarray, validation: Rows, task: Task, metric: str) -> np.ndarray:
+def likeliest(answers: np.ndarray, validation: Rows, task: Task, metric: str) -> np.ndarray:
     """Find the weights ``(M,)`` of the mixture that maximise the likelihood of the validation labels.
 
     By expectation maximisation (Dempster et al. 1977, section 4.3), which never decreases the likelihood.
     """
     numbers = task.numbers(validation)
-    right = np.maximum(said[:, np.arange(len(numbers)), numbers], LEAST)
-    weights = np.full(len(said), 1 / len(said))
+    right = np.maximum(answers[:, np.arange(len(numbers)), numbers], LEAST)
+    weights = np.full(len(answers), 1 / len(answers))
     for _ in range(STEPS):
         shares = weights[:, None] * right
         weights = (shares / shares.sum(axis=0)).mean(axis=1)
-    found: np.ndarray = np.where(weights < LEAST, 0.0, weights) / weights[weights >= LEAST].sum()
-    return found
+    mixture: np.ndarray = np.where(weights < LEAST, 0.0, weights) / weights[weights >= LEAST].sum()
+    return mixture
 
 
-def stacking(said: np.ndarray, numbers: np.ndarray) -> np.ndarray | None:
+def stacking(member_answers: np.ndarray, numbers: np.ndarray) -> np.ndarray | None:
     """Fit a logistic regression on the members' log probabilities: ``(M * C + 1, C)``, intercepts last.
 
     Its regularisation is chosen by the likelihood in `FOLDS`-fold cross-validation. Classes that do not occur in
@@ -278,7 +278,7 @@ def stacking(said: np.ndarray, numbers: np.ndarray) -> np.ndarray | None:
     present, counts = np.unique(numbers, return_counts=True)
     if len(present) < 2 or counts.min() < 2:
         return None
-    features = _features(said)
+    features = _features(member_answers)
     folds = StratifiedKFold(min(FOLDS, int(counts.min())), shuffle=True, random_state=0)
     places = np.searchsorted(present, numbers)
 
@@ -290,26 +290,26 @@ def stacking(said: np.ndarray, numbers: np.ndarray) -> np.ndarray | None:
     columns = np.vstack([model.coef_.T, model.intercept_])
     if len(present) == 2:  # scikit-learn gives one column; softmax needs one for each
         columns = np.hstack([-columns / 2, columns / 2])
-    found = np.zeros((len(columns), said.shape[-1]))
-    found[-1] = NEVER
-    found[:, present] = columns
-    return found
+    coefficients = np.zeros((len(columns), member_answers.shape[-1]))
+    coefficients[-1] = NEVER
+    coefficients[:, present] = columns
+    return coefficients
 
 
-def stack(said: np.ndarray, stacked: np.ndarray) -> np.ndarray:
+def stack(answers: np.ndarray, stacked: np.ndarray) -> np.ndarray:
     """Predict with the result of :func:`stacking`: ``(N, C)``."""
-    found: np.ndarray = softmax(_features(said) @ stacked[:-1] + stacked[-1], axis=1)
-    return found
+    probabilities: np.ndarray = softmax(_features(answers) @ stacked[:-1] + stacked[-1], axis=1)
+    return probabilities
 
 
 def _regression(strength: float) -> LogisticRegression:
     return LogisticRegression(C=strength, max_iter=1000)
 
 
-def _features(said: np.ndarray) -> np.ndarray:
+def _features(answers: np.ndarray) -> np.ndarray:
     """Turn ``(M, N, C)`` into log probabilities ``(N, M * C)``."""
-    logarithms: np.ndarray = np.log(np.maximum(said, LEAST))
-    return logarithms.transpose(1, 0, 2).reshape(said.shape[1], -1)
+    logarithms: np.ndarray = np.log(np.maximum(answers, LEAST))
+    return logarithms.transpose(1, 0, 2).reshape(answers.shape[1], -1)
 
 
 def _log_likelihood(probabilities: np.ndarray, numbers: np.ndarray) -> float:

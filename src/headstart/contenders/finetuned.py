@@ -78,8 +78,8 @@ class Finetuned(Contender):
     def _said(self) -> dict[str, Value]:
         own = {"learning_rate": self.learning_rate, "epochs": self.epochs, "pooling": self.pooling}
         known = {field.name for field in dataclasses.fields(strategies.plugin(self.strategy))}
-        said = {name: value for name, _, value in (option.partition("=") for option in self.options)}
-        return {**{name: value for name, value in own.items() if value and name in known}, **said}
+        given = {name: value for name, _, value in (option.partition("=") for option in self.options)}
+        return {**{name: value for name, value in own.items() if value and name in known}, **given}
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> _neural.Neural:
         """Fine-tune the backbone on the training rows; use the best evaluation on validation.

@@ -128,19 +128,19 @@ class FittedLinear(Fitted):
             return shares.astype(np.float32)
         # One-versus-rest probabilities, normalised to a sum of one as in scikit-learn's OneVsRestClassifier.
         ratios = np.maximum(expit(logits), np.finfo(np.float64).tiny)
-        found: np.ndarray = ratios / ratios.sum(axis=1, keepdims=True)
-        return found.astype(np.float32)
+        normalised: np.ndarray = ratios / ratios.sum(axis=1, keepdims=True)
+        return normalised.astype(np.float32)
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write the n-grams as JSON and the numbers as safetensors."""
-        kept = {
+        arrays_saved = {
             "weights": self.weights,
             "intercept": self.intercept,
             "word_idf": self.reader.word_idf,
             "character_idf": self.reader.character_idf,
         }
         with _saved.saving(folder) as fresh:
-            save_file(kept, fresh / "linear.safetensors")
+            save_file(arrays_saved, fresh / "linear.safetensors")
             n_grams = {"words": self.reader.words, "characters": self.reader.characters}
             (fresh / "n_grams.json").write_text(json.dumps(n_grams), encoding="ascii")
             manifest.write(fresh, "linear", self.task, {"presence": self.presence})
@@ -206,22 +206,22 @@ class Linear(Contender):
             "word_idf": (len(words),),
             "character_idf": (len(characters),),
         }
-        found = arrays.read(folder / "linear.safetensors", shapes, np.float32, {})
+        stored = arrays.read(folder / "linear.safetensors", shapes, np.float32, {})
         if not isinstance(extra.get("presence"), bool):
             raise CheckpointError(
                 f"'{folder / manifest.NAME}' does not say whether features are presences; save the model again."
             )
-        reader = Reader(words, characters, found["word_idf"], found["character_idf"])
-        return FittedLinear(task, reader, found["weights"], found["intercept"], extra["presence"])
+        reader = Reader(words, characters, stored["word_idf"], stored["character_idf"])
+        return FittedLinear(task, reader, stored["weights"], stored["intercept"], extra["presence"])
 
 
 def _texts(stored: object, kind: str, path: Path) -> tuple[str, ...]:
     """Parse a list of n-grams without duplicates."""
-    found = stored.get(kind) if isinstance(stored, dict) else None
-    texts = isinstance(found, list) and all(isinstance(n_gram, str) for n_gram in found)
-    if not isinstance(found, list) or not texts or len(set(found)) != len(found):
+    listed = stored.get(kind) if isinstance(stored, dict) else None
+    texts = isinstance(listed, list) and all(isinstance(n_gram, str) for n_gram in listed)
+    if not isinstance(listed, list) or not texts or len(set(listed)) != len(listed):
         raise CheckpointError(f"'{path}' must list each n-gram of its '{kind}' once; copy the folder again.")
-    return tuple(found)
+    return tuple(listed)
 
 
 def _candidates(reader: Reader, features: sparse.csr_matrix, targets: np.ndarray, task: Task) -> Iterator[FittedLinear]:

@@ -106,7 +106,7 @@ class SelfPretrained(Contender):
         corpus = corpora.of_texts(tuple(dict.fromkeys(texts)))
         name = parts_sha256(corpus.sha256, asdict(recipe), run.seed, run.device)[:16]
         work = run.shared or run.folder
-        told = replace(
+        context = replace(
             run,
             folder=run.folder / "pretraining",
             minutes=None,
@@ -117,7 +117,7 @@ class SelfPretrained(Contender):
         def pretrain(fresh: Path) -> None:
             nonlocal reused
             reused = False
-            _pretraining.pretrain(corpus, recipe, told, fresh / MODEL, work)
+            _pretraining.pretrain(corpus, recipe, context, fresh / MODEL, work)
 
         place = made(work / f"pretrained-{name}", pretrain) / MODEL
         record = json.loads((place / _pretraining.RECORD).read_text(encoding="utf-8"))

@@ -147,9 +147,9 @@ def _check_content(path: Path, name: str) -> None:
         return
     with blob.open("rb") as file:
         while part := file.read(2**20):
-            for found in hashes:
-                found.update(part)
-    if blob.name not in [found.hexdigest() for found in hashes]:
+            for digest in hashes:
+                digest.update(part)
+    if blob.name not in [digest.hexdigest() for digest in hashes]:
         path.unlink()
         blob.unlink(missing_ok=True)
         raise _BadAnswerError(f"{name} has not the content that its hash announces")

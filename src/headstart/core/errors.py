@@ -40,7 +40,7 @@ class TrainingError(HeadstartError):
     """A training failed: the loss is not a number, or a checkpoint belongs to another run."""
 
 
-def visible(text: str, kept: str = "") -> str:
+def visible(text: str, unchanged: str = "") -> str:
     """Escape control characters, direction overrides and all else without a shape, which a terminal would obey.
 
     Everything that is printed goes through here.
@@ -53,7 +53,7 @@ def visible(text: str, kept: str = "") -> str:
     """
     if text.isprintable():
         return text
-    return "".join(letter if letter.isprintable() or letter in kept else ascii(letter)[1:-1] for letter in text)
+    return "".join(letter if letter.isprintable() or letter in unchanged else ascii(letter)[1:-1] for letter in text)
 
 
 def shown(value: object, most: int = 60) -> str:

@@ -26,15 +26,15 @@ def file_sha256(path: Path) -> str:
     Raises:
         OSError: the file cannot be read.
     """
-    found = path.stat()
-    identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    status = path.stat()
+    identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     with _lock:
         known = _known.get(identity)
     if known is not None:
         return known
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if time.time_ns() - found.st_mtime_ns > SETTLED_NS:
+    if time.time_ns() - status.st_mtime_ns > SETTLED_NS:
         with _lock:
             _known[identity] = digest
     return digest

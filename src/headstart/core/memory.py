@@ -19,8 +19,8 @@ def resident() -> int:
     """
     import psutil
 
-    found = psutil.Process().memory_info()
-    return int(found.rss - getattr(found, "shared", 0))
+    usage = psutil.Process().memory_info()
+    return int(usage.rss - getattr(usage, "shared", 0))
 
 
 def available() -> int:

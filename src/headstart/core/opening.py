@@ -35,8 +35,8 @@ def guarded(place: str | Path) -> Iterator[None]:
         # Where a library in Rust panics, that is no Exception; and neither is an interrupt, which is none of ours.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        told = ": ".join(filter(None, (type(error).__name__, " ".join(str(error).split()))))
-        reason = visible(told[:LONGEST_REASON])
+        description = ": ".join(filter(None, (type(error).__name__, " ".join(str(error).split()))))
+        reason = visible(description[:LONGEST_REASON])
         raise CheckpointError(
             f"'{visible(str(place))}' cannot be read as a model ({reason}); copy or fetch the folder again."
         ) from error
@@ -101,9 +101,9 @@ def parsed_object(content: bytes, path: Path) -> dict[str, Any]:
         CheckpointError: it does not.
     """
     try:
-        found = json.loads(content.decode("utf-8", "surrogatepass"))
+        value = json.loads(content.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is no readable JSON ({error}); fetch the model again.") from None
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise CheckpointError(f"{path} holds no JSON object; fetch the model again.")
-    return found
+    return value

@@ -44,8 +44,8 @@ def plugin(room: str, name: str) -> type:
     """
     if name not in names(room):
         raise UsageError(f"no {_singular(room)} {shown(name)}; {did_you_mean(name, names(room))}")
-    found: type = importlib.import_module(f"headstart.{room}.{name.replace('-', '_')}").PLUGIN
-    return found
+    plugin_class: type = importlib.import_module(f"headstart.{room}.{name.replace('-', '_')}").PLUGIN
+    return plugin_class
 
 
 def load(room: str, name: str, options: dict[str, Any] | None = None) -> Any:
@@ -95,13 +95,13 @@ def _read(value: Any, hint: Any, where: str) -> Any:
             if isinstance(value, bool) or (kind is int and isinstance(value, float) and value != int(value)):
                 continue
             try:
-                found = kind(value)
+                converted = kind(value)
             except (TypeError, ValueError):
                 continue
             # All are counts, rates or shares; this also refuses 'nan'.
-            if kind is not str and not found >= 0:
+            if kind is not str and not converted >= 0:
                 raise UsageError(f"{where} is {value}; give a number from 0 up.")
-            return found
+            return converted
         elif typing.get_origin(kind) is typing.Literal:
             choices = typing.get_args(kind)
             if value in choices:

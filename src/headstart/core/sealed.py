@@ -66,7 +66,7 @@ def is_sealed(folder: Path) -> bool:
     note = read_note(folder / SEAL)
     if note is None:
         return False
-    sizes = {name: found.stat().st_size for name, found in _walk(folder).items()}
+    sizes = {name: path_found.stat().st_size for name, path_found in _walk(folder).items()}
     if sizes != {name: one["bytes"] for name, one in note["files"].items()}:
         return False
     return bool(_files(folder) == note["files"])
@@ -93,9 +93,9 @@ def _files(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _walk(folder: Path) -> dict[str, Path]:
-    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if not path.is_dir()}
-    found.pop(SEAL, None)
-    return found
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if not path.is_dir()}
+    files.pop(SEAL, None)
+    return files
 
 
 def _hash(values: Mapping[str, Any]) -> str:

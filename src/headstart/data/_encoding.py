@@ -88,16 +88,16 @@ def survey(path: Path, encoding: str | None = None, *, rows: bool = True) -> Sur
         with open_bytes(path) as file:
             head = file.read(4096)
         marked = next((name for mark, name in MARKS.items() if head.startswith(mark)), "")
-        found = marked or _unmarked(head)
+        detected = marked or _unmarked(head)
         _check_kind(path.name, head)
-        if not found and not encoding and head.count(0) > NUL * len(head):
+        if not detected and not encoding and head.count(0) > NUL * len(head):
             raise _binary(path.name)
         utf8, sha256 = _read_through(path, rows)
     except damage as error:
         raise DataError(f"{path.name} is a damaged archive ({error}); fetch or pack it again.") from error
     if encoding:
         return Survey(_said(encoding, marked), sha256)
-    encoding = found
+    encoding = detected
     if not encoding and not utf8 and _controls(head) > 0.05:
         raise _binary(path.name)
     sample = b"" if encoding or utf8 else _foreign(path)
@@ -131,13 +131,13 @@ def _encoded_twice(name: str, text: str) -> str:
 
 def _utf7(name: str, head: bytes) -> str:
     """Warn where what is ASCII makes letters if read as UTF-7; '' where it does not."""
-    found = {match[0]: _letters_in_utf7(match[0]) for match in UTF7.finditer(head)} if head.isascii() else {}
-    closed = sum(code.endswith(b"-") for code in found)
-    if not found or not all(found.values()) or (closed < 2 and len(found) < 5):
+    decoded = {match[0]: _letters_in_utf7(match[0]) for match in UTF7.finditer(head)} if head.isascii() else {}
+    closed = sum(code.endswith(b"-") for code in decoded)
+    if not decoded or not all(decoded.values()) or (closed < 2 and len(decoded) < 5):
         return ""
-    code = next(iter(found))
+    code = next(iter(decoded))
     return (
-        f"{name} looks like UTF-7: {shown(code.decode())} in it would be {shown(found[code])}. "
+        f"{name} looks like UTF-7: {shown(code.decode())} in it would be {shown(decoded[code])}. "
         "If so, say --encoding utf-7."
     )
 

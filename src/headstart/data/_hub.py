@@ -40,12 +40,12 @@ def fetch(address: str) -> Path:
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
     try:
         with downloads.limited(api.endpoint):
-            found = api.dataset_info(repo, revision=revision)
-            files = downloads.listed(found)
+            info = api.dataset_info(repo, revision=revision)
+            files = downloads.listed(info)
             path = path or _choose(repo, [file for file in files if file.lower().endswith(SUFFIXES)])
             if path not in files:
                 raise DataError(f"data set {repo} has no file {path}; {did_you_mean(path, files)}")
-            return downloads.fetch(api, "dataset", repo, revision, found.sha, [path]) / path
+            return downloads.fetch(api, "dataset", repo, revision, info.sha, [path]) / path
     except errors.HFValidationError as error:
         raise UsageError(f"cannot read the address {address}: no repository can have that name.") from error
     except errors.GatedRepoError as error:

@@ -75,14 +75,14 @@ def open_separated(
         DataError: the line of column names cannot be parsed.
     """
     sample, whole = beginning(lines, lambda line: len(line) + (7 if line.isspace() else 64), str.strip)
-    said = next((match[1] for line in sample[:1] if (match := SEP.match(line))), "")
-    if said:
+    given = next((match[1] for line in sample[:1] if (match := SEP.match(line))), "")
+    if given:
         sample[0] = "\n"
     everything = itertools.chain(sample, lines)
     if is_labelled(sample):
         return ["label", "text"], labelled_lines(name, everything)
     plain = suffix in (".txt", "")
-    view = _best(sample, said, plain, named, whole)
+    view = _best(sample, given, plain, named, whole)
     check_columns(name, range(view.width))
     header = _header(name, view, named, plain)
     warnings = [header.warning] if header.warning else []

@@ -50,8 +50,8 @@ def _copy(path: Path, device: int, inode: int) -> Path:
     except BaseException:
         copy.unlink()
         raise
-    with copy.open("rb") as found:
-        head = found.read(64).lstrip(b"\xef\xbb\xbf \r\n\t")
+    with copy.open("rb") as opened:
+        head = opened.read(64).lstrip(b"\xef\xbb\xbf \r\n\t")
     kind = ".parquet" if head.startswith(b"PAR1") else ".jsonl" if head.startswith((b'{"', b"[{", b"{'")) else ""
     return copy.rename(copy.with_name(name + kind)) if kind and not copy.suffix else copy
 

@@ -67,15 +67,15 @@ def beginning(
     Args:
         size: of an item, in characters. counts: tells which items are counted.
     """
-    found: list[Thing] = []
+    taken: list[Thing] = []
     left, room = PEEK, SAMPLE
     for item in items:
-        found.append(item)
+        taken.append(item)
         left -= bool(counts(item))
         room -= size(item)
         if left <= 0 or room <= 0:
-            return found, False
-    return found, True
+            return taken, False
+    return taken, True
 
 
 def _size(item: Item) -> int:

@@ -85,12 +85,12 @@ def extend(
     with _sink(opened, again, out, suffix, unused(names, opened.columns)) as put:
         for chunk in _chunks(with_joined_words(items, column)):
             rows = [item for item in chunk if isinstance(item, Row)]
-            found = [text_of(row.cells[column]) for row in rows]
-            texts = [text for text, reason in found if not reason]
+            checked = [text_of(row.cells[column]) for row in rows]
+            texts = [text for text, reason in checked if not reason]
             answers = iter(answer(texts) if texts else ())
-            put(rows, [nothing if reason else next(answers) for _, reason in found])
+            put(rows, [nothing if reason else next(answers) for _, reason in checked])
             written += len(rows)
-            reasons = iter(reason for _, reason in found)
+            reasons = iter(reason for _, reason in checked)
             for item in chunk:
                 if not isinstance(item, Row):
                     report(item)
@@ -119,12 +119,12 @@ def unused(names: Sequence[str], taken: Sequence[str]) -> list[str]:
     >>> unused(["label", "p(yes)"], ["text", "label", "p(yes)"])
     ['predicted', 'p(yes) 2']
     """
-    found: list[str] = []
+    chosen: list[str] = []
     for name in names:
         first = "predicted" if name == "label" and name in taken else name
         choices = itertools.chain([first], (f"{first} {number}" for number in itertools.count(2)))
-        found.append(next(choice for choice in choices if choice not in (*taken, *found)))
-    return found
+        chosen.append(next(choice for choice in choices if choice not in (*taken, *chosen)))
+    return chosen
 
 
 def suffix_for(source: Path, out: Path | None) -> str:

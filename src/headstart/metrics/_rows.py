@@ -91,9 +91,9 @@ class Outcomes:
             columns.append(labels.from_counts(metric, hits, counts @ self._one_hot(answer), actual))
         return np.stack(columns, axis=1)
 
-    def _one_hot(self, codes: np.ndarray, kept: np.ndarray | None = None) -> sparse.csr_array:
+    def _one_hot(self, codes: np.ndarray, mask: np.ndarray | None = None) -> sparse.csr_array:
         """Return the 0/1 matrix ``(outcomes, classes)`` that sums counts by class."""
-        ones = np.ones(len(codes)) if kept is None else kept.astype(np.float64)
+        ones = np.ones(len(codes)) if mask is None else mask.astype(np.float64)
         return sparse.csr_array((ones, (np.arange(len(codes)), codes)), shape=(len(codes), self.classes))
 
 

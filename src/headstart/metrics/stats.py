@@ -77,19 +77,19 @@ class Joint:
 
     scores: ``(contenders,)``, means over seeds.
     rows: ``(contenders, contenders)``, their covariances over resampled rows.
-    luck: ``(contenders,)``, the variance between trainings, as part of the variance of each mean; 0 with one seed.
-    freedom: degrees of freedom of `luck`.
+    training_variance: ``(contenders,)``, the part of each mean's variance between trainings; 0 with one seed.
+    freedom: degrees of freedom of `training_variance`.
     """
 
     scores: np.ndarray
     rows: np.ndarray
-    luck: np.ndarray
+    training_variance: np.ndarray
     freedom: float
 
     @property
     def errors(self) -> np.ndarray:
         """Standard errors of all differences, ``(contenders, contenders)``; positive off the diagonal."""
-        variances = self.rows.diagonal() + self.luck
+        variances = self.rows.diagonal() + self.training_variance
         square = variances[:, None] + variances - 2 * self.rows
         errors: np.ndarray = np.sqrt(np.maximum(square, 1e-24))
         return errors
@@ -167,7 +167,7 @@ def joint(targets: Sequence[str], teams: Sequence[Sequence[Sequence[str]]], metr
             spreads[place] = own.var(ddof=1)
             by_rows[place] = ((rows - influences[place]) ** 2).sum() / (len(answers) - 1)
     covariances = (influences @ influences.T + np.diag(made_up)) * len(targets) / (len(targets) + _MADE_UP)
-    return Joint(scores, covariances, *_luck(spreads, by_rows, seeds - 1))
+    return Joint(scores, covariances, *_training_variance(spreads, by_rows, seeds - 1))
 
 
 def difference(chances: Joint, first: int, second: int) -> Comparison:
@@ -257,10 +257,10 @@ def gap(chances: Joint, standings: Standings, leader: int, other: int) -> Interv
     It excludes zero, or ends there, exactly if the contender is shown to be behind.
     """
     value = chances.scores[leader] - chances.scores[other]
-    found = _around(value, standings.width * chances.errors[leader, other])
+    interval_of_gap = _around(value, standings.width * chances.errors[leader, other])
     if standings.p_values[other] > 1 - LEVEL:
-        return found
-    return Interval(found.value, max(found.low, 0.0), found.high)
+        return interval_of_gap
+    return Interval(interval_of_gap.value, max(interval_of_gap.low, 0.0), interval_of_gap.high)
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
@@ -281,7 +281,7 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
 # --- the chance in rows and in trainings -----------------------------------------------------------------------
 
 
-def _luck(spreads: np.ndarray, by_rows: np.ndarray, spare: np.ndarray) -> tuple[np.ndarray, float]:
+def _training_variance(spreads: np.ndarray, by_rows: np.ndarray, spare: np.ndarray) -> tuple[np.ndarray, float]:
     """Estimate the variance between trainings, as part of each contender's mean, and its degrees of freedom.
 
     The variance over seeds beyond that of the rows is shrunk towards its mean over all contenders: the more, the less
@@ -293,15 +293,15 @@ def _luck(spreads: np.ndarray, by_rows: np.ndarray, spare: np.ndarray) -> tuple[
         spare: int ``(contenders,)``, number of seeds minus one.
     """
     uncertain = (spare > 0) & (spreads + by_rows > 0)  # seeds with equal predictions count as one training
-    luck = np.zeros(len(spreads))
+    training_variance = np.zeros(len(spreads))
     if not uncertain.any():
-        return luck, _KNOWN
-    found, rows, own = spreads[uncertain], by_rows[uncertain], spare[uncertain]
-    typical = np.average(found - rows, weights=own)
-    prior = _shared_freedom(found / (max(typical, 0.0) + rows), own)
-    moved = (prior * typical + own * (found - rows)) / (prior + own)
-    luck[uncertain] = np.maximum(moved, 0.0) / (own + 1)
-    return luck, float(min(prior + own.mean(), own.sum()))
+        return training_variance, _KNOWN
+    observed, rows, own = spreads[uncertain], by_rows[uncertain], spare[uncertain]
+    typical = np.average(observed - rows, weights=own)
+    prior = _shared_freedom(observed / (max(typical, 0.0) + rows), own)
+    moved = (prior * typical + own * (observed - rows)) / (prior + own)
+    training_variance[uncertain] = np.maximum(moved, 0.0) / (own + 1)
+    return training_variance, float(min(prior + own.mean(), own.sum()))
 
 
 def _shared_freedom(ratios: np.ndarray, spare: np.ndarray) -> float:
@@ -324,10 +324,14 @@ def _shared_freedom(ratios: np.ndarray, spare: np.ndarray) -> float:
 
 
 def _freedom(chances: Joint, first: int, second: int) -> float:
-    """Return the degrees of freedom of a difference: those of `luck`, more if rows dominate (Satterthwaite 1946)."""
-    luck = chances.luck[first] + chances.luck[second]
-    found = chances.freedom * (chances.errors[first, second] ** 2 / luck) ** 2 if luck > 0 else _KNOWN
-    return float(min(found, _KNOWN))
+    """Return the degrees of freedom of a difference: more if rows dominate (Satterthwaite 1946)."""
+    training_variance = chances.training_variance[first] + chances.training_variance[second]
+    degrees = (
+        chances.freedom * (chances.errors[first, second] ** 2 / training_variance) ** 2
+        if training_variance > 0
+        else _KNOWN
+    )
+    return float(min(degrees, _KNOWN))
 
 
 def _draw(chances: Joint, resamples: int, seed: int) -> np.ndarray:
@@ -336,10 +340,10 @@ def _draw(chances: Joint, resamples: int, seed: int) -> np.ndarray:
     values, vectors = np.linalg.eigh(chances.rows)
     size = len(chances.scores), resamples
     drawn: np.ndarray = (vectors * np.sqrt(np.maximum(values, 0.0))) @ random.standard_normal(size)
-    uncertain = np.flatnonzero(chances.luck)
+    uncertain = np.flatnonzero(chances.training_variance)
     if len(uncertain):
-        luck = random.standard_t(chances.freedom, (len(uncertain), resamples))
-        drawn[uncertain] += np.sqrt(chances.luck[uncertain])[:, None] * luck
+        training_variance = random.standard_t(chances.freedom, (len(uncertain), resamples))
+        drawn[uncertain] += np.sqrt(chances.training_variance[uncertain])[:, None] * training_variance
     return drawn
 
 
@@ -355,13 +359,13 @@ def _against_rest(chances: Joint, candidates: np.ndarray) -> tuple[np.ndarray, n
     """
     count = len(candidates)
     weights = (count * np.eye(count) - 1) / (count - 1)
-    covariances = (chances.rows + np.diag(chances.luck))[np.ix_(candidates, candidates)]
+    covariances = (chances.rows + np.diag(chances.training_variance))[np.ix_(candidates, candidates)]
     variances = np.einsum("ij,jk,ik->i", weights, covariances, weights)
     return weights, np.sqrt(np.maximum(variances, 1e-24))
 
 
 def _caution(chances: Joint) -> float:
-    return _CAUTION_SEEDS if chances.luck.any() else _CAUTION_ROWS
+    return _CAUTION_SEEDS if chances.training_variance.any() else _CAUTION_ROWS
 
 
 def _raised(chances: Joint, further: np.ndarray, resamples: int) -> np.ndarray:

@@ -75,7 +75,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredStates:
     """Stored output of a model's frozen stages for some texts, so that they need not run again.
 
     stages: number of frozen stages.
@@ -94,7 +94,7 @@ def pack(
     tokens: np.ndarray,
     boundaries: np.ndarray,
     rows: np.ndarray,
-    kept: Kept | None = None,
+    stored: StoredStates | None = None,
     segments: np.ndarray | None = None,
 ) -> Batch:
     """Pack some texts of a flat token array into a batch.
@@ -118,10 +118,10 @@ def pack(
     places = np.repeat(boundaries[rows], lengths) + positions
     sizes, counts = np.unique(lengths, return_counts=True)
     hidden = None
-    if kept is not None:
-        first = kept.starts[rows]
-        own = np.repeat(first, lengths) + positions if kept.by_token else first
-        hidden = kept.states[torch.from_numpy(own)].float()
+    if stored is not None:
+        first = stored.starts[rows]
+        own = np.repeat(first, lengths) + positions if stored.by_token else first
+        hidden = stored.states[torch.from_numpy(own)].float()
     return Batch(
         ids=torch.from_numpy(tokens[places].astype(np.int64)),
         positions=torch.from_numpy(positions),
@@ -129,7 +129,7 @@ def pack(
         groups=tuple(zip(counts.tolist(), sizes.tolist(), strict=True)),
         order=torch.from_numpy(order),
         hidden=hidden,
-        stages=kept.stages if kept is not None else 0,
+        stages=stored.stages if stored is not None else 0,
         segments=None if segments is None else torch.from_numpy(segments[places].astype(np.int64)),
     )
 

@@ -138,8 +138,8 @@ class Objective:
         places = np.flatnonzero(chosen)
         fate = chance.random(len(places))
         others = chance.choice(vocabulary.ordinary, len(places))
-        kept = np.where(fate < HIDDEN + REPLACED, others, tokens[places])
-        return places, np.where(fate < HIDDEN, vocabulary.mask, kept)
+        seen = np.where(fate < HIDDEN + REPLACED, others, tokens[places])
+        return places, np.where(fate < HIDDEN, vocabulary.mask, seen)
 
     def _passages(
         self, shard: Shard, windows: Windows, rows: np.ndarray, chance: np.random.Generator

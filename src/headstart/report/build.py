@@ -94,7 +94,7 @@ def _leaderboard(result: Result, broken: bool, omitted: Sequence[str]) -> Table:
         name = name.replace("@", "\n  @") if broken else name
         cells = (name, line["score"], against_best(standing, result.standings))
         table.add_row(
-            *(Text(visible(cell, kept="\n"), style=style) for cell in cells),
+            *(Text(visible(cell, unchanged="\n"), style=style) for cell in cells),
             *(Text(line[name]) for name in costs.values()),
         )
     return table

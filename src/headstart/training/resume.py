@@ -47,12 +47,12 @@ def save(
     best_weights: dict[str, Tensor],
 ) -> None:
     """Write a checkpoint atomically: a kill at any moment leaves either the old one or the new one."""
-    found = {f"weight/{name}": weight.detach() for name, weight in weights.items()}
-    found |= {f"best/{name}": weight for name, weight in best_weights.items()}
+    stored = {f"weight/{name}": weight.detach() for name, weight in weights.items()}
+    stored |= {f"best/{name}": weight for name, weight in best_weights.items()}
     for name, weight in weights.items():
         for key, value in optimizer.state.get(weight, {}).items():
-            found[f"{key}/{name}"] = value
-    tensors = {name: tensor.cpu().contiguous() for name, tensor in found.items()}
+            stored[f"{key}/{name}"] = value
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in stored.items()}
     header = {"state": json.dumps(asdict(state)), "fingerprint": fingerprint}
     header["sha256"] = _sha256(header, tensors)
     with replacing(folder / FILE) as fresh:
@@ -79,12 +79,12 @@ def restore(
         TrainingError: the checkpoint was written by a training with other settings or data.
     """
     path = folder / FILE
-    found = _read(path)
-    if found is None:
+    checkpoint = _read(path)
+    if checkpoint is None:
         if path.exists():
             sealed.discard(path)
         return State(), {}
-    header, tensors = found
+    header, tensors = checkpoint
     if header["fingerprint"] != fingerprint:
         raise TrainingError(
             f"the checkpoint in {folder} belongs to a training with other settings or data; "
