@@ -1,4 +1,4 @@
-"""Which text model should you use? Headstart trains the contenders on your data and tells you, in numbers."""
+"""Which text model should you use? Headstart trains contenders on your data and reports which is best."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HOMES = {"TextClassifier": "headstart.estimator", "read": "headstart.data.read"
 
 
 def __getattr__(name: str) -> Any:
-    # Names are looked up when first used, since torch and scikit-learn take seconds (PEP 562).
+    # Names are resolved on first use, since torch and scikit-learn take seconds to load (PEP 562).
     if name == "__version__":
         return import_module("importlib.metadata").version("headstart")
     if name not in __all__:

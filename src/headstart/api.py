@@ -1,4 +1,4 @@
-"""What the command line and Python call: each function is a walk through the rooms, a call or two in each."""
+"""The functions behind the command line and Python: each combines one or two calls of each package."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ __all__ = [
 TASK = "classification"  # of the demonstrations
 GUESSED = "Task: {}, guessed from the columns; choose another one with --task."
 ROOMS = ("contenders", "strategies", "tasks", "trackers")
-LISTED = 20  # rejected rows named before a comparison begins
-# What a demonstration runs, so that it ends within six minutes on two cores.
+LISTED = 20  # rejected rows listed before a comparison begins
+# The trainings of a demonstration, which takes at most six minutes on two cores.
 DEMOS: Mapping[str, Mapping[str, Value]] = {
     "tweets": {"seeds": 1, "sizes": (150,)},
     "news": {"seeds": 1, "sizes": (100,), "strategies": ("frozen",), "options": {"scratch.window": 128}},
@@ -64,10 +64,10 @@ DEMO_ROWS = {"tweets": 2000, "news": 1000, "hotel": 2000}
 
 @dataclass(frozen=True)
 class Comparison:
-    """A finished comparison, which shows itself in a notebook.
+    """A finished comparison, which displays itself in a notebook.
 
     result: everything that was measured; see `headstart.core.results.Result`.
-    model: the winner's own folder, which later comparisons leave as it is.
+    model: the winner's own folder, which later comparisons do not change.
     """
 
     result: Result
@@ -75,12 +75,12 @@ class Comparison:
 
     @property
     def verdict(self) -> tuple[str, ...]:
-        """Three to five sentences: which to use, and what would change the answer."""
+        """Three to five sentences: which contender to use, and what could change that."""
         return wording.verdict_of(self.result)
 
     @property
     def leaderboard(self) -> list[dict[str, Value]]:
-        """One dictionary a contender, best first: score with its 95 % interval (0 to 1), who ties, costs."""
+        """One dictionary per contender, best first: score with its 95 % interval (0 to 1), who ties, costs."""
         return [
             {
                 "contender": standing.contender,
@@ -128,39 +128,44 @@ def compare(
     track: str | Sequence[str] | None = None,
     listener: Callable[[contest.Event], None] | None = None,
 ) -> Comparison:
-    """Train contenders on labelled text under one protocol, and say which to use.
+    """Train contenders on labelled text under one protocol, and report which to use.
 
-    Leaves ``report.html``, ``result.json`` and the winner's folder ``best`` in `out`. What was trained there before
-    on the same data is not trained again, so an interrupted comparison goes on.
+    Writes ``report.html``, ``result.json`` and the winner's folder ``best`` to `out`. Trainings that were finished
+    there on the same data are not repeated, so an interrupted comparison resumes.
 
     Args:
         data: a file, an ``hf://datasets/`` address, a DataFrame, or a pair of texts and labels.
-        task: name of the task, such as 'classification'; None to guess it from the columns and to say so on standard
+        task: name of the task, such as 'classification'; None to infer it from the columns, with a message on standard
             error.
-        text, label: column names; None to find them.
-        encoding: of files that hold text, such as 'cp1252'; None to find out.
-        test, validation: rows of one's own, as `data`; None to set 20 % and 10 % of `data` apart.
-        unlabelled: texts without labels, a file or a sequence, for contenders that learn from such; those that stand in
-            the test rows too are left out.
-        contenders, strategies: names as `headstart list` says; None for those of the first choice, 'all' for all.
+        text: name of the text column; None to detect it.
+        label: name of the label column; None to detect it.
+        encoding: of text files, such as 'cp1252'; None to detect it.
+        test: your own test rows, as `data`; None to split off 20 % of `data`.
+        validation: your own validation rows, as `data`; None to split off 10 % of `data`.
+        unlabelled: texts without labels, a file or a sequence, for contenders that use them; those that also occur in
+            the test rows are left out.
+        contenders: names as in `headstart list`; None for the default ones, 'all' for all.
+        strategies: names as in `headstart list`; None for the default ones, 'all' for all.
         backbone: what is fine-tuned: a folder, a packaged model, or ``hf://owner/name[@revision]``. Several, in a list
-            or with commas between them, compete under their own names, such as 'finetuned:full@e5-small'.
+            or separated by commas, compete under their own names, such as 'finetuned:full@e5-small'.
         options: 'contender.option' or 'strategy.option' -> value, such as ``{"scratch.layers": 4, "lora.rank": 4}``.
-        seeds: trainings of each contender.
+        seeds: number of trainings of each contender.
         sizes: training rows of the learning curve, to which all rows are always added; None for those of
             `contest.plan.learning_sizes`.
-        budget: minutes a training may take.
+        budget: time limit of a training in minutes.
         metric: the score that decides; None for accuracy.
-        out: a folder; None for ``runs/`` and the name of the data, or, where that holds another data set, a folder
-            beside it, which is then named on standard error.
+        out: a folder; None for ``runs/`` and the name of the data, or, if that belongs to another data set, a folder
+            next to it, which is then named on standard error.
+        device: 'auto', 'cpu' or 'cuda'.
+        seed: of the split and the first training.
         track: trackers besides ``metrics.jsonl``, such as 'tensorboard', 'wandb' or 'mlflow', for the steps of every
-            Transformer's training; what they write is in ``tracking`` in `out`.
-        listener: is told of every trial and its progress; None to show them on standard error.
+            Transformer's training; their output is in ``tracking`` in `out`.
+        listener: called with every trial and its progress; None to show them on standard error.
 
     Raises:
-        UsageError: an unknown name, column, option or device; another process works in `out`, or it holds the
-            comparison of another data set.
-        DataError: data that cannot be read or divided.
+        UsageError: an unknown name, column, option or device; another process uses `out`, or it belongs to another data
+            set.
+        DataError: data that cannot be read or split.
         TrainingError: no contender could be trained.
     """
     tracked = trackers.check(track)
@@ -236,24 +241,36 @@ def pretrain(
     seed: int = 0,
     track: str | Sequence[str] | None = None,
 ) -> dict[str, Value]:
-    """Pretrain a small BERT on one's own text, of any size, and leave it in a folder that Hugging Face opens.
+    """Pretrain a small BERT on your own text, of any size, and save it in a folder that opens in transformers.
 
-    What it costs is told on standard error before it starts. Killed at any moment, the same call goes on.
+    The expected cost is printed on standard error before training starts. Killed at any moment, the same call resumes.
 
     Args:
-        files, text, encoding: see `data.corpus.of_files`.
-        out: the model's folder, for ``compare(..., backbone=out)``; what was there is replaced.
-        size: 'tiny', 'mini', 'small' or 'base'. start: a model to go on from, with its own size and vocabulary.
-        vocabulary, byte_level, window, epochs, minutes, next_sentence, whole_words, batch_tokens, learning_rate: see
-            `contenders._pretraining.Recipe`.
-        work: where tokenised text and checkpoints go; None for a folder beside `out`.
-        track: see :func:`compare`; what the trackers write is in ``tracking`` in `work`.
+        files: see `data.corpus.of_files`.
+        out: the model's folder, for ``compare(..., backbone=out)``; existing content is replaced.
+        text: see `data.corpus.of_files`.
+        encoding: see `data.corpus.of_files`.
+        size: 'tiny', 'mini', 'small' or 'base'.
+        start: a model to continue from, with its own size and vocabulary.
+        vocabulary: see `contenders._pretraining.Recipe`, also for the options up to `learning_rate`.
+        byte_level: use byte-level BPE.
+        window: maximum number of tokens of a text.
+        epochs: passes over the text.
+        minutes: time limit; 0 for none.
+        next_sentence: whether passages are predicted too; None if documents have several sentences.
+        whole_words: mask all pieces of a word or none.
+        batch_tokens: tokens per step.
+        learning_rate: peak rate; 0 for the size's default.
+        work: folder for tokenised text and checkpoints; None for a folder next to `out`.
+        device: 'auto', 'cpu' or 'cuda'.
+        seed: of weights, order and masks.
+        track: see :func:`compare`; the trackers' output is in ``tracking`` in `work`.
 
     Returns:
-        costs and scores on documents set apart, as in the folder's ``pretraining.json``.
+        costs and scores on held-out documents, as in the folder's ``pretraining.json``.
 
     Raises:
-        UsageError: an unknown size, column, model or device, a missing package, or another process works in `work`.
+        UsageError: an unknown size, column, model or device, a missing package, or another process uses `work`.
         DataError: text that cannot be read, or fewer than two documents.
     """
     if start:
@@ -294,9 +311,9 @@ def check(
     backbone: str | Sequence[str] = "minilm",
     seed: int = 0,
 ) -> Audit:
-    """Look for duplicates, leakage, contradictions, imbalance and texts too long, and train nothing.
+    """Check the data for duplicates, leakage, contradictions, imbalance and long texts, without training.
 
-    The rows are divided as :func:`compare` divides them. Args and Raises: as there.
+    The rows are split as in :func:`compare`. Args and Raises: as there.
     """
     name = task or _guess(data, encoding)
     rules = tasks.load(name)
@@ -322,7 +339,7 @@ def demo(
     out: str | Path | None = None,
     listener: Callable[[contest.Event], None] | None = None,
 ) -> Comparison:
-    """Compare contenders on real text that ships inside a package: 'tweets', 'news' or 'hotel' (Chinese reviews).
+    """Compare contenders on real text from an installed package: 'tweets', 'news' or 'hotel' (Chinese reviews).
 
     Raises:
         UsageError: an unknown name, or a package that is not installed.
@@ -332,7 +349,7 @@ def demo(
 
 
 def catalogue() -> dict[str, dict[str, str]]:
-    """Name all contenders, strategies, tasks and packaged models, each with what it promises."""
+    """Return the names of all contenders, strategies, tasks and packaged models, each with a description."""
     plugins = {room: {name: rooms.promise(room, name) for name in rooms.names(room)} for room in ROOMS}
     return {**plugins, "models": {name: model.description for name, model in hub.PACKAGED.items()}}
 
@@ -350,7 +367,7 @@ def _model_of(contender: str, models: Mapping[str, Path], folder: Path) -> Path:
     """Return the folder of a contender's model.
 
     Raises:
-        CheckpointError: the model was deleted, though the record of its training is there.
+        CheckpointError: the model was deleted, although the record of its training exists.
     """
     if contender not in models:
         raise CheckpointError(
@@ -366,13 +383,14 @@ def _warn(findings: Iterable[Finding]) -> None:
 
 
 def _open_models(trials: Sequence[Trial]) -> dict[str, Tokenizer]:
-    """Open the backbones and teachers of a comparison, so that one that is damaged ends it now, not after an hour.
+    """Open the backbones and teachers of a comparison, so that a damaged one ends it now, not after an hour.
 
     Returns:
         the tokenizers of the backbones that are fine-tuned.
 
     Raises:
-        UsageError, CheckpointError: one cannot be opened.
+        UsageError: one cannot be found.
+        CheckpointError: one cannot be opened.
     """
     opened = {}
     everything = itertools.chain.from_iterable((trial, *trial.members) for trial in trials)
@@ -389,7 +407,7 @@ def _open_models(trials: Sequence[Trial]) -> dict[str, Tokenizer]:
 
 
 def _judge_int8(model: Path, splits: Splits, metric: str) -> str:
-    """Try the winner's 8-bit version on the validation texts; return what is to be said, '' where it has none."""
+    """Compare the winner's 8-bit version on the validation texts; return a message, '' if it has none."""
     try:
         agreement = eight_bits.judge(model, splits.validation, metric)
     except UsageError as error:

@@ -1,4 +1,4 @@
-"""Any contender as a scikit-learn estimator: texts in, labels of the caller's own type out."""
+"""Any contender as a scikit-learn estimator, with labels of any type."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from headstart.metrics.labels import check
 
 
 class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Classify texts with one contender, by scikit-learn's rules.
+    """Classify texts with one contender, following scikit-learn's conventions.
 
-    Works in pipelines, cross-validation and searches. X is a sequence of texts: a list, a one-dimensional array, or
-    a Series of pandas or polars. It has no features to count, so `n_features_in_` is not set.
+    Works in pipelines, cross-validation and searches. X is a sequence of texts: a list, a one-dimensional array, or a
+    Series of pandas or polars. It has no fixed number of features, so `n_features_in_` is not set.
 
     Args:
         contender: a leaderboard name: 'majority', 'linear', 'finetuned:lora', 'ensemble:vote', 'distilled:2x128', ...
         options: the contender's own options, such as ``{"epochs": 2}``; see ``headstart list``.
-        validation_fraction: share of the training texts (0 to 1, exclusive) by which the contender chooses its best
-            setting or epoch; with too few texts to spare any, it chooses by all of them.
+        validation_fraction: share of the training texts (0 to 1, exclusive) on which the contender chooses its best
+            setting or epoch; with too few texts, it chooses on all of them.
         metric: the score it chooses by; None for accuracy.
         minutes: wall-clock limit of `fit`; None for none.
         device: 'auto', 'cpu' or 'cuda'.
@@ -118,11 +118,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         return self
 
     def predict(self, X: Sequence[str]) -> np.ndarray:
-        """Return the likeliest label of each text, of the type it had in `y`.
+        """Return the most probable label of each text, of the type it had in `y`.
 
         Raises:
             NotFittedError: before `fit`.
-            ValueError: X is no sequence of texts.
+            ValueError: X is not a sequence of texts.
         """
         values = self._predictions(X).values
         numbers = {name: number for number, name in enumerate(self._names())}
@@ -137,7 +137,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             ValueError: X is no sequence of texts.
         """
         predictions = self._predictions(X)
-        # The model sorts its classes as text, where 10 comes before 9.
+        # The model sorts its classes as text, in which 10 comes before 9.
         order = [predictions.classes.index(name) for name in self._names()]
         probabilities = np.asarray(predictions.probabilities, dtype=np.float64)[:, order]
         normal: np.ndarray = probabilities / probabilities.sum(axis=1, keepdims=True)
@@ -156,7 +156,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         return self.model_.predict(self._texts(X))
 
     def _names(self) -> list[str]:
-        """What the classes are called inside, where labels are text."""
+        """Return the internal names of the classes, which are text."""
         names = [str(label) for label in self.classes_.tolist()]
         return names if len(set(names)) == len(names) else [str(number) for number in range(len(names))]
 
@@ -188,10 +188,10 @@ def read_texts(X: object) -> list[str]:
 
 
 def hold_out(rows: Rows, task: Task, fraction: float, seed: int) -> tuple[Rows, Rows]:
-    """Set a stratified share of rows apart for validation, with every class left in training.
+    """Split off a stratified share of rows for validation, with every class left in training.
 
     Returns:
-        training and validation rows; both are all rows where there is none to spare.
+        training and validation rows; both are all rows if there are too few.
 
     >>> rows = Rows(tuple("abcdef"), ("x",) * 6, ("yes", "no") * 3)
     >>> [len(part) for part in hold_out(rows, tasks.load("classification"), 0.3, seed=0)]
@@ -210,8 +210,8 @@ def _labels(y: Any) -> np.ndarray:
     if y is None:
         raise ValueError("TextClassifier requires y to be passed, but the target y is None.")
     if not isinstance(y, np.ndarray):
-        # Else numpy makes floats of pandas' nullable integers, and text of the numbers among texts.
-        with suppress(UsageError):  # of more than one dimension, which is judged below
+        # Otherwise numpy turns pandas' nullable integers into floats, and numbers among texts into text.
+        with suppress(UsageError):  # of more than one dimension, which is checked below
             y = _values.values(y, "labels")
             mixed = len({isinstance(label, str) for label in y}) > 1
             y = np.array(y, dtype=object if mixed else None)

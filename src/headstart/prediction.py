@@ -1,4 +1,4 @@
-"""Open a saved model, and answer texts or a whole file with it."""
+"""Open a saved model, and predict texts or a whole file with it."""
 
 from __future__ import annotations
 
@@ -18,24 +18,28 @@ def open_model(folder: str | Path, *, int8: bool = False) -> Fitted:
     """Open a saved model, such as ``runs/NAME/best``; it has `predict(texts)`.
 
     Args:
-        int8: answer with 8-bit weights, about one and a half times as fast as with float32 on a CPU. Only where the
-            comparison found that the labels of the validation texts stay what they were; see `contest.int8`.
+        folder: the model folder.
+        int8: predict with 8-bit weights, about one and a half times as fast as float32 on a CPU. Only if the comparison
+            found that the labels of the validation rows are unchanged; see `contest.int8`.
 
     Raises:
-        CheckpointError: the folder is missing, damaged, or no model; or nobody tried int8 on it.
-        UsageError: int8 was refused, or the model or the machine does not have it.
+        CheckpointError: the folder is missing, damaged, or not a model; or int8 was never compared.
+        UsageError: int8 was refused, or the model or the machine does not support it.
     """
     return eight_bits.open_model(Path(folder))[0] if int8 else _saved.open_model(Path(folder))
 
 
 def predict(model: str | Path, inputs: Sequence[str], *, int8: bool = False) -> Predictions:
-    """Label texts with a saved model: `values` in their order, `probabilities` ``(texts, classes)``.
+    """Predict texts with a saved model: `values` in order, `probabilities` ``(texts, classes)``.
 
     Args:
+        model: the model folder.
+        inputs: the texts.
         int8: see :func:`open_model`.
 
     Raises:
-        CheckpointError, UsageError: as :func:`open_model`.
+        CheckpointError: as for :func:`open_model`.
+        UsageError: as for :func:`open_model`.
     """
     return open_model(model, int8=int8).predict(inputs)
 
@@ -50,23 +54,25 @@ def predict_file(
     int8: bool = False,
     report: Callable[[Rejected | ReadWarning], None],
 ) -> int:
-    """Copy a file with a label and each class's probability added; return the number of rows written.
+    """Copy a file with a label and the probability of each class added; return the number of rows written.
 
-    Rows are read, answered and written a few thousand at a time, so that memory does not depend on their number.
+    Rows are read, predicted and written a few thousand at a time, so that memory does not depend on their number.
 
     Args:
+        model: the model folder.
+        file: the file with the texts.
         out: a CSV, TSV, JSON Lines or Parquet file; None for standard output in the file's own format.
-        text: the column with the texts; None for the one that the model learnt from. Where the file does not have that,
-            the only column that could be it, with a warning.
-        encoding: of a file that holds text; None to find out.
-        int8: see :func:`open_model`; what speaks for it is said on standard error.
-        report: gets each row that has no text, which is kept, each that cannot be read, which is not, and each doubt
-            about how the file was read.
+        text: the column with the texts; None for the one that the model was trained on. If the file does not have that,
+            the only plausible column, with a warning.
+        encoding: of a text file; None to detect it.
+        int8: see :func:`open_model`; the comparison that allows it is printed on standard error.
+        report: called with each row without text, which is copied, each that cannot be read, which is not, and each
+            warning about how the file was read.
 
     Raises:
-        CheckpointError: as :func:`open_model`.
-        UsageError: as :func:`open_model`; no such column, or a format that cannot be written.
-        DataError: no such file, no table, or `out` cannot be written.
+        CheckpointError: as for :func:`open_model`.
+        UsageError: as for :func:`open_model`; no such column, or a format that cannot be written.
+        DataError: the file does not exist or is not a table, or `out` cannot be written.
     """
     if int8:
         fitted, agreement = eight_bits.open_model(Path(model))
@@ -80,7 +86,7 @@ def predict_file(
         give_back_now_and_then()
         predictions = fitted.predict(texts)
         probabilities = predictions.probabilities
-        assert probabilities is not None  # as tasks with one label for each text have them
+        assert probabilities is not None  # tasks with one label per text have them
         rows = probabilities.astype(float).round(6).tolist()
         return [[label, *row] for label, row in zip(predictions.values, rows, strict=True)]
 

@@ -1,1 +1,1 @@
-"""Pretrained models: find them, read and write them, a table of weight names per family."""
+"""Pretrained models: find, read and write them, with a table of weight names per family."""

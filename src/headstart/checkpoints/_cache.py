@@ -1,4 +1,4 @@
-"""The folder for what is made once from a model's files and used again: converted pickles, unpacked packages."""
+"""The cache folder for data made once from a model's files: converted pickles, unpacked packages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from headstart.core.terminal import say
 
 
 def root() -> Path:
-    """Return the cache's folder: ``HEADSTART_CACHE``, else ``headstart`` in the user's cache (XDG base directories)."""
+    """Return the cache folder: ``HEADSTART_CACHE``, or ``headstart`` in the user's cache (XDG base directories)."""
     own = os.environ.get("HEADSTART_CACHE")
     if own:
         return Path(own).expanduser().absolute()
@@ -24,12 +24,12 @@ def root() -> Path:
 
 
 def holds(path: Path) -> bool:
-    """Say whether a file lies in the cache, where it never changes once it is there."""
+    """Return whether a file is in the cache, where files never change."""
     return path.absolute().is_relative_to(root())
 
 
 def find(name: str) -> Path | None:
-    """Return a folder of the cache; None where it is not there, or was damaged, and is deleted then."""
+    """Return a folder of the cache; None if it does not exist, or was damaged, in which case it is deleted."""
     folder = root() / name
     if folder.exists() and not sealed.is_sealed(folder):
         with in_turn(folder):  # another process may have made it again by now
@@ -39,12 +39,12 @@ def find(name: str) -> Path | None:
 
 
 def made_once(name: str, make: Callable[[Path], None], sentence: str) -> Path:
-    """Return a folder of the cache, made now unless it is there and sound; it appears whole or not at all.
+    """Return a folder of the cache, made now unless it exists undamaged; it is written atomically.
 
     Args:
-        name: holds a hash of all that the content depends on.
+        name: contains a hash of everything the content depends on.
         make: fills the folder it is given.
-        sentence: for standard error, after the folder was made.
+        sentence: printed on standard error after the folder was made.
 
     Raises:
         CheckpointError: the cache cannot be written; and what `make` raises.
@@ -70,7 +70,7 @@ def made_once(name: str, make: Callable[[Path], None], sentence: str) -> Path:
         try:
             fresh.rename(folder)
         except OSError:
-            if not folder.is_dir():  # another process was faster, and its folder holds the same
+            if not folder.is_dir():  # another process was faster, and its folder has the same content
                 raise
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

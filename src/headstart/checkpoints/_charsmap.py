@@ -1,8 +1,8 @@
-"""A normalisation map as SentencePiece compiles it, which `tokenizers` reads as a ``Precompiled`` normaliser.
+"""A normalisation map as compiled by SentencePiece, which `tokenizers` reads as a ``Precompiled`` normaliser.
 
 The map is a trie over UTF-8 bytes stored as a double array (Aoe 1989), in the layout of the darts-clone library:
 unit 32 bits: 0-7 the byte that leads here, 8 whether a key ends here, 10-30 XOR of this place and the children's base.
-The child by a byte lies at base XOR byte, and the value of a key that ends at base itself, marked by bit 31.
+The child by a byte is at base XOR byte, and the value of a key that ends at base itself, marked by bit 31.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 ENDS, OFFSET, VALUE = 1 << 8, 10, 1 << 31
-BLOCK = 256  # places that one base's children can take
+BLOCK = 256  # places that the children of one base can take
 
 
 def compiled(replacements: Mapping[str, str]) -> bytes:
-    """Compile a map from texts to what replaces them.
+    """Compile a map from texts to their replacements.
 
     >>> from tokenizers import Tokenizer, models
     >>> import json, base64
@@ -41,7 +41,7 @@ def compiled(replacements: Mapping[str, str]) -> bytes:
 
 
 def _double_array(trie: dict[int, Any]) -> np.ndarray:
-    """Lay a trie out; node[byte] is a child, node[0] the value of a key that ends there."""
+    """Convert a trie to a double array; node[byte] is a child, node[0] the value of a key that ends there."""
     units = np.zeros(BLOCK, dtype=np.uint32)
     free, fresh = np.ones(BLOCK, dtype=bool), np.ones(BLOCK, dtype=bool)  # places, and bases
     free[0] = False

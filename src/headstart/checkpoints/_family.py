@@ -1,4 +1,4 @@
-"""What the BERT family's checkpoints have in common: a two-way table of names and a strict reader of config.json."""
+"""The common part of the BERT family's checkpoints: a two-way table of names and a strict reader of config.json."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from headstart.nn.encoder import Encoder, Stack
 from headstart.nn.heads import ClassificationHead
 
 ACTIVATIONS = ("gelu", "gelu_new", "relu", "tanh")
-# The value at which an argument of the encoder changes nothing, for families whose files have no key for it.
+# The value at which an argument of the encoder has no effect, for families whose files have no key for it.
 NEUTRAL: dict[str, Any] = {
     "types": 0,
     "epsilon": 1e-12,
@@ -23,9 +23,9 @@ NEUTRAL: dict[str, Any] = {
     "one_block": False,
     "distance_buckets": 0,
 }
-# What keys of config.json must say where they are there, since the encoder would compute something else.
+# The values that keys of config.json must have if present, since the encoder would compute something else.
 EXPECTED: dict[str, Any] = {"position_embedding_type": "absolute", "is_decoder": False, "add_cross_attention": False}
-# What Hugging Face assumes where an older file leaves a key out.
+# Hugging Face's defaults for keys that older files lack.
 DEFAULTS: dict[str, Any] = {
     "types": 2,
     "dropout": 0.1,
@@ -40,14 +40,20 @@ LARGEST = {"layers": 1_000, "vocabulary": 10_000_000}
 class Family:
     """One kind of checkpoint: how its weights and settings are called here and in Hugging Face's files.
 
-    model_type: what config.json says, and the name of the family's plugin. architecture: class name of the bare model.
-    modules: our module -> the file's modules, as they stand in a sequence classifier; where there are several,
-        ours is their concatenation. ``*`` stands for the number of a block. Weights and biases keep their last name.
-    keys: our encoder's argument -> the key of config.json. fixed: keys that are always the same (the encoder never
-        drops attention weights). expected: keys that must have these values where they are there. defaults: our
-        argument -> its value where its key is missing; 'head_dropout' is the head's, by default the encoder's.
-    neutral: values of arguments without a key. always: arguments that every encoder of the family is built with.
-    head_activation, head_dropout_key, dropout_first, head_norm: the classification head (see ``nn.heads``).
+    model_type: the value in config.json, and the name of the family's plugin.
+    architecture: class name of the bare model.
+    modules: our module -> the file's modules, as in a sequence classifier; if there are several, ours is their
+        concatenation. ``*`` stands for the number of a block. Weights and biases keep their last name.
+    keys: our encoder's argument -> the key of config.json.
+    fixed: keys that are always written with the same value (the encoder has no dropout on attention weights).
+    expected: keys that must have these values if present.
+    defaults: our argument -> its value if its key is missing; 'head_dropout' is the head's, by default the encoder's.
+    neutral: values of arguments without a key.
+    always: arguments of every encoder of the family.
+    head_activation: of the classification head (see ``nn.heads``).
+    head_dropout_key: key of the head's dropout rate.
+    dropout_first: see ``nn.heads``.
+    head_norm: see ``nn.heads``.
     """
 
     model_type: ClassVar[str]
@@ -66,11 +72,11 @@ class Family:
 
     @property
     def prefix(self) -> str:
-        """Say what a classifier's file puts before the names of its encoder; files of bare encoders leave it out."""
+        """The prefix of the names of the encoder in a classifier's file; files of bare encoders have none."""
         return self.modules["encoder.embeddings.word"][0].partition(".")[0] + "."
 
     def names(self, parameters: Iterable[str]) -> dict[str, tuple[str, ...]]:
-        """Give the file's names of each of our parameters; loading and saving both read this table.
+        """Return the file's names of each of our parameters; loading and saving both use this table.
 
         Args:
             parameters: names in a ``nn.heads.Model``, such as ``encoder.blocks.0.attention.qkv.weight``.
@@ -88,7 +94,7 @@ class Family:
 
         Raises:
             CheckpointError: a key is missing, has a value of the wrong kind or size, or asks for something that the
-                encoder does not do (relative positions, a decoder, an unknown activation).
+                encoder does not implement (relative positions, a decoder, an unknown activation).
         """
         for key, value in self.expected.items():
             if config.get(key, value) != value:
@@ -103,7 +109,7 @@ class Family:
         return {**arguments, **self.always}
 
     def encoder(self, arguments: Mapping[str, Any]) -> Stack:
-        """Build the encoder that the arguments describe, with random weights."""
+        """Build the encoder for some arguments, with random weights."""
         return Encoder(**arguments)
 
     def head(
@@ -121,11 +127,11 @@ class Family:
         )
 
     def pooling(self, config: Mapping[str, Any]) -> str:
-        """Read what the family's classifier reads, 'first' or 'mean'; see `nn.heads`."""
+        """Return what the family's classifier reads, 'first' or 'mean'; see `nn.heads`."""
         return "first"
 
     def pooling_key(self, pooling: str) -> dict[str, str]:
-        """Write what a classifier with a dense layer reads; the inverse of :meth:`pooling`."""
+        """Return the settings for what a classifier with a dense layer reads; the inverse of :meth:`pooling`."""
         return {}
 
     def config(
@@ -134,8 +140,10 @@ class Family:
         """Write the arguments as a complete config.json; the inverse of :meth:`arguments`.
 
         Args:
-            labels: the classes in the order of the logits; empty for an encoder alone.
-            head_dropout: rate in the classification head. pad: id of the padding token.
+            arguments: of the encoder.
+            labels: the classes in the order of the logits; empty for an encoder only.
+            head_dropout: rate in the classification head.
+            pad: id of the padding token.
 
         Raises:
             CheckpointError: the family cannot express the encoder.
@@ -158,10 +166,10 @@ class Family:
         return config
 
     def check(self, arguments: Mapping[str, Any]) -> None:
-        """Refuse an encoder that the family's files cannot hold.
+        """Refuse an encoder that the family's files cannot represent.
 
         Raises:
-            CheckpointError: it has no segments where the family needs them, or something the family has no key for.
+            CheckpointError: it has no segments although the family needs them, or something the family has no key for.
         """
         if "types" in self.keys and not arguments["types"]:
             raise CheckpointError(
@@ -175,14 +183,14 @@ class Family:
                 )
 
     def head_dropout(self, config: Mapping[str, Any]) -> float:
-        """Read the head's dropout rate, which is the encoder's where config.json names none of its own."""
+        """Return the head's dropout rate, which is the encoder's if config.json has no other."""
         if config.get(self.head_dropout_key) is None:
             return float(self.defaults.get("head_dropout", self.arguments(config)["dropout"]))
         return float(read_argument(config, "dropout", self.head_dropout_key))
 
 
 def bert_encoder(prefix: str) -> dict[str, tuple[str, ...]]:
-    """Table of BERT's encoder as its many relatives have it, each under a prefix of its own."""
+    """Return the table of BERT's encoder, which many families share, with their own prefix."""
     table: dict[str, tuple[str, ...]] = {
         "encoder.embeddings.word": ("embeddings.word_embeddings",),
         "encoder.embeddings.position": ("embeddings.position_embeddings",),
@@ -217,10 +225,10 @@ BERT_KEYS = {
 
 
 def read_argument(config: Mapping[str, Any], name: str, key: str, defaults: Mapping[str, Any] = DEFAULTS) -> Any:
-    """Read one value of config.json and check it as the kind that our argument `name` is.
+    """Read one value of config.json and check its type for our argument `name`.
 
     Raises:
-        CheckpointError: the key is missing, or its value is not of that kind.
+        CheckpointError: the key is missing, or its value has another type.
     """
     value = config.get(key, defaults.get(name))
     if value is None:
@@ -240,6 +248,6 @@ def read_argument(config: Mapping[str, Any], name: str, key: str, defaults: Mapp
 
 
 def with_defaults(encoder: type[Stack], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Add to an encoder's arguments those that are left out, as the encoder's class has them."""
+    """Add the defaults of the encoder's class to its arguments."""
     taken = inspect.signature(encoder).parameters.items()
     return {**{name: value.default for name, value in taken if value.default is not value.empty}, **arguments}

@@ -1,4 +1,4 @@
-"""The safetensors files that hold a folder's weights: one, several named by an index, or made from pickles."""
+"""The safetensors files with a folder's weights: one, several named by an index, or converted from pickles."""
 
 from __future__ import annotations
 
@@ -16,37 +16,38 @@ from headstart.core.errors import CheckpointError, shown
 from headstart.core.opening import present, read_object
 
 INDEX = ".index.json"
-# Each shows that a folder holds the weights of a model.
+# Each shows that a folder contains the weights of a model.
 NAMES = tuple(f"{name}{end}" for name in ("model.safetensors", "pytorch_model.bin") for end in ("", INDEX))
 
 
 class Slice(Protocol):
-    """A tensor of an open file, unread."""
+    """A tensor of an open file that has not been read."""
 
     def get_shape(self) -> list[int]:
-        """Give its shape."""
+        """Return its shape."""
 
     def get_dtype(self) -> str:
-        """Give the kind of its numbers as safetensors calls it, such as 'F32'."""
+        """Return its type as safetensors calls it, such as 'F32'."""
 
 
 class Tensors(Protocol):
-    """Open files seen as one, with the methods of ``safetensors.safe_open``."""
+    """Open files presented as one, with the methods of ``safetensors.safe_open``."""
 
     def keys(self) -> list[str]:
-        """List all names."""
+        """Return all names."""
 
     def get_slice(self, name: str, /) -> Slice:
-        """Give the shape of a tensor without reading it."""
+        """Return the shape of a tensor without reading it."""
 
     def get_tensor(self, name: str, /) -> Tensor:
         """Read a tensor."""
 
 
 def find(folder: Path, stem: str = "model") -> tuple[Path, ...]:
-    """Find the safetensors files with a folder's weights, converting pickles where there is nothing else.
+    """Find the safetensors files with a folder's weights; convert pickles if there is nothing else.
 
     Args:
+        folder: the model folder.
         stem: 'model', or 'adapter_model'.
 
     Raises:
@@ -65,7 +66,7 @@ def find(folder: Path, stem: str = "model") -> tuple[Path, ...]:
 
 
 def _shards(index: Path, ending: str) -> tuple[Path, ...]:
-    """Read which files an index names, each beside it."""
+    """Return the files that an index names, all in its folder."""
     try:
         named = set(read_object(index)["weight_map"].values())
         plain = all(Path(name).name == name and name.endswith(ending) for name in named)
@@ -87,7 +88,7 @@ def opened(files: Sequence[Path]) -> Iterator[Tensors]:
     """Open safetensors files for reading, as one.
 
     Raises:
-        CheckpointError: one is missing or malformed, or two hold a tensor of the same name.
+        CheckpointError: one is missing or malformed, or two contain a tensor of the same name.
     """
     with ExitStack() as stack:
         parts = {}
@@ -105,7 +106,7 @@ def opened(files: Sequence[Path]) -> Iterator[Tensors]:
 
 
 class _Joined:
-    """Several open files seen as one."""
+    """Several open files presented as one."""
 
     def __init__(self, parts: dict[Path, Tensors]):
         self.owners: dict[str, Tensors] = {}
@@ -116,11 +117,11 @@ class _Joined:
                 self.owners[name] = part
 
     def keys(self) -> list[str]:
-        """List the names in all files."""
+        """Return the names in all files."""
         return list(self.owners)
 
     def get_slice(self, name: str) -> Slice:
-        """Give the shape of a tensor without reading it."""
+        """Return the shape of a tensor without reading it."""
         return self.owners[name].get_slice(name)
 
     def get_tensor(self, name: str) -> Tensor:

@@ -1,7 +1,8 @@
-"""paraphrase-MiniLM-L3 (Wang et al. 2020; Reimers and Gurevych 2019) out of the ONNX file of a package.
+"""paraphrase-MiniLM-L3 (Wang et al. 2020; Reimers and Gurevych 2019) from the ONNX file of a package.
 
-Only as much of Protocol Buffers is read as the file needs: fields of a message, and of an ONNX model the initialisers
-and the nodes that name the matrices. The vocabulary is BERT's uncased one, which the package lacks and minilm's has.
+Only the required part of Protocol Buffers is parsed: fields of a message, and of an ONNX model the initialisers and the
+    nodes
+that name the matrices. The vocabulary is BERT's uncased one, which the package lacks; it is taken from minilm.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from safetensors.numpy import save_file
 
 from headstart.checkpoints import hub
 
-# Numbers of fields in onnx.proto: of a model, a graph, a node, a tensor.
+# Field numbers in onnx.proto: of a model, a graph, a node, a tensor.
 GRAPH = 7
 NODE, INITIALISER = 1, 5
 INPUT, NODE_NAME, KIND = 1, 3, 4
@@ -56,7 +57,7 @@ def unpack(file: Path, folder: Path) -> None:
 
 
 def _tensors(data: bytes) -> dict[str, np.ndarray]:
-    """Read the weights under Hugging Face's names; a matrix of a product is named by its node and lies transposed."""
+    """Read the weights under Hugging Face's names; a matrix of a product is named by its node and transposed."""
     graph = next(value for field, value in _fields(memoryview(data)) if field == GRAPH)
     assert isinstance(graph, memoryview)
     stored: dict[str, np.ndarray] = {}
@@ -84,7 +85,7 @@ def _texts(part: list[tuple[int, int | memoryview]], wanted: int) -> list[str]:
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Yield a message's fields: number, and a whole number or the bytes of text or of a message inside."""
+    """Yield a message's fields: number, and an integer or the bytes of text or of a nested message."""
     place = 0
 
     def number() -> int:

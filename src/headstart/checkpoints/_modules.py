@@ -1,9 +1,9 @@
-"""A linear classifier on an encoder as sentence-transformers lays it out: a pooling and a dense layer, a folder each.
+"""A linear classifier on an encoder in the layout of sentence-transformers: folders for pooling and dense layer.
 
-Hugging Face's sequence classifiers have no place for a head that reads the mean of all tokens' states or has no dense
-layer. ``sentence_transformers.SentenceTransformer(FOLDER).encode(texts)`` gives the logits.
+Hugging Face's sequence classifiers cannot represent a head that reads the mean of all tokens or has no dense layer.
+``sentence_transformers.SentenceTransformer(FOLDER).encode(texts)`` returns the logits.
 
-FOLDER/modules.json             the modules in their order
+FOLDER/modules.json             the modules in order
 FOLDER/1_Pooling/config.json    which states are pooled
 FOLDER/2_Dense/                 config.json and model.safetensors of the output layer
 """
@@ -27,14 +27,14 @@ from headstart.nn.heads import ClassificationHead
 MODULES = "modules.json"
 LAYER = "2_Dense"
 PREFIX = "sentence_transformers.models."
-# Which of sentence-transformers' poolings ours are.
+# sentence-transformers' names of our poolings.
 FLAGS = {"first": "pooling_mode_cls_token", "mean": "pooling_mode_mean_tokens"}
 OTHER_FLAGS = ("pooling_mode_max_tokens", "pooling_mode_mean_sqrt_len_tokens")
 IDENTITY = "torch.nn.modules.linear.Identity"
 
 
 def write(folder: Path, head: ClassificationHead, window: int) -> None:
-    """Write a head without a dense layer beside an encoder; `window` is the most tokens of a text."""
+    """Write a head without a dense layer next to an encoder; `window` is the maximum number of tokens of a text."""
     names = [("", "Transformer"), ("1_Pooling", "Pooling"), (LAYER, "Dense")]
     modules = [
         {"idx": number, "name": str(number), "path": path, "type": PREFIX + kind}
@@ -57,7 +57,7 @@ def write(folder: Path, head: ClassificationHead, window: int) -> None:
 
 
 def has_classifier(folder: Path, config: Mapping[str, Any]) -> bool:
-    """Say whether a folder holds a classifier in this layout: a layer that scores the classes of its config.json."""
+    """Return whether a folder contains a classifier in this layout, with the classes of its config.json."""
     if not listed(folder) or not present(folder / LAYER / "model.safetensors"):
         return False
     named = config.get("id2label")
@@ -73,10 +73,10 @@ def has_classifier(folder: Path, config: Mapping[str, Any]) -> bool:
 
 
 def listed(folder: Path) -> bool:
-    """Say whether a folder has a list of modules.
+    """Return whether a folder has a list of modules.
 
     Raises:
-        CheckpointError: it has, but no readable one.
+        CheckpointError: the list is unreadable.
     """
     path = folder / MODULES
     if not present(path):
@@ -91,12 +91,12 @@ def listed(folder: Path) -> bool:
 
 
 def count_classes(folder: Path) -> int:
-    """Count what the layer in a folder scores."""
+    """Return the number of outputs of the layer in a folder."""
     return len(_tensors(folder).get("bias", ()))
 
 
 def fill(folder: Path, head: ClassificationHead) -> None:
-    """Put the layer in a folder into a head, in place.
+    """Load the layer in a folder into a head, in place.
 
     Raises:
         CheckpointError: the file is damaged, or its weights have other shapes than the head's or are not finite.

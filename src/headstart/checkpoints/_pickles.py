@@ -1,4 +1,4 @@
-"""Weights that were saved as a pickle: converted once to safetensors, by another process, and kept in the cache."""
+"""Weights saved as a pickle: converted once to safetensors, by another process, and cached."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from headstart.core.errors import CheckpointError
 from headstart.core.hashing import file_sha256
 
 SCRIPT = Path(__file__).with_name("_unpickle.py")
-VERSION = 2  # of what the script writes
-# Most seconds of a conversion, of which loading torch takes a few: so many, and one for every so many bytes.
+VERSION = 2  # of the script's output
+# Time limit of a conversion in seconds: a constant, since loading torch takes a few, and one for every so many bytes.
 SECONDS, BYTES_A_SECOND = 60, 10_000_000
 LONGEST_REASON = 200
 
@@ -24,10 +24,11 @@ def converted(files: Sequence[Path]) -> tuple[Path, ...]:
     """Return the safetensors files made from pickled ones (``pytorch_model.bin``, or its shards).
 
     The pickles are never read by this process: `_unpickle` reads them with torch's loader for plain tensors, in a
-    process with limited memory and time. The same content is converted once.
+        process with
+    limited memory and time. The same content is converted once.
 
     Raises:
-        CheckpointError: a file holds anything but plain tensors, is damaged, or exceeds the limits.
+        CheckpointError: a file contains anything but plain tensors, is damaged, or exceeds the limits.
     """
     hashes = "".join(file_sha256(file) for file in files)
     name = hashlib.sha256(f"{VERSION}{hashes}".encode()).hexdigest()[:32]
@@ -42,7 +43,7 @@ def converted(files: Sequence[Path]) -> tuple[Path, ...]:
 
 def _convert(files: Sequence[Path], folder: Path) -> None:
     seconds = SECONDS + sum(file.stat().st_size for file in files) // BYTES_A_SECOND
-    # -P: modules beside the script do not hide installed ones.
+    # -P: modules in the script's folder do not shadow installed ones.
     command = [sys.executable, "-P", str(SCRIPT), str(folder), str(seconds), *(str(file.absolute()) for file in files)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     try:

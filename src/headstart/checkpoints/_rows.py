@@ -1,11 +1,11 @@
-"""A saved model whose table of words is its backbone's but for some rows: these rows, and where the others lie.
+"""A saved model whose word embeddings differ from its backbone's only in some rows: these rows, and the backbone.
 
-FOLDER/model.safetensors    all weights but the table of words
+FOLDER/model.safetensors    all weights but the word embeddings
 FOLDER/words.safetensors    'index' int64 (rows,) and 'rows' float32 (rows, width); its header names the backbone and
                             the hash of its weights
 
-A training changes the rows that its texts look up; those of a multilingual vocabulary are far fewer than its 250,000.
-Such a folder opens here alone, as long as its backbone is there; :func:`complete` makes an ordinary one of it.
+A training changes only the rows that its texts use, far fewer than the 250,000 of a multilingual vocabulary. Such a
+folder opens only in Headstart, as long as its backbone exists; :func:`complete` makes it an ordinary one.
 """
 
 from __future__ import annotations
@@ -33,13 +33,16 @@ MOST = 0.5  # share of changed rows from which the whole table is written
 
 
 def save_changed(folder: Path, table: Tensor, family: Family, source: str) -> bool:
-    """Write the rows of a table of words ``(rows, width)`` that differ from those of the model it began as.
+    """Write the rows of word embeddings ``(rows, width)`` that differ from those of the initial model.
 
     Args:
-        source: that model, as `hub.find` takes it.
+        folder: where to write.
+        table: the word embeddings.
+        family: the model's family.
+        source: the initial model, as for `hub.find`.
 
     Returns:
-        whether this was done: not where the source has no such table or most rows differ.
+        whether this was done: not if the source has no such table or most rows differ.
     """
     try:
         files = _files.find(hub.find(source))
@@ -61,10 +64,10 @@ def save_changed(folder: Path, table: Tensor, family: Family, source: str) -> bo
 
 @contextmanager
 def opened(folder: Path, files: Sequence[Path], family: Family) -> Iterator[Weights]:
-    """Open a folder's weights, where only changed rows were saved with the others from the backbone.
+    """Open a folder's weights, with the unchanged rows of the word embeddings from the backbone.
 
     Raises:
-        CheckpointError: a file is missing or malformed, or the backbone is no longer what it was.
+        CheckpointError: a file is missing or malformed, or the backbone has changed.
     """
     path = folder / FILE
     with open_weights(files, family) as own:
@@ -89,7 +92,7 @@ def opened(folder: Path, files: Sequence[Path], family: Family) -> Iterator[Weig
 
 
 def _changed(path: Path, before: Weights) -> dict[str, Tensor]:
-    """Read the changed rows, and make sure that they are rows of the backbone's table."""
+    """Read the changed rows, and check that they are rows of the backbone's table."""
     tensors = load_file(path)
     index, rows = tensors.get("index"), tensors.get("rows")
     height, width = before.shape(WORDS)
@@ -103,12 +106,12 @@ def _changed(path: Path, before: Weights) -> dict[str, Tensor]:
 
 
 def base_of(folder: Path) -> str:
-    """Return the backbone of a folder that was saved by its changed rows; '' of any other."""
+    """Return the backbone of a folder saved by its changed rows; '' for any other."""
     return _header(folder / FILE)["source"] if present(folder / FILE) else ""
 
 
 def complete(folder: Path, family: Family) -> None:
-    """Replace the files of a folder that was saved by its changed rows with one that holds all weights."""
+    """Replace the files of a folder saved by its changed rows with one that contains all weights."""
     path = folder / "model.safetensors"
     with opened(folder, [path], family) as weights:
         tensors = {name: weights.file.get_tensor(name) for name in weights.present}
@@ -119,23 +122,23 @@ def complete(folder: Path, family: Family) -> None:
 
 
 def left_out(folder: Path) -> int:
-    """Count the bytes by which the complete models of a folder are larger than its files."""
+    """Return the bytes by which the complete models of a folder are larger than its files."""
     return sum(int(_header(path)["bytes"]) - path.stat().st_size for path in folder.rglob(FILE))
 
 
 class _Completed:
-    """The tensors of an open file and the table of words, whose rows are written over those of the backbone."""
+    """The tensors of an open file, and the word embeddings of the backbone with the changed rows replaced."""
 
     def __init__(self, own: Weights, before: Weights, changed: dict[str, Tensor]):
         self.own, self.before, self.changed = own.file, before, changed
         (self.words,) = own.family.names([WORDS])[WORDS]
 
     def keys(self) -> list[str]:
-        """List all names."""
+        """Return all names."""
         return [*self.own.keys(), self.words]
 
     def get_slice(self, name: str) -> _files.Slice:
-        """Give the shape of a tensor without reading it."""
+        """Return the shape of a tensor without reading it."""
         if name != self.words:
             return self.own.get_slice(name)
         return self.before.slice(WORDS)

@@ -1,7 +1,7 @@
-"""Convert PyTorch's pickled weights to safetensors, in a process of its own with limited memory and time.
+"""Convert PyTorch's pickled weights to safetensors, in a separate process with limited memory and time.
 
 Run as a script by ``_pickles``, never imported: ``python -P _unpickle.py FOLDER SECONDS FILE...`` writes a safetensors
-file for each FILE, or ends with a reason on standard error. The loader is torch's own for plain tensors
+file for each FILE, or exits with a reason on standard error. The loader is torch's own for plain tensors
 (``weights_only=True``), which builds nothing but tensors and containers of them; the limits are for what a damaged or
 hostile file could still make it allocate.
 """
@@ -13,16 +13,16 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-# Address space beside what the process has already, in multiples of the file and in bytes: the tensors as loaded,
+# Address space in addition to what the process has already, in multiples of the file and in bytes: the loaded tensors,
 # a contiguous copy of each, and the copy that is being written.
 TIMES, BESIDE = 4, 2**30
-# A file may share storage between tensors (tied embeddings), so that they take more than the file; beyond this it is
-# no model.
+# Tensors may share storage in the file (tied embeddings), so that they take more than the file; beyond this it is not a
+# model.
 MOST_TIMES, MOST_BESIDE = 4, 64 * 2**20
 
 
 def limit(size: int, seconds: int) -> None:
-    """Limit this process's memory and processor time where the system can."""
+    """Limit this process's memory and processor time if the system supports it."""
     try:
         import resource
     except ImportError:  # Windows
@@ -35,7 +35,7 @@ def limit(size: int, seconds: int) -> None:
 
 
 def convert(source: Path, target: Path) -> None:
-    """Read a file of pickled tensors and write its floating-point tensors, each with memory of its own."""
+    """Read a file of pickled tensors and write its floating-point tensors, each with its own memory."""
     stored = torch.load(source, map_location="cpu", weights_only=True)
     if not isinstance(stored, dict):
         sys.exit(f"it holds a {type(stored).__name__}, not a table of tensors")
@@ -66,7 +66,7 @@ def main(folder: Path, seconds: int, files: list[Path]) -> None:
         try:
             convert(file, folder / f"model-{number:05}.safetensors")
         except Exception as error:  # whatever a damaged file makes the loader raise
-            # The loader's own advice, to load what is refused in an unsafe way, is left out.
+            # The loader's own advice to load refused content in an unsafe way is left out.
             reason = re.search(r"(Unsupported|Trying to)[^\n]*?(?= Please|\n|$)", str(error))
             sys.exit(reason[0] if reason else f"{type(error).__name__}: {str(error).splitlines()[:1]}")
 

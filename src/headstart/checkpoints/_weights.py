@@ -17,9 +17,9 @@ from headstart.nn.encoder import Stack
 from headstart.nn.heads import Model
 from headstart.nn.pretraining import Pretraining
 
-# The first release of BERT called the two weights of a norm so, and some files still do.
+# The names of the two weights of a norm in the first release of BERT, which some files still use.
 OLD_ENDINGS = {"weight": "gamma", "bias": "beta"}
-# Kinds of numbers that become float32; whole numbers are those of a quantised model, whose scales lie elsewhere.
+# Types that become float32; integers are those of a quantised model, whose scales are elsewhere.
 KINDS = ("F32", "F16", "BF16", "F64")
 WORDS = "encoder.embeddings.word.weight"
 
@@ -27,9 +27,9 @@ WORDS = "encoder.embeddings.word.weight"
 class Weights:
     """The tensors of open files under our names (those of a ``nn.heads.Model``).
 
-    path: for messages: the file, or the folder where there are several.
-    in_place: whether the table of words, of which few rows are ever read, may stay where the files have it; its pages
-        are copied when they are written to. Only for files that never change and hold finite numbers.
+    path: for messages: the file, or the folder if there are several.
+    in_place: whether the word embeddings, of which few rows are read, may stay memory-mapped; pages are copied when
+        written to. Only for files that never change and contain finite numbers.
     """
 
     def __init__(self, file: _files.Tensors, path: Path, family: Family, *, in_place: bool = False):
@@ -41,14 +41,14 @@ class Weights:
         self.used: set[str] = set()
 
     def has(self, name: str) -> bool:
-        """Say whether the file holds one of our weights."""
+        """Return whether the file contains one of our weights."""
         return all(self._stored(theirs) for theirs in self._names(name))
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Give the shape of one of our weights as the file has it, without reading it.
+        """Return the shape of one of our weights in the file, without reading it.
 
         Raises:
-            CheckpointError: it is missing, not of floating-point numbers, or made of parts that do not fit together.
+            CheckpointError: it is missing, not of floating-point numbers, or made of incompatible parts.
         """
         parts = [self.file.get_slice(self._find(theirs)) for theirs in self._names(name)]
         shapes = [tuple(part.get_shape()) for part in parts]
@@ -66,7 +66,7 @@ class Weights:
         return (sum(shape[0] for shape in shapes), *shapes[0][1:])
 
     def slice(self, name: str) -> _files.Slice:
-        """Give one of our weights that the file has as one tensor, unread."""
+        """Return one of our weights that is one tensor in the file, unread."""
         (theirs,) = self._names(name)
         return self.file.get_slice(self._find(theirs))
 
@@ -82,7 +82,7 @@ class Weights:
             table = self.file.get_tensor(stored[0])
             if table.dtype is torch.float32:
                 return table
-        # Joining copies, so that the model does not hang on the file's mapped memory.
+        # Concatenating copies, so that the model does not depend on the file's mapped memory.
         tensor = torch.cat([self.file.get_tensor(part) for part in stored]).to(torch.float32)
         if not torch.isfinite(tensor).all():
             raise CheckpointError(
@@ -91,7 +91,7 @@ class Weights:
         return tensor
 
     def check(self, shapes: Mapping[str, Sequence[int]]) -> None:
-        """Look for weights of these names and shapes, without reading any.
+        """Check that weights of these names and shapes exist, without reading any.
 
         Raises:
             CheckpointError: a weight is missing, or has another shape.
@@ -105,7 +105,7 @@ class Weights:
                 )
 
     def fill(self, model: Model | Pretraining | Stack, fresh: set[str]) -> None:
-        """Put the file's weights into a model, in place, leaving out those that are `fresh`.
+        """Load the file's weights into a model, in place, except those that are `fresh`.
 
         Raises:
             CheckpointError: a weight is missing, has another shape than config.json says, or is not finite.
@@ -116,22 +116,22 @@ class Weights:
         model.load_state_dict({name: self.read(prefix + name) for name in wanted}, strict=False, assign=True)
 
     def unused(self) -> list[str]:
-        """List the file's names that were never read, without its constant tables of positions."""
+        """Return the file's names that were never read, without its constant position tables."""
         return sorted(name for name in self.present - self.used if not name.endswith("position_ids"))
 
     def _names(self, name: str) -> tuple[str, ...]:
         return self.family.names([name])[name]
 
     def _stored(self, name: str) -> str | None:
-        """Find how the file spells a name: with or without the family's prefix, with old or new endings."""
+        """Return the file's spelling of a name: with or without the family's prefix, with old or new endings."""
         stem, _, ending = name.rpartition(".")
         stems = dict.fromkeys((stem, stem.removeprefix(self.family.prefix)))
         spelt = [f"{start}.{last}" for start in stems for last in (ending, OLD_ENDINGS[ending])]
         spellings = [each for each in spelt if each in self.present]
         if len(spellings) > 1:
             raise CheckpointError(
-                f"{self.path} holds both {shown(spellings[0])} and {shown(spellings[1])}, two names of the same weight; "
-                "fetch the model again."
+                f"{self.path} holds both {shown(spellings[0])} and {shown(spellings[1])}, two names of the same "
+                "weight; fetch the model again."
             )
         return spellings[0] if spellings else None
 
@@ -144,7 +144,7 @@ class Weights:
 
 @contextmanager
 def open_weights(files: Sequence[Path], family: Family) -> Iterator[Weights]:
-    """Open the files that hold a model's weights, see `_files.find`.
+    """Open the files with a model's weights, see `_files.find`.
 
     Raises:
         CheckpointError: one is missing or malformed.
@@ -155,9 +155,12 @@ def open_weights(files: Sequence[Path], family: Family) -> Iterator[Weights]:
 
 
 def write(path: Path, model: Model | Pretraining | Stack, family: Family, leave_out: Container[str] = ()) -> None:
-    """Write a model's weights under the names its family has in Hugging Face's files.
+    """Write a model's weights under the names of its family in Hugging Face's files.
 
     Args:
+        path: the file to write.
+        model: the model.
+        family: its family.
         leave_out: our names of weights that are not written.
     """
     prefix = "encoder." if isinstance(model, Stack) else ""

@@ -42,10 +42,10 @@ class Albert(Family):
     head_dropout_key: ClassVar = "classifier_dropout_prob"
 
     def check(self, arguments: Mapping[str, Any]) -> None:
-        """Refuse an encoder that the family's files cannot hold.
+        """Refuse an encoder that the family's files cannot represent.
 
         Raises:
-            CheckpointError: as for any family, or no matrix leads from its embeddings to its block.
+            CheckpointError: as for any family, or there is no projection from its embeddings to its block.
         """
         super().check(arguments)
         if arguments["embedding_width"] is None:

@@ -1,4 +1,4 @@
-"""Arrays of a saved model that is no Transformer: their names, shapes and kinds are compared before any is read."""
+"""Arrays of a saved model that is not a Transformer: names, shapes and types are checked before any is read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ def read(
     """Read the arrays of a safetensors file as `kind`.
 
     Args:
-        shapes: of the arrays that must be there. optional: of those that may be.
+        path: the file.
+        shapes: of the required arrays.
+        kind: the type to return.
+        optional: shapes of the optional arrays.
 
     Raises:
         CheckpointError: the file is missing or damaged; an array is missing, unknown, of another shape, not of

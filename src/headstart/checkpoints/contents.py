@@ -1,4 +1,4 @@
-"""What a model's folder holds, as one hash: the same content under two paths is the same, a changed file is another."""
+"""One hash of the content of a model folder: a copy has the same hash, a changed file another."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from headstart.core.hashing import file_sha256
 from headstart.core.opening import guarded
 from headstart.core.sealed import SEAL
 
-# Other frameworks' weights, what a training leaves for itself, costs and notes: no answer depends on them.
+# Other frameworks' weights, checkpoints of a training, costs and notes: no prediction depends on them.
 IGNORED_SUFFIXES = {".h5", ".msgpack", ".ot", ".onnx", ".tflite", ".md", ".pt", ".pth", ".lock", ".log"}
 IGNORED_NAMES = {
     SEAL,
@@ -25,15 +25,16 @@ IGNORED_NAMES = {
 
 
 def sha256(source: str) -> str:
-    """Hash what the answers of a model depend on: weights, configuration, tokenizer, classes.
+    """Hash everything the predictions of a model depend on: weights, configuration, tokenizer, classes.
 
-    A LoRA adapter's hash holds that of the model beneath it.
+    A LoRA adapter's hash includes that of its base model.
 
     Args:
-        source: as `hub.find` takes it.
+        source: as for `hub.find`.
 
     Raises:
-        UsageError, CheckpointError: as `hub.find`.
+        UsageError: as for `hub.find`.
+        CheckpointError: as for `hub.find`.
     """
     with guarded(source):
         folder = hub.find(source)
@@ -52,7 +53,7 @@ def _sha256(folder: Path) -> hashlib._Hash:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the files of a folder, and of folders inside it their configuration and weights; see `_modules`."""
+    """Yield the files of a folder, and of its subfolders the configuration and weights; see `_modules`."""
     safe = any(folder.glob("*.safetensors"))
     for path in [*folder.iterdir(), *folder.glob("*/config.json"), *folder.glob("*/model.safetensors")]:
         left_out = path.suffix in IGNORED_SUFFIXES or path.name in IGNORED_NAMES or path.name.startswith(".")

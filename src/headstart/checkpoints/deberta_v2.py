@@ -17,7 +17,7 @@ LAYER = "deberta.encoder.layer.*.attention.self."
 
 @dataclass(frozen=True)
 class DebertaV2(Family):
-    """DeBERTa (He et al. 2021, 2023), versions 2 and 3: attention by words and by distances, apart."""
+    """DeBERTa (He et al. 2021, 2023), versions 2 and 3: attention by words and by distances, separately."""
 
     model_type: ClassVar = "deberta-v2"
     architecture: ClassVar = "DebertaV2"
@@ -98,7 +98,7 @@ class DebertaV2(Family):
         }
 
     def encoder(self, arguments: Mapping[str, Any]) -> Stack:
-        """Build the encoder that the arguments describe, with random weights."""
+        """Build the encoder for some arguments, with random weights."""
         return DisentangledEncoder(**arguments)
 
     def config(
@@ -127,7 +127,7 @@ class DebertaV2(Family):
 
 
 def _count(config: Mapping[str, Any], key: str) -> int:
-    """Read a number of things, 0 where the file leaves it out or says -1."""
+    """Read a count; 0 if the file has none or says -1."""
     value = config.get(key, 0)
     if type(value) is not int or not -1 <= value <= 1_000_000:
         raise CheckpointError(
@@ -144,7 +144,7 @@ def _switch(config: Mapping[str, Any], key: str, usual: bool) -> bool:
 
 
 def _convolution(config: Mapping[str, Any], width: int) -> dict[str, Any]:
-    """Read the convolution of the first block; nothing where there is none."""
+    """Read the convolution of the first block; nothing if there is none."""
     size = _count(config, "conv_kernel_size")
     if not size:
         return {}

@@ -39,7 +39,7 @@ class Electra(Family):
     def config(
         self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int
     ) -> dict[str, Any]:
-        """Write the arguments as config.json, where the embeddings' width always stands.
+        """Write the arguments as config.json, which always contains the embeddings' width.
 
         Raises:
             CheckpointError: the family cannot express the encoder.

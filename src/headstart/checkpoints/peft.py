@@ -27,7 +27,7 @@ from headstart.nn.lora import SHARING, Updates
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
 DOWN, UP = ".lora_A.weight", ".lora_B.weight"
-# What an adapter's settings must not say otherwise, since it would compute something else.
+# Settings that an adapter must not have, since it would compute something else.
 PLAIN: dict[str, Any] = {
     "peft_type": "LORA",
     "bias": "none",
@@ -50,7 +50,8 @@ PLAIN: dict[str, Any] = {
 class Adapter:
     """A folder with an adapter.
 
-    base: the model that it changes, as `hub.find` takes it. scale: of each update.
+    base: the model that it changes, as for `hub.find`.
+    scale: factor of each update.
     """
 
     folder: Path
@@ -59,15 +60,18 @@ class Adapter:
 
 
 def write(folder: Path, updates: Updates, head: nn.Module | None, family: Family, source: str) -> None:
-    """Write updates and the head that was trained with them, so that PEFT lays them over the same base model.
+    """Write updates and the head that was trained with them, so that PEFT applies them to the same base model.
 
     Args:
-        head: None for one that Hugging Face's classifiers have no place for; the adapter is then one of the encoder.
-        folder: is made. source: the base model, as `hub.find` takes it.
+        folder: created.
+        updates: the updates.
+        head: None for one that Hugging Face's classifiers cannot represent; the adapter is then one of the encoder.
+        family: the base model's family.
+        source: the base model, as for `hub.find`.
     """
     folder.mkdir()
     joined = _joined(updates, family)
-    if head is None:  # of the encoder alone the names have no prefix
+    if head is None:  # names of the encoder have no prefix
         joined = {name.removeprefix(family.prefix): pair for name, pair in joined.items()}
     rank = max((len(down) for down, _ in joined.values()), default=updates.rank)
     tensors: dict[str, Tensor] = {}
@@ -103,7 +107,7 @@ def write(folder: Path, updates: Updates, head: nn.Module | None, family: Family
 
 
 def _joined(updates: Updates, family: Family) -> dict[str, tuple[Tensor, Tensor]]:
-    """Name each update as the family's files do; one of several matrices in a single tensor has the sum of their ranks.
+    """Name each update as in the family's files; several matrices in one tensor have the sum of their ranks.
 
     Returns:
         name of the module -> down ``(rank, inputs)`` and up ``(outputs, rank)``.
@@ -125,10 +129,10 @@ def _joined(updates: Updates, family: Family) -> dict[str, tuple[Tensor, Tensor]
 
 
 def find(folder: Path) -> Adapter | None:
-    """Read what a folder says of its adapter; None where it holds none.
+    """Read the settings of a folder's adapter; None if it contains none.
 
     Raises:
-        CheckpointError: the settings are damaged, or ask for something that is not done here.
+        CheckpointError: the settings are damaged, or ask for something that is not supported.
     """
     path = folder / CONFIG
     if not present(path):
@@ -165,7 +169,7 @@ def base_folder(adapter: Adapter) -> Path:
 
     Raises:
         UsageError: no such model.
-        CheckpointError: it cannot be fetched, or is an adapter itself.
+        CheckpointError: it cannot be downloaded, or is an adapter itself.
     """
     try:
         folder = hub.find(adapter.base)
@@ -192,7 +196,7 @@ def merged(adapter: Adapter, files: Sequence[Path], family: Family) -> Iterator[
 
 
 class _Merged:
-    """Two open files seen as one: the adapter's weights before the base's, updates added when they are read."""
+    """Two open files presented as one: the adapter's weights before the base's, with updates added on reading."""
 
     def __init__(self, base: Weights, own: Weights, scale: float):
         self.base, self.own, self.scale = base.file, own.file, scale
@@ -235,11 +239,11 @@ class _Merged:
                 )
 
     def keys(self) -> list[str]:
-        """List all names, without the family's prefix."""
+        """Return all names, without the family's prefix."""
         return list(self.sources)
 
     def get_slice(self, name: str) -> _files.Slice:
-        """Give the shape of a weight, as safetensors does."""
+        """Return the shape of a weight, as safetensors does."""
         file, stored = self.sources[name]
         return file.get_slice(stored)
 

@@ -46,25 +46,21 @@ class Distilled(Contender):
     """A small Transformer that learns from another contender's predictions and states (Jiao et al. 2020).
 
     teacher: a contender's leaderboard name, a folder saved by Headstart, or a Hugging Face classifier with the task's
-    labels;
-        'none' for the same student without a teacher.
+        labels; 'none' for the same student without a teacher.
     student: layers x width, such as '4x256' or '2x128' (x feed-forward width, otherwise four times the width);
-    'tinybert' for
-        4x312; or some of the teacher's own layers, from 1, as in 'layers:1+3+5' (Sanh et al. 2019, section 3).
+        'tinybert' for 4x312; or some of the teacher's own layers, from 1, as in 'layers:1+3+5' (Sanh et al. 2019,
+        section 3).
     method: 'tinybert' matches attention scores, states and embeddings before the predictions (Jiao et al. 2020);
-    'minilm'
-        relations in the last layer (Wang et al. 2020); 'logits' only the predictions (Hinton et al. 2015), which is all
-        that a teacher that is not a Transformer provides, whatever the method.
+        'minilm' relations in the last layer (Wang et al. 2020); 'logits' only the predictions (Hinton et al. 2015),
+        which is all that a teacher that is not a Transformer provides, whatever the method.
     layers: which of the teacher's layers 'tinybert' matches: 'uniform', 'last', or one for each of the student's, as in
-    '2+4'.
-        A student built from the teacher's layers matches those layers.
+        '2+4'. A student built from the teacher's layers matches those layers.
     temperature: of the predictions.
     label_weight: share (0 to 1) of the true labels in the loss of a labelled text.
     matching_epochs: passes over the texts in the first phase, more if there are few.
     epochs: passes over the texts in the second phase, more if there are few.
     vocabulary: size of the vocabulary that the student learns from the texts. 0 for the teacher's word pieces; if the
-    teacher is
-        not a Transformer, or there is none, for 5,000 word pieces of its own.
+        teacher is not a Transformer, or there is none, for 5,000 word pieces of its own.
     pooling: what the student's head reads, 'first' or 'mean'; see `nn.heads`.
     learning_rate: peak rate of AdamW.
     backbone: the backbone of a teacher that is trained outside a comparison.

@@ -99,8 +99,7 @@ class Ensemble(Contender):
     """Several contenders combined, with weights chosen on validation (Caruana et al. 2004).
 
     members: leaderboard names joined by '+', such as 'linear+finetuned:full'; 'all' for every contender of the
-    comparison that
-        builds on no other, and outside one for 'linear+scratch'. A member that fails is left out.
+        comparison that builds on no other, and outside one for 'linear+scratch'. A member that fails is left out.
     how: 'greedy' adds one member after the other, with replacement, by the score on validation (section 2.1); 'weights'
         maximises the likelihood of the validation labels; 'stacking' is a logistic regression on the members' log
         probabilities (Wolpert 1992); 'mean' of the probabilities; 'vote' of the labels.

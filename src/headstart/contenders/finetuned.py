@@ -31,8 +31,7 @@ class Finetuned(Contender):
     backbone: a folder, a packaged model such as 'minilm', or 'hf://owner/name'.
     options: the strategy's own, such as 'rank=4'.
     pooling: what the head reads: the 'first' token, the 'mean' of all, or 'checkpoint' for what the backbone was
-    trained with if
-        it says so, otherwise the first token. '' for the strategy's default.
+        trained with if it says so, otherwise the first token. '' for the strategy's default.
     learning_rate: peak rate; 0 for the strategy's default.
     epochs: passes over the rows; 0 for the strategy's default, more if there are few rows.
     batch_rows: see `training.loop.Settings`.

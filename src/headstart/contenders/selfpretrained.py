@@ -34,8 +34,8 @@ class SelfPretrained(Contender):
     Its word embeddings are initialised from counts (`text.counts`), and its first block so that it adds their mean. It
     reads the training texts and the unlabelled ones, if given; never those of validation or test.
 
-    size: 'tiny', 'mini', 'small' or 'base'. vocabulary: most word pieces. window: most tokens of a text.
-    masked, next_sentence: what pretraining asks; see `pretraining.objective` and, why not passages, docs/lab.md.
+    size: 'tiny', 'mini', 'small' or 'base'. vocabulary: most word pieces. window: most tokens of a text. masked,
+        next_sentence: what pretraining asks; see `pretraining.objective` and, why not passages, docs/lab.md.
     pretraining_epochs: passes over the text. pretraining_minutes: most time for them, into which the passes are made to
         fit; 0 for no limit. Only without that limit, or where the passes take less, do two machines do the same.
     batch_tokens: tokens of a step of pretraining. pretraining_rate: its peak of AdamW, 0 for the size's own.

@@ -79,8 +79,7 @@ class Splits:
     validation: validation rows.
     test: test rows.
     leaked: ids of test rows whose text, or a near copy of it, also occurs in train or validation. Empty if Headstart
-    made
-        the split itself, since near-duplicates are then on the same side.
+        made the split itself, since near-duplicates are then on the same side.
     sha256: hash of all inputs and targets in order; runs with equal hashes used the same split.
     """
 
@@ -176,12 +175,10 @@ class Run:
     metric: name of the score by which the best checkpoint is chosen on validation.
     progress: called with progress updates.
     shared: a folder for results that other trainings of the same contest can reuse, such as states of frozen layers;
-    None
-        if there are no others.
+        None if there are no others.
     unlabelled: further texts of the same kind, none of them in the test rows, for contenders that use them.
     fitted: returns the model that another contender, named as on the leaderboard, has fitted on the same rows with the
-    same
-        seed, and the seconds that took; None outside a contest.
+        same seed, and the seconds that took; None outside a contest.
     attempted: called with each finished training, by contenders that can collapse.
     tracking: None for no trackers besides ``metrics.jsonl``.
     """

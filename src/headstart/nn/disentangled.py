@@ -4,7 +4,7 @@ An attention score is the sum of three products: query word with key word, query
 key word (section 3.1). Distances are learned vectors, one per bucket, which all blocks share.
 
 Shapes: tokens = all tokens of the batch, sequences = its texts, width = hidden size, buckets = those of the distances
-in the batch's texts, size = width of a head; texts, length = those of a group of texts of equal length.
+    in the batch's texts, size = width of a head; texts, length = those of a group of texts of equal length.
 """
 
 from __future__ import annotations

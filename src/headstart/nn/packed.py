@@ -26,8 +26,7 @@ class Batch:
         waits for the device to read a shape.
     order: int64 ``(sequences,)``, the place of each text in the request.
     hidden: output of the model's frozen stages for these tokens, ``(tokens, width)``, or ``(sequences, width)`` if
-    every
-        stage is frozen; None if it has to be computed.
+        every stage is frozen; None if it has to be computed.
     stages: number of stages whose output `hidden` is.
     segments: int64 ``(tokens,)``, 0 or 1 if a text is a pair of passages; None if every token is in the first.
     """

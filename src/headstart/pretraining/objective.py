@@ -28,8 +28,7 @@ class Questions:
     places: int64 ``(places,)``, tokens to be predicted.
     words: int64 ``(places,)``, their original ids.
     pairs: int64 ``(sequences,)``, 0 if the second passage follows the first, 1 if it comes from another document, -100
-    if a
-        window has fewer than two sentences; None if passages are not predicted.
+        if a window has fewer than two sentences; None if passages are not predicted.
     """
 
     batch: Batch
@@ -65,8 +64,7 @@ class Objective:
     masked: share of the tokens that are predicted, 0 to 1.
     whole_words: mask all pieces of a word or none of them.
     next_sentence: cut windows in two where a sentence ends, and replace the second part of half of them with one of
-    another
-        document (Devlin et al. 2019, section 3.1).
+        another document (Devlin et al. 2019, section 3.1).
     """
 
     masked: float = 0.15

@@ -18,8 +18,7 @@ class Full(Strategy):
 
     learning_rate: peak rate of the head.
     layer_decay: ratio of the rates of a stage and the stage above it (Howard & Ruder 2018, section 3.2); 1.0 for one
-    rate
-        everywhere.
+        rate everywhere.
     reinitialise: number of blocks, counted from the top, that start from random weights, together with the head's dense
         layer, since the top is most specific to the pretraining task (Zhang et al. 2021, section 5).
     pooling: what the head reads; see `contenders.finetuned`.

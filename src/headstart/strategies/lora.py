@@ -20,8 +20,7 @@ class Lora(Strategy):
     alpha: an update is scaled by ``alpha / rank``.
     dropout: rate on the input of the updates, 0 to 1.
     targets: which matrices: query, key, value, output, up, down, joined by '+'. By default all of them, since fewer do
-    not
-        reach full fine-tuning (Dettmers et al. 2023, section 4).
+        not reach full fine-tuning (Dettmers et al. 2023, section 4).
     learning_rate: peak rate of all trained weights.
     pooling: what the head reads; see `contenders.finetuned`.
     """

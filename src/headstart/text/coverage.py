@@ -18,8 +18,7 @@ class Coverage:
     tokens: number of tokens, without special ones.
     unknown: how many of them are the unknown token.
     words: number of words as :func:`scripts.words` counts them: separated by white space, but each character of a
-    script
-        without spaces (Chinese, Japanese, Thai and others) is one.
+        script without spaces (Chinese, Japanese, Thai and others) is one.
     """
 
     tokens: int
