@@ -1,11 +1,13 @@
 """What every task promises: two inverse functions, and a sample that a contender can learn from."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 
 from headstart.core import rooms
-from headstart.core.contracts import all_texts
+from headstart.core.contracts import Kind, all_texts
 from headstart.core.records import Rows
 from headstart.text import vocabulary
 
@@ -19,6 +21,19 @@ def task(request):
 
 def test_the_sample_has_six_examples(task):
     assert len(task.SAMPLE) == 6
+
+
+def test_texts_and_strata_are_text(task):
+    for value, target in task.SAMPLE:
+        assert task.texts(value)
+        assert all(isinstance(text, str) for text in task.texts(value))
+        assert isinstance(task.stratum(target), str)
+
+
+def test_names_its_kind_metrics_and_columns(task):
+    assert task.kind in get_args(Kind)
+    assert task.metrics
+    assert len(set(task.columns)) == len(task.columns) > 1
 
 
 @pytest.fixture

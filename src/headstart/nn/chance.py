@@ -11,12 +11,17 @@ from contextlib import contextmanager
 
 import torch
 
-_own = threading.local()
+
+class _Own(threading.local):
+    generator: torch.Generator | None = None
+
+
+_own = _Own()
 
 
 def generator() -> torch.Generator | None:
     """Return this thread's generator on the CPU, or None for torch's."""
-    return getattr(_own, "generator", None)
+    return _own.generator
 
 
 @contextmanager
