@@ -542,3 +542,59 @@ def test_messages_show_the_beginning_of_long_values_and_no_control_characters(wr
     name = "\x1b[31m" + "n" * 1000
     with pytest.raises(DataError, match=r"has a single column, '\\x1b\[31mn{55}\.\.\.', where"):
         read(write(f"{name}\na\nb\n"))
+
+
+@pytest.mark.parametrize("total", ["Total", "TOTAL:", "total 40", "Sum", "合计", "Итого", "Gesamt: 1.234"])
+def test_a_row_that_sums_up_is_warned_about(write: Write, total: str) -> None:
+    table = read(write(f"text,label\na film,pos\na plot,neg\na lamp,pos\na desk,neg\n{total},4\n"))
+    assert len(table.rows) == 5
+    assert [warning for warning in table.warnings if "looks like a total below the table" in warning]
+
+
+@pytest.mark.parametrize("last", ["Total disaster,pos", "Total,pos", "Summary,4", "A count,4"])
+def test_a_last_row_like_others_is_no_total(write: Write, last: str) -> None:
+    table = read(write(f"text,label\na film,pos\na plot,neg\na lamp,pos\na desk,neg\n{last}\n"))
+    assert not [warning for warning in table.warnings if "total" in warning and "looks like" in warning]
+
+
+@pytest.mark.parametrize("text", ["la forêt a été très belle", "电影很好，推荐", "schöne Grüße für dich"])
+def test_utf_7_is_warned_about(write: Write, text: str) -> None:
+    content = "text,label\n" + "".join(f"{text[place:]},{'ab'[place % 2]}\n" for place in range(6))
+    path = write(content.encode("utf-7"))
+    assert [warning for warning in read(path).warnings if "looks like UTF-7: " in warning]
+    assert read(path, encoding="utf-7").rows.inputs[0] == text
+
+
+@pytest.mark.parametrize("text", ["C++ and +49-30 is +foo", "a+tag@example.com b+abcdefgh@x.org", "+good- yes"])
+def test_a_plus_is_no_utf_7(write: Write, text: str) -> None:
+    warnings = read(write(f"text,label\n{text},pos\na plot,neg\n{text} 2,pos\n")).warnings
+    assert not [warning for warning in warnings if "UTF-7" in warning]
+
+
+@pytest.mark.parametrize("encoding", ["undefined", "punycode", "idna", "hex", "rot13"])
+def test_a_codec_that_reads_no_files_is_refused(write: Write, encoding: str) -> None:
+    with pytest.raises(UsageError, match=f"no encoding '{encoding}'; give a name such as"):
+        read(write("text,label\na film,pos\na plot,neg\n"), encoding=encoding)
+
+
+def test_an_encoding_that_cannot_go_on_is_damage(write: Write) -> None:
+    with pytest.raises(DataError, match=r"is damaged: it stops being utf-16 \(UTF-16 stream does not start with BOM\)"):
+        read(write("text,label\na film,pos\na plot,neg\n"), encoding="utf-16")
+
+
+@pytest.mark.parametrize("encoding", ["utf-32-le", "utf-32-be"])
+def test_utf_32_is_known_without_its_mark(write: Write, encoding: str) -> None:
+    assert read(write("text,label\na film 好,pos\na plot,neg\n".encode(encoding))).rows.inputs == (
+        "a film 好",
+        "a plot",
+    )
+
+
+def test_blank_lines_above_a_table_are_no_empty_file(write: Write) -> None:
+    assert len(read(write("\r\n" * 5000 + "text,label\na film,pos\na plot,neg\n")).rows) == 2
+
+
+def test_pandas_split_form_with_rows_of_other_lengths_is_refused(write: Write) -> None:
+    for data in ("[1, 2]", '[["a"]]', '[["a", "b", "c"]]'):
+        with pytest.raises(DataError, match="has 'columns' and 'data', but not a list of as many values for each row"):
+            read(write(f'{{"columns": ["text", "label"], "data": {data}}}', "a.json"))

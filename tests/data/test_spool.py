@@ -69,3 +69,16 @@ def test_packing_is_told_by_the_first_bytes(tmp_path):
     (tmp_path / "a.csv.gz").write_text(CONTENT)
     (tmp_path / "b.csv").write_bytes(gzip.compress(CONTENT.encode()))
     assert read(tmp_path / "a.csv.gz").rows.targets == read(tmp_path / "b.csv").rows.targets == ("pos", "neg") * 5
+
+
+def test_zstd_is_read_whole(tmp_path):
+    import zstandard
+
+    path = tmp_path / "a.csv.zst"
+    packed = [zstandard.compress(part.encode()) for part in (CONTENT, "more text here,pos\n" * 20_000)]
+    path.write_bytes(b"".join(packed))  # as pzstd writes several frames
+    assert len(read(path).rows) == 20_010
+    for size in (len(packed[0]) - 9, len(packed[0]) + 9):
+        path.write_bytes(b"".join(packed)[:size])
+        with pytest.raises(DataError, match=r"a.csv.zst is a damaged archive \(it ends inside a frame\)"):
+            read(path)

@@ -6,17 +6,19 @@ import bz2
 import codecs
 import gzip
 import hashlib
-import importlib
 import io
 import lzma
 import re
 import sys
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO, cast
+from typing import BinaryIO, TextIO, cast
 
 from headstart.core.errors import DataError, UsageError, shown
+from headstart.data import _zstd
 from headstart.data._letters import best
 from headstart.data._limits import check_ratio, check_unbroken
 
@@ -81,7 +83,7 @@ def survey(path: Path, encoding: str | None = None, *, rows: bool = True) -> Sur
     """
     damage: tuple[type[Exception], ...] = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError)
     if _packing(path) == ".zst":
-        damage = (*damage, _zstd(path).ZstdError)
+        damage = (*damage, _zstd.package(path).ZstdError)
     elif _packing(path) == ".bz2":
         damage = (*damage, OSError)
     try:
@@ -143,30 +145,42 @@ def _utf7(name: str, head: bytes) -> str:
 
 
 def _letters_in_utf7(code: bytes) -> str:
-    """Decode a passage of UTF-7; '' where that makes anything but letters beyond ASCII."""
+    """Decode a passage of UTF-7; '' where that makes anything but letters and signs beyond ASCII."""
     try:
         text = code.decode("utf-7")
     except UnicodeDecodeError:
         return ""
-    return text if text.isalpha() and not any(map(str.isascii, text)) else ""
+    return text if text.isprintable() and any(map(str.isalpha, text)) and not any(map(str.isascii, text)) else ""
 
 
 def _said(encoding: str, marked: str) -> str:
     """Check an encoding named by the caller; UTF-8 handles a byte order mark if the file has one."""
     try:
         name = codecs.lookup(encoding).name
-        b"text".decode(name, "replace")  # refuses codecs that are not text encodings, such as 'hex'
-    except LookupError:
+        # Refuses codecs that are not text encodings, such as 'hex', and those that stop at the first bad byte.
+        b"text".decode(name, "surrogateescape")
+        codecs.getincrementaldecoder(name)
+    except (LookupError, UnicodeError):
         raise UsageError(
             f"no encoding {shown(encoding)}; give a name such as utf-8, utf-16, cp1252, cp1251, gb18030 or shift_jis."
         ) from None
     return "utf-8-sig" if (name, marked) == ("utf-8", "utf-8-sig") else name
 
 
-def open_text(path: Path, encoding: str) -> TextIO:
-    """Open a text with its line ends unchanged; undecodable bytes become lone surrogates, checked for in rows."""
+@contextmanager
+def open_text(path: Path, encoding: str) -> Iterator[TextIO]:
+    """Open a text with its line ends unchanged; undecodable bytes become lone surrogates, checked for in rows.
+
+    Raises:
+        DataError: bytes after which an encoding of several bytes a letter cannot go on.
+    """
     errors = "surrogatepass" if encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
-    return io.TextIOWrapper(open_bytes(path), encoding, errors, newline="")
+    try:
+        with io.TextIOWrapper(open_bytes(path), encoding, errors, newline="") as file:
+            yield file
+    except UnicodeError as error:
+        reason = error.reason if isinstance(error, UnicodeDecodeError) else str(error)
+        raise DataError(f"{path.name} is damaged: it stops being {encoding} ({reason}).") from error
 
 
 def open_bytes(path: Path) -> BinaryIO:
@@ -183,7 +197,7 @@ def open_bytes(path: Path) -> BinaryIO:
     if packing == ".xz":
         return cast(BinaryIO, lzma.open(path, "rb"))
     if packing == ".zst":
-        return io.BufferedReader(_zstd(path).open(path, "rb"))
+        return _zstd.open_zstd(path)
     return path.open("rb")
 
 
@@ -200,16 +214,6 @@ def _packing(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(6)
     return next((packing for mark, packing in PACKINGS.items() if head.startswith(mark)), "")
-
-
-def _zstd(path: Path) -> Any:
-    """Import the standard library's zstd (Python 3.14) or the package of that name."""
-    for name in ("compression.zstd", "zstandard"):
-        try:
-            return importlib.import_module(name)
-        except ImportError:
-            continue
-    raise UsageError(f"{path.name} is a zstd archive, which needs a package: pip install zstandard")
 
 
 def _check_kind(name: str, head: bytes) -> None:

@@ -101,10 +101,7 @@ def check_exists(path: Path) -> None:
 
 def _decoded(path: Path, encoding: str) -> Iterator[str]:
     with open_text(path, encoding) as file:
-        try:
-            yield from file
-        except UnicodeDecodeError as error:
-            raise DataError(f"{path.name} is damaged: it stops being {encoding} ({error.reason}).") from error
+        yield from file
 
 
 def _lines(path: Path, encoding: str) -> Iterator[str]:

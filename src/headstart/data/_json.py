@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from headstart.core.errors import DataError, shown
@@ -17,6 +18,7 @@ from headstart.core.records import ReadWarning, Rejected
 from headstart.data._columns import known_name
 from headstart.data._limits import DOCUMENT, NESTING, check_columns
 from headstart.data._stream import Item, Row, beginning
+from headstart.data._values import cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,10 @@ def _is_table(values: dict[str, object]) -> bool:
     return bool(values) and (all(isinstance(c, dict | list) for c in columns) or any(map(_is_rows, columns)))
 
 
+def _fits(width: int, row: object) -> bool:
+    return isinstance(row, list) and len(row) == width
+
+
 def _is_rows(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
 
@@ -185,7 +191,11 @@ def _is_rows(value: object) -> bool:
 def _rows(name: str, document: Any) -> list[dict[str, object]]:
     """Return the rows of a JSON document."""
     if isinstance(document, dict) and document.keys() >= {"columns", "data"}:
-        return [dict(zip(document["columns"], row, strict=False)) for row in document["data"]]
+        names, data = document["columns"], document["data"]
+        if isinstance(names, list) and isinstance(data, list) and all(map(partial(_fits, len(names)), data)):
+            return [dict(zip(map(cell, names), row, strict=True)) for row in data]
+        if document.keys() <= {"columns", "index", "data"}:
+            raise DataError(f"{name} has 'columns' and 'data', but not a list of as many values for each row.")
     if isinstance(document, dict):
         lists = [value for value in document.values() if _is_rows(value)]
         objects = list(document.values())
