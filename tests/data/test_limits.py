@@ -4,6 +4,7 @@ import gzip
 import os
 import time
 
+import pyarrow
 import pytest
 
 from headstart.core import memory
@@ -86,7 +87,6 @@ def test_rows_that_fill_the_memory_end_in_a_sentence(tmp_path, monkeypatch):
 
 
 def test_a_batch_of_parquet_fits_the_memory(tmp_path):
-    import pyarrow
     import pyarrow.parquet as parquet
 
     def size_for(values, dictionary):
@@ -119,3 +119,15 @@ def test_infinity_is_text_in_json(tmp_path):
     from headstart.data.write import _line
 
     assert _line({"a": float("inf"), "b": [float("-inf"), float("nan")]}) == '{"a": "inf", "b": ["-inf", null]}\n'
+
+
+def test_parquet_that_fills_the_memory_ends_in_a_sentence():
+    def batches():
+        raise MemoryError
+        yield
+
+    file = _arrow.ArrowFile(pyarrow.schema([("text", pyarrow.string())]), batches)
+    with pytest.raises(
+        DataError, match=r"a.parquet needs more memory after row 0 than there is: split it into smaller"
+    ):
+        list(_arrow._rows(file, "a.parquet", "Parquet", (OSError,)))

@@ -139,7 +139,9 @@ def _rows(file: ArrowFile, name: str, of: str, damage: tuple[type[Exception], ..
                 number += 1
                 yield Row(number, dict(zip(names, values, strict=True)))
     except MemoryError as error:
-        raise DataError(f"{name} needs more memory after row {number} than there is: {error}.") from error
+        raise DataError(
+            f"{name} needs more memory after row {number} than there is: split it into smaller files."
+        ) from error
     except damage as error:
         raise DataError(f"{name} is damaged {of} after row {number} ({error}).") from error
 
