@@ -6,13 +6,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from headstart.api import Comparison, check, compare, demo, open_model, predict, pretrain
+    from headstart.api import Comparison, check, compare, demo, open_model, predict, pretrain, read_result
     from headstart.data.read import read
     from headstart.estimator import TextClassifier
 
     __version__: str
 
-__all__ = ["Comparison", "TextClassifier", "check", "compare", "demo", "open_model", "predict", "pretrain", "read"]
+__all__ = [
+    "Comparison",
+    "TextClassifier",
+    "check",
+    "compare",
+    "demo",
+    "open_model",
+    "predict",
+    "pretrain",
+    "read",
+    "read_result",
+]
 
 _HOMES = {"TextClassifier": "headstart.estimator", "read": "headstart.data.read"}
 

@@ -35,12 +35,16 @@ def usage_message(error: typer.TyperException) -> str:
 
 def unexpected_message(error: BaseException) -> str:
     """Write the traceback to a file and return a sentence with its path."""
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="headstart-", suffix=".log", delete=False, encoding="utf-8", errors="backslashreplace"
-    ) as file:
-        file.write("".join(traceback.format_exception(error)))
     reason = (str(error).splitlines() or ["no reason given"])[0]
-    return f"stopped by an unexpected error ({type(error).__name__}: {reason}); the details are in {file.name}."
+    stopped = f"stopped by an unexpected error ({type(error).__name__}: {reason})"
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="headstart-", suffix=".log", delete=False, encoding="utf-8", errors="backslashreplace"
+        ) as file:
+            file.write("".join(traceback.format_exception(error)))
+    except OSError as full:
+        return f"{stopped}; the details could not be kept ({full.strerror})."
+    return f"{stopped}; the details are in {file.name}."
 
 
 def row_printer(file: Path) -> Callable[[Rejected | ReadWarning], None]:

@@ -16,12 +16,12 @@ from headstart.contest import int8 as eight_bits
 from headstart.contest import language, models, plan, rank, run_folder, windows
 from headstart.contest import run as contest
 from headstart.contest.trials import Terms
+from headstart.core import checked, rooms
 from headstart.core import device as devices
-from headstart.core import rooms
 from headstart.core.alone import alone
 from headstart.core.contracts import Fitted, Value, all_texts
 from headstart.core.errors import CheckpointError, UsageError
-from headstart.core.files import write_whole
+from headstart.core.files import flush, write_whole
 from headstart.core.records import Audit, Finding, Run, Splits, Table, Tracking, Trial
 from headstart.core.results import Result
 from headstart.core.terminal import say
@@ -47,10 +47,12 @@ __all__ = [
     "predict",
     "predict_file",
     "pretrain",
+    "read_result",
 ]
 
 TASK = "classification"  # of the demonstrations
 GUESSED = "Task: {}, guessed from the columns; choose another one with --task."
+RESULT = "result.json"
 ROOMS = ("contenders", "strategies", "tasks", "trackers")
 LISTED = 20  # rejected rows listed before a comparison begins
 # The trainings of a demonstration, which takes at most six minutes on two cores.
@@ -213,7 +215,8 @@ def compare(
             message = _judge_int8(winner, splits, terms.metric)
         models.announce(winner, terms)
         build.write(result, folder / "report.html")
-        write_whole(folder / "result.json", json.dumps(build.as_json(result), indent=1))
+        write_whole(folder / RESULT, json.dumps(build.as_json(result), indent=1))
+        flush(folder)
     if message and listener is None:
         say(message)
     return Comparison(result, winner.resolve())
@@ -346,6 +349,15 @@ def demo(
     """
     table = demos.demo(name, tasks.load(TASK), DEMO_ROWS.get(name))
     return compare(table, task=TASK, out=out, listener=listener, **DEMOS[name])
+
+
+def read_result(folder: str | Path) -> dict[str, Value]:
+    """Read the ``result.json`` that :func:`compare` left in a folder, and make sure that it is what was written.
+
+    Raises:
+        CheckpointError: there is none, or it was changed.
+    """
+    return checked.read(Path(folder) / RESULT, "run the comparison again: it trains nothing twice")
 
 
 def catalogue() -> dict[str, dict[str, str]]:

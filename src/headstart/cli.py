@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import io
 import os
 import sys
@@ -333,18 +334,33 @@ def run(arguments: list[str]) -> int:
         return _output.fail(
             "interrupted; rerun the same command to resume a comparison or a pretraining where it stopped.", 130
         )
-    except BrokenPipeError:
-        # The reader closed the pipe. Python flushes again at exit, which must not fail.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader closed the pipe
+        _discard_output()
         return 1
     except MemoryError:
         return _output.fail("there is not enough memory for this: take fewer or shorter texts, or a larger machine.", 1)
     except OSError as error:
-        place = f" '{error.filename}'" if error.filename else ""
+        # Whatever else is written names itself, so a full disk without a name is where standard output goes.
+        printed = _discard_output() or error.errno == errno.ENOSPC
+        place = f" '{error.filename}'" if error.filename else " (standard output)" if printed else ""
         return _output.fail(f"{error.strerror or error}{place}: fix this and rerun the same command.", 1)
     except BaseException as error:  # a panic in the Rust code of tokenizers is not an Exception
         return _output.fail(_output.unexpected_message(error), 1)
     return 0
+
+
+def _discard_output() -> bool:
+    """Send what standard output does not take nowhere, as Python writes it once more when it ends.
+
+    Returns:
+        whether there was any.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _use(threads: int | None) -> None:

@@ -72,7 +72,8 @@ def predict_file(
     Raises:
         CheckpointError: as for :func:`open_model`.
         UsageError: as for :func:`open_model`; no such column, or a format that cannot be written.
-        DataError: the file does not exist or is not a table, or `out` cannot be written.
+        DataError: the file does not exist or is not a table.
+        DiskError: `out` cannot be written.
     """
     if int8:
         fitted, agreement = eight_bits.open_model(Path(model))

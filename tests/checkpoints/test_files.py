@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from headstart.checkpoints import _files, _pickles, _unpickle, _weights, folder
-from headstart.core.errors import CheckpointError
+from headstart.core.errors import CheckpointError, DiskError
 from headstart.nn.encoder import Encoder
 from headstart.text import vocabulary
 
@@ -217,7 +217,7 @@ def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "file"))
     torch.save({"a": torch.zeros(1)}, tmp_path / "a.bin")
-    with pytest.raises(CheckpointError, match=r"cannot be written .* set HEADSTART_CACHE to a folder of your own"):
+    with pytest.raises(DiskError, match=r"cannot write .* set HEADSTART_CACHE to a folder of your own"):
         _pickles.converted([tmp_path / "a.bin"])
 
 

@@ -1,6 +1,7 @@
 import csv
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from headstart.contest import meter
 from headstart.contest import run as contest
 from headstart.contest.ledger import load_record, write_record
 from headstart.contest.trials import jobs
+from headstart.core import checked
 from headstart.core.contracts import Contender
 from headstart.core.errors import CheckpointError, TrainingError
 from headstart.core.records import Attempt, Predictions, Rows, Trial
@@ -75,36 +77,59 @@ def test_every_trial_leaves_its_record_and_predictions(splits, terms, trials):
 
 
 def test_predictions_lie_beside_the_record(splits, terms, trials):
-    record = contest.run(splits, Classification(), trials[-1:], terms).records[0]
-    with open(record.path.replace(".json", ".csv"), newline="", encoding="utf-8") as file:
-        lines = list(csv.DictReader(file))
-    assert [line["id"] for line in lines] == list(splits.test.ids)
-    assert [line["target"] for line in lines] == list(splits.test.targets)
-    right = np.mean([line["target"] == line["predicted"] for line in lines])
-    assert right == pytest.approx(record.scores["accuracy"])
-    assert float(lines[0]["p(bad)"]) + float(lines[0]["p(good)"]) == pytest.approx(1, abs=1e-6)
+    majority, linear = contest.run(splits, Classification(), [trials[0], trials[-1]], terms).records
+    for record in (majority, linear):
+        rows = [json.loads(line) for line in Path(record.path).with_suffix(".jsonl").read_text().splitlines()]
+        assert [row["id"] for row in rows] == list(splits.test.ids)
+        assert [row["target"] for row in rows] == list(splits.test.targets)
+        assert np.mean([row["target"] == row["predicted"] for row in rows]) == pytest.approx(record.scores["accuracy"])
+        assert [row["scores"] for row in rows] == record.predictions.probabilities.tolist()
+        assert all(sum(row["scores"]) == pytest.approx(1) for row in rows)
+        for row in rows:
+            assert row["confidence"] == row["scores"][record.predictions.classes.index(row["predicted"])]
+
+
+def reload(record, splits, terms):
+    return load_record(terms.folder / "trials" / Path(record.path).name, splits)
 
 
 def test_a_record_is_read_back_bit_for_bit(splits, terms, trials):
     record = contest.run(splits, Classification(), trials[-1:], terms).records[0]
-    again = load_record(terms.folder / "trials" / record.path.rsplit("/", 1)[1])
+    again = reload(record, splits, terms)
     assert replace(again, predictions=record.predictions) == record
     assert again.predictions.values == record.predictions.values
     assert np.array_equal(again.predictions.probabilities, record.predictions.probabilities)
+    assert again.predictions.probabilities.dtype == np.float32
 
 
-def test_hostile_labels_survive_the_file(tmp_path, make_record):
+def some_record(path, make_record, splits, predictions):
+    made = make_record("x", predictions.values, score=1.0)
+    return replace(made, path=str(path), predictions=predictions, data_sha256=splits.sha256)
+
+
+def with_test(splits, values):
+    return replace(splits, test=Rows(values, values, values))
+
+
+def test_hostile_labels_survive_the_file(tmp_path, make_record, splits):
     classes = ('a,"b"', "line\nbreak", "lone \ud800", "p(x)", "carriage\rreturn")
     probabilities = np.random.default_rng(0).dirichlet(np.ones(5), 5).astype(np.float32)
-    record = replace(
-        make_record("x", classes, score=1.0),
-        path=str(tmp_path / "r.json"),
-        predictions=Predictions(classes, classes, probabilities),
-    )
-    write_record(record, Rows(classes, classes, classes))
-    again = load_record(tmp_path / "r.json").predictions
+    probabilities[0] = np.float32([1e-45, 3.4028235e38, 0.1, 1 / 3, 1.1754944e-38])
+    mine = with_test(splits, classes)
+    record = some_record(tmp_path / "r.json", make_record, mine, Predictions(classes, classes, probabilities))
+    write_record(record, mine.test)
+    again = load_record(tmp_path / "r.json", mine).predictions
     assert again.values == again.classes == classes
     assert np.array_equal(again.probabilities, probabilities)
+
+
+def test_predictions_without_probabilities(tmp_path, make_record, splits):
+    values = ("one", "two")
+    mine = with_test(splits, values)
+    write_record(some_record(tmp_path / "r.json", make_record, mine, Predictions(values)), mine.test)
+    assert load_record(tmp_path / "r.json", mine).predictions == Predictions(values)
+    line = json.loads((tmp_path / "r.jsonl").read_text().splitlines()[0])
+    assert line == {"id": "one", "target": "one", "predicted": "one"}
 
 
 def test_a_second_run_trains_nothing_and_one_more_contender_trains_only_that(splits, terms, trials):
@@ -192,16 +217,102 @@ def test_an_interrupted_contest_goes_on_where_it_was(splits, terms, trials, fits
     assert not work.exists()
 
 
-@pytest.mark.parametrize("damage", ["json", "csv", "gone"])
-def test_a_damaged_record_is_named(splits, terms, trials, damage):
+def one_digit(path):
+    """Change one digit of a file: the last of its first line that has one."""
+    content = path.read_text()
+    place = max(place for place, letter in enumerate(content[: len(content) // 2]) if letter.isdigit())
+    path.write_text(content[:place] + str((int(content[place]) + 1) % 10) + content[place + 1 :])
+
+
+@pytest.mark.parametrize("name", ["json", "jsonl"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        one_digit,
+        lambda path: path.write_text(""),
+        lambda path: path.write_text("[1, 2]"),
+        lambda path: path.write_text("[" * 100_000),
+        lambda path: path.write_bytes(b"\xff"),
+        lambda path: path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1])),
+        lambda path: path.write_text("".join(reversed(path.read_text().splitlines(keepends=True)))),
+    ],
+)
+def test_a_damaged_record_is_named_and_its_trial_runs_again_without_it(splits, terms, trials, name, damage):
     record = contest.run(splits, Classification(), trials[:1], terms).records[0]
-    path = terms.folder / "trials" / record.path.rsplit("/", 1)[1]
-    if damage == "gone":
-        path.with_suffix(".csv").unlink()
-    else:
-        path.with_suffix(f".{damage}").write_text("")
-    with pytest.raises(CheckpointError, match="is damaged; delete it, and its trial runs again"):
+    path = terms.folder / "trials" / Path(record.path).name
+    damage(path.with_suffix(f".{name}"))
+    sentence = rf"{path.stem}\.{name}' is damaged \(.*\); delete '.*{path.name}', and its trial runs again"
+    with pytest.raises(CheckpointError, match=sentence):
         contest.run(splits, Classification(), trials[:1], terms)
+    path.unlink()
+    assert contest.run(splits, Classification(), trials[:1], terms).records[0].scores == record.scores
+
+
+def test_missing_predictions_are_named(splits, terms, trials):
+    record = contest.run(splits, Classification(), trials[:1], terms).records[0]
+    Path(record.path).with_suffix(".jsonl").unlink()
+    with pytest.raises(CheckpointError, match=r"jsonl' cannot be read \(No such file or directory\); delete '"):
+        contest.run(splits, Classification(), trials[:1], terms)
+
+
+def test_a_record_under_another_name_or_of_another_split_is_refused(splits, terms, trials):
+    record = contest.run(splits, Classification(), trials[-1:], terms).records[0]
+    path = terms.folder / "trials" / Path(record.path).name
+    for ending in (".json", ".jsonl"):
+        path.with_name(f"other{ending}").write_bytes(path.with_suffix(ending).read_bytes())
+    with pytest.raises(CheckpointError, match=rf"other\.json' is damaged \(it is the record of the trial {path.stem}"):
+        load_record(path.with_name("other.json"), splits)
+    with pytest.raises(CheckpointError, match="it belongs to another split of the data"):
+        load_record(path, replace(splits, sha256="another"))
+    renamed = replace(splits.test, ids=tuple(f"copy-{name}" for name in splits.test.ids))
+    assert load_record(path, replace(splits, test=renamed)).scores == record.scores
+    turned = replace(splits.test, targets=(*splits.test.targets[1:], splits.test.targets[0]))
+    with pytest.raises(CheckpointError, match=r"jsonl' has other test rows than this comparison; delete '"):
+        load_record(path, replace(splits, test=turned))
+    written = checked.read(path, "")
+    checked.write(path, {**written, "format": 3})
+    with pytest.raises(CheckpointError, match="has format 3, this Headstart reads 2; install a newer one"):
+        load_record(path, splits)
+
+
+def as_before(record, splits):
+    """Write a record as versions did that knew no hashes."""
+    path = Path(record.path)
+    with path.with_suffix(".csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "target", "predicted", *(f"p({name})" for name in record.predictions.classes)])
+        for row in zip(splits.test.ids, splits.test.targets, record.predictions.values, strict=True):
+            numbers = record.predictions.probabilities[splits.test.ids.index(row[0])]
+            writer.writerow([*row, *(repr(float(number)) for number in numbers)])
+    values = asdict(replace(record, predictions=Predictions(())))
+    del values["predictions"], values["path"]
+    path.write_text(json.dumps(values, indent=1))
+    path.with_suffix(".jsonl").unlink()
+
+
+def test_a_record_without_hashes_gets_them_and_a_note(splits, terms, trials):
+    record = contest.run(splits, Classification(), trials[-1:], terms).records[0]
+    as_before(record, splits)
+    for _ in range(2):
+        again = contest.run(splits, Classification(), trials[-1:], terms).records[0]
+        assert replace(again, predictions=record.predictions) == record
+        assert np.array_equal(again.predictions.probabilities, record.predictions.probabilities)
+    path = Path(record.path)
+    assert "an earlier version wrote this record without any" in checked.read(path, "")["note"]
+    assert sorted(file.name for file in path.parent.iterdir()) == [path.name, f"{path.name}l"]
+
+
+@pytest.mark.parametrize("damage", ["", "id,target,predicted\na,b,c\n", None])
+def test_a_damaged_record_without_hashes_is_named(splits, terms, trials, damage):
+    record = contest.run(splits, Classification(), trials[-1:], terms).records[0]
+    as_before(record, splits)
+    table = Path(record.path).with_suffix(".csv")
+    if damage is None:
+        table.unlink()
+    else:
+        table.write_text(damage)
+    with pytest.raises(CheckpointError, match=r"csv' (is damaged; delete|has other test rows).*its trial runs again"):
+        contest.run(splits, Classification(), trials[-1:], terms)
 
 
 def test_a_contender_is_given_the_unlabelled_texts(splits, terms, fits, monkeypatch):
@@ -295,7 +406,7 @@ def test_a_member_that_failed_is_not_tried_again_and_is_named(splits, terms, mon
 
 def test_a_record_keeps_what_it_was_built_on(splits, terms, ensemble):
     record = contest.run(splits, Classification(), ensemble(), terms).records[-1]
-    again = load_record(terms.folder / "trials" / record.path.rsplit("/", 1)[1])
+    again = reload(record, splits, terms)
     assert [member.contender for member in again.trial.members] == ["majority", "linear"]
     assert key(splits, again.trial, terms) == key(splits, record.trial, terms)
 
@@ -332,7 +443,7 @@ def test_a_model_that_changes_while_it_is_trained_from_is_named(splits, terms, f
 
 def test_a_record_says_what_its_model_was_built_on(splits, terms, fits, tmp_path):
     record = contest.run(splits, Classification(), [backbone(tmp_path / "model", "one")], terms).records[0]
-    (sha256,) = load_record(terms.folder / "trials" / record.path.rsplit("/", 1)[1]).built_on.values()
+    (sha256,) = reload(record, splits, terms).built_on.values()
     assert len(sha256) == 64
 
 
@@ -358,7 +469,7 @@ def test_a_record_counts_collapsed_trainings(splits, terms, fits, monkeypatch, a
 
     monkeypatch.setattr(fits, "fit", collapses)
     record = contest.run(splits, Classification(), [Trial("majority", {}, None, 0)], terms).records[0]
-    again = load_record(terms.folder / "trials" / record.path.rsplit("/", 1)[1])
+    again = reload(record, splits, terms)
     for each in (record, again):
         assert (each.collapsed, each.retried, each.rate_factor, each.collapse) == expected
 

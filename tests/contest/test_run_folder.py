@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from headstart.contest import run_folder
+from headstart.core import checked
 from headstart.core.alone import alone
-from headstart.core.errors import UsageError
+from headstart.core.errors import CheckpointError, UsageError
 
 
 @pytest.fixture
@@ -51,13 +52,29 @@ def test_a_named_folder_is_refused_to_another_data_set(splits, other, tmp_path):
         opened(other, tmp_path / "out")
 
 
-@pytest.mark.parametrize("content", [None, "{", '{"sha256"', "[]"])
+@pytest.mark.parametrize("content", [None, "{}"])
 def test_a_folder_whose_data_are_not_known_is_left_alone(splits, tmp_path, content):
     (tmp_path / "out/best").mkdir(parents=True)
     if content:
         (tmp_path / "out/data.json").write_text(content)
     with pytest.raises(UsageError, match=r"out' holds a comparison of unknown data"):
         opened(splits, tmp_path / "out")
+
+
+@pytest.mark.parametrize("change", [lambda text: "{", lambda text: "[]", lambda text: text.replace("130", "131")])
+def test_a_damaged_note_of_whose_folder_it_is_is_named(splits, tmp_path, change):
+    path = tmp_path / "out/data.json"
+    opened(splits, path.parent)
+    path.write_text(change(path.read_text()))
+    with pytest.raises(CheckpointError, match=r"data.json' is damaged .*; name another folder with --out, or delete"):
+        opened(splits, path.parent)
+
+
+def test_a_note_without_a_hash_is_taken_and_gets_one(splits, tmp_path):
+    values = {"sha256": run_folder.data_sha256(splits), "name": "train", "rows": 130}
+    (tmp_path / "data.json").write_text(json.dumps(values))
+    opened(splits, tmp_path)
+    assert checked.read(tmp_path / "data.json", "") == {**values, "format": 1, "name": "train.csv"}
 
 
 def test_a_folder_with_files_of_ones_own_is_taken(splits, tmp_path):

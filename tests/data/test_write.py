@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headstart.core.errors import DataError, UsageError
+from headstart.core.errors import DiskError, UsageError
 from headstart.core.records import ReadWarning
 from headstart.data import write
 from headstart.data.write import CHUNK, extend, suffix_for, table, unused
@@ -144,7 +144,7 @@ def test_an_error_leaves_the_old_file_and_no_part(tmp_path):
 
 def test_a_place_that_cannot_be_written(tmp_path):
     with (
-        pytest.raises(DataError, match=r"cannot write .*nowhere.*\(No such file or directory\); name another place"),
+        pytest.raises(DiskError, match=r"cannot write .*nowhere.*\(No such file or directory\): name another place"),
         table(tmp_path / "nowhere" / "out.csv", ".csv", ["a"]),
     ):
         pass

@@ -415,7 +415,7 @@ def test_json_holds_the_numbers_and_nothing_that_json_cannot_write(result: Resul
     assert "predictions" not in fields["trials"][0]
     assert set(fields) == {
         *("name", "task", "metric", "best", "verdict", "standings", "curve", "equivalents", "ladder"),
-        *("receipts", "reliability", "skipped", "data", "splits", "audit", "trials", "report"),
+        *("receipts", "reliability", "skipped", "data", "splits", "audit", "trials", "report", "content_sha256"),
     }
 
 

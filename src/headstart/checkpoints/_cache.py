@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from headstart.core import sealed
 from headstart.core.alone import in_turn
-from headstart.core.errors import CheckpointError
-from headstart.core.files import flush
+from headstart.core.files import flush, unfinished_folder, writing
 from headstart.core.terminal import say
+
+INSTEAD = "set HEADSTART_CACHE to a folder of your own that has room"  # where the cache cannot be written
 
 
 def root() -> Path:
@@ -47,20 +46,13 @@ def made_once(name: str, make: Callable[[Path], None], sentence: str) -> Path:
         sentence: printed on standard error after the folder was made.
 
     Raises:
-        CheckpointError: the cache cannot be written; and what `make` raises.
+        DiskError: the cache cannot be written; and what `make` raises.
     """
     known = find(name)
     if known is not None:
         return known
     folder = root() / name
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise CheckpointError(
-            f"the cache {root()} cannot be written ({error.strerror}); set HEADSTART_CACHE to a folder of your own."
-        ) from None
-    try:
+    with unfinished_folder(folder, instead=INSTEAD) as fresh, writing(folder, place=fresh, instead=INSTEAD):
         make(fresh)
         sealed.seal(fresh)
         fresh.chmod(0o755)
@@ -72,7 +64,6 @@ def made_once(name: str, make: Callable[[Path], None], sentence: str) -> Path:
         except OSError:
             if not folder.is_dir():  # another process was faster, and its folder has the same content
                 raise
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+        flush(folder.parent)
     say(f"headstart: {sentence} ({folder})")
     return folder

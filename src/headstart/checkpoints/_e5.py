@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 import tokenizers
-from safetensors.numpy import save_file
 
 from headstart.checkpoints import _charsmap
+from headstart.core.files import write_text
+from headstart.core.tensors import save_arrays
 from headstart.text.tokenizer import PREFIX
 
 BLOCK = np.dtype([("scale", "<f2"), ("halves", "u1", 16)])
@@ -82,10 +83,10 @@ def unpack(file: Path, folder: Path) -> None:
         kind, items, start, size = reader.take("<BIQQ")
         values = _values(reader.data[start : start + size], kind)
         tensors[_name(name)] = values.reshape(shapes.get(name, (items,)))
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    save_arrays(tensors, folder / "model.safetensors", {"format": "pt"})
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     for path, content in (("config.json", config), ("tokenizer_config.json", settings)):
-        (folder / path).write_text(json.dumps(content, indent=2), encoding="utf-8")
+        write_text(folder / path, json.dumps(content, indent=2))
 
 
 def _tokenizer(reader: _Reader, positions: int) -> tuple[tokenizers.Tokenizer, dict[str, Any]]:

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save_file
 
 from headstart.checkpoints import hub
+from headstart.core.files import write_text
+from headstart.core.tensors import save_arrays
 
 # Field numbers in onnx.proto: of a model, a graph, a node, a tensor.
 GRAPH = 7
@@ -48,8 +49,8 @@ def unpack(file: Path, folder: Path) -> None:
         "pad_token_id": 0,
         "dtype": "float32",
     }
-    (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    write_text(folder / "config.json", json.dumps(config, indent=2))
+    save_arrays(tensors, folder / "model.safetensors", {"format": "pt"})
     beside = hub.find("minilm")
     for name in TOKENIZER:
         if (beside / name).is_file():

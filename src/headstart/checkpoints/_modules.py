@@ -17,11 +17,13 @@ from typing import Any
 
 import safetensors
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from headstart.core.errors import CheckpointError, shown
+from headstart.core.files import write_text
 from headstart.core.opening import present, read_bytes, read_object
+from headstart.core.tensors import save_tensors
 from headstart.nn.heads import ClassificationHead
 
 MODULES = "modules.json"
@@ -51,9 +53,9 @@ def write(folder: Path, head: ClassificationHead, window: int) -> None:
         "1_Pooling/config.json": {"word_embedding_dimension": width, **flags},
         f"{LAYER}/config.json": layer,
     }.items():
-        (folder / path).write_text(json.dumps(settings, indent=2), encoding="utf-8")
+        write_text(folder / path, json.dumps(settings, indent=2))
     tensors = {f"linear.{name}": value.detach().cpu() for name, value in head.output.named_parameters()}
-    save_file(tensors, folder / LAYER / "model.safetensors")
+    save_tensors(tensors, folder / LAYER / "model.safetensors")
 
 
 def has_classifier(folder: Path, config: Mapping[str, Any]) -> bool:

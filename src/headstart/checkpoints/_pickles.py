@@ -11,6 +11,7 @@ from pathlib import Path
 
 from headstart.checkpoints import _cache
 from headstart.core.errors import CheckpointError
+from headstart.core.files import system_error, writing
 from headstart.core.hashing import file_sha256
 
 SCRIPT = Path(__file__).with_name("_unpickle.py")
@@ -29,6 +30,7 @@ def converted(files: Sequence[Path]) -> tuple[Path, ...]:
 
     Raises:
         CheckpointError: a file contains anything but plain tensors, is damaged, or exceeds the limits.
+        DiskError: the cache cannot be written.
     """
     hashes = "".join(file_sha256(file) for file in files)
     name = hashlib.sha256(f"{VERSION}{hashes}".encode()).hexdigest()[:32]
@@ -57,6 +59,9 @@ def _convert(files: Sequence[Path], folder: Path) -> None:
             return
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
         reason = lines[-1] if lines and done.returncode > 0 else f"reading it ended with exit code {done.returncode}"
+    if code := system_error(reason):
+        with writing(folder, sum(file.stat().st_size for file in files), instead=_cache.INSTEAD):
+            raise OSError(code, os.strerror(code))
     reason = "".join(letter if letter.isprintable() else "?" for letter in reason[:LONGEST_REASON])
     raise CheckpointError(
         f"{files[0]} cannot be read as plain tensors ({reason}): take the model's safetensors, or save it again."

@@ -17,15 +17,17 @@ from pathlib import Path
 
 import safetensors
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from headstart.checkpoints import _files, hub
 from headstart.checkpoints._family import Family
 from headstart.checkpoints._weights import WORDS, Weights, open_weights
 from headstart.core.errors import CheckpointError, UsageError
+from headstart.core.files import replacing
 from headstart.core.hashing import file_sha256
 from headstart.core.opening import present
+from headstart.core.tensors import save_tensors
 
 FILE = "words.safetensors"
 CHUNK = 4096  # rows compared at a time
@@ -58,7 +60,7 @@ def save_changed(folder: Path, table: Tensor, family: Family, source: str) -> bo
         return False
     place = str(Path(source).expanduser().absolute()) if Path(source).expanduser().is_dir() else source
     header = {"source": place, "sha256": _sha256(files), "bytes": str(table.nbytes)}
-    save_file({"index": index, "rows": table[index].clone()}, folder / FILE, metadata=header)
+    save_tensors({"index": index, "rows": table[index].clone()}, folder / FILE, header)
     return True
 
 
@@ -115,9 +117,8 @@ def complete(folder: Path, family: Family) -> None:
     path = folder / "model.safetensors"
     with opened(folder, [path], family) as weights:
         tensors = {name: weights.file.get_tensor(name) for name in weights.present}
-        fresh = folder / f"{path.name}.new"
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, fresh, metadata={"format": "pt"})
-    fresh.replace(path)
+    with replacing(path) as fresh:
+        save_tensors({name: tensor.contiguous() for name, tensor in tensors.items()}, fresh, {"format": "pt"})
     (folder / FILE).unlink()
 
 

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from headstart.checkpoints import _cache, _files
 from headstart.checkpoints._family import Family
 from headstart.core.errors import CheckpointError, shown
+from headstart.core.tensors import save_tensors
 from headstart.nn.encoder import Stack
 from headstart.nn.heads import Model
 from headstart.nn.pretraining import Pretraining
@@ -169,4 +169,4 @@ def write(path: Path, model: Model | Pretraining | Stack, family: Family, leave_
     for name, theirs in family.names(name for name in weights if name not in leave_out).items():
         for stored, part in zip(theirs, weights[name].chunk(len(theirs)), strict=True):
             tensors[stored] = part.clone()
-    save_file(tensors, path, metadata={"format": "pt"})
+    save_tensors(tensors, path, {"format": "pt"})

@@ -13,6 +13,7 @@ from headstart.checkpoints._family import Family
 from headstart.checkpoints._weights import Weights
 from headstart.checkpoints.header import Built, Header, find_family, open_header, unfilled
 from headstart.core.errors import CheckpointError, shown
+from headstart.core.files import write_text
 from headstart.core.opening import guarded, naming, read_object
 from headstart.nn.encoder import Encoder, Stack
 from headstart.nn.heads import ClassificationHead, Model
@@ -188,7 +189,7 @@ def save(
         if isinstance(model, Model):
             config |= kind.pooling_key(model.head.pooling)
         _weights.write(folder / "model.safetensors", model, kind, leave_out)
-    (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+    write_text(folder / "config.json", json.dumps(config, indent=2))
     tokenizer.save(folder)
 
 

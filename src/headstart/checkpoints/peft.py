@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -21,7 +20,9 @@ from headstart.checkpoints import _files, hub
 from headstart.checkpoints._family import Family
 from headstart.checkpoints._weights import KINDS, Weights, open_weights
 from headstart.core.errors import CheckpointError, UsageError, shown
+from headstart.core.files import write_text
 from headstart.core.opening import present, read_object
+from headstart.core.tensors import save_tensors
 from headstart.nn.lora import SHARING, Updates
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -102,8 +103,8 @@ def write(folder: Path, updates: Updates, head: nn.Module | None, family: Family
         "modules_to_save": sorted(heads) or None,
         "inference_mode": True,
     }
-    (folder / CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
-    save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, folder / WEIGHTS)
+    write_text(folder / CONFIG, json.dumps(config, indent=2))
+    save_tensors({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, folder / WEIGHTS)
 
 
 def _joined(updates: Updates, family: Family) -> dict[str, tuple[Tensor, Tensor]]:

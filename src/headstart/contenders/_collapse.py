@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from headstart.core import sealed
 from headstart.core.errors import DivergedError
+from headstart.core.files import make_folder
 from headstart.core.records import Attempt, Run
 from headstart.nn.groups import Group
 
@@ -73,7 +74,7 @@ def train(
                 weight.copy_(value)
                 weight.grad = None
         del start
-        note.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(note.parent)
         sealed.write_note(note, {"fingerprint": fingerprint, "reason": reason})
     run.attempted(Attempt(1.0, reason))
     slower = [replace(group, learning_rate=group.learning_rate * FACTOR) for group in groups]

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from headstart.core import sealed
 from headstart.core.alone import in_turn
-from headstart.core.files import replacing
+from headstart.core.files import replacing, writing
 from headstart.nn.packed import StoredStates
 
 # All files of a folder together. IMDB's 25,000 reviews take 5 GB.
@@ -192,7 +192,7 @@ def _make_room(path: Path, size: int) -> bool:
         taken -= other.stat().st_size
         sealed.remove(other.with_suffix(".index"))
         sealed.remove(other)
-    with path.open("ab") as file:
+    with writing(path, size), path.open("ab") as file:
         file.truncate(size)
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, size)

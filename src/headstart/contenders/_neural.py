@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from headstart.checkpoints import manifest, peft
@@ -26,6 +26,7 @@ from headstart.core.errors import CheckpointError, UsageError, did_you_mean, sho
 from headstart.core.hashing import parts_sha256
 from headstart.core.opening import present
 from headstart.core.records import Predictions, Progress, Rows, Run
+from headstart.core.tensors import save_tensors
 from headstart.nn import bottleneck, parallel, prepacked
 from headstart.nn.groups import Group
 from headstart.nn.heads import Model
@@ -131,7 +132,7 @@ class Neural(Fitted):
             base = "" if whole else part.base
             save_checkpoint(fresh, plain, part.tokenizer, part.family, part.arguments, self.task.classes, base)
             if bottlenecks:
-                save_file({name: weight.cpu() for name, weight in bottlenecks.items()}, fresh / BOTTLENECKS)
+                save_tensors({name: weight.cpu() for name, weight in bottlenecks.items()}, fresh / BOTTLENECKS)
             if self.updates is not None and part.source:
                 family = find_family(part.family, part.source)
                 head = None if plain.head.dense is None else plain.head

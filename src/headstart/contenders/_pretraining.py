@@ -30,6 +30,7 @@ from headstart.contenders._states import precision, weights_key
 from headstart.core import device as devices
 from headstart.core import sealed, seed
 from headstart.core.errors import UsageError, did_you_mean, shown
+from headstart.core.files import make_folder, write_text, writing
 from headstart.core.hashing import parts_sha256
 from headstart.core.records import Progress, Run
 from headstart.data.corpus import Corpus
@@ -228,7 +229,7 @@ def pretrain(
     }
     with _saved.saving(out) as fresh:
         checkpoints.save(fresh, model.to("cpu"), tokenizer, "bert", checkpoint.arguments, ())
-        (fresh / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        write_text(fresh / RECORD, json.dumps(record, indent=1) + "\n")
     return record
 
 
@@ -330,7 +331,9 @@ def _words(
 
     def count(fresh: Path) -> None:
         run.progress(Progress("counting words", 0.0))
-        np.save(fresh / "vectors.npy", counts.word_vectors(shard, learnt, tokenizer.size, width))
+        vectors = counts.word_vectors(shard, learnt, tokenizer.size, width)
+        with writing(fresh / "vectors.npy", vectors.nbytes):
+            np.save(fresh / "vectors.npy", vectors)
 
     place = work / f"words-{_key(corpus.sha256, tokenizer.backend.to_str(), width, run.seed)}"
     return torch.from_numpy(np.load(made(place, count) / "vectors.npy"))
@@ -387,7 +390,7 @@ def _plan(
         used=used,
         alternatives={size: 1e-9 * flops(other) * steps / rate / used for size, other in others.items()},
     )
-    run.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(run.folder)
     sealed.write_note(path, asdict(plan))
     return plan
 

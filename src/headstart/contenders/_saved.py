@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from headstart import contenders, tasks
@@ -14,35 +11,17 @@ from headstart.checkpoints import manifest
 from headstart.checkpoints._rows import FILE as CHANGED_ROWS
 from headstart.core.contracts import Fitted
 from headstart.core.errors import CheckpointError, UsageError
-from headstart.core.files import flush
+from headstart.core.files import replacing_folder
 from headstart.core.opening import guarded
 
 
-@contextmanager
-def saving(folder: Path) -> Iterator[Path]:
-    """Yield an empty temporary folder that is renamed to `folder` if the block ends without an error.
+def saving(folder: Path) -> AbstractContextManager[Path]:
+    """Yield an empty folder for a model's files, which replaces `folder` once the block ends without an error.
 
-    Every file is on disk before the rename, so a killed process leaves either the old folder or the new one. An
-    existing `folder` is replaced.
+    Raises:
+        DiskError: it cannot be written.
     """
-    folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        yield fresh
-        fresh.chmod(0o755)
-        for path in [*fresh.rglob("*"), fresh]:
-            flush(path)
-        if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
-            folder.rename(old / folder.name)
-            fresh.rename(folder)
-            shutil.rmtree(old)
-        else:
-            fresh.rename(folder)
-        flush(folder.parent)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+    return replacing_folder(folder)
 
 
 def complete(folder: Path) -> bool:

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
-from safetensors.numpy import save_file
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -27,8 +26,10 @@ from headstart.checkpoints import arrays, manifest
 from headstart.contenders import _members, _saved
 from headstart.core.contracts import Contender, Fitted, Task, Value
 from headstart.core.errors import CheckpointError, HeadstartError, TrainingError, UsageError, did_you_mean, shown
+from headstart.core.files import write_text
 from headstart.core.opening import read_object
 from headstart.core.records import Predictions, Progress, Rows, Run
+from headstart.core.tensors import save_arrays
 
 ALONE = ("linear", "scratch")  # what 'all' means outside a contest
 ROUNDS = 25  # members that 'greedy' picks, the same one often
@@ -89,8 +90,8 @@ class FittedEnsemble(Fitted):
         with _saved.saving(folder) as fresh:
             for number, member in enumerate(self.members):
                 member.save(fresh / f"member-{number}", whole=whole)
-            save_file(arrays_saved, fresh / "ensemble.safetensors")
-            (fresh / "ensemble.json").write_text(json.dumps({"names": self.names, "vote": self.vote}), encoding="utf-8")
+            save_arrays(arrays_saved, fresh / "ensemble.safetensors")
+            write_text(fresh / "ensemble.json", json.dumps({"names": self.names, "vote": self.vote}))
             manifest.write(fresh, "ensemble", self.task, {})
 
 

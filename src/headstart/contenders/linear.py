@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from safetensors.numpy import save_file
 from scipy import sparse
 from scipy.special import expit, softmax
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -27,7 +26,9 @@ from headstart.checkpoints import arrays, manifest
 from headstart.contenders import _saved
 from headstart.core.contracts import Contender, Fitted, Task, Value, joined_texts
 from headstart.core.errors import CheckpointError, DataError
+from headstart.core.files import write_text
 from headstart.core.records import Predictions, Progress, Rows, Run
+from headstart.core.tensors import save_arrays
 
 # A word, or one Chinese, Japanese or similar character, or a punctuation mark or emoji.
 TOKEN = r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+|[^\w\s]"
@@ -140,9 +141,9 @@ class FittedLinear(Fitted):
             "character_idf": self.reader.character_idf,
         }
         with _saved.saving(folder) as fresh:
-            save_file(arrays_saved, fresh / "linear.safetensors")
+            save_arrays(arrays_saved, fresh / "linear.safetensors")
             n_grams = {"words": self.reader.words, "characters": self.reader.characters}
-            (fresh / "n_grams.json").write_text(json.dumps(n_grams), encoding="ascii")
+            write_text(fresh / "n_grams.json", json.dumps(n_grams))
             manifest.write(fresh, "linear", self.task, {"presence": self.presence})
 
 

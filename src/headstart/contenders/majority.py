@@ -15,6 +15,7 @@ from headstart.checkpoints import manifest
 from headstart.contenders import _saved
 from headstart.core.contracts import Contender, Fitted, Task, Value
 from headstart.core.errors import CheckpointError
+from headstart.core.files import write_text
 from headstart.core.opening import read_object
 from headstart.core.records import Predictions, Rows, Run
 
@@ -35,7 +36,7 @@ class FittedMajority(Fitted):
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write the shares as JSON."""
         with _saved.saving(folder) as fresh:
-            (fresh / "majority.json").write_text(json.dumps({"shares": self.shares}), encoding="utf-8")
+            write_text(fresh / "majority.json", json.dumps({"shares": self.shares}))
             manifest.write(fresh, "majority", self.task, {})
 
 

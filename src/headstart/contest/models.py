@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,9 +19,10 @@ from headstart.checkpoints import _rows, manifest
 from headstart.contenders import _saved
 from headstart.contest import meter
 from headstart.contest.trials import Job, Terms
-from headstart.core import sealed
+from headstart.core import files, sealed
 from headstart.core.contracts import Fitted, Value
 from headstart.core.errors import CheckpointError
+from headstart.core.files import replacing_folder, writing
 
 ANNOUNCED = "announced"
 
@@ -35,18 +36,12 @@ def announce(model: Path, terms: Terms) -> None:
     with naming_record(model, terms):
         manifest.verify(model)
     sealed.write_note(model.with_suffix(".json"), {**note_of(model), ANNOUNCED: True})
-    best, fresh = terms.folder / "best", terms.folder / "best.new"
-    shutil.rmtree(fresh, ignore_errors=True)
-    shutil.copytree(model, fresh, copy_function=_link)
-    if _saved.complete(fresh):
-        # The winner no longer depends on any backbone, and shares its files with 'best'.
-        whole = model.with_name(f"{model.name}.whole")
-        shutil.rmtree(whole, ignore_errors=True)
-        shutil.copytree(fresh, whole, copy_function=_link)
-        shutil.rmtree(model)
-        whole.rename(model)
-    shutil.rmtree(best, ignore_errors=True)
-    fresh.rename(best)
+    with replacing_folder(terms.folder / "best", flushed=True) as best:
+        _copy(model, best)
+        if _saved.complete(best):
+            # The winner no longer depends on any backbone, and shares its files with 'best'.
+            with replacing_folder(model, flushed=True) as whole:
+                _copy(best, whole)
 
 
 @contextmanager
@@ -78,11 +73,11 @@ def keep(job: Job, terms: Terms, saved: Path, note: dict[str, Value]) -> None:
     if any(other["validation"] >= note["validation"] for model, other in others if model.name != job.key):
         return
     folder = terms.folder / "models" / job.key
-    folder.parent.mkdir(exist_ok=True)
     # A kill from here on leaves no note, so that the trial, when rerun, writes the model.
     announced = note_of(folder).get(ANNOUNCED, False)
     delete(folder)
-    shutil.copytree(saved, folder, copy_function=_link)
+    with writing(folder):
+        _copy(saved, folder)
     sealed.write_note(folder.with_suffix(".json"), {**note, "group": job.group, ANNOUNCED: announced})
     for model, other in others:
         if model != folder and not other[ANNOUNCED]:
@@ -114,6 +109,33 @@ def whole_bytes(folder: Path) -> int:
     return meter.folder_bytes(folder) + _rows.left_out(folder)
 
 
+def remove_leftovers(terms: Terms, wanted: Collection[str]) -> None:
+    """Delete what killed runs left in the folder of a contest, which this process holds alone.
+
+    That is folders that were not complete yet, models without a note, and work of trials that have a record.
+
+    Args:
+        wanted: keys of trials whose models are needed all the same.
+    """
+    work, kept = terms.folder / "work", terms.folder / "models"
+    for place in (terms.folder, kept, work, work / "shared"):
+        files.remove_leftovers(place)
+    # Names that earlier versions gave.
+    for leftover in (terms.folder / "best.new", *kept.glob("*.whole"), *kept.glob(".*"), *work.glob(".*")):
+        shutil.rmtree(leftover, ignore_errors=True)
+    for model in kept.iterdir() if kept.is_dir() else ():
+        if model.is_dir() and not model.with_suffix(".json").is_file():
+            shutil.rmtree(model, ignore_errors=True)
+    for leftover in sorted(work.glob("*")):
+        key = leftover.name.partition(".")[0]
+        if key in wanted or not (terms.folder / "trials" / f"{key}.json").is_file():
+            continue
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink()
+
+
 def note_of(folder: Path) -> dict[str, Value]:
     """Read a model's note; empty if there is none or it is damaged, in which case it is deleted."""
     return sealed.take_note(folder.with_suffix(".json")) or {}
@@ -130,6 +152,11 @@ def _kept(group: str, terms: Terms) -> list[tuple[Path, dict[str, Value]]]:
     folders = [path.with_suffix("") for path in sorted((terms.folder / "models").glob("*.json"))]
     notes = [(folder, note_of(folder)) for folder in folders if folder.is_dir()]
     return [(folder, note) for folder, note in notes if note.get("group") == group]
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Fill a folder with second names of a folder's files."""
+    shutil.copytree(source, target, copy_function=_link, dirs_exist_ok=True)
 
 
 def _link(source: str, target: str) -> None:

@@ -1,7 +1,7 @@
 """Run the trials of a plan: same split, same seeds, same limits; a finished trial is never repeated.
 
 runs/NAME/trials/KEY.json        the record of a trial, written when everything else of it is done
-runs/NAME/trials/KEY.csv         every test row's target, prediction and probabilities
+runs/NAME/trials/KEY.jsonl       every test row's target, prediction and probabilities
 runs/NAME/models/KEY/            for each contender on all rows, the model of the seed with the best validation score
 runs/NAME/work/KEY/              checkpoints of the running trial; deleted when it has finished
 runs/NAME/work/KEY.model/        a trial's model that later trials build on; deleted when all have finished
@@ -30,7 +30,8 @@ from headstart.contest.ledger import load_record, write_record
 from headstart.contest.trials import Job, Terms, file_name, jobs, record_path, title, unlabelled_for
 from headstart.core import device as devices
 from headstart.core.contracts import Fitted, Task
-from headstart.core.errors import HeadstartError, TrainingError
+from headstart.core.errors import DiskError, HeadstartError, TrainingError
+from headstart.core.files import append_line, make_folder
 from headstart.core.records import Attempt, Cost, Predictions, Progress, Record, Rows, Run, Splits, Tracking, Trial
 from headstart.data.split import nested
 from headstart.metrics import calibration
@@ -113,12 +114,14 @@ def run(
 
     Raises:
         CheckpointError: the record of a finished trial is damaged.
+        DiskError: something cannot be written; the same call resumes.
     """
     _commit()
-    (terms.folder / "trials").mkdir(parents=True, exist_ok=True)
+    make_folder(terms.folder / "trials")
     named = jobs(splits, task, trials, terms)
     missing = [job for job in named if not record_path(job, terms).is_file()]
     wanted = frozenset(member.key for job in missing for member in _all_members(job))
+    models.remove_leftovers(terms, wanted)
     contest = Contest(splits, task, terms, wanted=wanted)
     records: list[Record] = []
     best: dict[str, Path] = {}
@@ -132,7 +135,7 @@ def run(
         path = record_path(job, terms)
         if path.is_file():
             # The plan's trial: the same content may have had another name when it was trained.
-            records.append(replace(load_record(path), trial=job.trial))
+            records.append(replace(load_record(path, splits), trial=job.trial))
             listen(event("cached", record=records[-1]))
         elif where in contest.failed:
             listen(event("failed", reason=contest.failed[where]))
@@ -144,6 +147,8 @@ def run(
                     _make_ready(contest, member, progress)
                 records.append(judge(contest, job, train(contest, job, progress), progress))
                 listen(event("finished", record=records[-1]))
+            except DiskError:
+                raise  # every other trial would fail as well, and a result without them would mislead
             except HeadstartError as error:
                 contest.failed[where] = str(error)
                 listen(event("failed", reason=str(error)))
@@ -291,6 +296,8 @@ def _make_ready(contest: Contest, job: Job, progress: Callable[[Progress], None]
     contender = job.trial.contender
     try:
         saved = train(contest, job, lambda news: progress(replace(news, stage=f"{contender}: {news.stage}")))
+    except DiskError:
+        raise
     except HeadstartError as error:
         contest.failed[name] = str(error)
         return
@@ -336,9 +343,7 @@ def _calibration(predictions: Predictions, rows: Rows) -> dict[str, float]:
 
 def _log_opening(folder: Path, job: Job) -> None:
     entry = {"trial": job.key, "contender": job.trial.contender, "seed": job.trial.seed}
-    line = json.dumps({"when": _now(), **entry})
-    with (folder / "test_openings.jsonl").open("a", encoding="utf-8") as log:
-        log.write(line + "\n")
+    append_line(folder / "test_openings.jsonl", json.dumps({"when": _now(), **entry}))
 
 
 def _now() -> str:

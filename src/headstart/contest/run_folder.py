@@ -6,17 +6,18 @@ runs/NAME/data.json    which data set the folder belongs to: a hash of the rows,
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from headstart.core import checked
 from headstart.core.alone import alone
+from headstart.core.contracts import Value
 from headstart.core.errors import UsageError
-from headstart.core.files import write_whole
 from headstart.core.records import Rows, Splits
 
 FILE = "data.json"
+FORMAT = 1  # of FILE; an earlier version wrote none, and no hash
 # Output of a comparison; a folder with one of these but without FILE is from an earlier version.
 LEFT = ("trials", "models", "best", "result.json")
 
@@ -36,10 +37,11 @@ def opened(out: Path | None, splits: Splits, name: str, tell: Callable[[str], No
 
     Raises:
         UsageError: `out` belongs to another data set, or another process uses the folder.
+        CheckpointError: the file that names the data set was damaged.
     """
     content = data_sha256(splits)
     rows = len(splits.train) + len(splits.validation) + len(splits.test)
-    whose = {"sha256": content, "name": name, "rows": rows}
+    whose = {"format": FORMAT, "sha256": content, "name": name, "rows": rows}
     usual = Path("runs") / Path(name).stem
     own = usual.with_name(f"{usual.name}-{content[:8]}")
     if out is not None:
@@ -52,7 +54,7 @@ def opened(out: Path | None, splits: Splits, name: str, tell: Callable[[str], No
         with alone(folder):
             if _owner(folder) not in ("", content):
                 continue  # another process was faster
-            write_whole(folder / FILE, json.dumps(whose, indent=1))
+            checked.write(folder / FILE, whose)
             if folder == own:
                 tell(f"'{usual}' holds {_described(usual)}, so this comparison is in '{own}'.")
             yield folder
@@ -79,18 +81,23 @@ def _rows(part: Rows) -> Iterator[bytes]:
 
 def _owner(folder: Path) -> str:
     """Return the hash of the data set that a folder belongs to; '' for none, '?' if it is unknown."""
-    try:
-        return str(json.loads((folder / FILE).read_text(encoding="utf-8"))["sha256"])
-    except (FileNotFoundError, NotADirectoryError):
+    if not (folder / FILE).is_file():
         return "?" if any((folder / name).exists() for name in LEFT) else ""
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return "?"
+    return str(_whose(folder).get("sha256", "?"))
 
 
 def _described(folder: Path) -> str:
-    """Describe the data set of a folder."""
-    try:
-        whose = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        return f"the comparison of another data set ({whose['name']}, {whose['rows']:,} rows)"
-    except (OSError, ValueError, KeyError, TypeError):
-        return f"a comparison of unknown data (no readable {FILE}: perhaps an earlier version made it)"
+    """Name the data set of a folder."""
+    whose = _whose(folder) if (folder / FILE).is_file() else {}
+    if not {"name", "rows"} <= whose.keys():
+        return f"a comparison of unknown data (no {FILE}: perhaps an earlier version made it)"
+    return f"the comparison of another data set ({whose['name']}, {whose['rows']:,} rows)"
+
+
+def _whose(folder: Path) -> dict[str, Value]:
+    """Read whose folder it is.
+
+    Raises:
+        CheckpointError: the file is damaged.
+    """
+    return checked.read(folder / FILE, "name another folder with --out, or delete that one", unhashed=0)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headstart.core.errors import UsageError
+from headstart.core.files import ADVICE, make_folder, writing
 from headstart.core.terminal import say
 
 if TYPE_CHECKING:
@@ -23,11 +24,11 @@ def alone(folder: Path) -> Iterator[None]:
 
     Raises:
         UsageError: another process holds the lock, the name is that of a file, or the lock cannot be opened.
+        DiskError: it cannot be made.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise UsageError(f"'{folder}' is a file, or inside one: name a folder with --out.") from None
+    if any(place.is_file() for place in (folder, *folder.parents)):
+        raise UsageError(f"'{folder}' is a file, or inside one: name a folder with --out.")
+    make_folder(folder)
     with _lock(folder / FILE) as lock:
         if not _acquired(lock, AT_ONCE):
             raise UsageError(
@@ -46,7 +47,7 @@ def in_turn(path: Path) -> Iterator[None]:
     Raises:
         UsageError: the lock cannot be opened.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with _lock(path.with_name(f".{path.name}{FILE}")) as lock:
         if not _acquired(lock, AT_ONCE):
             say(f"headstart: another process is making '{path}'; waiting for it.")
@@ -75,6 +76,9 @@ def _acquired(lock: BaseFileLock, seconds: int) -> bool:
     except filelock.Timeout:
         return False
     except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno in ADVICE:
+            with writing(Path(lock.lock_file)):
+                raise
         raise UsageError(
             f"'{lock.lock_file}' cannot be locked ({error}): delete it, or choose another folder."
         ) from None

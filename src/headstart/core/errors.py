@@ -36,6 +36,12 @@ class CheckpointError(HeadstartError):
     """A model folder is missing, damaged, or of a kind that cannot be read."""
 
 
+class DiskError(HeadstartError):
+    """A file cannot be written: the disk is full or read-only, a quota is used up, or access is denied."""
+
+    exit_code = 4
+
+
 class TrainingError(HeadstartError):
     """A training failed: the loss is not a number, or a checkpoint belongs to another run."""
 

@@ -13,6 +13,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from headstart.core.errors import DataError
+from headstart.core.files import make_folder, writing
 from headstart.data._arrow import kind
 from headstart.data._encoding import CHUNK, PACKINGS, after_line_end
 from headstart.data._limits import PIPE, WRITER_SECONDS, check_unbroken
@@ -42,13 +43,13 @@ def reread(path: Path) -> Path:
 def _copy(path: Path, device: int, inode: int) -> Path:
     name = "stdin" if str(path) == STDIN else path.name
     copy = Path(_folder().name, f"{device}-{inode}", name)
-    copy.parent.mkdir(exist_ok=True)
+    make_folder(copy.parent)
     try:
-        with copy.open("wb") as file:
+        with writing(copy, instead="set TMPDIR to a folder that has room"), copy.open("wb") as file:
             for chunk in _bearable(name, _from_stdin() if str(path) == STDIN else _from_pipe(path)):
                 file.write(chunk)
     except BaseException:
-        copy.unlink()
+        copy.unlink(missing_ok=True)
         raise
     with copy.open("rb") as opened:
         head = opened.read(64).lstrip(b"\xef\xbb\xbf \r\n\t")

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TextIO
 
-from headstart.core.errors import DataError, UsageError, shown, visible
+from headstart.core.errors import UsageError, shown, visible
 from headstart.core.files import replacing
 from headstart.core.records import ReadWarning, Rejected
 from headstart.core.terminal import LINE_ENDS, visible_json
@@ -156,7 +156,7 @@ def _sink(
     """Open a table for the rows of another one with columns added; the block gets a function that adds rows.
 
     Raises:
-        DataError: the file cannot be written.
+        DiskError: the file cannot be written.
         UsageError: Parquet, and pyarrow is not installed.
     """
     if out is not None and suffix == ".parquet":
@@ -181,7 +181,7 @@ def table(out: Path | None, suffix: str, columns: Sequence[str]) -> Iterator[Wri
             becomes null there, and an empty cell in the others.
 
     Raises:
-        DataError: the file cannot be written.
+        DiskError: the file cannot be written.
     """
     if out is None:
         sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]  # a TextIOWrapper here
@@ -206,11 +206,8 @@ class _Terminal:
 @contextmanager
 def _whole(out: Path) -> Iterator[Path]:
     """Give a place beside `out` whose file takes its name once the block ends without an error."""
-    try:
-        with replacing(out, f"{os.getpid()}.part") as part:
-            yield part
-    except OSError as error:
-        raise DataError(f"cannot write {out} ({error.strerror}); name another place with --out.") from error
+    with replacing(out, f"{os.getpid()}.part", instead="name another place with --out") as part:
+        yield part
 
 
 def _text(file: _Writable, suffix: str, columns: Sequence[str]) -> Write:

@@ -16,8 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from headstart.contest.rank import winner
+from headstart.core import checked
 from headstart.core.errors import visible
-from headstart.core.files import write_whole
+from headstart.core.files import make_folder, write_whole
 from headstart.core.records import Record
 from headstart.core.results import Result
 from headstart.report import _collapse, wording
@@ -141,7 +142,7 @@ def html(result: Result) -> str:
 
 def write(result: Result, path: Path) -> None:
     """Write the report to a file atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_whole(path, html(result))
 
 
@@ -158,7 +159,7 @@ def as_json(result: Result) -> dict[str, Any]:
     """Turn a result into plain dictionaries, lists, strings and numbers, with keys that are stable between versions.
 
     Texts are left out, since they may be private; predictions are stored next to each trial's record. A number that is
-    not finite becomes null, since JSON cannot represent it.
+    not finite becomes null, since JSON cannot represent it. The last key holds a hash of the others.
     """
     splits = {"train": result.splits.train, "validation": result.splits.validation, "test": result.splits.test}
     fields: dict[str, Any] = {
@@ -191,8 +192,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "trials": [_trial(record) for record in result.records],
         "report": result.folder / "report.html",
     }
-    values: dict[str, Any] = plain(fields)
-    return values
+    return checked.with_hash(plain(fields))
 
 
 def plain(value: Any) -> Any:

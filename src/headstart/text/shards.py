@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from headstart.core.errors import DataError
+from headstart.core.files import write_text
 from headstart.text import sentences
 from headstart.text.tokenizer import Tokenizer
 
@@ -92,7 +93,7 @@ def write(folder: Path, documents: Iterable[str], tokenizer: Tokenizer) -> None:
             f"the text holds {count} document{'s' * (count != 1)}, and at least two are needed, one of them to judge "
             "by; end documents by blank lines, or give more text."
         )
-    (folder / "kind.json").write_text(json.dumps(kind.name), encoding="utf-8")
+    write_text(folder / "kind.json", json.dumps(kind.name))
 
 
 def read(folder: Path) -> Shard:

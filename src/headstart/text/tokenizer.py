@@ -15,6 +15,7 @@ import tokenizers
 
 from headstart.core.contracts import Encoded
 from headstart.core.errors import CheckpointError
+from headstart.core.files import write_text
 from headstart.core.opening import guarded, naming
 from headstart.text._open_tokenizer import build
 from headstart.text._tokenizer_files import read as read_files
@@ -227,13 +228,13 @@ class Tokenizer:
 
     def save(self, folder: Path) -> None:
         """Write ``tokenizer.json`` and ``tokenizer_config.json`` in Hugging Face's format."""
-        self.backend.save(str(folder / "tokenizer.json"))
+        write_text(folder / "tokenizer.json", self.backend.to_str(pretty=True))
         settings = {
             "tokenizer_class": "PreTrainedTokenizerFast",
             **self.settings,
             "model_max_length": self.window,
         }
-        (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2), encoding="utf-8")
+        write_text(folder / "tokenizer_config.json", json.dumps(settings, indent=2))
 
 
 def load(folder: Path, window: int, model_type: str = "") -> Tokenizer:

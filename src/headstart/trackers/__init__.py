@@ -11,6 +11,7 @@ from typing import ClassVar, Protocol
 
 from headstart.core import rooms
 from headstart.core.errors import UsageError
+from headstart.core.files import make_folder, writing
 from headstart.core.records import Run
 
 ALWAYS = "jsonl"
@@ -102,7 +103,8 @@ def start(run: Run, step: int) -> Log:
         inside = run.folder.relative_to(run.tracking.work).parts
         place = run.tracking.folder.with_name("-".join([run.tracking.folder.name, *inside]))
         for name in run.tracking.names:
-            place.mkdir(parents=True, exist_ok=True)
+            make_folder(place)
             tracker: Tracker = rooms.load("trackers", name)
-            logs.append(tracker.start(place, step))
+            with writing(place):
+                logs.append(tracker.start(place, step))
     return _Several(logs)

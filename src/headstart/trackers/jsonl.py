@@ -11,29 +11,33 @@ from pathlib import Path
 from typing import ClassVar
 
 from headstart.core import sealed
-from headstart.core.files import write_whole
+from headstart.core.files import write_whole, writing
 
 FILE = "metrics.jsonl"
 
 
 @dataclass
 class Log:
-    """An open ``metrics.jsonl``."""
+    """An open ``metrics.jsonl``, which is at `path`."""
 
     file: TextIOWrapper
+    path: Path
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Add the line of one step."""
-        self.file.write(json.dumps({"step": step, **values}) + "\n")
+        with writing(self.path):
+            self.file.write(json.dumps({"step": step, **values}) + "\n")
 
     def flush(self) -> None:
         """Write every line so far to disk, so that a kill cannot lose it."""
-        self.file.flush()
-        os.fsync(self.file.fileno())
+        with writing(self.path):
+            self.file.flush()
+            os.fsync(self.file.fileno())
 
     def finish(self) -> None:
         """Close the file."""
-        self.file.close()
+        with writing(self.path):
+            self.file.close()
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ class Jsonl:
         elif path.exists():
             sealed.discard(path)
         write_whole(path, "".join(lines))
-        return Log(path.open("a", encoding="utf-8"))
+        with writing(path):
+            return Log(path.open("a", encoding="utf-8"), path)
 
 
 PLUGIN = Jsonl

@@ -18,7 +18,9 @@ from torch import Tensor, nn
 from headstart import trackers
 from headstart.core import memory, seed
 from headstart.core.errors import DivergedError
+from headstart.core.files import make_folder
 from headstart.core.records import Progress, Run
+from headstart.core.tensors import remove_unfinished
 from headstart.nn.groups import Group
 from headstart.training import gradients, resume, schedule
 from headstart.training.batches import step_rows
@@ -111,7 +113,8 @@ def train(
         DivergedError: a gradient is not a finite number.
         TrainingError: the checkpoint belongs to another training.
     """
-    run.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(run.folder)
+    remove_unfinished(run.folder)
     weights = {name: weight for group in groups for name, weight in group.weights.items()}
     optimizer = adamw(groups, settings.weight_decay)
     state, best_weights = resume.restore(run.folder, fingerprint, weights, optimizer)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from headstart.core import sealed
 from headstart.core.errors import TrainingError
-from headstart.core.files import replacing
+from headstart.core.files import flush, replacing
 from headstart.core.hashing import arrays_sha256, parts_sha256
+from headstart.core.tensors import save_tensors
 from headstart.training.stopping import Best
 
 FILE = "checkpoint.safetensors"
@@ -56,7 +56,8 @@ def save(
     header = {"state": json.dumps(asdict(state)), "fingerprint": fingerprint}
     header["sha256"] = _sha256(header, tensors)
     with replacing(folder / FILE) as fresh:
-        save_file(tensors, fresh, metadata=header)
+        save_tensors(tensors, fresh, header)
+    flush(folder)
 
 
 def restore(
