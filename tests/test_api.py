@@ -303,7 +303,7 @@ def test_a_machine_without_int8_compares_all_the_same(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_is_no_model(tmp_path):
-    with pytest.raises(CheckpointError, match="is no model folder"):
+    with pytest.raises(CheckpointError, match="is not a model folder"):
         headstart.open_model(tmp_path)
 
 
@@ -317,9 +317,9 @@ def test_a_folder_in_which_another_process_works(tmp_path):
     texts = tmp_path / "texts.txt"
     texts.write_text("one\ntwo\n")
     with alone(tmp_path):
-        with pytest.raises(UsageError, match="another headstart is at work in"):
+        with pytest.raises(UsageError, match="another headstart process is using"):
             quick(make(60), tmp_path, contenders=["majority"], sizes=[])
-        with pytest.raises(UsageError, match="another headstart is at work in"):
+        with pytest.raises(UsageError, match="another headstart process is using"):
             headstart.pretrain([texts], tmp_path / "model", work=tmp_path)
     assert [path.name for path in tmp_path.iterdir() if path.name != ".lock"] == ["texts.txt"]
 

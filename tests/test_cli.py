@@ -155,7 +155,7 @@ def test_list_names_everything_a_line_each(capsys):
         (["compare", "REVIEWS", "--strategies", "ful"], 2, "no strategy 'ful'; did you mean 'full'?"),
         (["compare", "REVIEWS", "--metric", "acuracy"], 2, "no metric 'acuracy'; did you mean 'accuracy'?"),
         (["compare", "REVIEWS", "--set", "scratch.layerz=3"], 2, "no option 'layerz'; did you mean 'layers'?"),
-        (["compare", "REVIEWS", "--sizes", "ten"], 2, "size 'ten' is no number of training rows"),
+        (["compare", "REVIEWS", "--sizes", "ten"], 2, "size 'ten' is not a number of training rows"),
         (["compare", "REVIEWS", "--device", "abacus"], 2, "device 'abacus' is not on this machine"),
         (
             ["compare", "REVIEWS", "--task", "clasification"],
@@ -165,7 +165,7 @@ def test_list_names_everything_a_line_each(capsys):
         (["demo", "tweet"], 2, "no demonstration 'tweet'; did you mean 'tweets'?"),
         (["compare", "no/such.csv"], 3, "no file no/such.csv, and no folder no either."),
         (["check", "EMPTY"], 3, "empty.csv"),
-        (["predict", "no-model", "REVIEWS"], 1, "'no-model' is no model folder"),
+        (["predict", "no-model", "REVIEWS"], 1, "'no-model' is not a model folder"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -574,7 +574,7 @@ def test_pretrain_replaces_no_folder_with_something_else(reviews, tmp_path, monk
     code, _, err = run(capsys, "pretrain", reviews, "--out", ".")
     assert code == 2
     assert err.splitlines()[-1] == (
-        "headstart: '.' exists and is no pretrained model, so it is not replaced; name another folder."
+        "headstart: '.' exists and is not a pretrained model, so it is not replaced; name another folder."
     )
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 

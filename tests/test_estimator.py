@@ -277,7 +277,7 @@ def test_nothing_is_answered_before_fit(method):
         (np.array([["a"], ["b"]]), r"ndarray of shape \(2, 1\), where one dimension is expected.* as texts\[:, 0\]"),
         (pandas.DataFrame({"text": ["a"]}), r"DataFrame of shape \(1, 1\).*such as frame\['text'\]"),
         (polars.DataFrame({"text": ["a"]}), r"DataFrame of shape \(1, 1\).*such as frame\['text'\]"),
-        ({"one text"}, "X is no sequence of texts: the texts are given as set, where a list with one for each row"),
+        ({"one text"}, "X is not a sequence of texts: the texts are given as set, where a list with one for each row"),
         (None, "the texts are given as NoneType, where a list with one for each row is expected"),
     ],
     ids=lambda value: type(value).__name__,

@@ -76,7 +76,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         """Train on texts and their labels.
 
         Raises:
-            ValueError: X is no sequence of texts, y no class labels of one kind or only one class, or they differ in
+            ValueError: X is not a sequence of texts, y no class labels of one kind or only one class, or they differ in
                 length; `validation_fraction` is not between 0 and 1.
             UsageError: an unknown contender, option, metric or device.
         """
@@ -134,7 +134,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
 
         Raises:
             NotFittedError: before `fit`.
-            ValueError: X is no sequence of texts.
+            ValueError: X is not a sequence of texts.
         """
         predictions = self._predictions(X)
         # The model sorts its classes as text, in which 10 comes before 9.
@@ -178,7 +178,7 @@ def read_texts(X: object) -> list[str]:
     try:
         values = _values.values(X, "texts")
     except UsageError as error:
-        raise ValueError(f"X is no sequence of texts: {error}") from None
+        raise ValueError(f"X is not a sequence of texts: {error}") from None
     if not values:
         raise ValueError("X is empty, with 0 sample(s) where a minimum of 1 is required.")
     for number, value in enumerate(values):

@@ -73,8 +73,8 @@ def index_of(place, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda index: index.pop("weight_map"), "is no readable index of weights"),
-        (lambda index: index.update(weight_map=[]), "is no readable index of weights"),
+        (lambda index: index.pop("weight_map"), "is not a readable index of weights"),
+        (lambda index: index.update(weight_map=[]), "is not a readable index of weights"),
         (lambda index: index.update(weight_map={}), "must name .safetensors files beside it, and nothing else"),
         (lambda index: index["weight_map"].update(a="../../other.safetensors"), "must name .safetensors files beside"),
         (lambda index: index["weight_map"].update(a="/etc/other.safetensors"), "must name .safetensors files beside"),

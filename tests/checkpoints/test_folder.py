@@ -52,20 +52,20 @@ def test_saving_writes_the_four_files_and_nothing_else(place):
 
 
 def test_a_folder_without_config(tmp_path):
-    with pytest.raises(CheckpointError, match=r"no config\.json in .*: this is no model folder"):
+    with pytest.raises(CheckpointError, match=r"no config\.json in .*: this is not a model folder"):
         folder.load(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["{", "[" * 100_000])
 def test_a_config_that_is_no_json(place, text):
     (place / "config.json").write_text(text)
-    with pytest.raises(CheckpointError, match=r"config\.json is no readable JSON"):
+    with pytest.raises(CheckpointError, match=r"config\.json is not readable JSON"):
         folder.load(place)
 
 
 def test_a_config_of_another_kind_of_json(place):
     (place / "config.json").write_text("[]")
-    with pytest.raises(CheckpointError, match=r"config\.json holds no JSON object"):
+    with pytest.raises(CheckpointError, match=r"config\.json contains no JSON object"):
         folder.load(place)
 
 

@@ -133,7 +133,7 @@ def means(backbone, tmp_path):
     ("file", "content", "reason"),
     [
         ("modules.json", "{}", r"modules\.json holds no list of modules"),
-        ("modules.json", "[" * 10**5, r"modules\.json is no readable JSON"),
+        ("modules.json", "[" * 10**5, r"modules\.json is not readable JSON"),
         ("1_Pooling/config.json", "{}", r"has a classifier in 2_Dense, but 1_Pooling/config\.json does not say"),
         (
             "2_Dense/config.json",

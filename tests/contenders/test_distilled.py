@@ -413,7 +413,7 @@ def modern(rows, tmp_path):
     [
         ({}, "the method 'tinybert' compares attention as BERT's family computes it, .* set distilled.method=logits"),
         ({"method": "minilm"}, "the method 'minilm' compares attention"),
-        ({"student": "layers:1+2"}, "the layers of a modernbert model depend on where they stand, so the student"),
+        ({"student": "layers:1+2"}, "the layers of a modernbert model depend on their position, so the student"),
     ],
 )
 def test_a_teacher_of_another_kind_teaches_by_its_answers_alone(rows, task, modern, tmp_path, options, message):

@@ -188,7 +188,7 @@ def test_bottlenecks_are_saved_beside_an_ordinary_classifier(backbone, rows, tas
     small = again.with_int8().predict(rows.inputs).probabilities
     assert 0 < np.abs(small - fitted.predict(rows.inputs).probabilities).max() < 0.1
     AutoModelForSequenceClassification.from_pretrained(tmp_path / "model")
-    with pytest.raises(UsageError, match="was tuned by adapters, which a new training would leave out; take the model"):
+    with pytest.raises(UsageError, match="was fine-tuned with adapters, which a new training would drop"):
         Finetuned(backbone=str(tmp_path / "model")).fit(rows, rows, task, Run(0, tmp_path / "other"))
     (tmp_path / "model" / _neural.BOTTLENECKS).unlink()
     with pytest.raises(HeadstartError, match=r"adapter\.safetensors' is missing"):

@@ -194,7 +194,7 @@ def test_a_vocabulary_of_bytes(tmp_path):
 def test_a_folder_with_something_else_is_not_replaced(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").touch()
-    with pytest.raises(UsageError, match="out' exists and is no pretrained model, so it is not replaced"):
+    with pytest.raises(UsageError, match="out' exists and is not a pretrained model, so it is not replaced"):
         pretrain(corpus.of_texts(TEXTS), TINY, Run(0, tmp_path / "run"), tmp_path / "out", tmp_path)
     assert (tmp_path / "out" / "thesis.txt").exists()
 

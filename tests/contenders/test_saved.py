@@ -80,7 +80,7 @@ def test_a_missing_file_is_named(folder):
 
 @pytest.mark.parametrize("name", ["nothing", "."])
 def test_a_folder_without_a_manifest(tmp_path, name):
-    with pytest.raises(CheckpointError, match=r"is no model folder: it holds no headstart\.json"):
+    with pytest.raises(CheckpointError, match=r"is not a model folder: it holds no headstart\.json"):
         _saved.open_model(tmp_path / name)
 
 

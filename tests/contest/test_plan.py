@@ -137,8 +137,8 @@ def test_sizes_of_all_rows_and_more_are_all():
         ({"contenders": ("finetuned:ful",)}, r"no strategy 'ful'"),
         ({"contenders": ("linear:full",)}, "contender 'linear' has no strategies; write 'linear'"),
         ({"options": {"layers": 4}}, r"'layers' does not say whose it is; write it as contender\.layers=VALUE"),
-        ({"options": {"scratsh.layers": 4}}, r"'scratsh\.layers' is for .* that does not take part; did you mean 'scr"),
-        ({"options": {"lora.rank": 4}}, r"'lora\.rank' is for a contender or strategy that does not take part"),
+        ({"options": {"scratsh.layers": 4}}, r"'scratsh\.layers' is for .* not in the comparison; did you mean 'scr"),
+        ({"options": {"lora.rank": 4}}, r"'lora\.rank' is for a contender or strategy that is not in the comparison"),
         ({"contenders": ("linear",), "options": {"full.epochs": 4}}, r"'full\.epochs' is for a contender or strategy"),
         ({"options": {"full.epoch": 4}}, r"strategy 'full' has no option 'epoch'; did you mean 'epochs'\?"),
         ({"options": {"full.epochs": "x"}}, "option 'epochs' of strategy 'full' must be int, not 'x'"),
@@ -150,7 +150,7 @@ def test_sizes_of_all_rows_and_more_are_all():
             {"contenders": ("ensemble",), "options": {"ensemble.members": "linear+ensemble"}},
             "ensemble builds on ensemble, itself; name other members or another teacher",
         ),
-        ({"sizes": ("some",)}, "size 'some' is no number of training rows"),
+        ({"sizes": ("some",)}, "size 'some' is not a number of training rows"),
         ({"sizes": (0,)}, "a size of 0 training rows makes no sense"),
     ],
 )
@@ -210,7 +210,7 @@ def test_one_contender_may_name_a_backbone_of_its_own():
 
 
 def test_backbones_that_are_said_twice_or_by_a_contender_without_one():
-    with pytest.raises(UsageError, match=r"several backbones compete, so finetuned\.backbone says nothing"):
+    with pytest.raises(UsageError, match=r"several backbones compete, so finetuned\.backbone is ambiguous"):
         planned(contenders=("finetuned",), backbone="a,b", options={"finetuned.backbone": "c"})
     with pytest.raises(UsageError, match="contender 'linear' builds on no backbone; leave '@minilm' out"):
         planned(contenders=("linear@minilm",))

@@ -87,7 +87,7 @@ def test_another_process_in_the_folder_is_waited_for_only_with_the_same_data(spl
     opened(splits)
     with alone(Path("runs/train")):
         assert opened(other)[0].startswith("runs/train-")
-        with pytest.raises(UsageError, match="another headstart is at work in"):
+        with pytest.raises(UsageError, match="another headstart process is using"):
             opened(splits)
 
 

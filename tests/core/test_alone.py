@@ -10,7 +10,7 @@ from headstart.core.errors import UsageError
 
 def test_a_folder_is_held_by_one_at_a_time(tmp_path):
     with alone(tmp_path / "run"):
-        second = pytest.raises(UsageError, match=r"another headstart is at work in .*run: wait for its end, or choose")
+        second = pytest.raises(UsageError, match=r"another headstart process is using .*run: wait until")
         with second, alone(tmp_path / "run"):
             pass
         with alone(tmp_path / "other"):

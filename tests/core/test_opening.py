@@ -46,7 +46,7 @@ def test_json_that_is_no_object_and_files_that_are_too_large(tmp_path):
     ):
         read_bytes(tmp_path / "x.json", most=7)
     for content, reason in (
-        (b"[]", "holds no JSON object"),
+        (b"[]", "contains no JSON object"),
         (b"[" * 9**5, "no readable JSON"),
         (b"\xff", "no readable"),
     ):

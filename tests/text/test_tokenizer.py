@@ -154,7 +154,7 @@ def test_a_vocabulary_without_its_unknown_token_is_refused(tmp_path, tokenizer):
             "max_input_chars_per_word": 100,
         },
     )
-    with pytest.raises(CheckpointError, match="is no readable tokenizer"):
+    with pytest.raises(CheckpointError, match="is not a readable tokenizer"):
         ours.load(tmp_path, 512)
 
 
@@ -167,7 +167,7 @@ def test_a_panic_of_the_library_is_an_error_like_any_other(tokenizer, tmp_path, 
 
     tokenizer.save(tmp_path)
     monkeypatch.setattr(tokenizers.Tokenizer, "from_str", panic, raising=True)
-    with pytest.raises(CheckpointError, match=r"is no readable tokenizer \(index out of bounds\)"):
+    with pytest.raises(CheckpointError, match=r"is not a readable tokenizer \(index out of bounds\)"):
         ours.load(tmp_path, 512)
 
 
@@ -183,7 +183,7 @@ def test_an_interrupt_is_let_through(tokenizer, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json"])
 @pytest.mark.parametrize(
-    ("text", "message"), [("{", "is no readable JSON"), ("[" * 100_000, "is no readable JSON"), ("3", "no JSON object")]
+    ("text", "message"), [("{", "is not readable JSON"), ("[" * 100_000, "not readable JSON"), ("3", "no JSON object")]
 )
 def test_files_that_are_no_json(tokenizer, tmp_path, name, text, message):
     tokenizer.save(tmp_path)

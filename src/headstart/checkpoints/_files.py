@@ -72,7 +72,7 @@ def _shards(index: Path, ending: str) -> tuple[Path, ...]:
         plain = all(Path(name).name == name and name.endswith(ending) for name in named)
     except (CheckpointError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
-            f"{index} is no readable index of weights ({shown(error)}); fetch the model again."
+            f"{index} is not a readable index of weights ({shown(error)}); fetch the model again."
         ) from None
     if not named or not plain:
         raise CheckpointError(f"{index} must name {ending} files beside it, and nothing else; fetch the model again.")

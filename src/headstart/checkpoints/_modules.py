@@ -86,7 +86,7 @@ def listed(folder: Path) -> bool:
     try:
         modules = json.loads(read_bytes(path))
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is no readable JSON ({error}); fetch the model again.") from None
+        raise CheckpointError(f"{path} is not readable JSON ({error}); fetch the model again.") from None
     if not isinstance(modules, list) or not all(isinstance(part, dict) for part in modules):
         raise CheckpointError(f"{path} holds no list of modules; fetch the model again.")
     return True

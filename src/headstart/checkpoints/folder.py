@@ -220,7 +220,7 @@ def _check_pretrains(family: Family, where: str) -> None:
     if "head.words" not in family.modules:
         raise CheckpointError(
             f"{where} is of type '{family.model_type}', whose heads of pretraining are not known; "
-            "go on from a model of type 'bert'."
+            "continue from a model of type 'bert'."
         )
 
 

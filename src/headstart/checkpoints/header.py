@@ -90,7 +90,7 @@ def _open_header(source: str) -> Header:
         manifest.verify(folder)
     path = folder / "config.json"
     if not present(path):
-        raise CheckpointError(f"no config.json in {folder}: this is no model folder.")
+        raise CheckpointError(f"no config.json in {folder}: this is not a model folder.")
     config = read_object(path)
     files = _files.find(folder)
     family = find_family(_model_type(config, path, files), str(folder))

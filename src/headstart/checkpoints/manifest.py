@@ -99,7 +99,7 @@ def read(folder: Path) -> Manifest:
     with guarded(folder):
         if not there(folder):
             raise CheckpointError(
-                f"'{folder}' is no model folder: it holds no {NAME}; give one such as runs/NAME/best."
+                f"'{folder}' is not a model folder: it holds no {NAME}; give one such as runs/NAME/best."
             )
         try:
             stored = read_object(path)

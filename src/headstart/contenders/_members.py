@@ -32,8 +32,8 @@ def divide(name: str) -> tuple[str, str, str]:
 def options(name: str) -> dict[str, Value]:
     """Return the options of a leaderboard name.
 
-    After a colon stands a strategy where the contender has them, or what its `named` reads; after an @
-    a backbone where it builds on one.
+    After a colon follows a strategy if the contender has them, or what its `named` parses; after an @ a backbone if it
+    uses one.
 
     Raises:
         UsageError: an unknown contender, or a second part if it has none.

@@ -66,13 +66,21 @@ PLANNED = 0.9
 class Recipe:
     """What is pretrained, and how.
 
-    size: see `SIZES`. vocabulary: most tokens; byte_level: of bytes instead of WordPiece, see `text.vocabulary`.
-    window: most tokens of a text. backbone: a model to go on from, with its own size and vocabulary; '' for none.
-    epochs: passes over the text. minutes: most time; the passes are cut down to it and the learning rate still comes
-        to its end. 0 for no limit.
-    next_sentence: see `pretraining.objective`; None for yes where documents hold two sentences and more.
-    counted: begin a fresh model with what counts tell, see `text.counts`; for a small one that has minutes.
-    batch_tokens: tokens a step. learning_rate: peak of AdamW; 0 for the size's own. dropout: 0 to 1.
+    size: see `SIZES`.
+    vocabulary: maximum number of tokens.
+    byte_level: use byte-level BPE instead of WordPiece, see `text.vocabulary`.
+    window: maximum number of tokens of a text.
+    backbone: a model to continue from, with its own size and vocabulary; '' for none.
+    epochs: passes over the text.
+    minutes: time limit; the number of passes is reduced to fit, and the learning-rate schedule is still completed. 0
+        for no limit.
+    masked: share of tokens that are predicted.
+    whole_words: see `pretraining.objective`.
+    next_sentence: see `pretraining.objective`; None for yes if documents have two sentences or more.
+    counted: initialise a new model from counts, see `text.counts`; for a small one with little time.
+    batch_tokens: tokens per step.
+    learning_rate: peak rate of AdamW; 0 for the size's default.
+    dropout: rate, 0 to 1.
     """
 
     size: str = "mini"
@@ -139,7 +147,7 @@ def pretrain(
     if recipe.size not in SIZES:
         raise UsageError(f"no size {shown(recipe.size)}; {did_you_mean(recipe.size, SIZES)}")
     if out.exists() and not (out / RECORD).is_file() and not (out.is_dir() and not any(out.iterdir())):
-        raise UsageError(f"'{out}' exists and is no pretrained model, so it is not replaced; name another folder.")
+        raise UsageError(f"'{out}' exists and is not a pretrained model, so it is not replaced; name another folder.")
     began = time.perf_counter()
     checkpoint = _start(corpus, recipe, run, work)
     model, tokenizer = checkpoint.model.to(run.device), checkpoint.tokenizer

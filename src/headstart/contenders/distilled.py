@@ -232,7 +232,7 @@ class Distilled(Contender):
             raise UsageError(f"the student {shown(self.student)} must name layers of the teacher, from 1 to {most}.")
         if not isinstance(guide.model.encoder, Encoder):
             raise UsageError(
-                f"the layers of a {guide.checkpoint.family} model depend on where they stand, so the student "
+                f"the layers of a {guide.checkpoint.family} model depend on their position, so the student "
                 f"{shown(self.student)} cannot be made of some of them; choose a shape such as {USUAL}."
             )
         model = copy.deepcopy(guide.model).requires_grad_(True)

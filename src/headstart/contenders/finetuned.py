@@ -89,8 +89,8 @@ class Finetuned(Contender):
         """
         if (Path(self.backbone) / _neural.BOTTLENECKS).is_file():
             raise UsageError(
-                f"the backbone '{self.backbone}' was tuned by adapters, which a new training would leave out; "
-                "take the model it was tuned from, or one tuned by lora."
+                f"the backbone '{self.backbone}' was fine-tuned with adapters, which a new training would drop; "
+                "use the model it was fine-tuned from, or one fine-tuned with lora."
             )
         strategy = self._strategy
         torch.manual_seed(seed.derive(run.seed, "weights"))

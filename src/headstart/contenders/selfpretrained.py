@@ -34,11 +34,16 @@ class SelfPretrained(Contender):
     Its word embeddings are initialised from counts (`text.counts`), and its first block so that it adds their mean. It
     reads the training texts and the unlabelled ones, if given; never those of validation or test.
 
-    size: 'tiny', 'mini', 'small' or 'base'. vocabulary: most word pieces. window: most tokens of a text. masked,
-        next_sentence: what pretraining asks; see `pretraining.objective` and, why not passages, docs/lab.md.
-    pretraining_epochs: passes over the text. pretraining_minutes: most time for them, into which the passes are made to
-        fit; 0 for no limit. Only without that limit, or where the passes take less, do two machines do the same.
-    batch_tokens: tokens of a step of pretraining. pretraining_rate: its peak of AdamW, 0 for the size's own.
+    size: 'tiny', 'mini', 'small' or 'base'.
+    vocabulary: maximum number of word pieces.
+    window: maximum number of tokens of a text.
+    masked: share of tokens that are predicted in pretraining; see `pretraining.objective`.
+    next_sentence: whether passages are predicted too; see `pretraining.objective` and, for why not, docs/lab.md.
+    pretraining_epochs: passes over the text.
+    pretraining_minutes: time limit, to which the number of passes is reduced; 0 for no limit. Only without a limit, or
+        if the passes take less, do two machines give the same result.
+    batch_tokens: tokens per step of pretraining.
+    pretraining_rate: peak rate of AdamW in pretraining, 0 for the size's default.
     pooling: what the head reads, 'first' or 'mean'; see `nn.heads`.
     learning_rate: peak rate of AdamW in fine-tuning.
     word_dropout: share of words masked in fine-tuning, 0 to 1.

@@ -72,7 +72,7 @@ def plan(
     named = backbones.named(backbones.read(backbone))
     for owner in given:
         if len(named) > 1 and "backbone" in given[owner]:
-            raise UsageError(f"several backbones compete, so {owner}.backbone says nothing; leave it out.")
+            raise UsageError(f"several backbones compete, so {owner}.backbone is ambiguous; leave it out.")
     build = functools.partial(_build, named=named, given=given)
     contestants: dict[str, _Contestant] = {}
     skipped: dict[str, str] = {}
@@ -88,7 +88,7 @@ def plan(
     for owner, values in given.items():
         if owner not in part:
             raise UsageError(
-                f"option '{owner}.{next(iter(values))}' is for a contender or strategy that does not take part; "
+                f"option '{owner}.{next(iter(values))}' is for a contender or strategy that is not in the comparison; "
                 f"{did_you_mean(owner, part)}"
             )
     return Plan(
@@ -276,7 +276,7 @@ def _sizes(sizes: Sequence[int | str], train_rows: int) -> list[int | None]:
         try:
             number = train_rows if size == "all" else int(size)
         except ValueError:
-            raise UsageError(f"size {shown(size)} is no number of training rows; give numbers and 'all'.") from None
+            raise UsageError(f"size {shown(size)} is not a number of training rows; give numbers and 'all'.") from None
         if number < 1:
             raise UsageError(f"a size of {number} training rows makes no sense; give numbers from 1 and 'all'.")
         numbers.add(min(number, train_rows))

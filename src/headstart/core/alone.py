@@ -32,7 +32,7 @@ def alone(folder: Path) -> Iterator[None]:
     with _lock(folder / FILE) as lock:
         if not _acquired(lock, AT_ONCE):
             raise UsageError(
-                f"another headstart is at work in {folder}: wait for its end, or choose another folder with --out."
+                f"another headstart process is using {folder}: wait until it ends, or choose another folder with --out."
             )
         yield
 

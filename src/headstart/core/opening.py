@@ -103,7 +103,7 @@ def parsed_object(content: bytes, path: Path) -> dict[str, Any]:
     try:
         value = json.loads(content.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is no readable JSON ({error}); fetch the model again.") from None
+        raise CheckpointError(f"{path} is not readable JSON ({error}); fetch the model again.") from None
     if not isinstance(value, dict):
-        raise CheckpointError(f"{path} holds no JSON object; fetch the model again.")
+        raise CheckpointError(f"{path} contains no JSON object; fetch the model again.")
     return value

@@ -42,7 +42,7 @@ class Classification:
     def fitted(self, train: Rows) -> Classification:
         """Return the task with its classes set from the training rows, and from no others.
 
-        A label that stands only in validation or test is never predicted and counts as an error there.
+        A label that occurs only in validation or test is never predicted and counts as an error there.
 
         >>> Classification().fitted(Rows(("1", "2"), ("x", "y"), ("spam", "ham"))).classes
         ('ham', 'spam')

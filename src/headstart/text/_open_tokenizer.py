@@ -76,7 +76,7 @@ def build(files: Files) -> Opened:
     except BaseException as error:  # a damaged file makes the library panic, which is not an Exception
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
-        raise CheckpointError(f"{where} is no readable tokenizer ({error}); fetch the model again.") from None
+        raise CheckpointError(f"{where} is not a readable tokenizer ({error}); fetch the model again.") from None
 
 
 def _build(files: Files, name: str, kind: TokenizerClass | None, stored: dict[str, object], padding: str) -> Opened:

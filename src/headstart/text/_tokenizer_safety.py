@@ -68,7 +68,7 @@ def check(stored: dict[str, object], where: str) -> dict[str, object]:
         check_ids(cast(dict[str, object], model["vocab"]).values(), where)
     added = stored.get("added_tokens") or []
     if not isinstance(added, list) or not all(isinstance(token, dict) for token in added):
-        raise CheckpointError(f"{where} is no readable tokenizer (added_tokens is no list of objects).")
+        raise CheckpointError(f"{where} is not a readable tokenizer (added_tokens is no list of objects).")
     check_added([str(token.get("content")) for token in added], where)
     return {**stored, "model": model, "padding": None, "truncation": None}
 
@@ -204,7 +204,7 @@ def inside(part: object) -> Iterator[dict[str, object]]:
 def _with_type(model: object, where: str) -> dict[str, object]:
     """Infer the type of a model from its fields if the file is older than the field `type`."""
     if not isinstance(model, dict):
-        raise CheckpointError(f"{where} is no readable tokenizer (it has no model); fetch the model again.")
+        raise CheckpointError(f"{where} is not a readable tokenizer (it has no model); fetch the model again.")
     model = dict(model)
     if "type" not in model:
         signs = {
