@@ -20,7 +20,7 @@ from headstart.core import checked, rooms
 from headstart.core import device as devices
 from headstart.core.alone import alone
 from headstart.core.contracts import Fitted, Value, all_texts
-from headstart.core.errors import CheckpointError, UsageError
+from headstart.core.errors import UsageError
 from headstart.core.files import flush, write_whole
 from headstart.core.records import Audit, Finding, Run, Splits, Table, Tracking, Trial
 from headstart.core.results import Result
@@ -210,7 +210,7 @@ def compare(
             outcome = contest.run(splits, rules, planned.trials, terms, listen)
         skipped = {**planned.skipped, **outcome.failed}
         result = judged.result(name, table, splits, audit, outcome.records, terms, skipped)
-        winner = _model_of(rank.winner(result.standings).contender, outcome.models, folder)
+        winner = outcome.models[rank.winner(result.standings).contender]
         with models.naming_record(winner, terms):
             message = _judge_int8(winner, splits, terms.metric)
         models.announce(winner, terms)
@@ -373,19 +373,6 @@ def _guess(data: object, encoding: str | None) -> str:
         return (data.text_column, str(data.label_column)) if isinstance(data, Table) else read_columns(data, encoding)
 
     return tasks.guess(columns)
-
-
-def _model_of(contender: str, models: Mapping[str, Path], folder: Path) -> Path:
-    """Return the folder of a contender's model.
-
-    Raises:
-        CheckpointError: the model was deleted, although the record of its training exists.
-    """
-    if contender not in models:
-        raise CheckpointError(
-            f"'{folder}' has records of '{contender}' but its model was deleted; compare again with another --out."
-        )
-    return models[contender]
 
 
 def _warn(findings: Iterable[Finding]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from headstart.checkpoints import folder
 from headstart.contenders import _saved
 from headstart.contenders.majority import Majority
-from headstart.contest import models
+from headstart.contest import meter, models
 from headstart.contest import run as contest
 from headstart.contest.plan import plan
 from headstart.core.contracts import Contender
@@ -16,6 +16,12 @@ from headstart.core.records import Rows, Trial
 from headstart.nn.encoder import Encoder
 from headstart.tasks.classification import Classification
 from headstart.text import vocabulary
+
+
+@pytest.fixture(autouse=True)
+def few_calls(monkeypatch):
+    """Measure latencies by few calls: no test here asks how long they take."""
+    monkeypatch.setattr(meter, "LATENCY_CALLS", 5)
 
 
 def test_best_is_the_seed_that_did_best_on_validation_and_costs_no_training(splits, terms, monkeypatch):
@@ -135,3 +141,58 @@ def test_a_kept_model_is_checked_before_it_becomes_best(splits, terms, trials):
     again = contest.run(splits, Classification(), trials, terms).models["linear"]
     models.announce(again, terms)
     assert (terms.folder / "best" / "n_grams.json").read_text() == content
+
+
+@pytest.mark.parametrize("what", ["folder", "file", "note", "content of the note"])
+def test_a_model_that_is_gone_is_trained_again(splits, terms, trials, what):
+    outcome = contest.run(splits, Classification(), trials, terms)
+    linear = outcome.models["linear"]
+    note = linear.with_suffix(".json")
+    content = (linear / "linear.safetensors").read_bytes()
+    if what == "folder":
+        shutil.rmtree(linear)
+    elif what == "file":
+        (linear / "linear.safetensors").write_bytes(content[:-1])
+    elif what == "note":
+        note.unlink()
+    else:
+        note.write_text(note.read_text().replace('"seed": 0', '"seed": 1'))
+    kinds = []
+    again = contest.run(splits, Classification(), trials, terms, lambda event: kinds.append(event.kind))
+    assert kinds.count("finished") == 1
+    assert again.models == outcome.models
+    assert (linear / "linear.safetensors").read_bytes() == content
+    assert [record.scores for record in again.records] == [record.scores for record in outcome.records]
+
+
+def test_the_best_seed_is_trained_again_and_no_worse_one_takes_its_place(splits, terms, monkeypatch):
+    task = Classification()
+    seeds = plan(task=task, train_rows=60, contenders=("scratch",), seeds=(0, 1)).trials
+
+    class BySeed(Contender):
+        def fit(self, train, validation, fitted_task, run):
+            truth = Rows(train.ids, train.inputs, ("good" if run.seed == 1 else "bad",) * len(train))
+            return Majority().fit(truth, validation, fitted_task, run)
+
+    monkeypatch.setattr(contest.contenders, "load", lambda name, options: BySeed())
+    best = contest.run(splits, task, seeds, terms).models["scratch"]
+    models.delete(best)
+    (record,) = (path for path in (terms.folder / "trials").glob("*.json") if path.stem != best.name)
+    record.unlink()  # so that the worse one, trained again, finds no better one that is kept
+    kinds = []
+    again = contest.run(splits, task, seeds, terms, lambda event: kinds.append(event.kind))
+    assert kinds.count("finished") == 2
+    assert again.models["scratch"] == best
+
+
+def test_a_damaged_model_that_others_build_on_is_trained_again(splits, terms, ensemble, monkeypatch):
+    trials = ensemble()[-1:]
+    outcome = contest.run(splits, Classification(), trials, terms)
+    contest.run(splits, Classification(), ensemble(("linear",))[-1:], terms)
+    (linear,) = [folder for folder in (terms.folder / "models").glob("*/") if (folder / "n_grams.json").is_file()]
+    (linear / "n_grams.json").write_text("[]")
+    for path in (terms.folder / "trials").glob(f"{outcome.models['ensemble'].name}.*"):
+        path.unlink()
+    again = contest.run(splits, Classification(), trials, terms)
+    assert again.failed == {}
+    assert again.records[0].scores == outcome.records[0].scores

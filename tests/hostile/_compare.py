@@ -105,9 +105,10 @@ def results(out: Path) -> dict[str, Any]:
     for path in sorted((out / "trials").glob("*.json")):
         values = json.loads(path.read_text(encoding="utf-8"))
         kept = ("trial", "scores", "clean_scores", "validation", "calibration", "collapsed", "retried", "collapse")
-        trial = found[f"trial {path.stem}"] = {name: values[name] for name in kept}
-        with path.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
-            trial["predictions"] = list(csv.reader(file))
+        found[f"trial {path.stem}"] = {name: values[name] for name in kept}
+    for path in sorted((out / "trials").iterdir()):
+        if path.suffix != ".json":
+            found[f"predictions {path.name}"] = path.read_bytes()
     for folder in (*(path for path in sorted((out / "models").iterdir()) if path.is_dir()), out / "best"):
         weights = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "int8.json"]
         found[f"model {folder.name}"] = {

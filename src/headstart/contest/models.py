@@ -91,11 +91,20 @@ def best_of(job: Job, terms: Terms) -> Path | None:
 
 
 def find(job: Job, terms: Terms) -> Path | None:
-    """Return the model of a trial from the temporary or permanent models."""
+    """Return the model of a trial from the temporary or permanent models; None if it is missing or damaged."""
     for folder in (terms.folder / "work" / f"{job.key}.model", terms.folder / "models" / job.key):
-        if folder.is_dir() and note_of(folder):
+        if folder.is_dir() and note_of(folder) and is_sound(folder):
             return folder
     return None
+
+
+def is_sound(folder: Path) -> bool:
+    """Say whether a model's folder is what was saved."""
+    try:
+        manifest.verify(folder)
+    except CheckpointError:
+        return False
+    return True
 
 
 def save(fitted: Fitted, folder: Path, note: dict[str, Value]) -> None:

@@ -18,7 +18,7 @@ import functools
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -103,7 +103,8 @@ def run(
     A contender that fails at one number of rows is not tried there with further seeds, and is named in the outcome; its
     other sizes and the other contenders continue. A kill loses at most the running trial, which resumes from its last
     checkpoint. A model that later trials build on is stored until the end, so that none is trained twice; one that no
-    longer exists, or belongs to no trial of the plan, is trained before them.
+    longer exists, or belongs to no trial of the plan, is trained before them. A trial on all rows whose model should be
+    kept and is missing or damaged runs again.
 
     Args:
         splits: the split of the data.
@@ -119,10 +120,11 @@ def run(
     _commit()
     make_folder(terms.folder / "trials")
     named = jobs(splits, task, trials, terms)
-    missing = [job for job in named if not record_path(job, terms).is_file()]
-    wanted = frozenset(member.key for job in missing for member in _all_members(job))
-    models.remove_leftovers(terms, wanted)
-    contest = Contest(splits, task, terms, wanted=wanted)
+    known = {job.key: load_record(path, splits) for job in named if (path := record_path(job, terms)).exists()}
+    models.remove_leftovers(terms, _wanted(named, known))
+    for key in tuple(_without_model(named, known, terms)):
+        del known[key]
+    contest = Contest(splits, task, terms, wanted=_wanted(named, known))
     records: list[Record] = []
     best: dict[str, Path] = {}
     for index, job in enumerate(named, start=1):
@@ -132,10 +134,9 @@ def run(
             listen(event("progress", progress=news))
 
         where = title(job.trial)
-        path = record_path(job, terms)
-        if path.is_file():
+        if job.key in known:
             # The plan's trial: the same content may have had another name when it was trained.
-            records.append(replace(load_record(path, splits), trial=job.trial))
+            records.append(replace(known[job.key], trial=job.trial))
             listen(event("cached", record=records[-1]))
         elif where in contest.failed:
             listen(event("failed", reason=contest.failed[where]))
@@ -155,9 +156,27 @@ def run(
                 continue
         if job.trial.size is None and (model := models.best_of(job, terms)):
             best[job.trial.contender] = model
-    for leftover in (contest.shared, *(terms.folder / "work" / f"{name}.model" for name in wanted)):
+    for leftover in (contest.shared, *(terms.folder / "work" / f"{name}.model" for name in contest.wanted)):
         models.delete(leftover)
     return Outcome(tuple(records), contest.failed, best)
+
+
+def _wanted(named: Sequence[Job], known: Mapping[str, Record]) -> frozenset[str]:
+    """Return the keys of the trials that those without a record build on."""
+    return frozenset(member.key for job in named if job.key not in known for member in _all_members(job))
+
+
+def _without_model(named: Sequence[Job], known: Mapping[str, Record], terms: Terms) -> Iterator[str]:
+    """Yield the keys of trials that run again: best of their seeds on validation, with a model missing or damaged."""
+    for group in dict.fromkeys(job.group for job in named if job.trial.size is None):
+        team = [job for job in named if job.group == group and job.key in known]
+        best = max(team, key=lambda job: known[job.key].validation[terms.metric], default=None)
+        if best is None:
+            continue
+        kept = models.best_of(best, terms)
+        score = known[best.key].validation[terms.metric]
+        if kept is None or models.note_of(kept)["validation"] < score or not models.is_sound(kept):
+            yield best.key
 
 
 def train(contest: Contest, job: Job, progress: Callable[[Progress], None] = lambda _: None) -> Path:
