@@ -8,10 +8,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from headstart.core import device
+from headstart.core.results import Interval
+from headstart.core.tally import named
+from headstart.metrics import labels, stats
+from headstart.metrics.stats import Comparison
 
 ROOT = Path(__file__).parent.parent
 RECORDS = Path(__file__).parent / "records"
@@ -40,6 +45,19 @@ def record(name: str, result: dict[str, Any]) -> None:
     machine = {**device.describe(), "matrix_gflops": round(device.matrix_rate(), 1)}
     text = json.dumps({"benchmark": name, "made": made, "machine": machine, **result}, indent=1)
     (RECORDS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def paired(
+    targets: Sequence[str], first: Sequence[Sequence[str]], second: Sequence[Sequence[str]], metric: str
+) -> Comparison:
+    """Compare the predicted labels of two contenders, one list per seed, see `metrics.stats.compare`."""
+    teams = ([labels.tally(targets, predicted) for predicted in seeds] for seeds in (first, second))
+    return stats.compare(*teams, named(labels.METRICS, metric))
+
+
+def score_interval(targets: Sequence[str], seeds: Sequence[Sequence[str]], metric: str) -> Interval:
+    """Estimate the mean score of predicted labels, one list per seed, see `metrics.stats.interval`."""
+    return stats.interval([labels.tally(targets, predicted) for predicted in seeds], named(labels.METRICS, metric))
 
 
 def versions(*packages: str) -> dict[str, str]:

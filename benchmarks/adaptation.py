@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from benchmarks._common import ROOT, answers, data, percent, record, show, table
+from benchmarks._common import ROOT, answers, data, paired, percent, record, show, table
 
 # Every so many rows: 1,000 training rows, which take a quarter of an hour on 2 cores, and 5,000 test rows.
 TRAIN_EVERY, TEST_EVERY = 25, 5
@@ -21,7 +21,6 @@ PRETRAINING: dict[str, Any] = {"start": "minilm", "window": 256, "minutes": 20.0
 def main() -> None:
     """Pretrain and compare (about an hour on 2 cores; rerun to resume) and write the record."""
     from headstart import compare, pretrain
-    from headstart.metrics import stats
 
     runs = ROOT / "runs" / "benchmark-adaptation"
     folder = Path(os.environ.get("HEADSTART_DATA", ROOT.parent / "shared" / "data"))
@@ -42,7 +41,7 @@ def main() -> None:
     }
     predicted = {name: answers(result)["finetuned:full"] for name, result in results.items()}
     plain = results["plain"]
-    compared = stats.compare(plain.splits.test.targets, predicted["adapted"], predicted["plain"], plain.metric)
+    compared = paired(plain.splits.test.targets, predicted["adapted"], predicted["plain"], plain.metric)
     scores = {name: vars(result.standings[0].score) for name, result in results.items()}
     costs = {key: learnt[key] for key in ("steps", "seconds", "tokens_per_second", "share_of_matrix_rate", "held_out")}
     gain = {**vars(compared.difference), "p_value": compared.p_value}

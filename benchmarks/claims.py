@@ -23,6 +23,10 @@ from benchmarks._common import record, show, table
 from headstart.contest import rank
 from headstart.core.records import Cost, Predictions, Record, Rows, Trial
 from headstart.metrics import stats
+from headstart.tasks.classification import Classification
+
+TASK = Classification()
+ACCURACY = TASK.metrics[0]
 
 CONTENDERS, ROWS, SEEDS = (3, 6, 9, 12), (200, 600, 2000), (1, 3)
 DIFFERENCE = 0.03
@@ -154,8 +158,8 @@ def judge(
         full: whether the interval of a score and a ladder are looked at too.
     """
     test, teams, true = draw(random, setting, rows, seeds, behind)
-    names = rank.order(teams, "accuracy")
-    chances = rank.joint(names, teams, test, "accuracy")
+    names = rank.order(teams, ACCURACY)
+    chances = rank.joint(names, teams, test, TASK, ACCURACY)
     said = rank.claims(names, chances)
     places = np.array([int(name) for name in names])
     new, old = np.ones(len(names)), np.ones(len(names))
@@ -167,10 +171,10 @@ def judge(
     duel = stats.difference(chances, one, other).difference
     score = rungs = None
     if full:
-        found = stats.interval(test.targets, [trained.predictions.values for trained in teams["0"]], "accuracy")
+        found = stats.interval([TASK.tally(trained.predictions, test.targets) for trained in teams["0"]], ACCURACY)
         score = bool(found.low <= true[0].mean() <= found.high)
         rungs = min(
-            duel.p_value for duel in rank.paired(list(itertools.pairwise(sorted(names))), teams, test, "accuracy")
+            duel.p_value for duel in rank.paired(list(itertools.pairwise(sorted(names))), teams, test, TASK, ACCURACY)
         )
     return Judged(
         behind,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from benchmarks._common import ROOT, answers, data, percent, record, show, table
+from benchmarks._common import ROOT, answers, data, paired, percent, record, score_interval, show, table
 
 SEEDS = 1
 PART = 5  # every fifth of the training rows is labelled
@@ -24,7 +24,6 @@ def main() -> None:
     """Run the comparison (20 minutes on 2 cores; rerun to resume) and write the record."""
     from headstart import compare
     from headstart.data._near import normalise
-    from headstart.metrics import stats
 
     train, test = (tuple(column[::EVERY] for column in data(name)) for name in ("imdb_train", "imdb_test"))
     # Reviews that also occur in the test rows are left out; both sizes then share one pretraining.
@@ -48,7 +47,7 @@ def main() -> None:
         labelled = size or len(splits.train)
         for entry in comparison.result.records:
             if entry.trial.size == size:
-                score = stats.interval(targets, given[entry.trial.contender], metric)
+                score = score_interval(targets, given[entry.trial.contender], metric)
                 lines.append(
                     [
                         f"{labelled:,}",
@@ -58,7 +57,7 @@ def main() -> None:
                         f"{entry.cost.parameters / 1e6:.1f}",
                     ]
                 )
-        compared = stats.compare(targets, given["selfpretrained"], given["scratch"], metric)
+        compared = paired(targets, given["selfpretrained"], given["scratch"], metric)
         gains[labelled] = {**vars(compared.difference), "p_value": compared.p_value}
     text = table(["labels", "contender", "test accuracy, %", "minutes", "million weights"], lines)
     if EVERY > 1:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from benchmarks._common import ROOT, answers, data, percent, record, show, table
+from benchmarks._common import ROOT, answers, data, paired, percent, record, show, table
 from benchmarks.accuracy import SETS
 
 STRATEGIES = tuple(os.environ.get("POOLING_STRATEGIES", "frozen,partial,lora,full").split(","))
@@ -23,7 +23,6 @@ def main() -> None:
     POOLING_SEEDS and POOLING_STRATEGIES reduce the number of trainings.
     """
     from headstart import compare
-    from headstart.metrics import stats
 
     lines: list[dict[str, Any]] = []
     for name, files in SETS.items():
@@ -47,7 +46,7 @@ def main() -> None:
         for contender in mean:
             if contender == "linear":
                 continue
-            compared = stats.compare(targets, mean[contender], first[contender], metric)
+            compared = paired(targets, mean[contender], first[contender], metric)
             scores = {
                 pooling: next(s.score.value for s in results[pooling].standings if s.contender == contender)
                 for pooling in results

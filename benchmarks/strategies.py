@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from benchmarks._common import ROOT, answers, data, percent, record, show, table
+from benchmarks._common import ROOT, answers, data, paired, percent, record, show, table
 
 STRATEGIES = ("full", "lora", "adapter", "partial", "frozen")
 SEEDS = 3
@@ -45,7 +45,7 @@ def main() -> None:
     given = answers(result)
     full = given.pop("finetuned:full")
     compared_with_full = {
-        name: stats.compare(result.splits.test.targets, own, full, result.metric) for name, own in given.items()
+        name: paired(result.splits.test.targets, own, full, result.metric) for name, own in given.items()
     }
     p_values = stats.holm([compared.p_value for compared in compared_with_full.values()])
     corrected = dict(zip(compared_with_full, p_values, strict=True))

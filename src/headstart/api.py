@@ -24,13 +24,13 @@ from headstart.core.errors import UsageError
 from headstart.core.files import flush, write_whole
 from headstart.core.records import Audit, Finding, Run, Splits, Table, Tracking, Trial
 from headstart.core.results import Result
+from headstart.core.tally import named
 from headstart.core.terminal import say
 from headstart.data import audit as auditing
 from headstart.data import corpus as corpora
 from headstart.data import demo as demos
 from headstart.data import split as splitting
 from headstart.data.read import columns as read_columns
-from headstart.metrics import labels
 from headstart.prediction import open_model, predict, predict_file
 from headstart.report import build, judged, live, wording
 from headstart.report import pretraining as telling
@@ -200,7 +200,8 @@ def compare(
     spoken = language.findings(_open_models(planned.trials), all_texts(rules, splits.train.inputs))
     warn(spoken)
     audit = replace(audit, findings=(*audit.findings, *spoken))
-    judged_by, chosen = labels.check(metric or rules.metrics[0]), devices.choose(device)
+    judged_by = named(rules.metrics, metric).name if metric else rules.metrics[0].name
+    chosen = devices.choose(device)
     if task is None and listener is None:
         say(GUESSED.format(name))
     place = Path(out) if out is not None else None
@@ -209,7 +210,7 @@ def compare(
         with live.Watch(terms.metric, planned.trials) if listener is None else nullcontext(listener) as listen:
             outcome = contest.run(splits, rules, planned.trials, terms, listen)
         skipped = {**planned.skipped, **outcome.failed}
-        result = judged.result(name, table, splits, audit, outcome.records, terms, skipped)
+        result = judged.result(name, rules, table, splits, audit, outcome.records, terms, skipped)
         winner = outcome.models[rank.winner(result.standings).contender]
         with models.naming_record(winner, terms):
             message = _judge_int8(winner, splits, terms.metric)

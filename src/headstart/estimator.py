@@ -22,9 +22,9 @@ from headstart.core import device as devices
 from headstart.core.contracts import Task, Value
 from headstart.core.errors import UsageError
 from headstart.core.records import Attempt, Predictions, Rows, Run
+from headstart.core.tally import named
 from headstart.data import _values
 from headstart.data.split import nested
-from headstart.metrics.labels import check
 
 
 class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -102,7 +102,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             run = Run(
                 seed=seed,
                 folder=Path(folder),
-                metric=check(self.metric or task.metrics[0]),
+                metric=named(task.metrics, self.metric).name if self.metric else task.metrics[0].name,
                 minutes=self.minutes,
                 device=devices.choose(self.device),
                 attempted=attempts.append,

@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from headstart.contenders import _saved, linear
 from headstart.contenders.linear import Linear
+from headstart.core.contracts import metric_values
 from headstart.core.errors import DataError
 from headstart.core.records import Rows, Run
 from headstart.tasks.classification import Classification
@@ -43,7 +44,7 @@ def candidates(train: Rows):
 def test_learns_what_is_there_to_learn(tmp_path, classes):
     model = fitted(topics(60, classes), tmp_path)
     test = topics(90, classes, seed=1)
-    assert model.task.score(model.predict(test.inputs), test)["accuracy"] > 0.95
+    assert metric_values(model.task, model.predict(test.inputs), test)["accuracy"] > 0.95
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -67,7 +68,7 @@ def test_half_of_the_candidates_are_nb_svm_and_read_words_only():
     assert [model.presence for model in models] == [False] * 4 + [True] * 4
     assert models[-1].reader.characters == ()
     texts = topics(30, seed=3)
-    score = models[-1].task.score(models[-1].predict(texts.inputs), texts)
+    score = metric_values(models[-1].task, models[-1].predict(texts.inputs), texts)
     assert score["accuracy"] > 0.95
 
 
@@ -81,7 +82,7 @@ def test_a_class_without_training_rows_has_probability_zero(index, missing):
     model = list(linear._candidates(reader, features, np.array(part.targets, dtype=object), task))[index]
     predictions = model.predict(part.inputs)
     assert not predictions.probabilities[:, task.classes.index(missing)].any()
-    assert task.score(predictions, part)["accuracy"] > 0.95
+    assert metric_values(task, predictions, part)["accuracy"] > 0.95
 
 
 @pytest.mark.parametrize("index", [0, -1])
@@ -110,7 +111,7 @@ def test_the_likeliest_of_either_kind_and_of_these_the_better_by_the_metric_is_k
     for model in candidates(train)[1]:
         answers = model.predict(validation.inputs)
         likelihood = np.log(answers.probabilities[np.arange(len(numbers)), numbers]).mean()
-        found.append((model.presence, likelihood, task.score(answers, validation), answers))
+        found.append((model.presence, likelihood, metric_values(task, answers, validation), answers))
     best = [max((one for one in found if one[0] == kind), key=lambda one: one[1]) for kind in (False, True)]
     assert (best[0][2]["macro-F1"] < best[1][2]["macro-F1"]) == turned
     expected = best[turned]
@@ -178,4 +179,4 @@ def test_sentiment_of_sentences(tmp_path):
     parts = [pandas.read_parquet(DATA / f"sst2_{name}.parquet") for name in ("train", "dev", "test")]
     train, validation, test = (rows(list(zip(part.text, part.label.astype(str), strict=True))) for part in parts)
     model = fitted(train, tmp_path, validation)
-    assert model.task.score(model.predict(test.inputs), test)["accuracy"] >= 0.82
+    assert metric_values(model.task, model.predict(test.inputs), test)["accuracy"] >= 0.82

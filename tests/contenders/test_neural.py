@@ -17,6 +17,7 @@ from headstart.checkpoints import folder
 from headstart.contenders import _collapse, _kept, _neural, _saved, _states
 from headstart.contenders.finetuned import Finetuned
 from headstart.core import rooms
+from headstart.core.contracts import metric_values
 from headstart.core.errors import HeadstartError, TrainingError, UsageError
 from headstart.core.records import Rows, Run
 from headstart.nn import parallel
@@ -429,7 +430,7 @@ def test_the_checkpoint_that_is_kept_has_the_best_score_by_the_metric(
     held_out = rows.take([*range(0, 60, 3), 1, 2, 4])  # most of one class, so that the two metrics differ
     contender = rooms.load("contenders", "finetuned", {"backbone": backbone, "epochs": 6, "learning_rate": 3e-3})
     fitted = contender.fit(rows, held_out, task, Run(0, tmp_path, metric=metric))
-    found = task.score(fitted.predict(held_out.inputs), held_out)
+    found = metric_values(task, fitted.predict(held_out.inputs), held_out)
     assert max(logged(tmp_path, "validation_score")) == pytest.approx(found[metric])
     assert found["accuracy"] != pytest.approx(found["macro-F1"])
 

@@ -6,6 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headstart.contest.curve import curve, equivalents, labels_for
+from headstart.tasks.classification import Classification
+
+ACCURACY = Classification.metrics[0]
 
 
 @pytest.fixture
@@ -30,7 +33,7 @@ def records(make_record):
 
 
 def test_points_are_means_with_the_lowest_and_highest_seed(records):
-    (small, large) = curve(records({"linear": {100: [0.6, 0.7, 0.8], 1000: [0.9]}}), "accuracy")
+    (small, large) = curve(records({"linear": {100: [0.6, 0.7, 0.8], 1000: [0.9]}}), ACCURACY)
     assert (small.size, small.low, small.high, small.seeds) == (100, 0.6, 0.8, 3)
     assert small.score == pytest.approx(0.7)
     assert (large.size, large.score, large.seeds) == (1000, 0.9, 1)
@@ -38,7 +41,7 @@ def test_points_are_means_with_the_lowest_and_highest_seed(records):
 
 def test_label_equivalents_are_interpolated_on_the_logarithm(records):
     made = records({"finetuned:full": {10: [0.75], 1000: [0.9]}, "scratch": {100: [0.7], 1000: [0.8]}})
-    small, large = equivalents(made, "accuracy")
+    small, large = equivalents(made, ACCURACY)
     assert (small.contender, small.reference, small.size, small.beyond) == ("scratch", "finetuned:full", 10, 1000)
     assert small.labels.value == pytest.approx(10**2.5)
     assert small.labels.low == small.labels.high == small.labels.value
@@ -52,25 +55,25 @@ def test_the_interval_widens_with_the_seeds(records):
             "scratch": {100: [0.69, 0.7, 0.71], 1000: [0.8, 0.8, 0.8]},
         }
     )
-    (equivalent,) = equivalents(made, "accuracy")
+    (equivalent,) = equivalents(made, ACCURACY)
     assert equivalent.labels.low < equivalent.labels.value < equivalent.labels.high < 1000
 
 
 def test_an_end_that_is_not_reached_is_infinite(records):
     made = records({"finetuned:full": {10: [0.77, 0.79, 0.9]}, "linear": {100: [0.6] * 3, 1000: [0.83] * 3}})
-    (equivalent,) = equivalents(made, "accuracy")
+    (equivalent,) = equivalents(made, ACCURACY)
     assert math.isfinite(equivalent.labels.value)
     assert equivalent.labels.high == math.inf
 
 
 def test_what_the_smallest_size_reaches_is_read_as_at_most(records):
     made = records({"finetuned:full": {10: [0.5]}, "linear": {100: [0.7], 1000: [0.8]}})
-    assert equivalents(made, "accuracy")[0].labels.value == 100
+    assert equivalents(made, ACCURACY)[0].labels.value == 100
 
 
 def test_a_rival_with_one_size_and_contenders_without_backbone_are_passed_over(records):
-    assert equivalents(records({"finetuned:full": {10: [0.7]}, "linear": {1000: [0.8]}}), "accuracy") == ()
-    assert equivalents(records({"scratch": {10: [0.7]}, "linear": {100: [0.7], 1000: [0.8]}}), "accuracy") == ()
+    assert equivalents(records({"finetuned:full": {10: [0.7]}, "linear": {1000: [0.8]}}), ACCURACY) == ()
+    assert equivalents(records({"scratch": {10: [0.7]}, "linear": {100: [0.7], 1000: [0.8]}}), ACCURACY) == ()
 
 
 @given(

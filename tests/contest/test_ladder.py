@@ -5,6 +5,15 @@ from headstart.contest import ladder, rank
 from headstart.core import rooms
 from headstart.core.records import Rows, Splits
 from headstart.metrics import labels, stats
+from headstart.tasks.classification import Classification
+
+TASK = Classification()
+ACCURACY = TASK.metrics[0]
+
+
+def compare(targets, *teams):
+    return stats.compare(*([labels.tally(targets, answers) for answers in team] for team in teams), ACCURACY)
+
 
 TARGETS = tuple(np.random.default_rng(0).choice(["bad", "good"], 400))
 
@@ -26,7 +35,7 @@ def make(make_record):
 
 
 def climb(records, splits):
-    return ladder.ladder(records, rank.rank(records, splits, "accuracy"), splits, "accuracy")
+    return ladder.ladder(records, rank.rank(records, splits, TASK, ACCURACY), splits, TASK, ACCURACY)
 
 
 def test_each_level_is_compared_with_the_best_below(make, contest_splits):
@@ -50,7 +59,7 @@ def test_each_level_is_compared_with_the_best_below(make, contest_splits):
     ]
     assert (steps[0].gain, steps[0].p_value, steps[0].worth) == (None, None, None)
     by_name = {r.trial.contender: [r.predictions.values] for r in records}
-    comparisons = [stats.compare(TARGETS, by_name[r.contender], by_name[r.over], "accuracy") for r in steps[1:]]
+    comparisons = [compare(TARGETS, by_name[r.contender], by_name[r.over]) for r in steps[1:]]
     assert [r.gain for r in steps[1:]] == [compared.difference for compared in comparisons]
     assert [r.p_value for r in steps[1:]] == pytest.approx(stats.holm([compared.p_value for compared in comparisons]))
     assert steps[2].gain.value < 0 < steps[3].gain.value

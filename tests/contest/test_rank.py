@@ -6,6 +6,14 @@ import pytest
 from headstart.contest import rank
 from headstart.core.records import Cost, Rows, Splits
 from headstart.metrics import labels, stats
+from headstart.tasks.classification import Classification
+
+TASK = Classification()
+ACCURACY = TASK.metrics[0]
+
+
+def tallies(targets, seeds):
+    return [labels.tally(targets, answers) for answers in seeds]
 
 
 @pytest.fixture
@@ -36,7 +44,7 @@ def test_best_first_with_ties_and_corrected_p_values(make, contest_splits, test_
     records = [
         make(n, a, s) for n, a in (("low", 0.6), ("top", 0.901), ("near", 0.899), ("mid", 0.8)) for s in (0, 1, 2)
     ]
-    standings = rank.rank(records, contest_splits, "accuracy")
+    standings = rank.rank(records, contest_splits, TASK, ACCURACY)
     assert {standings[0].contender, standings[1].contender} == {"top", "near"}
     assert [s.contender for s in standings[2:]] == ["mid", "low"]
     assert (standings[0].p_value, standings[0].difference, standings[0].ties) == (None, None, False)
@@ -44,7 +52,7 @@ def test_best_first_with_ties_and_corrected_p_values(make, contest_splits, test_
     answers = [
         [r.predictions.values for r in records if r.trial.contender == standing.contender] for standing in standings
     ]
-    chances = stats.joint(test_rows.targets, answers, "accuracy")
+    chances = stats.joint([tallies(test_rows.targets, team) for team in answers], ACCURACY)
     expected = stats.against_best(chances)
     assert [s.p_value for s in standings[1:]] == expected.p_values[1:].tolist()
     assert [s.difference for s in standings[1:]] == [stats.gap(chances, expected, 0, place) for place in (1, 2, 3)]
@@ -56,28 +64,28 @@ def test_best_first_with_ties_and_corrected_p_values(make, contest_splits, test_
 
 def test_only_trials_on_all_rows_count(make, contest_splits):
     records = [make("a", 0.7), make("a", 0.99, size=50), make("b", 0.99, size=50)]
-    (only,) = rank.rank(records, contest_splits, "accuracy")
+    (only,) = rank.rank(records, contest_splits, TASK, ACCURACY)
     assert only.contender == "a"
     assert only.score.value == pytest.approx(records[0].scores["accuracy"])
     assert only.spread == 0.0
-    assert rank.rank(records[1:], contest_splits, "accuracy") == ()
+    assert rank.rank(records[1:], contest_splits, TASK, ACCURACY) == ()
 
 
 def test_clean_score_leaves_out_leaked_rows(make, contest_splits, test_rows):
     record = make("a", 0.8)
     right = [i for i in range(400) if record.predictions.values[i] == test_rows.targets[i]]
     leaked = replace(contest_splits, leaked=frozenset(test_rows.ids[i] for i in right[:100]))
-    (standing,) = rank.rank([record], leaked, "accuracy")
+    (standing,) = rank.rank([record], leaked, TASK, ACCURACY)
     assert standing.clean.value == pytest.approx((len(right) - 100) / 300)
-    assert rank.rank([record], contest_splits, "accuracy")[0].clean is None
+    assert rank.rank([record], contest_splits, TASK, ACCURACY)[0].clean is None
     everything = replace(contest_splits, leaked=frozenset(test_rows.ids))
-    assert rank.rank([record], everything, "accuracy")[0].clean is None
+    assert rank.rank([record], everything, TASK, ACCURACY)[0].clean is None
 
 
 def test_cost_is_the_median_over_seeds(make, contest_splits):
     costs = [Cost(float(i), i, 7, 7, 100 + i, 1.0, 2.0, 3.0, 0.0) for i in (1, 2, 30)]
     records = [make("a", 0.8, seed, cost=cost) for seed, cost in enumerate(costs)]
-    (standing,) = rank.rank(records, contest_splits, "accuracy")
+    (standing,) = rank.rank(records, contest_splits, TASK, ACCURACY)
     assert standing.cost == Cost(2.0, 2, 7, 7, 102, 1.0, 2.0, 3.0, 0.0)
     assert isinstance(standing.cost.peak_bytes, int)
     assert standing.spread == pytest.approx(np.std([r.scores["accuracy"] for r in records], ddof=1))
@@ -105,7 +113,7 @@ def test_who_builds_on_others_is_compared_with_them_and_with_the_linear_model(ma
         records.append(built("distilled", 0.87, seed, members[1:], teacher="finetuned:full", student="4x256"))
         records.append(make("distilled:alone", 0.8, seed, options={"teacher": "none", "student": "4x256"}))
         records.append(make("distilled:2x128-alone", 0.8, seed, options={"teacher": "none", "student": "2x128"}))
-    by_role = {(r.contender, r.role): r for r in rank.against_baselines(records, contest_splits, "accuracy")}
+    by_role = {(r.contender, r.role): r for r in rank.against_baselines(records, contest_splits, TASK, ACCURACY)}
     assert {key: r.other for key, r in by_role.items()} == {
         ("ensemble", "linear"): "linear",
         ("ensemble", "member"): "finetuned:full",
@@ -116,16 +124,15 @@ def test_who_builds_on_others_is_compared_with_them_and_with_the_linear_model(ma
     own, other = (
         [r.predictions.values for r in records if r.trial.contender == name] for name in ("distilled", "finetuned:full")
     )
-    expected = stats.compare(test_rows.targets, own, other, "accuracy")
+    expected = stats.compare(tallies(test_rows.targets, own), tallies(test_rows.targets, other), ACCURACY)
     assert by_role["distilled", "teacher"].difference == expected.difference
     plain = {
         key: stats.compare(
-            test_rows.targets,
             *(
-                [r.predictions.values for r in records if r.trial.contender == name]
+                tallies(test_rows.targets, [r.predictions.values for r in records if r.trial.contender == name])
                 for name in (key[0], comparison.other)
             ),
-            "accuracy",
+            ACCURACY,
         ).p_value
         for key, comparison in by_role.items()
     }
@@ -140,14 +147,14 @@ def test_the_member_to_measure_by_is_picked_on_validation(make, contest_splits):
     linear = replace(linear, validation={"accuracy": 0.95})
     whole = make("ensemble", 0.91)
     whole = replace(whole, trial=replace(whole.trial, members=(linear.trial, full.trial)))
-    (comparison,) = rank.against_baselines([linear, full, whole], contest_splits, "accuracy")
+    (comparison,) = rank.against_baselines([linear, full, whole], contest_splits, TASK, ACCURACY)
     assert (comparison.other, comparison.role) == ("linear", "member")
 
 
 def test_what_did_not_run_gives_no_comparison(make, contest_splits):
     record = make("ensemble", 0.9)
     built = replace(record, trial=replace(record.trial, members=(make("linear", 0.7).trial,)))
-    assert rank.against_baselines([built, make("scratch", 0.8)], contest_splits, "accuracy") == ()
+    assert rank.against_baselines([built, make("scratch", 0.8)], contest_splits, TASK, ACCURACY) == ()
 
 
 def tied(make, name: str, validation: float, seconds: float, order=(0, 1, 2)):
@@ -168,7 +175,8 @@ def test_of_equal_scores_the_best_on_validation_wins_then_the_cheapest_then_the_
 ):
     def first(*teams):
         orders = [
-            rank.rank([r for team in some for r in team], contest_splits, "accuracy") for some in (teams, teams[::-1])
+            rank.rank([r for team in some for r in team], contest_splits, TASK, ACCURACY)
+            for some in (teams, teams[::-1])
         ]
         assert orders[0] == orders[1]
         assert orders[0][0] is rank.winner(orders[0])
@@ -183,21 +191,21 @@ def test_of_equal_scores_the_best_on_validation_wins_then_the_cheapest_then_the_
 
 def test_who_is_not_shown_to_beat_the_floor_says_so(make, contest_splits):
     records = [make(n, a) for n, a in (("majority", 0.5), ("weak", 0.52), ("linear", 0.8), ("full", 0.81))]
-    assert {s.contender: s.above_floor for s in rank.rank(records, contest_splits, "accuracy")} == {
+    assert {s.contender: s.above_floor for s in rank.rank(records, contest_splits, TASK, ACCURACY)} == {
         "full": True,
         "linear": True,
         "weak": False,
         "majority": False,
     }
-    without = rank.rank(records[1:], contest_splits, "accuracy")
+    without = rank.rank(records[1:], contest_splits, TASK, ACCURACY)
     assert all(s.above_floor for s in without)
-    alone = rank.rank(records[:2], contest_splits, "accuracy")
+    alone = rank.rank(records[:2], contest_splits, TASK, ACCURACY)
     assert not any(s.above_floor for s in alone)
 
 
 def test_without_probabilities_there_is_no_calibration_error(make, contest_splits):
     record = make("a", 0.8)
-    assert rank.rank([record], contest_splits, "accuracy")[0].calibration_error == 0.1
+    assert rank.rank([record], contest_splits, TASK, ACCURACY)[0].calibration_error == 0.1
     bare = replace(record, calibration={})
-    assert rank.rank([bare], contest_splits, "accuracy")[0].calibration_error is None
-    assert rank.rank([bare, make("a", 0.8, 1)], contest_splits, "accuracy")[0].calibration_error == 0.1
+    assert rank.rank([bare], contest_splits, TASK, ACCURACY)[0].calibration_error is None
+    assert rank.rank([bare, make("a", 0.8, 1)], contest_splits, TASK, ACCURACY)[0].calibration_error == 0.1

@@ -24,6 +24,7 @@ from headstart.contest import run as contest
 from headstart.contest.plan import plan
 from headstart.contest.trials import Terms
 from headstart.core import rooms
+from headstart.core.contracts import metric_values
 from headstart.core.records import Progress, Record, Rows, Run, Splits
 from headstart.tasks.classification import Classification
 from headstart.training import convex, loop
@@ -220,7 +221,7 @@ def test_what_is_kept_has_the_best_validation_score_by_the_metric(case, train):
     labels = (*flipped(HELD_OUT_FEW).targets[:4], *HELD_OUT_FEW.targets[4:])
     some_wrong = dataclasses.replace(HELD_OUT_FEW, targets=labels)
     fitted = train(some_wrong, metric="macro-F1", progress=watch)
-    scores = fitted.task.score(fitted.predict(some_wrong.inputs), some_wrong)
+    scores = metric_values(fitted.task, fitted.predict(some_wrong.inputs), some_wrong)
     if case[0] not in ("majority", "ensemble"):
         assert max(seen) == pytest.approx(scores["macro-F1"]) != pytest.approx(scores["accuracy"])
 

@@ -1,5 +1,6 @@
 import torch
 
+from headstart.core.contracts import metric_values
 from headstart.core.records import Predictions, Rows
 from headstart.tasks.classification import Classification
 
@@ -14,7 +15,7 @@ def test_classes_come_from_training_rows_alone():
 def test_a_label_that_training_has_not_shown_counts_as_an_error():
     task = Classification(("ham", "spam"))
     rows = Rows(("1", "2"), ("x", "y"), ("ham", "eggs"))
-    scores = task.score(Predictions(("ham", "ham"), task.classes), rows)
+    scores = metric_values(task, Predictions(("ham", "ham"), task.classes), rows)
     assert scores["accuracy"] == 0.5
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from headstart.contenders import _collapse, _matching, _states
-from headstart.core.contracts import Encoded, Task
+from headstart.core.contracts import Encoded, Task, metric_values
 from headstart.core.hashing import parts_sha256
 from headstart.core.records import Rows, Run
 from headstart.nn.encoder import Stack
@@ -176,7 +176,7 @@ def answer(
 
     def evaluate() -> tuple[float, float]:
         logits = _states.scores(model, validation, run.device)
-        score = lesson.task.score(lesson.task.decode(logits), lesson.validation)[run.metric]
+        score = metric_values(lesson.task, lesson.task.decode(logits), lesson.validation)[run.metric]
         return score, float(model.head.loss(logits, held_out).nan_to_num(posinf=1e9))
 
     fingerprint = lesson.fingerprint("answers")

@@ -21,7 +21,7 @@ from headstart.checkpoints.folder import save as save_checkpoint
 from headstart.checkpoints.header import find_family
 from headstart.contenders import _collapse, _saved
 from headstart.contenders._states import frozen_states, pooled_states, precision, scores, weights_key
-from headstart.core.contracts import Fitted, Task, Value
+from headstart.core.contracts import Fitted, Task, Value, metric_values
 from headstart.core.errors import CheckpointError, UsageError, did_you_mean, shown
 from headstart.core.hashing import parts_sha256
 from headstart.core.opening import present
@@ -232,7 +232,7 @@ def fit(
 
         def evaluate() -> tuple[float, float]:
             logits = scores(model, validation_encoded, run.device, validation_kept)
-            score = task.score(task.decode(logits), validation)[run.metric]
+            score = metric_values(task, task.decode(logits), validation)[run.metric]
             return score, float(model.head.loss(logits, validation_targets).nan_to_num(posinf=1e9))
 
         def attempt(run: Run, groups: Sequence[Group]) -> None:

@@ -24,7 +24,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from headstart.checkpoints import arrays, manifest
 from headstart.contenders import _members, _saved
-from headstart.core.contracts import Contender, Fitted, Task, Value
+from headstart.core.contracts import Contender, Fitted, Task, Value, metric_values
 from headstart.core.errors import CheckpointError, HeadstartError, TrainingError, UsageError, did_you_mean, shown
 from headstart.core.files import write_text
 from headstart.core.opening import read_object
@@ -241,7 +241,7 @@ def greedy(answers: np.ndarray, validation: Rows, task: Task, metric: str) -> np
         for member in range(len(answers)):
             more = counts + np.eye(len(answers))[member]
             answer = mix(answers, more / more.sum())
-            score = task.score(_predictions(answer, task), validation)[metric]
+            score = metric_values(task, _predictions(answer, task), validation)[metric]
             tried.append(((score, _log_likelihood(answer, numbers)), more))
         merit, counts = max(tried, key=lambda trial: trial[0])
         if best is None or merit > best[0]:

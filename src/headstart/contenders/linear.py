@@ -24,7 +24,7 @@ from sklearn.linear_model import LogisticRegression
 
 from headstart.checkpoints import arrays, manifest
 from headstart.contenders import _saved
-from headstart.core.contracts import Contender, Fitted, Task, Value, joined_texts
+from headstart.core.contracts import Contender, Fitted, Task, Value, joined_texts, metric_values
 from headstart.core.errors import CheckpointError, DataError
 from headstart.core.files import write_text
 from headstart.core.records import Predictions, Progress, Rows, Run
@@ -182,7 +182,7 @@ class Linear(Contender):
             likelihood = _log_likelihood(probabilities, validation, task)
             if model.presence not in best or likelihood > best[model.presence][1]:
                 answers = tuple(task.classes[i] for i in probabilities.argmax(axis=1))
-                score = task.score(Predictions(answers, task.classes, probabilities), validation)[run.metric]
+                score = metric_values(task, Predictions(answers, task.classes, probabilities), validation)[run.metric]
                 best[model.presence] = (score, likelihood, model)
             score = max(score for score, _, _ in best.values())
             run.progress(Progress("fitting", (number + 1) / total, values={run.metric: score}))

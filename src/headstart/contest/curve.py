@@ -12,6 +12,7 @@ from sklearn.isotonic import IsotonicRegression
 from headstart.core import seed
 from headstart.core.records import Record
 from headstart.core.results import CurvePoint, Equivalent, Interval
+from headstart.core.tally import Metric
 
 RIVALS = ("scratch", "linear")
 RESAMPLES = 1000
@@ -20,7 +21,7 @@ RESAMPLES = 1000
 Curve = dict[int, list[float]]
 
 
-def curve(records: Sequence[Record], metric: str) -> tuple[CurvePoint, ...]:
+def curve(records: Sequence[Record], metric: Metric) -> tuple[CurvePoint, ...]:
     """Return each contender's mean score at each number of training rows, with the lowest and highest seed."""
     return tuple(
         CurvePoint(contender, size, statistics.fmean(scores), min(scores), max(scores), len(scores))
@@ -29,7 +30,7 @@ def curve(records: Sequence[Record], metric: str) -> tuple[CurvePoint, ...]:
     )
 
 
-def equivalents(records: Sequence[Record], metric: str) -> tuple[Equivalent, ...]:
+def equivalents(records: Sequence[Record], metric: Metric) -> tuple[Equivalent, ...]:
     """Estimate how many labels `scratch` and `linear` would need to reach what each pretrained contender reaches.
 
     A rival's curve is interpolated linearly in the logarithm of the number of labels, after an isotonic fit (least
@@ -40,12 +41,12 @@ def equivalents(records: Sequence[Record], metric: str) -> tuple[Equivalent, ...
     Args:
         records: trials of at least two sizes for a rival; others are ignored. Pretrained contenders are those whose
             options name a backbone.
-        metric: name of the score.
+        metric: the score.
     """
     curves = _curves(records, metric)
     pretrained = {record.trial.contender for record in records if "backbone" in record.trial.options}
     return tuple(
-        _equivalent(rival, curves[rival], reference, size, scores)
+        _equivalent(rival, curves[rival], reference, size, scores, metric.sign)
         for reference, points in curves.items()
         if reference in pretrained
         for rival in RIVALS
@@ -54,7 +55,7 @@ def equivalents(records: Sequence[Record], metric: str) -> tuple[Equivalent, ...
     )
 
 
-def worth(records: Sequence[Record], metric: str, rival: str, reference: str) -> Equivalent | None:
+def worth(records: Sequence[Record], metric: Metric, rival: str, reference: str) -> Equivalent | None:
     """Estimate how many labels a rival would need to reach what another contender reaches with all rows.
 
     None if the rival was run with one number of rows only.
@@ -63,7 +64,7 @@ def worth(records: Sequence[Record], metric: str, rival: str, reference: str) ->
     size = max(curves[reference])
     if len(curves[rival]) < 2:
         return None
-    return _equivalent(rival, curves[rival], reference, size, curves[reference][size])
+    return _equivalent(rival, curves[rival], reference, size, curves[reference][size], metric.sign)
 
 
 def labels_for(score: float, points: dict[int, float]) -> float:
@@ -86,7 +87,15 @@ def labels_for(score: float, points: dict[int, float]) -> float:
     return float(np.exp(logs[place - 1] + share * (logs[place] - logs[place - 1])))
 
 
-def _equivalent(rival: str, points: Curve, reference: str, size: int, scores: list[float]) -> Equivalent:
+def _equivalent(rival: str, points: Curve, reference: str, size: int, scores: list[float], sign: int) -> Equivalent:
+    """Read a rival's curve at the reference's score.
+
+    Args:
+        sign: 1 where higher is better, else -1.
+    """
+    mean = statistics.fmean(scores)
+    points = {rows: [sign * value for value in values] for rows, values in points.items()}
+    scores = [sign * value for value in scores]
     score = statistics.fmean(scores)
     needed = labels_for(score, {rows: statistics.fmean(values) for rows, values in points.items()})
     beyond = max(points)
@@ -99,7 +108,7 @@ def _equivalent(rival: str, points: Curve, reference: str, size: int, scores: li
         )
         low, high = drawn[int(0.025 * len(drawn))], drawn[math.ceil(0.975 * len(drawn)) - 1]
         labels = Interval(needed, min(low, needed), max(high, needed))
-    return Equivalent(rival, reference, size, score, labels, beyond)
+    return Equivalent(rival, reference, size, mean, labels, beyond)
 
 
 def _redraw(scores: list[float], random: np.random.Generator) -> float:
@@ -107,10 +116,10 @@ def _redraw(scores: list[float], random: np.random.Generator) -> float:
     return float(np.mean(random.choice(scores, size=len(scores))))
 
 
-def _curves(records: Sequence[Record], metric: str) -> dict[str, Curve]:
+def _curves(records: Sequence[Record], metric: Metric) -> dict[str, Curve]:
     """Group scores by contender and by training rows, sizes ascending."""
     grouped: dict[str, Curve] = {}
     for record in sorted(records, key=lambda record: (record.train_rows, record.trial.seed)):
         points = grouped.setdefault(record.trial.contender, {})
-        points.setdefault(record.train_rows, []).append(record.scores[metric])
+        points.setdefault(record.train_rows, []).append(record.scores[metric.name])
     return grouped

@@ -13,7 +13,7 @@ import numpy as np
 from headstart.checkpoints import manifest
 from headstart.contenders import _saved
 from headstart.core import sealed
-from headstart.core.contracts import Fitted
+from headstart.core.contracts import Fitted, metric_values
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.records import Rows
 
@@ -97,7 +97,7 @@ def judge(folder: Path, validation: Rows, metric: str) -> Agreement | None:
         return None
     rows = validation.take(np.unique(np.linspace(0, len(validation) - 1, MOST_ROWS).astype(int)))
     answers = [model.predict(rows.inputs) for model in (fitted, fitted.with_int8())]
-    scores = [fitted.task.score(answer, rows)[metric] for answer in answers]
+    scores = [metric_values(fitted.task, answer, rows)[metric] for answer in answers]
     same = [one == other for one, other in zip(answers[0].values, answers[1].values, strict=True)]
     agreement = Agreement(len(rows), float(np.mean(same)), metric, *map(float, scores))
     sealed.write_note(folder / FILE, asdict(agreement))

@@ -12,8 +12,10 @@ from headstart.contenders import _members
 from headstart.contest import curve
 from headstart.contest.rank import LEVEL, best_on_validation, full_size, paired
 from headstart.core import rooms
+from headstart.core.contracts import Task
 from headstart.core.records import Record, Splits
 from headstart.core.results import LadderLevel, Standing
+from headstart.core.tally import Metric
 
 # From the bottom up: each needs more outside knowledge or more computation than the one below.
 LEVELS = (
@@ -30,7 +32,7 @@ LEVELS = (
 
 
 def ladder(
-    records: Sequence[Record], standings: Sequence[Standing], splits: Splits, metric: str
+    records: Sequence[Record], standings: Sequence[Standing], splits: Splits, task: Task, metric: Metric
 ) -> tuple[LadderLevel, ...]:
     """Choose one contender per level and compare it with the best of the levels below, on the same test rows.
 
@@ -41,7 +43,8 @@ def ladder(
         records: of any sizes; those on fewer rows than all show how many labels a level is worth.
         standings: the leaderboard of the same records.
         splits: the split of the data.
-        metric: name of the score.
+        task: of these rows.
+        metric: the score that decides, one of the task's.
     """
     teams = full_size(records)
     levels = {name: level_of(name) for name in teams}
@@ -52,7 +55,7 @@ def ladder(
     ]
     names = [name for _, name in climbed]
     below = [best_on_validation(names[:place], teams, metric) for place in range(1, len(names))]
-    comparisons = paired(list(zip(names[1:], below, strict=True)), teams, splits.test, metric)
+    comparisons = paired(list(zip(names[1:], below, strict=True)), teams, splits.test, task, metric)
     lines = {standing.contender: standing for standing in standings}
     steps = [LadderLevel(level, name, lines[name].score, lines[name].cost) for level, name in climbed[:1]]
     for (level, name), over, compared in zip(climbed[1:], below, comparisons, strict=True):

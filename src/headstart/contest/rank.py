@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from headstart.core.contracts import Task
 from headstart.core.records import Cost, Predictions, Record, Rows, Splits
 from headstart.core.results import BaselineComparison, Interval, Standing
+from headstart.core.tally import Metric, Tally
 from headstart.metrics import calibration, stats
 
 LEVEL = 0.05
@@ -36,18 +38,19 @@ class Claim:
         return self.p_value is not None and self.p_value > LEVEL
 
 
-def rank(records: Sequence[Record], splits: Splits, metric: str) -> tuple[Standing, ...]:
+def rank(records: Sequence[Record], splits: Splits, task: Task, metric: Metric) -> tuple[Standing, ...]:
     """Sort the contenders by their mean score over seeds, the winner first, with intervals and claims.
 
     Args:
         records: of any sizes; only those on all training rows count here.
         splits: the split of the data.
-        metric: the score that decides.
+        task: of these rows.
+        metric: the score that decides, one of the task's.
     """
     teams = full_size(records)
     names = order(teams, metric)
-    by_name = claims(names, joint(names, teams, splits.test, metric)) if names else {}
-    return tuple(_standing(name, teams[name], splits, metric, claim) for name, claim in by_name.items())
+    by_name = claims(names, joint(names, teams, splits.test, task, metric)) if names else {}
+    return tuple(_standing(name, teams[name], splits, task, metric, claim) for name, claim in by_name.items())
 
 
 def winner(standings: Sequence[Standing]) -> Standing:
@@ -55,7 +58,7 @@ def winner(standings: Sequence[Standing]) -> Standing:
     return standings[0]
 
 
-def order(teams: Mapping[str, Sequence[Record]], metric: str) -> list[str]:
+def order(teams: Mapping[str, Sequence[Record]], metric: Metric) -> list[str]:
     """Sort contenders, the winner first: the highest mean score on test wins.
 
     Among equal scores the highest on validation comes first, then the cheapest, then the first by name.
@@ -64,12 +67,18 @@ def order(teams: Mapping[str, Sequence[Record]], metric: str) -> list[str]:
         teams: for each contender the records on all training rows.
         metric: the score that decides.
     """
-    return sorted(teams, key=lambda name: (-_rounded(_mean(teams[name], metric)), *_preference(name, teams, metric)))
+    return sorted(
+        teams,
+        key=lambda name: (-metric.sign * _rounded(_mean(teams[name], metric.name)), *_preference(name, teams, metric)),
+    )
 
 
-def joint(names: Sequence[str], teams: Mapping[str, Sequence[Record]], test: Rows, metric: str) -> stats.Joint:
+def joint(
+    names: Sequence[str], teams: Mapping[str, Sequence[Record]], test: Rows, task: Task, metric: Metric
+) -> stats.Joint:
     """Score contenders on the test rows, and compute what is needed to compare any of them."""
-    return stats.joint(test.targets, [[record.predictions.values for record in teams[name]] for name in names], metric)
+    tallies = [[task.tally(record.predictions, test.targets) for record in teams[name]] for name in names]
+    return stats.joint(tallies, metric)
 
 
 def claims(names: Sequence[str], chances: stats.Joint) -> dict[str, Claim]:
@@ -97,19 +106,19 @@ def cheapness(cost: Cost) -> float:
     return math.prod((max(cost.latency_p50, 0.01), max(cost.disk_bytes, 1000), max(cost.train_seconds, 0.01)))
 
 
-def best_on_validation(names: Sequence[str], teams: Mapping[str, Sequence[Record]], metric: str) -> str:
+def best_on_validation(names: Sequence[str], teams: Mapping[str, Sequence[Record]], metric: Metric) -> str:
     """Choose the contender to be compared on test; among equal scores the cheapest, then the first by name."""
     return min(names, key=lambda name: _preference(name, teams, metric))
 
 
 def paired(
-    pairs: Sequence[tuple[str, str]], teams: Mapping[str, Sequence[Record]], test: Rows, metric: str
+    pairs: Sequence[tuple[str, str]], teams: Mapping[str, Sequence[Record]], test: Rows, task: Task, metric: Metric
 ) -> list[stats.Comparison]:
     """Compare pairs that were not chosen by their test scores, on the same rows; p-values are corrected (Holm)."""
     names = sorted({name for pair in pairs for name in pair})
     if not names:
         return []
-    chances = joint(names, teams, test, metric)
+    chances = joint(names, teams, test, task, metric)
     comparisons = [stats.difference(chances, names.index(one), names.index(other)) for one, other in pairs]
     corrected = stats.holm([compared.p_value for compared in comparisons])
     return [
@@ -126,7 +135,9 @@ def full_size(records: Sequence[Record]) -> dict[str, list[Record]]:
     return teams
 
 
-def against_baselines(records: Sequence[Record], splits: Splits, metric: str) -> tuple[BaselineComparison, ...]:
+def against_baselines(
+    records: Sequence[Record], splits: Splits, task: Task, metric: Metric
+) -> tuple[BaselineComparison, ...]:
     """Compare each ensemble and student with its baselines, as far as those have run.
 
     The baselines are its teacher, or the best of its members on validation (chosen on test, that member would have an
@@ -148,7 +159,7 @@ def against_baselines(records: Sequence[Record], splits: Splits, metric: str) ->
             best = best_on_validation(members, teams, metric)
             others[best] = "teacher" if "teacher" in trial.options else "member"
         roles += [(name, other, role) for other, role in others.items()]
-    comparisons = paired([(name, other) for name, other, _ in roles], teams, splits.test, metric)
+    comparisons = paired([(name, other) for name, other, _ in roles], teams, splits.test, task, metric)
     return tuple(
         BaselineComparison(*who, compared.difference, compared.p_value)
         for who, compared in zip(roles, comparisons, strict=True)
@@ -168,11 +179,11 @@ def reliability(records: Sequence[Record], test: Rows) -> dict[str, tuple[tuple[
     return bins
 
 
-def _preference(name: str, teams: Mapping[str, Sequence[Record]], metric: str) -> tuple[float, float, str]:
+def _preference(name: str, teams: Mapping[str, Sequence[Record]], metric: Metric) -> tuple[float, float, str]:
     """Sort contenders without using test rows: the best on validation, then the cheapest, then by name."""
     team = teams[name]
-    validation = statistics.fmean(record.validation[metric] for record in team)
-    return -_rounded(validation), cheapness(_typical([record.cost for record in team])), name
+    validation = statistics.fmean(record.validation[metric.name] for record in team)
+    return -metric.sign * _rounded(validation), cheapness(_typical([record.cost for record in team])), name
 
 
 def _rounded(score: float) -> float:
@@ -180,19 +191,19 @@ def _rounded(score: float) -> float:
     return round(score, 9)
 
 
-def _standing(name: str, team: Sequence[Record], splits: Splits, metric: str, claim: Claim) -> Standing:
-    answers = [record.predictions.values for record in team]
-    scores = [record.scores[metric] for record in team]
+def _standing(name: str, team: Sequence[Record], splits: Splits, task: Task, metric: Metric, claim: Claim) -> Standing:
+    tallies = [task.tally(record.predictions, splits.test.targets) for record in team]
+    scores = [record.scores[metric.name] for record in team]
     errors = [record.calibration["ece"] for record in team if "ece" in record.calibration]
     return Standing(
         contender=name,
-        score=stats.interval(splits.test.targets, answers, metric),
+        score=stats.interval(tallies, metric),
         spread=statistics.stdev(scores) if len(scores) > 1 else 0.0,
         seeds=len(team),
         p_value=claim.p_value,
         difference=claim.behind,
         ties=claim.ties,
-        clean=_clean(answers, splits, metric),
+        clean=_clean(tallies, splits, metric),
         scores={key: _mean(team, key) for key in team[0].scores},
         calibration_error=statistics.fmean(errors) if errors else None,
         cost=_typical([record.cost for record in team]),
@@ -206,13 +217,12 @@ def _mean(team: Sequence[Record], metric: str) -> float:
     return statistics.fmean(record.scores[metric] for record in team)
 
 
-def _clean(answers: Sequence[Sequence[str]], splits: Splits, metric: str) -> Interval | None:
+def _clean(tallies: Sequence[Tally], splits: Splits, metric: Metric) -> Interval | None:
     """Score without the test rows that also occur in train or validation; None if there are none, or only such."""
     unleaked = [place for place, name in enumerate(splits.test.ids) if name not in splits.leaked]
     if not splits.leaked or not unleaked:
         return None
-    few = [[values[place] for place in unleaked] for values in answers]
-    return stats.interval([splits.test.targets[place] for place in unleaked], few, metric)
+    return stats.interval([replace(tally, rows=tally.rows[unleaked]) for tally in tallies], metric)
 
 
 def _typical(costs: Sequence[Cost]) -> Cost:

@@ -29,7 +29,7 @@ from headstart.contest import meter, models
 from headstart.contest.ledger import load_record, write_record
 from headstart.contest.trials import Job, Terms, file_name, jobs, record_path, title, unlabelled_for
 from headstart.core import device as devices
-from headstart.core.contracts import Fitted, Task
+from headstart.core.contracts import Fitted, Task, metric_values
 from headstart.core.errors import DiskError, HeadstartError, TrainingError
 from headstart.core.files import append_line, make_folder
 from headstart.core.records import Attempt, Cost, Predictions, Progress, Record, Rows, Run, Splits, Tracking, Trial
@@ -236,7 +236,7 @@ def judge(contest: Contest, job: Job, saved: Path, progress: Callable[[Progress]
     note = models.note_of(saved)
     fitted = contest.trained.pop(saved, None) or _saved.open_model(saved)
     progress(Progress("judging", 1.0))
-    validation = fitted.task.score(fitted.predict(splits.validation.inputs), splits.validation)
+    validation = metric_values(fitted.task, fitted.predict(splits.validation.inputs), splits.validation)
     _log_opening(terms.folder, job)
     with meter.measured() as bulk:
         predictions = fitted.predict(splits.test.inputs)
@@ -249,7 +249,7 @@ def judge(contest: Contest, job: Job, saved: Path, progress: Callable[[Progress]
     record = Record(
         trial=trial,
         train_rows=note["rows"],
-        scores=fitted.task.score(predictions, splits.test),
+        scores=metric_values(fitted.task, predictions, splits.test),
         clean_scores=_without(splits, fitted.task, predictions),
         validation=validation,
         calibration=_calibration(predictions, splits.test),
@@ -348,7 +348,7 @@ def _without(splits: Splits, task: Task, predictions: Predictions) -> dict[str, 
         values=tuple(predictions.values[place] for place in unleaked),
         probabilities=None if probabilities is None else probabilities[unleaked],
     )
-    return task.score(some, splits.test.take(unleaked))
+    return metric_values(task, some, splits.test.take(unleaked))
 
 
 def _calibration(predictions: Predictions, rows: Rows) -> dict[str, float]:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeAl
 
 import numpy as np
 
+from headstart.core.tally import Metric, Tally
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -59,7 +61,7 @@ class Task(Protocol):
     """One file in `tasks`: a frozen dataclass whose fields are its options and what the training rows tell it.
 
     kind: the form of its answers, by which contenders say whether they can compete.
-    metrics: names of its scores; the first one decides where no other is chosen.
+    metrics: its scores; the first one decides where no other is chosen.
     columns: names of the columns that its rows have, where a file names them in the usual way.
     SAMPLE: six examples, pairs of input and target, that a contender can learn from.
     classes: the possible labels, sorted; empty before :meth:`fitted`, and for kinds without labels.
@@ -67,7 +69,7 @@ class Task(Protocol):
     """
 
     kind: ClassVar[Kind]
-    metrics: ClassVar[tuple[str, ...]]
+    metrics: ClassVar[tuple[Metric, ...]]
     columns: ClassVar[tuple[str, ...]]
     SAMPLE: ClassVar[tuple[tuple[Value, Value], ...]]
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
@@ -96,8 +98,14 @@ class Task(Protocol):
     def decode(self, logits: Tensor) -> Predictions:
         """Turn a head's output ``(rows, classes)`` into predictions: the inverse of :meth:`numbers`."""
 
-    def score(self, predictions: Predictions, rows: Rows) -> dict[str, float]:
-        """Score predictions against the targets of the same rows: metric name -> value, higher is better."""
+    def tally(self, predictions: Predictions, targets: Sequence[Value]) -> Tally:
+        """Return what each row adds to the sums that the metrics are functions of."""
+
+
+def metric_values(task: Task, predictions: Predictions, rows: Rows) -> dict[str, float]:
+    """Score predictions against the targets of the same rows: metric name -> value."""
+    total = task.tally(predictions, rows.targets).total
+    return {metric.name: float(metric.of(total)) for metric in task.metrics}
 
 
 def joined_texts(task: Task, inputs: Iterable[Value]) -> list[str]:

@@ -1,4 +1,4 @@
-"""How rows affect scores: the joint outcomes that are resampled, and each row's influence."""
+"""How rows affect scores: the distinct rows that are resampled, and each row's influence."""
 
 from __future__ import annotations
 
@@ -9,136 +9,113 @@ import numpy as np
 from scipy import sparse
 
 from headstart.core.errors import DataError
-from headstart.metrics import labels
+from headstart.core.tally import Metric, Tally, grouped
 
-_CHUNK = 4_000_000  # counts in memory at once, 32 MB
+_CHUNK = 4_000_000  # numbers in memory at once, 32 MB
 _STEP = 0.1  # the change of a row's weight by which its effect on a score is measured
 
 
-def codes(targets: Sequence[str], models: Sequence[Sequence[str]]) -> tuple[np.ndarray, int]:
-    """Number the classes: int ``(1 + models, rows)``, truth and predictions, and the number of classes."""
-    if not models or not len(targets) or any(len(answers) != len(targets) for answers in models):
-        sizes = sorted({len(answers) for answers in models})
-        raise DataError(f"{len(targets)} targets and predictions of {sizes} rows; resampling needs equal numbers.")
-    numbers = {name: number for number, name in enumerate(sorted({*targets}.union(*models)))}
-    rows = [np.fromiter(map(numbers.__getitem__, row), np.int64, len(targets)) for row in (targets, *models)]
-    return np.stack(rows), len(numbers)
+def check(tallies: Sequence[Tally], groups: np.ndarray | None) -> int:
+    """Return the number of rows that all tallies have.
+
+    Raises:
+        DataError: no tallies, no rows, or different numbers of them.
+    """
+    sizes = sorted({tally.rows.shape[0] for tally in tallies} | ({len(groups)} if groups is not None else set()))
+    if len(sizes) != 1 or not sizes[0]:
+        raise DataError(f"predictions of {sizes} rows; resampling needs equal numbers, and at least one row.")
+    return int(sizes[0])
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """The distinct joint outcomes of some models on one set of rows, and how many rows had each.
+    """The distinct rows of some models' tallies, or their groups, and how many are alike.
 
-    codes: int ``(1 + models, outcomes)``, class numbers: the truth, then each model's prediction.
-    weights: float ``(outcomes,)``, rows with this outcome.
-    rows: number of real rows, which is the size of a resample.
-    classes: number of classes.
+    sums: of each model float64 ``(outcomes, sums)``.
+    weights: float64 ``(outcomes,)``, rows with this outcome.
+    size: the number of real rows, or groups, which is the size of a resample.
     """
 
-    codes: np.ndarray
+    sums: tuple[sparse.csr_array, ...]
     weights: np.ndarray
-    rows: int
-    classes: int
+    size: int
 
     @classmethod
-    def of(cls, targets: Sequence[str], models: Sequence[Sequence[str]]) -> Outcomes:
-        numbered, classes = codes(targets, models)
-        outcomes, weights = np.unique(numbered, axis=1, return_counts=True)
-        return cls(outcomes, weights.astype(np.float64), len(targets), classes)
+    def of(cls, tallies: Sequence[Tally], groups: np.ndarray | None = None) -> Outcomes:
+        """Find the distinct rows.
 
-    def with_rows(self, extra: Sequence[tuple[Sequence[int], float]]) -> Outcomes:
-        """Add artificial rows: for each (models that are right, weight), distributed over classes like the truth.
-
-        The models that are wrong predict the most frequent other class. With one class, nobody can be wrong except by
-        an additional class.
+        Args:
+            tallies: of models on the same rows.
+            groups: group numbers from 0 of rows that are drawn together, int64 ``(rows,)``; None for rows alone.
         """
-        shares = np.bincount(self.codes[0], self.weights, self.classes) / self.rows
-        classes = max(self.classes, 2)
-        columns, weights = [], []
-        for truth in np.flatnonzero(shares):
-            others = np.append(shares, [-1.0] * (classes - self.classes))
-            others[truth] = -2.0
-            for right, weight in extra:
-                column = np.full(len(self.codes), others.argmax())
-                column[[0, *(1 + model for model in right)]] = truth
-                columns.append(column)
-                weights.append(weight * shares[truth])
-        return Outcomes(np.column_stack([self.codes, *columns]), np.append(self.weights, weights), self.rows, classes)
+        check(tallies, groups)
+        rows = [tally.rows if groups is None else grouped(tally.rows, groups) for tally in tallies]
+        _, first, counts = np.unique(_keys(rows), return_index=True, return_counts=True)
+        return cls(tuple(sums[first] for sums in rows), counts.astype(np.float64), rows[0].shape[0])
 
-    def observed(self, metric: str) -> np.ndarray:
+    def with_artificial(self, tallies: Sequence[Tally], weight: float) -> Outcomes:
+        """Add artificial rows that all models predict right, and as many that all predict wrong.
+
+        Args:
+            weight: of either, in rows.
+        """
+        if not len(tallies[0].weights):
+            return self
+        sums = tuple(
+            sparse.csr_array(sparse.vstack([own, tally.right, tally.wrong]))
+            for own, tally in zip(self.sums, tallies, strict=True)
+        )
+        weights = np.concatenate([self.weights, np.tile(weight * tallies[0].weights, 2)])
+        return Outcomes(sums, weights, self.size)
+
+    def observed(self, metric: Metric) -> np.ndarray:
         """Score each model on the actual rows: ``(models,)``."""
         scores: np.ndarray = self._scores(metric, self.weights[None])[0]
         return scores
 
-    def resample(self, metric: str, resamples: int, seed: int) -> np.ndarray:
+    def resample(self, metric: Metric, resamples: int, seed: int) -> np.ndarray:
         """Score each model on resampled rows: ``(resamples, models)``."""
         random = np.random.default_rng(seed)
         shares = self.weights / self.weights.sum()
         step = max(1, _CHUNK // len(shares))
         chunks = [
-            self._scores(metric, random.multinomial(self.rows, shares, size=min(step, resamples - start)))
+            self._scores(metric, random.multinomial(self.size, shares, size=min(step, resamples - start)))
             for start in range(0, resamples, step)
         ]
         return np.concatenate(chunks)
 
-    def _scores(self, metric: str, counts: np.ndarray) -> np.ndarray:
+    def _scores(self, metric: Metric, counts: np.ndarray) -> np.ndarray:
         """Score each model under row counts ``(resamples, outcomes)``."""
-        truth, counts = self.codes[0], counts.astype(np.float64)
-        actual = counts @ self._one_hot(truth)
-        columns = []
-        for answer in self.codes[1:]:
-            hits = counts @ self._one_hot(truth, answer == truth)
-            columns.append(labels.from_counts(metric, hits, counts @ self._one_hot(answer), actual))
-        return np.stack(columns, axis=1)
-
-    def _one_hot(self, codes: np.ndarray, mask: np.ndarray | None = None) -> sparse.csr_array:
-        """Return the 0/1 matrix ``(outcomes, classes)`` that sums counts by class."""
-        ones = np.ones(len(codes)) if mask is None else mask.astype(np.float64)
-        return sparse.csr_array((ones, (np.arange(len(codes)), codes)), shape=(len(codes), self.classes))
+        counts = counts.astype(np.float64)
+        return np.stack([metric.of(counts @ sums) for sums in self.sums], axis=1)
 
 
-def influence(
-    metric: str, truth: np.ndarray, answers: np.ndarray, shares: np.ndarray
-) -> tuple[float, np.ndarray, np.ndarray]:
+def influence(metric: Metric, tally: Tally) -> tuple[float, np.ndarray, np.ndarray]:
     """Score a model, and return what each row and each artificial row contributes to the score.
 
-    Args:
-        metric: name of the score.
-        truth: int ``(rows,)``, class numbers.
-        answers: int ``(rows,)``, predicted class numbers.
-        shares: ``(classes,)``, of the truth.
-
     Returns:
-        the score; per row what its weight adds to the score, ``(rows,)``, with mean 0; per class the difference between
-        a right and a wrong prediction of an artificial row of the class, ``(classes,)``.
+        the score; per row what its weight adds to the score, ``(rows,)``, with mean 0; per artificial row what a right
+        prediction adds more than a wrong one, ``(artificial rows,)``.
     """
-    classes = len(shares)
-    cell = truth * classes + answers
-    seen = np.flatnonzero(np.bincount(cell, minlength=classes**2))
-    every = np.arange(classes)
-    # Actual cells up, actual cells down, artificial rows predicted right, artificial rows predicted wrong.
-    truths = np.concatenate([seen // classes, seen // classes, every, every])
-    given = np.concatenate([seen % classes, seen % classes, every, _commonest_others(shares)])
-    weights = np.repeat([_STEP, -_STEP, 1.0], [len(seen), len(seen), 2 * classes])
-    number, right = np.arange(len(truths)), truths == given
-    hits = np.tile(np.bincount(truth[truth == answers], minlength=classes).astype(np.float64), (len(truths), 1))
-    predicted = np.tile(np.bincount(answers, minlength=classes).astype(np.float64), (len(truths), 1))
-    actual = np.tile(np.bincount(truth, minlength=classes).astype(np.float64), (len(truths), 1))
-    score = labels.from_counts(metric, hits[0], predicted[0], actual[0])
-    hits[number, truths] += weights * right
-    predicted[number, given] += weights
-    actual[number, truths] += weights
-    up, down, helped, harmed = np.split(
-        labels.from_counts(metric, hits, predicted, actual), np.cumsum([len(seen), len(seen), classes])
+    total = tally.total
+    _, first, inverse = np.unique(_keys([tally.rows]), return_index=True, return_inverse=True)
+    distinct = tally.rows[first]
+    step = max(1, _CHUNK // len(total))
+    slopes = []
+    for start in range(0, len(first), step):
+        change = _STEP * distinct[start : start + step].toarray()  # (distinct rows, sums)
+        slopes.append((metric.of(total + change) - metric.of(total - change)) / (2 * _STEP))
+    rows = np.concatenate(slopes)[inverse]
+    artificial = metric.of(total + tally.right) - metric.of(total + tally.wrong) if len(tally.weights) else np.zeros(0)
+    return float(metric.of(total)), rows - rows.mean(), artificial
+
+
+def _keys(rows: Sequence[sparse.csr_array]) -> np.ndarray:
+    """Give rows of equal sums the same number, and others different ones: complex128 ``(rows,)``.
+
+    The numbers are two random projections, which differ for different rows but for a chance of about 1e-32 a pair.
+    """
+    random = np.random.default_rng(0)
+    return sum(  # type: ignore[no-any-return]  # of arrays, which sum() does not know
+        sums @ (random.random(sums.shape[1]) + 1j * random.random(sums.shape[1])) for sums in rows
     )
-    slopes = np.zeros(classes**2)
-    slopes[seen] = (up - down) / (2 * _STEP)
-    rows = slopes[cell]
-    return float(score), rows - rows.mean(), helped - harmed
-
-
-def _commonest_others(shares: np.ndarray) -> np.ndarray:
-    """Return for each class the most frequent other one."""
-    ranked = np.argsort(-shares, kind="stable")
-    others: np.ndarray = np.where(np.arange(len(shares)) == ranked[0], ranked[1], ranked[0])
-    return others

@@ -1,39 +1,67 @@
-"""Scores of predicted labels, from class counts; equal to scikit-learn's.
+"""Scores of one label per row, from three counts per class.
 
 Every metric here depends on the confusion matrix only through three counts per class: the correct predictions of the
-class (hits), all predictions of the class, and all rows of the class. Thousands of resamples are thousands of such
-count vectors, so no resample needs a pass over the rows.
+class (hits), all predictions of the class, and all rows of the class.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headstart.core.errors import DataError, UsageError, did_you_mean, shown
+from headstart.core.errors import DataError
+from headstart.core.tally import Metric, Tally
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 
-def check(name: str) -> str:
-    """Return the metric's name if it is known.
+def tally(targets: Sequence[str], predicted: Sequence[str]) -> Tally:
+    """Count what each row adds to the hits, predictions and targets of each class.
+
+    The classes are those among the targets, sorted, then those that were predicted alone, then one that makes up for a
+    single class. An artificial row of each target class is answered right, or by the commonest other class.
+
+    Args:
+        targets: true label of each row; at least one.
+        predicted: predicted label of each row.
+
+    Returns:
+        sums ``(3 * classes,)``: hits, predictions and targets of each class.
 
     Raises:
-        UsageError: no such metric.
+        DataError: no rows, or targets and predictions differ in number.
     """
-    if name not in METRICS:
-        raise UsageError(f"no metric {shown(name)}; {did_you_mean(name, METRICS)}")
-    return name
+    if not len(targets) or len(targets) != len(predicted):
+        raise DataError(
+            f"{len(predicted)} predictions for {len(targets)} targets; scores need as many, and at least one."
+        )
+    true = sorted(set(targets))
+    names = {name: number for number, name in enumerate([*true, *sorted(set(predicted) - set(true))])}
+    classes = max(len(names), 2)
+    truth, answers = (np.fromiter(map(names.__getitem__, row), np.int64, len(row)) for row in (targets, predicted))
+    shares = np.bincount(truth, minlength=classes) / len(truth)
+    first, second = np.argsort(-shares, kind="stable")[:2]
+    every = np.arange(len(true))
+    return Tally(
+        _counts(truth, answers, classes),
+        _counts(every, every, classes).toarray(),
+        _counts(every, np.where(every == first, second, first), classes).toarray(),
+        shares[: len(true)],
+    )
 
 
 def score(targets: Sequence[str], predicted: Sequence[str]) -> dict[str, float]:
     """Compute every metric on one set of rows.
 
-    Macro-F1 is the mean over the classes that occur among targets or predictions; balanced accuracy is the mean over
-    those among the targets. A target that the model has never seen counts as an error, and as a class with F1 0.
+    Macro-F1 is the mean over the classes that occur among targets or predictions; balanced accuracy is the mean
+    over those among the targets. A target that the model has never seen counts as an error, and as a class with F1 0.
 
     Args:
-        targets: the true labels.
-        predicted: the predicted labels.
+        targets: true label of each row; at least one.
+        predicted: predicted label of each row.
 
     Returns:
         metric name -> value: 0 to 1, MCC -1 to 1.
@@ -44,77 +72,77 @@ def score(targets: Sequence[str], predicted: Sequence[str]) -> dict[str, float]:
     >>> score(["a", "a", "b", "b"], ["a", "a", "a", "b"])["accuracy"]
     0.75
     """
-    if not targets or len(targets) != len(predicted):
-        raise DataError(
-            f"{len(predicted)} predictions for {len(targets)} targets; scores need as many, and at least one."
-        )
-    numbers = {label: number for number, label in enumerate(sorted({*targets, *predicted}))}
-    truth, answer = (np.fromiter(map(numbers.__getitem__, row), np.int64, len(row)) for row in (targets, predicted))
-    counts = [np.bincount(row, minlength=len(numbers)) for row in (truth[truth == answer], answer, truth)]
-    return {name: float(from_counts(name, *counts)) for name in METRICS}
+    total = tally(targets, predicted).total
+    return {metric.name: float(metric.of(total)) for metric in METRICS}
 
 
-def from_counts(name: str, hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
-    """Compute one metric from class counts, for any number of resamples at once.
+def _counts(truth: np.ndarray, answers: np.ndarray, classes: int) -> sparse.csr_array:
+    """Return what rows add to the sums: float64 ``(rows, 3 * classes)``.
 
     Args:
-        name: name of the metric.
-        hits: int ``(..., classes)``, correct predictions per class.
-        predicted: int ``(..., classes)``, predictions per class.
-        actual: int ``(..., classes)``, rows per class.
-
-    Returns:
-        ``(...)``, equal to :func:`score` of rows with these counts.
-
-    Raises:
-        UsageError: no such metric.
-
-    >>> from_counts("accuracy", np.array([2, 1]), np.array([3, 1]), np.array([2, 2])).item()
-    0.75
+        truth: class numbers int64 ``(rows,)``.
+        answers: class numbers int64 ``(rows,)``.
     """
-    return METRICS[check(name)](*(np.asarray(counts, dtype=np.float64) for counts in (hits, predicted, actual)))
+    from scipy import sparse  # half of the time that listing the tasks would take
+
+    every, right = np.arange(len(truth)), np.flatnonzero(truth == answers)
+    places = np.concatenate([every[right], every, every])
+    columns = np.concatenate([truth[right], classes + answers, 2 * classes + truth])
+    return sparse.csr_array((np.ones(len(places)), (places, columns)), shape=(len(truth), 3 * classes))
 
 
-def _accuracy(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
-    shares: np.ndarray = hits.sum(-1) / actual.sum(-1)
-    return shares
+Counts = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
-def _f1(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
-    return _ratio(2 * hits, predicted + actual)
+def from_sums(of_counts: Counts) -> Callable[[np.ndarray], np.ndarray]:
+    """Make a function of sums ``(..., 3 * classes)`` from one of hits, predictions and targets per class."""
+
+    def of(sums: np.ndarray) -> np.ndarray:
+        return of_counts(*np.split(np.asarray(sums, dtype=np.float64), 3, axis=-1))
+
+    return of
 
 
-def _macro_f1(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
-    return _ratio(_f1(hits, predicted, actual).sum(-1), ((predicted + actual) > 0).sum(-1))
-
-
-def _weighted_f1(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
-    means: np.ndarray = (_f1(hits, predicted, actual) * actual).sum(-1) / actual.sum(-1)
-    return means
-
-
-def _balanced_accuracy(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
-    return _ratio(_ratio(hits, actual).sum(-1), (actual > 0).sum(-1))
-
-
-def _mcc(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
-    # The multiclass coefficient R_K (Gorodkin 2004), from marginal counts.
-    rows = actual.sum(-1)
-    covariance = hits.sum(-1) * rows - (predicted * actual).sum(-1)
-    spread = (rows**2 - (predicted**2).sum(-1)) * (rows**2 - (actual**2).sum(-1))
-    return _ratio(covariance, np.sqrt(np.maximum(spread, 0)))
-
-
-def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """Divide, with 0 where the denominator is 0."""
     quotients: np.ndarray = np.divide(above, below, out=np.zeros(np.broadcast(above, below).shape), where=below > 0)
     return quotients
 
 
-METRICS: Mapping[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
-    "accuracy": _accuracy,
-    "macro-F1": _macro_f1,
-    "weighted-F1": _weighted_f1,
-    "balanced-accuracy": _balanced_accuracy,
-    "MCC": _mcc,
-}
+def _accuracy(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    return ratio(hits.sum(-1), actual.sum(-1))
+
+
+def f1(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    """Return the harmonic mean of precision and recall, of whatever was counted."""
+    return ratio(2 * hits, predicted + actual)
+
+
+def macro_f1(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    """Return the mean F1 over the classes that occur."""
+    return ratio(f1(hits, predicted, actual).sum(-1), ((predicted + actual) > 0).sum(-1))
+
+
+def _weighted_f1(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    return ratio((f1(hits, predicted, actual) * actual).sum(-1), actual.sum(-1))
+
+
+def _balanced_accuracy(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    return ratio(ratio(hits, actual).sum(-1), (actual > 0).sum(-1))
+
+
+def _mcc(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    # The multiclass coefficient R_K (Gorodkin 2004) from marginal counts.
+    rows = actual.sum(-1)
+    covariance = hits.sum(-1) * rows - (predicted * actual).sum(-1)
+    spread = (rows**2 - (predicted**2).sum(-1)) * (rows**2 - (actual**2).sum(-1))
+    return ratio(covariance, np.sqrt(np.maximum(spread, 0)))
+
+
+METRICS = (
+    Metric("accuracy", from_sums(_accuracy)),
+    Metric("macro-F1", from_sums(macro_f1)),
+    Metric("weighted-F1", from_sums(_weighted_f1)),
+    Metric("balanced-accuracy", from_sums(_balanced_accuracy)),
+    Metric("MCC", from_sums(_mcc), unit=""),
+)

@@ -1,41 +1,38 @@
 """The uncertainty of scores and differences: bootstrap intervals, paired comparisons, and who is behind the best.
 
-Scores. Resampling rows means drawing multinomial counts over the distinct joint outcomes (truth, prediction of model 1,
-prediction of model 2, ...), of which there are far fewer than rows; a metric then needs only counts per class.
-Intervals
-are percentile intervals: the metrics are bounded means or smooth functions of them, and a percentile interval never
-leaves their range.
+Every metric is a function of sums over rows (`core.tally`), so nothing here depends on the task.
+
+Scores. Resampling rows means drawing multinomial counts over the distinct rows of sums, of which there are often far
+fewer than rows. Intervals are percentile intervals: the metrics are bounded means or smooth functions of sums, and a
+percentile interval never leaves their range.
 
 Differences. :func:`joint` computes, once for all contenders, each row's influence on each score (the infinitesimal
 jackknife, Efron 1982, chapter 6). Sums of products of influences are the covariances of the scores over resampled rows.
 Every comparison of a contest is computed from them.
 
+Rows that belong together, such as those of one person, are resampled as groups, and their influences are added up
+(cluster-robust covariances, Cameron & Miller 2015).
+
 Three choices and their reasons:
 
 * A few artificial rows. On a small test set resampling is overconfident: if all of 20 predictions are right, each
-resample
-  scores 100 % and the interval has no width. So four rows (two right, two wrong) are added for a score, and two for a
-  comparison (each contender right or wrong with probability 1/2), distributed over the classes like the test rows. This
-  is the adjustment of Agresti & Coull 1998 for one proportion and of Agresti & Min 2005 for matched pairs, generalised
-  to any metric. The estimate itself is unchanged, and from about 1,000 rows on the effect is invisible.
+  resample scores 100 % and the interval has no width. So four rows (two right, two wrong) are added for a score, and
+  two for a comparison (each contender right or wrong with probability 1/2), distributed over the classes like the test
+  rows. This is the adjustment of Agresti & Coull 1998 for one proportion and of Agresti & Min 2005 for matched pairs,
+  generalised to any metric. The estimate itself is unchanged, and from about 1,000 rows on the effect is invisible.
 * Seeds count in a comparison. A contender must not win because of one fortunate training, so the variance of a
-difference
-  includes the variance between trainings: the variance over seeds as far as it exceeds what the choice of rows
-      explains.
-  Three seeds estimate a variance badly, so each contender's is shrunk towards the mean of all as far as their spread
-  allows (Smyth 2004, section 4), and the degrees of freedom follow Welch and Satterthwaite. A contender with one seed
-  adds no
-  variance: the result is then about that one trained model, which is exact for contenders without randomness.
+  difference includes the variance between trainings: the variance over seeds as far as it exceeds what the choice of
+  rows explains. Three seeds estimate a variance badly, so each contender's is shrunk towards the mean of all as far as
+  their spread allows (Smyth 2004, section 4), and the degrees of freedom follow Welch and Satterthwaite. A contender
+  with one seed adds no variance: the result is then about that one trained model, which is exact for contenders
+  without randomness.
 * The best contender is the one with the highest score on the same test rows. Comparing the others with it as if it had
-been
-  named in advance would find differences among equals. :func:`against_best` corrects for that selection: it removes
-  contenders one by one from those that may be the best (the model confidence set of Hansen, Lunde & Nason 2011). Each
-  step tests whether all remaining contenders are equal, by the largest studentised difference of any two, or of one
-  from the mean
-  of the others: the first detects a contender far ahead of another, the second one that leads or trails a group of
-      equals.
-  The probability that any contender as good as the best is called worse is at most 5 %. The distribution is
-  approximate, since rows are finite and seeds are few, so p-values are increased by a factor.
+  been named in advance would find differences among equals. :func:`against_best` corrects for that selection: it
+  removes contenders one by one from those that may be the best (the model confidence set of Hansen, Lunde & Nason
+  2011). Each step tests whether all remaining contenders are equal, by the largest studentised difference of any two,
+  or of one from the mean of the others: the first detects a contender far ahead of another, the second one that leads
+  or trails a group of equals. The probability that any contender as good as the best is called worse is at most 5 %.
+  The distribution is approximate, since rows are finite and seeds are few, so p-values are increased by a factor.
 """
 
 from __future__ import annotations
@@ -47,14 +44,15 @@ import numpy as np
 from scipy import optimize, special
 
 from headstart.core.results import Interval
-from headstart.metrics._rows import Outcomes, codes, influence
+from headstart.core.tally import Metric, Tally
+from headstart.metrics._rows import Outcomes, check, influence
 
 RESAMPLES = 10_000
 DRAWS = 5000
 LEVEL = 0.95
 # The factor of simultaneous p-values: for rows alone, and with variances of few trainings.
 _CAUTION_ROWS, _CAUTION_SEEDS = 1.3, 1.5
-_MADE_UP = 2.0  # rows added to a comparison
+_ARTIFICIAL = 2.0  # rows added to a comparison
 _KNOWN = 1e6  # degrees of freedom of a known variance
 _MOST_SHARED = 100.0  # degrees of freedom from which on a variance counts as known
 
@@ -75,16 +73,18 @@ class Comparison:
 class Joint:
     """Mean scores of contenders on the same rows, and their random errors.
 
-    scores: ``(contenders,)``, means over seeds.
+    scores: ``(contenders,)``, means over seeds; where lower is better, with their sign turned.
     rows: ``(contenders, contenders)``, their covariances over resampled rows.
     training_variance: ``(contenders,)``, the part of each mean's variance between trainings; 0 with one seed.
     freedom: degrees of freedom of `training_variance`.
+    rows_freedom: degrees of freedom of `rows`, few only where few groups are resampled.
     """
 
     scores: np.ndarray
     rows: np.ndarray
     training_variance: np.ndarray
     freedom: float
+    rows_freedom: float = _KNOWN
 
     @property
     def errors(self) -> np.ndarray:
@@ -110,64 +110,71 @@ class Standings:
 
 
 def interval(
-    targets: Sequence[str],
-    seeds: Sequence[Sequence[str]],
-    metric: str,
+    seeds: Sequence[Tally],
+    metric: Metric,
     *,
+    groups: np.ndarray | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Interval:
     """Estimate a contender's mean score over its seeds with a 95 % interval over test rows.
 
     Args:
-        targets: the truth, one label per test row.
-        seeds: one list of predicted labels per trained model, each in the order of `targets`.
-        metric: name of the score.
+        seeds: of each trained model what its predictions of the same rows add to the sums.
+        metric: the score.
+        groups: group numbers from 0 of rows that belong together, int64 ``(rows,)``: groups are resampled, not rows.
         resamples: number of bootstrap resamples.
         seed: seed of the resamples.
 
     Raises:
-        DataError: no rows, no models, or lists of different lengths.
-        UsageError: no such metric.
+        DataError: no rows, no models, or tallies of different numbers of rows.
 
-    >>> few, many = (interval(["a"] * n, [["a"] * n], "accuracy") for n in (10, 1000))
+    >>> from headstart.metrics import labels
+    >>> few, many = (interval([labels.tally(["a"] * n, ["a"] * n)], labels.METRICS[0]) for n in (10, 1000))
     >>> few.value == few.high == many.high == 1.0 and few.low < many.low
     True
     """
-    outcomes = Outcomes.of(targets, [*seeds])
+    outcomes = Outcomes.of(seeds, groups)
     value = outcomes.observed(metric).mean()
-    every = range(len(seeds))
-    drawn = outcomes.with_rows([(every, 2.0), ((), 2.0)]).resample(metric, resamples, seed).mean(axis=1)
+    drawn = outcomes.with_artificial(seeds, _ARTIFICIAL).resample(metric, resamples, seed).mean(axis=1)
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(value), float(min(low, value)), float(max(high, value)))
 
 
-def joint(targets: Sequence[str], teams: Sequence[Sequence[Sequence[str]]], metric: str) -> Joint:
+def joint(teams: Sequence[Sequence[Tally]], metric: Metric, *, groups: np.ndarray | None = None) -> Joint:
     """Score contenders on the same test rows, and compute what is needed to compare any of them.
 
     Args:
-        targets: the truth, one label per test row.
-        teams: per contender one list of predicted labels per seed. Their numbers of seeds may differ.
-        metric: name of the score.
+        teams: per contender one tally per seed. Their numbers of seeds may differ.
+        metric: the score.
+        groups: see :func:`interval`.
 
     Raises: as for :func:`interval`.
     """
-    numbers, classes = codes(targets, [answers for team in teams for answers in team])
-    truth, shares = numbers[0], np.bincount(numbers[0], minlength=max(classes, 2)) / len(targets)
+    size = check([tally for team in teams for tally in team], groups)
+    units = size if groups is None else int(groups.max()) + 1  # what is independent of each other
     seeds = np.array([len(team) for team in teams])
-    size = len(teams), len(targets)
-    scores, influences, made_up = np.empty(len(teams)), np.empty(size), np.empty(len(teams))
+    scores, influences, artificial = np.empty(len(teams)), np.empty((len(teams), units)), np.zeros(len(teams))
     spreads, by_rows = np.zeros(len(teams)), np.zeros(len(teams))
-    for place, answers in enumerate(np.split(numbers[1:], np.cumsum(seeds)[:-1])):
-        models = [influence(metric, truth, answer, shares) for answer in answers]
-        own, rows, swings = (np.stack(parts) for parts in zip(*models, strict=True))
+    for place, team in enumerate(teams):
+        own, rows, swings = (np.stack(parts) for parts in zip(*(influence(metric, t) for t in team), strict=True))
+        if groups is not None:
+            rows = np.stack([np.bincount(groups, row) for row in rows])
         scores[place], influences[place] = own.mean(), rows.mean(axis=0)
-        made_up[place] = _MADE_UP * (swings.mean(axis=0) ** 2 @ shares) / 4
-        if len(answers) > 1:
+        artificial[place] = _ARTIFICIAL * (swings.mean(axis=0) ** 2 @ team[0].weights) / 4
+        if len(team) > 1:
             spreads[place] = own.var(ddof=1)
-            by_rows[place] = ((rows - influences[place]) ** 2).sum() / (len(answers) - 1)
-    covariances = (influences @ influences.T + np.diag(made_up)) * len(targets) / (len(targets) + _MADE_UP)
-    return Joint(scores, covariances, *_training_variance(spreads, by_rows, seeds - 1))
+            by_rows[place] = ((rows - influences[place]) ** 2).sum() / (len(team) - 1)
+    covariances = influences @ influences.T + np.diag(artificial)
+    if groups is None:
+        # The artificial rows are added to the others, which reduces the uncertainty of all.
+        covariances *= size / (size + _ARTIFICIAL) if len(teams[0][0].weights) else 1.0
+        return Joint(metric.sign * scores, covariances, *_training_variance(spreads, by_rows, seeds - 1))
+    # Few groups estimate their own spread badly: the t-distribution of Cameron & Miller 2015, section VI.
+    covariances *= units / max(units - 1, 1)
+    return Joint(
+        metric.sign * scores, covariances, *_training_variance(spreads, by_rows, seeds - 1), float(max(units - 1, 1))
+    )
 
 
 def difference(chances: Joint, first: int, second: int) -> Comparison:
@@ -182,26 +189,24 @@ def difference(chances: Joint, first: int, second: int) -> Comparison:
     return Comparison(_around(value, special.stdtrit(freedom, (1 + LEVEL) / 2) * error), float(p_value))
 
 
-def compare(
-    targets: Sequence[str], first: Sequence[Sequence[str]], second: Sequence[Sequence[str]], metric: str
-) -> Comparison:
+def compare(first: Sequence[Tally], second: Sequence[Tally], metric: Metric) -> Comparison:
     """Compare two contenders on the same test rows, each by its mean score over seeds; see :func:`difference`.
 
     Args:
-        targets: the truth, one label per test row.
-        first: one list of predicted labels per seed.
-        second: one list of predicted labels per seed; the number of seeds may differ.
-        metric: name of the score.
+        first: one tally per seed.
+        second: one tally per seed; the number of seeds may differ.
+        metric: the score.
 
     Raises: as for :func:`interval`.
 
-    >>> truth = ["a", "b"] * 50
-    >>> compare(truth, [truth], [["a"] * 100], "accuracy").p_value < 0.001
+    >>> from headstart.metrics import labels
+    >>> right, wrong = (labels.tally(["a", "b"] * 50, answers) for answers in (["a", "b"] * 50, ["a"] * 100))
+    >>> compare([right], [wrong], labels.METRICS[0]).p_value < 0.001
     True
-    >>> compare(truth, [truth], [truth], "accuracy").p_value
+    >>> compare([right], [right], labels.METRICS[0]).p_value
     1.0
     """
-    return difference(joint(targets, [first, second], metric), 0, 1)
+    return difference(joint([first, second], metric), 0, 1)
 
 
 def against_best(chances: Joint, *, draws: int = DRAWS, seed: int = 0) -> Standings:
@@ -217,8 +222,9 @@ def against_best(chances: Joint, *, draws: int = DRAWS, seed: int = 0) -> Standi
         draws: number of draws from the joint distribution of all scores.
         seed: seed of the draws.
 
-    >>> truth = ["a", "b"] * 50
-    >>> against_best(joint(truth, [[truth], [truth], [["a"] * 100]], "accuracy")).p_values < 0.05
+    >>> from headstart.metrics import labels
+    >>> right, wrong = (labels.tally(["a", "b"] * 50, answers) for answers in (["a", "b"] * 50, ["a"] * 100))
+    >>> against_best(joint([[right], [right], [wrong]], labels.METRICS[0])).p_values < 0.05
     array([False, False,  True])
     """
     count, errors = len(chances.scores), chances.errors
@@ -325,13 +331,10 @@ def _shared_freedom(ratios: np.ndarray, spare: np.ndarray) -> float:
 
 def _freedom(chances: Joint, first: int, second: int) -> float:
     """Return the degrees of freedom of a difference: more if rows dominate (Satterthwaite 1946)."""
-    training_variance = chances.training_variance[first] + chances.training_variance[second]
-    degrees = (
-        chances.freedom * (chances.errors[first, second] ** 2 / training_variance) ** 2
-        if training_variance > 0
-        else _KNOWN
-    )
-    return float(min(degrees, _KNOWN))
+    whole = chances.errors[first, second] ** 2
+    training = chances.training_variance[first] + chances.training_variance[second]
+    uncertain = training**2 / chances.freedom + (whole - training) ** 2 / chances.rows_freedom
+    return float(min(whole**2 / uncertain, _KNOWN))
 
 
 def _draw(chances: Joint, resamples: int, seed: int) -> np.ndarray:

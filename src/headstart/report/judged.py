@@ -7,14 +7,17 @@ from dataclasses import replace
 
 from headstart.contest import curve, ladder, rank, windows
 from headstart.contest.trials import Terms
+from headstart.core.contracts import Task
 from headstart.core.errors import TrainingError
 from headstart.core.records import Audit, Record, Splits, Table
 from headstart.core.results import Result
+from headstart.core.tally import named
 from headstart.report import _collapse
 
 
 def result(
-    task: str,
+    task_name: str,
+    task: Task,
     table: Table,
     splits: Splits,
     audit: Audit,
@@ -25,7 +28,8 @@ def result(
     """Rank the trials of a comparison.
 
     Args:
-        task: name of the task.
+        task_name: name of the task.
+        task: the task with that name.
         table: the data file as read.
         splits: train, validation and test rows.
         audit: findings about the data.
@@ -36,19 +40,20 @@ def result(
     Raises:
         TrainingError: no trial on all rows finished.
     """
-    standings = rank.rank(records, splits, terms.metric)
+    metric = named(task.metrics, terms.metric)
+    standings = rank.rank(records, splits, task, metric)
     if not standings:
         reasons = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in skipped.items())
         raise TrainingError(f"no contender could be trained: {reasons}.")
     cut_off = windows.truncation({standing.contender: standing.cost.cut_off for standing in standings})
     audit = replace(audit, findings=(*audit.findings, cut_off, *_collapse.finding(records)))
-    learning = curve.curve(records, terms.metric)
-    worth = curve.equivalents(records, terms.metric)
-    baselines = rank.against_baselines(records, splits, terms.metric)
+    learning = curve.curve(records, metric)
+    worth = curve.equivalents(records, metric)
+    baselines = rank.against_baselines(records, splits, task, metric)
     return Result(
         name=terms.folder.name,
         metric=terms.metric,
-        task=task,
+        task=task_name,
         table=table,
         splits=splits,
         audit=audit,
@@ -56,7 +61,7 @@ def result(
         standings=standings,
         curve=learning,
         equivalents=worth,
-        ladder=ladder.ladder(records, standings, splits, terms.metric),
+        ladder=ladder.ladder(records, standings, splits, task, metric),
         reliability=rank.reliability(records, splits.test),
         skipped=skipped,
         folder=terms.folder,

@@ -10,6 +10,8 @@ import numpy as np
 
 from headstart.core.contracts import Encoded, Kind, Tokenizer, Value
 from headstart.core.records import Predictions, Rows
+from headstart.core.tally import Metric, Tally
+from headstart.metrics import labels
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,7 +39,7 @@ class Classification:
     )
     kind: ClassVar[Kind] = "label"
     columns: ClassVar[tuple[str, ...]] = ("text", "label")
-    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "macro-F1", "weighted-F1", "balanced-accuracy", "MCC")
+    metrics: ClassVar[tuple[Metric, ...]] = labels.METRICS
 
     def fitted(self, train: Rows) -> Classification:
         """Return the task with its classes set from the training rows, and from no others.
@@ -76,11 +78,9 @@ class Classification:
         values = tuple(self.classes[number] for number in probabilities.argmax(axis=1))
         return Predictions(values, self.classes, probabilities)
 
-    def score(self, predictions: Predictions, rows: Rows) -> dict[str, float]:
-        """Score predictions against the targets of the same rows: metric name -> value, higher is better."""
-        from headstart.metrics import labels
-
-        return labels.score(rows.targets, predictions.values)
+    def tally(self, predictions: Predictions, targets: Sequence[Value]) -> Tally:
+        """Count what each row adds to the hits, predictions and targets of each class."""
+        return labels.tally(targets, predictions.values)
 
 
 PLUGIN = Classification

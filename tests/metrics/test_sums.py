@@ -1,0 +1,175 @@
+"""Scores of numbers, sets and texts are those of the libraries that define them, on random cases."""
+
+import re
+import string
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+from sklearn import metrics
+
+from headstart.core.errors import DataError
+from headstart.metrics import numbers, sets, strings
+
+CASES = 1000
+
+
+def scores(module, targets, predicted) -> dict[str, float]:
+    total = module.tally(targets, predicted).total
+    return {metric.name: float(metric.of(total)) for metric in module.METRICS}
+
+
+def test_numbers_are_scored_as_scikit_learn_and_scipy_do():
+    random = np.random.default_rng(0)
+    for _ in range(CASES):
+        rows = int(random.integers(2, 40))
+        targets = random.normal(random.choice([0, 1e4]), 1, rows).round(random.integers(0, 4))
+        predicted = targets + random.normal(0.1, random.choice([0.1, 2]), rows).round(random.integers(0, 3))
+        found = scores(numbers, targets, predicted)
+        assert found["RMSE"] == pytest.approx(metrics.root_mean_squared_error(targets, predicted))
+        assert found["MAE"] == pytest.approx(metrics.mean_absolute_error(targets, predicted))
+        assert found["R2"] == pytest.approx(metrics.r2_score(targets, predicted), rel=1e-6, abs=1e-8)
+        if np.ptp(targets) and np.ptp(predicted):
+            assert found["Pearson"] == pytest.approx(scipy_stats.pearsonr(targets, predicted)[0], abs=1e-7)
+            assert found["Spearman"] == pytest.approx(scipy_stats.spearmanr(targets, predicted)[0], abs=1e-9)
+        else:
+            assert found["Pearson"] == found["Spearman"] == 0.0
+
+
+def random_tags(random, length: int) -> list[str]:
+    """A sequence of BIO tags in which every entity begins with B."""
+    tags, kind = [], ""
+    for _ in range(length):
+        choice = random.choice(["O", "B", "I"], p=[0.4, 0.3, 0.3])
+        kind = str(random.choice(["PER", "LOC", "ORG"])) if choice == "B" else "" if choice == "O" else kind
+        tags.append("O" if choice == "O" or not kind else f"{choice}-{kind}")
+    return tags
+
+
+def entities(tags: list[str]) -> list[tuple[int, int, str]]:
+    found: list[tuple[int, int, str]] = []
+    for place, tag in enumerate(tags):
+        if tag.startswith("B-"):
+            found.append((place, place + 1, tag[2:]))
+        elif tag.startswith("I-"):
+            found[-1] = (found[-1][0], place + 1, tag[2:])
+    return found
+
+
+@pytest.mark.filterwarnings("ignore")  # of types without entities, which count 0 on either side
+def test_entities_are_scored_as_seqeval_does():
+    from seqeval import metrics as seqeval
+
+    random = np.random.default_rng(1)
+    for _ in range(CASES):
+        lengths = random.integers(1, 9, random.integers(1, 4))
+        targets, predicted = ([random_tags(random, length) for length in lengths] for _ in range(2))
+        found = scores(sets, [entities(tags) for tags in targets], [entities(tags) for tags in predicted])
+        assert found["micro-F1"] == pytest.approx(seqeval.f1_score(targets, predicted))
+        assert found["precision"] == pytest.approx(seqeval.precision_score(targets, predicted))
+        assert found["recall"] == pytest.approx(seqeval.recall_score(targets, predicted))
+        if any(entities(tags) for tags in (*targets, *predicted)):
+            assert found["macro-F1"] == pytest.approx(seqeval.f1_score(targets, predicted, average="macro"))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_several_labels_are_scored_as_scikit_learn_does():
+    random = np.random.default_rng(2)
+    for _ in range(CASES):
+        truth, answer = random.random((2, random.integers(1, 20), 4)) < 0.4
+        rows = [[[(number,) for number in np.flatnonzero(row)] for row in part] for part in (truth, answer)]
+        found = scores(sets, *rows)
+        assert found["micro-F1"] == pytest.approx(metrics.f1_score(truth, answer, average="micro", zero_division=0))
+        assert found["exact"] == pytest.approx(metrics.accuracy_score(truth, answer))
+        occur = np.flatnonzero((truth | answer).any(axis=0))
+        if len(occur):
+            macro = metrics.f1_score(truth, answer, labels=occur, average="macro", zero_division=0)
+            assert found["macro-F1"] == pytest.approx(macro)
+
+
+WORDS = ["the", "A", "dog", "dogs", "barks", "x", "Hund!", "U.S.", "1,000", "an", "-", "", "bell?", "—", "日本"]
+
+
+def sentence(random, most: int = 9) -> str:
+    return " ".join(random.choice(WORDS, random.integers(0, most)))
+
+
+def squad_words(text: str) -> list[str]:
+    """The words that SQuAD compares, one step of its rules after the other."""
+    text = "".join(letter for letter in text.lower() if letter not in string.punctuation)
+    return [word for word in re.sub(r"\b(a|an|the)\b", " ", text).split(" ") if word.strip()]
+
+
+def squad_f1(target: str, answer: str) -> float:
+    true, given = squad_words(target), squad_words(answer)
+    if not true or not given:
+        return float(true == given)
+    left, same = list(true), 0
+    for word in given:
+        if word in left:
+            left.remove(word)
+            same += 1
+    precision, recall = same / len(given), same / len(true)
+    return 2 * precision * recall / (precision + recall) if same else 0.0
+
+
+def test_answers_are_scored_by_the_rules_of_squad():
+    random = np.random.default_rng(3)
+    for _ in range(CASES):
+        rows = [([sentence(random, 4) for _ in range(random.integers(1, 3))], sentence(random, 4)) for _ in range(2)]
+        found = scores(strings, [targets for targets, _ in rows], [answer for _, answer in rows])
+        exact = [max(squad_words(text) == squad_words(answer) for text in targets) for targets, answer in rows]
+        overlap = [max(squad_f1(text, answer) for text in targets) for targets, answer in rows]
+        assert found["exact match"] == pytest.approx(np.mean(exact))
+        assert found["token F1"] == pytest.approx(np.mean(overlap))
+
+
+def test_texts_are_scored_as_sacrebleu_does():
+    from sacrebleu.metrics import BLEU, CHRF
+
+    random = np.random.default_rng(4)
+    bleu, chrf = BLEU(), CHRF()
+    for _ in range(CASES):
+        count = int(random.integers(1, 3))
+        targets = [[sentence(random) for _ in range(count)] for _ in range(random.integers(1, 4))]
+        predicted = [texts[0] if random.random() < 0.3 else sentence(random) for texts in targets]
+        streams = [list(stream) for stream in zip(*targets, strict=True)]
+        found = scores(strings, targets, predicted)
+        assert 100 * found["BLEU"] == pytest.approx(bleu.corpus_score(predicted, streams).score, abs=1e-9)
+        assert 100 * found["chrF"] == pytest.approx(chrf.corpus_score(predicted, streams).score, abs=1e-9)
+
+
+@pytest.mark.parametrize("module", [numbers, sets, strings])
+def test_many_resamples_at_once_equal_one_by_one(module):
+    random = np.random.default_rng(5)
+    if module is numbers:
+        counted = numbers.tally(random.normal(size=9), random.normal(size=9))
+    elif module is sets:
+        rows = [[(int(n), "PER" if n % 2 else "LOC") for n in random.integers(0, 5, 3)] for _ in range(18)]
+        counted = sets.tally(rows[:9], rows[9:])
+    else:
+        counted = strings.tally([[sentence(random)] for _ in range(9)], [sentence(random) for _ in range(9)])
+    sums = random.multinomial(9, np.full(9, 1 / 9), size=5) @ counted.rows
+    for metric in module.METRICS:
+        np.testing.assert_allclose(metric.of(sums), [metric.of(row) for row in sums], err_msg=metric.name)
+    for metric in module.METRICS if len(counted.weights) else ():
+        assert float(metric.of(counted.right[0])) == pytest.approx(1.0) if module is sets else True
+        assert float(metric.of(counted.wrong[0])) == pytest.approx(0.0, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("module", "targets", "predicted", "message"),
+    [
+        (numbers, [], [], "0 predictions for 0 targets; scores need as many, and at least one"),
+        (sets, [[]], [], "0 predictions for 1 targets; scores need as many, and at least one"),
+        (
+            strings,
+            [[]],
+            ["a"],
+            "1 predicted texts for 1 rows of targets; scores need as many, and at least",
+        ),
+    ],
+)
+def test_targets_and_predictions_must_match(module, targets, predicted, message):
+    with pytest.raises(DataError, match=message):
+        module.tally(targets, predicted)
