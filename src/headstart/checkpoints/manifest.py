@@ -1,8 +1,8 @@
-"""The manifest of a model that Headstart saved: what made it, and the SHA-256 of every file that its answers depend on.
+"""The manifest of a saved model: what made it, and the SHA-256 of every file that its predictions depend on.
 
-FOLDER/headstart.json    with a hash of itself; the manifests of models inside the folder are files like any other
+FOLDER/headstart.json    with a hash of itself; the manifests of models inside the folder are ordinary files
 
-Such a folder is opened only while it holds the files that were saved and no other that a loader would look for.
+A folder is opened only if it contains exactly the saved files, apart from files that no loader reads.
 """
 
 from __future__ import annotations
@@ -25,16 +25,18 @@ from headstart.text._tokenizer_files import NAMES as TOKENIZER_FILES
 
 NAME = "headstart.json"
 FORMAT = 1
-# All that any loader opens has one of these endings or names. A file beside them (README.md, notes.txt, .DS_Store) is
-# never read, so it can change no answer and may lie in the folder.
+# All files that a loader opens have one of these endings or names. Other files (README.md, notes.txt, .DS_Store) are
+# never read, so they may be in the folder.
 SUFFIXES = {".json", ".safetensors", ".bin", ".model"}
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What ``headstart.json`` says.
+    """The contents of ``headstart.json``.
 
-    contender: file name of the plugin that reads the folder. task: that of the task's plugin, and `fields` its fields.
+    contender: file name of the plugin that reads the folder.
+    task: file name of the task's plugin.
+    fields: fields of the task.
     extra: what the contender's `load` needs besides its own files; JSON values.
     files: path inside the folder -> SHA-256.
     """
@@ -47,33 +49,33 @@ class Manifest:
 
 
 def write(folder: Path, contender: str, task: Task, extra: Mapping[str, Value]) -> None:
-    """Write the manifest of a folder whose other files are all there."""
+    """Write the manifest of a folder with all its other files."""
     name = type(task).__module__.rsplit(".", 1)[-1]
     _write(folder, Manifest(contender, name, asdict(task), dict(extra), _hashes(folder)))
 
 
 def relist(folder: Path) -> None:
-    """Bring the manifest of a folder, and those of the models inside it, up to date with its files."""
-    # The innermost first: they are files of those around them.
+    """Update the manifest of a folder, and those of the models inside it."""
+    # The innermost first: they are files of the outer ones.
     for path in sorted(folder.rglob(NAME), key=lambda path: -len(path.parts)):
         _write(path.parent, replace(read(path.parent), files=_hashes(path.parent)))
 
 
 def lists(folder: Path, name: str) -> bool:
-    """Say whether a file of a folder is there as its manifest lists it."""
+    """Return whether a file of a folder exists as listed in its manifest."""
     expected = read(folder).files.get(name)
     with guarded(folder):
         return expected is not None and present(folder / name) and file_sha256(folder / name) == expected
 
 
 def add(folder: Path, name: str) -> None:
-    """List a file that was written to a folder after the others."""
+    """Add a file to the manifest that was written to the folder later."""
     known = read(folder)
     _write(folder, replace(known, files=dict(sorted({**known.files, name: file_sha256(folder / name)}.items()))))
 
 
 def remove(folder: Path, name: str) -> None:
-    """Delete a file of a folder, listed or not, and list it no longer."""
+    """Delete a file of a folder, and remove it from the manifest if it is listed."""
     known = read(folder)
     if name in known.files:
         _write(folder, replace(known, files={other: sha256 for other, sha256 in known.files.items() if other != name}))
@@ -81,10 +83,10 @@ def remove(folder: Path, name: str) -> None:
 
 
 def there(folder: Path) -> bool:
-    """Say whether a folder holds a manifest.
+    """Return whether a folder has a manifest.
 
     Raises:
-        CheckpointError: something of its name is there that is no file.
+        CheckpointError: its path is not a file.
     """
     return present(folder / NAME)
 
@@ -110,7 +112,7 @@ def read(folder: Path) -> Manifest:
             raise CheckpointError(
                 f"'{path}' has format {reprlib.repr(version)}, this Headstart reads {FORMAT}; install a newer one."
             )
-        # Folders from before the hash was written have none.
+        # Folders from before the hash was introduced have none.
         own = stored.pop("sha256", None)
         if own is not None and own != _own_sha256(stored):
             raise CheckpointError(
@@ -131,10 +133,10 @@ def _parsed(stored: Mapping[str, Any], path: Path) -> Manifest:
 
 
 def verify(folder: Path) -> Manifest:
-    """Make sure that a folder holds the files that were saved, and no other that a loader would look for.
+    """Check that a folder contains the saved files, and no other that a loader would read.
 
     Raises:
-        CheckpointError: as :func:`read`; a file is missing, changed, outside the folder, or not among those saved.
+        CheckpointError: as for :func:`read`; a file is missing, changed, outside the folder, or was added.
     """
     manifest = read(folder)
     with guarded(folder):
@@ -159,16 +161,16 @@ def verify(folder: Path) -> Manifest:
 
 
 def _strangers(folder: Path, listed: Mapping[str, str]) -> Iterator[Path]:
-    """Find what nobody saved in a folder, and a loader might open."""
+    """Return unlisted files in a folder that a loader might open."""
     for place, folders, files in os.walk(folder):
         here = Path(place)
         for name in sorted(folders):
-            if (here / name).is_symlink():  # to a folder that may hold anything
+            if (here / name).is_symlink():  # to a folder that may contain anything
                 yield here / name
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in sorted(files):
             path = here / name
-            # Where letters' case does not count, 'Vocab.TXT' is vocab.txt.
+            # On a case-insensitive file system, 'Vocab.TXT' is vocab.txt.
             plain = name.casefold()
             opened = plain in TOKENIZER_FILES or Path(plain).suffix in SUFFIXES
             inside = path.relative_to(folder).as_posix()
@@ -189,7 +191,7 @@ def _write(folder: Path, manifest: Manifest) -> None:
         "extra": manifest.extra,
         "files": manifest.files,
     }
-    # As JSON has them: tuples become lists.
+    # As in JSON: tuples become lists.
     stored = json.loads(json.dumps(stored))
     whole = {"format": FORMAT, **stored, "sha256": _own_sha256(stored)}
     write_whole(folder / NAME, json.dumps(whole, indent=2, ensure_ascii=False) + "\n")

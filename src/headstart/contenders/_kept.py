@@ -74,17 +74,21 @@ def keep(
     by_token: bool,
     compute: Callable[[np.ndarray], Iterable[tuple[np.ndarray, Tensor]]],
 ) -> tuple[StoredStates | None, float]:
-    """Find the states of texts, computing and adding those that are not there.
+    """Return the states of texts; compute and add those that are missing.
 
     Args:
+        folder: of the files.
+        key: identifies the weights and which states are stored.
         names: one per text, see :func:`name_texts`.
         lengths: tokens of each text, int64 ``(texts,)``.
-        stages, by_token: see :class:`~headstart.nn.packed.StoredStates`.
+        width: values per row.
+        stages: see :class:`~headstart.nn.packed.StoredStates`.
+        by_token: see :class:`~headstart.nn.packed.StoredStates`.
         compute: given texts' numbers, yields batches: some of these numbers, and their states end to end.
 
     Returns:
-        the states, None where they would not fit in `MOST_BYTES` (older files of the folder make room first); and the
-        seconds that it took, at some other time, to compute those that were here already.
+        the states, None if they would not fit in `MOST_BYTES` (older files of the folder are deleted first); and the
+        seconds that computing the reused ones took before.
     """
     kind = np.dtype(np.float16 if by_token else np.float32)
     path = folder / f"{key}.rows"

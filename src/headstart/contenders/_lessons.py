@@ -80,7 +80,7 @@ def match(
         teacher: the teacher's model.
         encoded: the texts in the teacher's tokens.
         student: the same texts in the student's tokens.
-        kept: stored states of the teacher; None to compute them in every step.
+        stored: states of the teacher; None to compute them in every step.
     """
     run, encoder = lesson.run, lesson.model.encoder
 

@@ -51,10 +51,13 @@ BOTTLENECKS = "adapter.safetensors"
 class Neural(Fitted):
     """A fitted Transformer.
 
-    contender: the plugin that made it. task: with its classes. trained: number of weights that were trained.
-    reused_seconds: what `fit` would have taken longer without the states that another training had left.
-    int8: a copy with 8-bit weights that answers in its place, see :meth:`with_int8`; None for the model itself.
-    updates: what LoRA added to the model's matrices; None where it did not, or where the model was read from a folder.
+    contender: the plugin that made it.
+    task: with its classes.
+    checkpoint: the model and its tokenizer.
+    trained: number of trained weights.
+    reused_seconds: training time saved by states of other trainings.
+    int8: a copy with 8-bit weights that predicts instead, see :meth:`with_int8`; None for the model itself.
+    updates: LoRA's updates of the model's matrices; None without LoRA, or if the model was read from a folder.
     """
 
     contender: str
@@ -118,13 +121,14 @@ class Neural(Fitted):
         return self.task.encode(inputs, self.checkpoint.tokenizer).cut_off
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
-        """Write a Hugging Face folder with Headstart's manifest beside it.
+        """Write a Hugging Face folder with Headstart's manifest.
+
+        Low-rank updates are also written to ``adapter/`` in PEFT's format, if the base model has a name.
 
         Args:
-            whole: False to write of the table of words only the rows that the training changed, where they are few; see
+            folder: the folder.
+            whole: False to write only the changed rows of the word embeddings, if they are few; see
                 `checkpoints.folder.save`.
-
-        Low-rank updates are also written alone, to ``adapter/``, as PEFT has them, where what they change has a name.
         """
         part = self.checkpoint
         plain, bottlenecks = bottleneck.split(self.model)
@@ -144,8 +148,8 @@ def load(contender: str, folder: Path, task: Task, extra: Mapping[str, Value]) -
     """Read what :meth:`Neural.save` wrote.
 
     Raises:
-        CheckpointError: the model has no classifier, or one of other classes than the task's; or its bottlenecks do not
-            belong to it.
+        CheckpointError: the model has no classifier, or one with other classes than the task's; or its bottlenecks do
+            not match.
     """
     checkpoint = load_checkpoint(folder)
     checkpoint.tokenizer.forget()
@@ -177,12 +181,19 @@ def fit(
     class_weights: str = "none",
     word_dropout: float = 0.0,
 ) -> Neural:
-    """Train a checkpoint's model for a task, as a strategy says.
+    """Train a checkpoint's model for a task with a strategy.
 
     Args:
-        strategy: says what learns, and when.
-        class_weights: 'none', or 'balanced' to weigh each class by the inverse of its share.
-        word_dropout: share (0 to 1) of the tokens hidden in each step; see `nn.packed.drop_words`.
+        contender: name of the contender.
+        checkpoint: the initial model.
+        train_rows: training rows.
+        validation: validation rows.
+        task: the task, fitted.
+        run: the context of the training.
+        strategy: which weights are trained, and when.
+        settings: of the training.
+        class_weights: 'none', or 'balanced' to weight each class by the inverse of its share.
+        word_dropout: share (0 to 1) of the tokens masked in each step; see `nn.packed.drop_words`.
 
     Raises:
         UsageError: other class weights.
@@ -238,7 +249,7 @@ def fit(
         def attempt(run: Run, groups: Sequence[Group]) -> None:
             def before_step(step: int, total: int) -> None:
                 if strategy.at_step(groups, step, total):
-                    model.train()  # which stages drop values depends on which learn
+                    model.train()  # which stages have dropout depends on which are trained
 
             train(
                 rows=len(train_rows),
@@ -298,7 +309,7 @@ def solve_head(
 
     Args:
         model: the model.
-        kept: pooled states of the training texts.
+        stored: pooled states of the training texts.
         targets: int64 ``(texts,)``.
         evaluate: validation score (higher is better) and loss, by which the regularisation strength is chosen.
         run: the context of the training.

@@ -36,7 +36,7 @@ def scores(
         model: the model.
         encoded: the texts.
         device: 'cpu' or 'cuda'.
-        kept: stored output of the model's frozen stages for all texts of `encoded`, if there is one.
+        stored: output of the model's frozen stages for all texts of `encoded`, if there is one.
         texts: numbers of the wanted texts, int64; None for all.
     """
     if model.training:  # checked first: switching every module costs as much as tokenising a short text

@@ -303,7 +303,7 @@ def _answers(
         teacher: the fitted teacher.
         texts: the texts.
         task: the task, fitted.
-        kept: its stored states; None if there are none.
+        stored: its states; None if there are none.
         lengths: tokens of each text, int64 ``(texts,)``.
         device: 'cpu' or 'cuda'.
     """

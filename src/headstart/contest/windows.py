@@ -1,4 +1,4 @@
-"""The share of the tokens that the contenders' windows cut off, before anything is trained and after."""
+"""The share of the tokens that the contenders' windows truncate, before anything is trained and after."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from headstart.contest import backbones, language
 from headstart.core.errors import CheckpointError, UsageError, shown
 from headstart.core.records import Finding
 
-MUCH = 0.05  # of all tokens cut off
+MUCH = 0.05  # of all tokens
 
 
 def truncation(shares: Mapping[str, float]) -> Finding:
-    """Report the share of all tokens that each contender does not see, since its window cuts them off.
+    """Return a finding on the share of all tokens that each contender's window truncates.
 
     Args:
         shares: contender -> share of the tokens, 0 to 1.
 
     >>> truncation({"linear": 0.0, "scratch": 0.02}).sentence
-    'The window cuts off the ends of long texts, which the model then does not see: scratch 2.0 % of all tokens.'
+    "Long texts are truncated to the model's window: scratch does not read 2.0 % of all tokens."
     """
     cut = {name: share for name, share in shares.items() if share > 0}
     if not cut:
         return Finding("truncation", "fine", 0, 0.0, "No text is too long for any contender's window.")
-    listed = ", ".join(f"{name} {100 * share:.1f} %" for name, share in cut.items())
+    unread = ", ".join(f"{name} does not read {100 * share:.1f} %" for name, share in cut.items())
     worst = max(cut.values())
-    sentence = f"The window cuts off the ends of long texts, which the model then does not see: {listed} of all tokens."
+    sentence = f"Long texts are truncated to the model's window: {unread} of all tokens."
     return Finding("truncation", "warning" if worst > MUCH else "note", 0, worst, sentence)
 
 
 def findings(texts: Sequence[str], backbone: str | Sequence[str]) -> list[Finding]:
-    """Report what windows would cut off, and which backbones do not know the language or cannot be opened.
+    """Return findings on truncation, and on backbones that do not cover the language or cannot be opened.
 
     Args:
         texts: of the training rows.

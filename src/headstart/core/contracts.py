@@ -1,7 +1,7 @@
-"""What the packages ask of each other, as types: a task, a tokenizer, a contender and its fitted model.
+"""The contracts between packages, as types: a task, a tokenizer, a contender and its fitted model.
 
-Two contracts speak of more than this package may know and stand in their own: `strategies.Strategy` (a model of `nn`)
-and `trackers.Tracker`.
+Two contracts depend on more than this package may import and are elsewhere: `strategies.Strategy` (a model of `nn`) and
+`trackers.Tracker`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 # The form of an answer: one label, several labels, a number, a set of tuples such as entities, or a text.
 Kind = Literal["label", "labels", "number", "facts", "text"]
-# An input, a target, a predicted value or an option: plain data that JSON can hold. Its shape is known to the task (or
-# the plugin) alone, which checks it where it is read.
+# An input, a target, a predicted value or an option: plain data that JSON can represent. Only the task (or the plugin)
+# knows its shape, and checks it when it is read.
 Value: TypeAlias = Any
 
 
@@ -51,21 +51,21 @@ class Encoded:
 
 
 class Tokenizer(Protocol):
-    """What a task asks of a tokenizer."""
+    """The part of a tokenizer that a task uses."""
 
     def encode(self, texts: Sequence[str]) -> Encoded:
-        """Turn texts into token ids, each cut to the tokenizer's window."""
+        """Turn texts into token ids, each truncated to the tokenizer's window."""
 
 
 class Task(Protocol):
-    """One file in `tasks`: a frozen dataclass whose fields are its options and what the training rows tell it.
+    """The plugin of a task: a frozen dataclass whose fields are its options and what it learns from the training rows.
 
     kind: the form of its answers, by which contenders say whether they can compete.
     metrics: its scores; the first one decides where no other is chosen.
     columns: names of the columns that its rows have, where a file names them in the usual way.
     SAMPLE: six examples, pairs of input and target, that a contender can learn from.
     classes: the possible labels, sorted; empty before :meth:`fitted`, and for kinds without labels.
-    text_column: column that the training rows had their texts in; '' where that is not known.
+    text_column: column with the texts of the training rows; '' if it is not known.
     """
 
     kind: ClassVar[Kind]
@@ -84,16 +84,16 @@ class Task(Protocol):
         """Return the texts of one input, for copies, leakage, vocabularies and n-grams."""
 
     def stratum(self, target: Value) -> str:
-        """Return the group of a target whose share every split keeps; '' to keep none."""
+        """Return the group of a target whose share every split preserves; '' for none."""
 
     def fitted(self, train: Rows) -> Self:
-        """Return the task with what the training rows tell, such as the classes."""
+        """Return the task with what it learns from the training rows, such as the classes."""
 
     def encode(self, inputs: Sequence[Value], tokenizer: Tokenizer) -> Encoded:
         """Turn inputs into token ids."""
 
     def numbers(self, rows: Rows) -> np.ndarray:
-        """Return each row's target as the loss reads it, int64 ``(rows,)``; -100 where it cannot be learnt from."""
+        """Return each row's target as the loss needs it, int64 ``(rows,)``; -100 if it cannot be learnt from."""
 
     def decode(self, logits: Tensor) -> Predictions:
         """Turn a head's output ``(rows, classes)`` into predictions: the inverse of :meth:`numbers`."""
@@ -109,19 +109,20 @@ def metric_values(task: Task, predictions: Predictions, rows: Rows) -> dict[str,
 
 
 def joined_texts(task: Task, inputs: Iterable[Value]) -> list[str]:
-    """Make one text of the texts of each input."""
+    """Return one text per input, joined from its texts."""
     return [" ".join(task.texts(value)) for value in inputs]
 
 
 def all_texts(task: Task, inputs: Iterable[Value]) -> list[str]:
-    """List the texts of all inputs, one input after the other."""
+    """Return the texts of all inputs, one input after the other."""
     return [text for value in inputs for text in task.texts(value)]
 
 
 class Fitted:
     """A model that a contender has trained; a dataclass.
 
-    task: the fitted task. reused_seconds: what `fit` would have taken longer without what other trainings had left.
+    task: the fitted task.
+    reused_seconds: training time saved by results of other trainings.
     has_int8: whether there is a copy with 8-bit weights, see :meth:`with_int8`.
     """
 
@@ -140,33 +141,34 @@ class Fitted:
         return 0
 
     def predict(self, inputs: Sequence[Value]) -> Predictions:
-        """Answer any number of inputs, in their order."""
+        """Predict any number of inputs, in order."""
         raise NotImplementedError
 
     def cut_off(self, inputs: Sequence[Value]) -> float:
-        """Compute the share (0 to 1) of the inputs' tokens that the model's window cuts off."""
+        """Return the share (0 to 1) of the inputs' tokens that the model's window truncates."""
         return 0.0
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write the model into a folder that `Contender.load` reads.
 
         Args:
-            whole: False to leave out weights that are those of the model it was trained from, where that saves much.
+            folder: the folder.
+            whole: False to leave out weights that are unchanged from the initial model, if that saves much.
         """
         raise NotImplementedError
 
     def with_int8(self) -> Fitted:
-        """Return the model answering with 8-bit weights; of models with `has_int8` alone."""
+        """Return the model with 8-bit weights; only for models with `has_int8`."""
         raise NotImplementedError
 
 
 class Contender:
-    """One file in `contenders`: a frozen dataclass that derives from this class; its fields are its options.
+    """The plugin of a contender: a frozen dataclass that derives from this class; its fields are its options.
 
-    kinds: the kinds of task that it can learn.
-    level: its place on the ladder from the floor to the most expensive way of learning, see `contest.ladder`; '' for
+    kinds: the kinds of task that it supports.
+    level: its level on the ladder from the floor to the most expensive way of training, see `contest.ladder`; '' for
         none.
-    reads_unlabelled: whether it learns from `Run.unlabelled`.
+    reads_unlabelled: whether it uses `Run.unlabelled`.
     """
 
     kinds: ClassVar[frozenset[Kind]] = frozenset({"label"})
@@ -176,7 +178,7 @@ class Contender:
 
     @property
     def name(self) -> str:
-        """Its name on the leaderboard: its file's, and what sets these options apart behind a colon."""
+        """Its leaderboard name: the file's, and after a colon what distinguishes these options."""
         raise NotImplementedError
 
     @property
@@ -191,19 +193,22 @@ class Contender:
 
     @property
     def tuning(self) -> Mapping[str, Value]:
-        """All options of the strategy that it follows, the defaults too; empty without one."""
+        """All options of its strategy, with defaults; empty without a strategy."""
         return {}
 
     @staticmethod
     def named(way: str) -> dict[str, Value]:
-        """Read the part of a leaderboard name behind the colon: option -> value; empty where it takes none."""
+        """Parse the part of a leaderboard name after the colon: option -> value; empty if it has none."""
         return {}
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> Fitted:
         """Train on the training rows and choose by the validation rows.
 
         Args:
+            train: training rows.
+            validation: validation rows.
             task: fitted to the training rows.
+            run: the context of the training.
 
         Raises:
             HeadstartError: the training is not possible, or failed.
@@ -215,6 +220,8 @@ class Contender:
         """Read a model that :meth:`Fitted.save` wrote.
 
         Args:
-            extra: what the model gave to its manifest.
+            folder: the folder.
+            task: the fitted task.
+            extra: what the model wrote to its manifest.
         """
         raise NotImplementedError

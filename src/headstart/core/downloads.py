@@ -1,8 +1,8 @@
-"""Downloads from the Hugging Face hub within limits of time and size, and what one that fails is called.
+"""Downloads from the Hugging Face hub with limits of time and size, and the errors of failed ones.
 
-The client is huggingface_hub, whose own timeouts end neither a hub that sends a byte a second nor one that asks to wait
-for a day. ``HF_HUB_DOWNLOAD_TIMEOUT``, in seconds (10), is how long a connection or a silence may take; the limit on
-slowness follows from it.
+The client is huggingface_hub, whose timeouts stop neither a hub that sends a byte per second nor one that asks to wait
+for a day. ``HF_HUB_DOWNLOAD_TIMEOUT``, in seconds (10), limits a connection and a silence; the limit on slowness is
+derived from it.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from headstart.core.errors import HeadstartError, shown
 if TYPE_CHECKING:
     from huggingface_hub import DatasetInfo, HfApi, ModelInfo
 
-SLOW = 1.5  # timeouts, after each of which `LEAST` bytes must have come or an answer be complete
+SLOW = 1.5  # timeouts, after each of which `LEAST` bytes must have arrived or a response be complete
 LEAST = 2**16
 MOST = 2**27  # bytes of a list of files, and of a file whose length is not announced
 COMMIT = re.compile(r"[0-9a-f]{40}")
 WAITS = re.compile(r"(?:^|\bt=)\s*(\d+)\s*(?:;|$)")  # seconds, in Retry-After or as t in RateLimit
-# What names a file in the cache: without slashes, and no dots alone.
+# Valid names of files in the cache: without slashes, and not only dots.
 TAG = re.compile(r'(W/)?"?(?!\.+"?$)[\w.+=:-]+"?')
 
 
@@ -51,9 +51,9 @@ BAD_ANSWERS = {
 
 
 class DownloadError(Exception):
-    """The hub gave no answer, a bad one, or one too slow; the text says which, and why.
+    """The hub sent no response, an invalid one, or one too slowly; the text says which, and why.
 
-    advice: what a person may do, in the imperative and without an end.
+    advice: what to do, in the imperative and without a full stop.
     """
 
     def __init__(self, what: str, endpoint: str, reason: str, advice: str) -> None:
@@ -62,7 +62,7 @@ class DownloadError(Exception):
 
 
 class _BadAnswerError(Exception):
-    """An answer that no hub gives."""
+    """An invalid response."""
 
 
 class _SlowError(Exception):
@@ -71,13 +71,13 @@ class _SlowError(Exception):
 
 @contextmanager
 def limited(endpoint: str) -> Iterator[None]:
-    """Hold what this thread asks of the hub to limits of time and size.
+    """Limit the time and size of this thread's requests to the hub.
 
-    That a repository or a revision is not there, not for everyone, or misnamed passes as huggingface_hub's own error,
-    and so does an error of this machine's disk.
+    huggingface_hub's own errors pass unchanged if a repository or a revision does not exist, is private, or has an
+    invalid name, and so do errors of the local disk.
 
     Raises:
-        DownloadError: no answer, a bad one, or one too slow.
+        DownloadError: no response, an invalid one, or one too slow.
     """
     from huggingface_hub import constants, errors
 
@@ -100,7 +100,7 @@ def limited(endpoint: str) -> Iterator[None]:
 
 
 def listed(info: ModelInfo | DatasetInfo) -> list[str]:
-    """Give the names of a repository's files. To be called inside :func:`limited`."""
+    """Return the names of a repository's files. Must be called inside :func:`limited`."""
     names = [file.rfilename for file in info.siblings or []]
     for name in names:
         if not isinstance(name, str) or name.startswith("/") or "\\" in name or ".." in name.split("/"):
@@ -109,12 +109,19 @@ def listed(info: ModelInfo | DatasetInfo) -> list[str]:
 
 
 def fetch(api: HfApi, kind: str, repo: str, revision: str | None, commit: str | None, names: Sequence[str]) -> Path:
-    """Download files of one commit into the hub's cache, or find them there; return the folder that holds them.
+    """Download files of one commit into the hub's cache, or find them there; return their folder.
 
-    The last is fetched last: where it is, the others are. What is downloaded is compared with the hash it was announced
-    under; what was in the cache is not read. To be called inside :func:`limited`.
+    The last name is downloaded last: if it exists, the others do. Downloads are compared with their announced hash;
+        files already
+    in the cache are not read. Must be called inside :func:`limited`.
 
-    kind: 'model' or 'dataset'. revision: as asked for, None for the main branch; kept as a name of the commit.
+    Args:
+        api: the hub's client.
+        kind: 'model' or 'dataset'.
+        repo: name of the repository.
+        revision: as requested, None for the main branch; stored as a name of the commit.
+        commit: hash of the commit.
+        names: of the files.
     """
     from huggingface_hub import try_to_load_from_cache
 
@@ -136,8 +143,10 @@ def fetch(api: HfApi, kind: str, repo: str, revision: str | None, commit: str | 
 
 
 def _check_content(path: Path, name: str) -> None:
-    """Compare a file with the hash that names it in the cache, if that is one: SHA-256, or SHA-1 with or without git's
-    header. What differs is removed."""
+    """Compare a file with the hash that is its name in the cache, if it is one; delete it if they differ.
+
+    The hash is SHA-256, or SHA-1 with or without git's header.
+    """
     blob = path.resolve()
     if re.fullmatch(r"[0-9a-f]{64}", blob.name):
         hashes = [hashlib.sha256()]
@@ -156,10 +165,11 @@ def _check_content(path: Path, name: str) -> None:
 
 
 class _Watch:
-    """Counts what comes, and ends what comes too slowly.
+    """Counts received bytes, and aborts downloads that are too slow.
 
-    seconds: that a connection or a silence may take. late: what it was ended for. status: of the last answer, where
-        that was a failure.
+    seconds: limit of a connection or a silence.
+    late: why it was aborted.
+    status: of the last response, if that was a failure.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -171,19 +181,19 @@ class _Watch:
         self.timer: threading.Timer | None = None
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop watching."""
         if self.timer:
             self.timer.cancel()
 
     def wait(self) -> None:
-        """Look again in a while."""
+        """Check again later."""
         self.before = self.received
         self.timer = threading.Timer(SLOW * self.seconds, self.look)
         self.timer.daemon = True
         self.timer.start()
 
     def look(self) -> None:
-        """Wait on where enough has come; else close all connections, since a read from one of them may never end."""
+        """Continue if enough has arrived; else close all connections, since a read from one may never end."""
         from huggingface_hub import close_session
 
         came = self.received - self.before
@@ -195,12 +205,12 @@ class _Watch:
         close_session()
 
     def check(self) -> None:
-        """Raise what everything was ended for."""
+        """Raise the reason for which everything was aborted."""
         if self.late:
             raise self.late
 
     def request(self, request: Any) -> None:
-        """Prepare a request: short silences, and nothing packed, whose length could not be known."""
+        """Prepare a request: short silences, and no compression, which would hide the length."""
         self.check()
         if self.timer is None:
             self.wait()
@@ -208,7 +218,7 @@ class _Watch:
         request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), self.seconds)
 
     def response(self, response: Any) -> None:
-        """Look at the head of an answer, and let its body be counted."""
+        """Check the head of a response, and count its body."""
         self.check()
         headers = response.headers
         self.status = response.status_code if response.status_code >= 400 else 0
@@ -229,7 +239,7 @@ class _Watch:
         response.stream = self.counted(response.stream, most, response.status_code < 300)
 
     def counted(self, stream: Any, most: int, good: bool) -> Any:
-        # httpx or its successor, as the version of huggingface_hub has it
+        # httpx or its successor, depending on the version of huggingface_hub
         client = importlib.import_module(type(stream).__module__.partition(".")[0])
         watch = self
 
@@ -243,7 +253,7 @@ class _Watch:
                     if came > most:
                         raise _BadAnswerError(f"more than {most:,} bytes")
                     yield part
-                watch.received += LEAST if good else 0  # a complete answer is progress, however short
+                watch.received += LEAST if good else 0  # a complete response is progress, however short
 
             def close(self) -> None:
                 stream.close()
@@ -256,7 +266,7 @@ _watch: ContextVar[_Watch | None] = ContextVar("_watch", default=None)
 
 @dataclass(frozen=True)
 class _Hooked:
-    """Makes the hub's client as it was made before, with hooks that do something inside :func:`limited` alone."""
+    """Creates the hub's client as before, with hooks that are active only inside :func:`limited`."""
 
     make: Any
 
@@ -283,13 +293,13 @@ def _put_hooks() -> None:
     from huggingface_hub import set_client_factory
     from huggingface_hub.utils import _http
 
-    made = _http._GLOBAL_CLIENT_FACTORY  # a person may have given one, with proxies or certificates
+    made = _http._GLOBAL_CLIENT_FACTORY  # a user may have set one, with proxies or certificates
     if not isinstance(made, _Hooked):
         set_client_factory(_Hooked(made))
 
 
 def _named(watch: _Watch, error: Exception, endpoint: str) -> DownloadError:
-    """Say what went wrong, by the error and those it came from."""
+    """Return what went wrong, from the error and its causes."""
     chain: list[BaseException] = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
         chain.append(cause)
@@ -308,7 +318,7 @@ def _named(watch: _Watch, error: Exception, endpoint: str) -> DownloadError:
 
 
 def _fault(kinds: Mapping[str, BaseException], error: Exception, media_type: str) -> str:
-    """Say what is bad about an answer."""
+    """Return what is wrong with a response."""
     from huggingface_hub import errors
 
     if "_BadAnswerError" in kinds:
@@ -325,7 +335,7 @@ def _fault(kinds: Mapping[str, BaseException], error: Exception, media_type: str
 
 
 def _status(code: int) -> str:
-    """Name a status.
+    """Describe a status code.
 
     >>> _status(429), _status(599)
     ('status 429, Too Many Requests', 'status 599')

@@ -47,12 +47,13 @@ class TrainingError(HeadstartError):
 
 
 def visible(text: str, unchanged: str = "") -> str:
-    """Escape control characters, direction overrides and all else without a shape, which a terminal would obey.
+    """Escape control characters, direction overrides and other invisible characters, which a terminal would obey.
 
     Everything that is printed goes through here.
 
     Args:
-        kept: such characters that stay as they are.
+        text: the text.
+        unchanged: such characters that are not escaped.
 
     >>> visible("a\\x1b[31m\\u200b")
     'a\\\\x1b[31m\\\\u200b'

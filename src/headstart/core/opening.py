@@ -1,4 +1,4 @@
-"""Open the files of a model folder, which anyone may have written: one sentence says what is wrong with them.
+"""Open the files of a model folder from any source: one sentence says what is wrong with them.
 
 Every public loader of a model runs inside :func:`guarded`.
 """
@@ -13,16 +13,16 @@ from typing import Any
 
 from headstart.core.errors import CheckpointError, HeadstartError, visible
 
-# Of a file of settings or of a tokenizer. The largest in use, the tokenizer of XLM-V's 900,000 pieces, takes less.
+# Of a file of settings or of a tokenizer. The largest in use, the tokenizer of XLM-V's 900,000 pieces, is smaller.
 MOST_BYTES = 64 * 2**20
 LONGEST_REASON = 200
 
 
 @contextmanager
 def guarded(place: str | Path) -> Iterator[None]:
-    """Turn whatever a damaged folder makes its readers raise into one CheckpointError that names the folder.
+    """Turn any exception from reading a damaged folder into a CheckpointError that names the folder.
 
-    Errors that are explained already pass unchanged.
+    HeadstartErrors pass unchanged.
 
     Raises:
         CheckpointError: anything else was raised inside.
@@ -32,7 +32,7 @@ def guarded(place: str | Path) -> Iterator[None]:
     except HeadstartError:
         raise
     except BaseException as error:
-        # Where a library in Rust panics, that is no Exception; and neither is an interrupt, which is none of ours.
+        # A panic in a Rust library is not an Exception, and neither is an interrupt, which must pass.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         description = ": ".join(filter(None, (type(error).__name__, " ".join(str(error).split()))))
@@ -44,7 +44,7 @@ def guarded(place: str | Path) -> Iterator[None]:
 
 @contextmanager
 def naming(place: str | Path) -> Iterator[None]:
-    """Say in an error that names another file, or none, which folder was being opened.
+    """Add the folder that was being opened to an error that names another file, or none.
 
     Raises:
         CheckpointError: it was raised inside.
@@ -58,10 +58,10 @@ def naming(place: str | Path) -> Iterator[None]:
 
 
 def present(path: Path) -> bool:
-    """Say whether a file is there. A file that is missing and one that cannot be read are not the same.
+    """Return whether a file exists; one that cannot be read is an error.
 
     Raises:
-        CheckpointError: something else has its name: a folder, a device, or a link that leads nowhere.
+        CheckpointError: the path is a folder, a device, or a broken link.
     """
     if path.is_file():
         return True
@@ -86,19 +86,19 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """Read a file that holds a JSON object.
+    """Read a file with a JSON object.
 
     Raises:
-        CheckpointError: it does not.
+        CheckpointError: it is not a JSON object.
     """
     return parsed_object(read_bytes(path), path)
 
 
 def parsed_object(content: bytes, path: Path) -> dict[str, Any]:
-    """Parse the bytes of a file that holds a JSON object; letters that UTF-8 lacks (lone surrogates) are kept.
+    """Parse the bytes of a file with a JSON object; lone surrogates are preserved.
 
     Raises:
-        CheckpointError: it does not.
+        CheckpointError: it is not a JSON object.
     """
     try:
         value = json.loads(content.decode("utf-8", "surrogatepass"))

@@ -1,6 +1,6 @@
-"""Files and folders that carry their own sizes and hashes, so that damaged ones are recognised and made again.
+"""Files and folders that contain their own sizes and hashes, so that damaged ones are detected and made again.
 
-They protect from failing disks and interrupted copies, not from somebody who writes a new hash beside what he changed.
+They protect from failing disks and interrupted copies, not from deliberate changes.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ KEY = "sha256"
 
 
 def write_note(path: Path, values: Mapping[str, Any]) -> None:
-    """Write a small JSON file that :func:`read_note` believes.
+    """Write a small JSON file for :func:`read_note`.
 
     Args:
+        path: the file.
         values: JSON values; none of them is named 'sha256'.
 
     Raises:
@@ -33,10 +34,10 @@ def write_note(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def read_note(path: Path) -> dict[str, Any] | None:
-    """Read what :func:`write_note` wrote; None where there is nothing, or not what was written.
+    """Read what :func:`write_note` wrote; None if the file does not exist or is damaged.
 
     Raises:
-        OSError: there is a file that cannot be read.
+        OSError: the file cannot be read.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
@@ -49,7 +50,7 @@ def read_note(path: Path) -> dict[str, Any] | None:
 
 
 def take_note(path: Path) -> dict[str, Any] | None:
-    """Read a note as :func:`read_note` does, and delete a damaged one with a sentence."""
+    """Read a note as :func:`read_note` does, and delete a damaged one with a message."""
     values = read_note(path)
     if values is None and path.exists():
         discard(path)
@@ -57,12 +58,12 @@ def take_note(path: Path) -> dict[str, Any] | None:
 
 
 def seal(folder: Path) -> None:
-    """List the size and SHA-256 of every file of a folder in its ``sealed.json``; call it when all are written."""
+    """Write the size and SHA-256 of every file of a folder to its ``sealed.json``; call it when all are written."""
     write_note(folder / SEAL, {"files": _files(folder)})
 
 
 def is_sealed(folder: Path) -> bool:
-    """Say whether a folder holds exactly the files that were sealed; each is read once a process while it stays."""
+    """Return whether a folder contains exactly the sealed files; unchanged files are read once per process."""
     note = read_note(folder / SEAL)
     if note is None:
         return False
@@ -73,13 +74,13 @@ def is_sealed(folder: Path) -> bool:
 
 
 def discard(path: Path) -> None:
-    """Delete a damaged file or folder, and say so on standard error."""
+    """Delete a damaged file or folder, with a message on standard error."""
     say(f"headstart: '{path}' is damaged, so it is deleted and made again.")
     remove(path)
 
 
 def remove(path: Path) -> None:
-    """Delete whatever has this name: a folder, a file, a link, or nothing."""
+    """Delete a path, whether it is a folder, a file, a link, or nothing."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -1,4 +1,4 @@
-"""What reaches a terminal: nothing from a file, a name or a server is obeyed as a control sequence."""
+"""Output to a terminal: no text from a file, a name or a server is interpreted as a control sequence."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def visible_json(text: str) -> str:
 
 
 def guard_other_messages() -> None:
-    """Make visible what libraries log or warn about, such as a header of a server's answer."""
+    """Escape what libraries log or warn about, such as a header of a server's response."""
     logging.setLogRecordFactory(_Record)
     warnings.formatwarning = _warning
 

@@ -20,14 +20,14 @@ ADDRESS = re.compile(r"hf://datasets/(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>[^/
 
 
 def fetch(address: str) -> Path:
-    """Download one data file, or find it in the hub's cache, and return where it lies.
+    """Download one data file, or find it in the hub's cache, and return its path.
 
     The hub is that of the environment variable ``HF_ENDPOINT``, by default huggingface.co. A slash inside a revision is
     written ``%2F``.
 
     Raises:
-        UsageError: an address of another form, or a data set with several data files and none named.
-        DataError: no such data set, revision or file, one that needs a login, or no answer from the hub.
+        UsageError: an invalid address, or a data set with several data files and none named.
+        DataError: no such data set, revision or file, one that needs a login, or no response from the hub.
     """
     match = ADDRESS.fullmatch(address)
     if not match:
@@ -66,17 +66,17 @@ def fetch(address: str) -> Path:
 
 
 def _cached(api: HfApi, repo: str, revision: str | None, path: str | None) -> Path | None:
-    """Without the hub, find the file that an earlier download left in its cache."""
+    """Return the file that an earlier download left in the hub's cache."""
     try:
         if path is not None:
             return Path(api.hf_hub_download(repo, path, repo_type="dataset", revision=revision, local_files_only=True))
-    except OSError:  # it is not there
+    except OSError:  # it does not exist
         pass
     return None
 
 
 def _choose(repo: str, files: list[str]) -> str:
-    """Take the one data file of a repository, or ask which."""
+    """Return the only data file of a repository, or ask which."""
     if not files:
         raise DataError(f"data set {repo} has no CSV, TSV, JSON Lines or Parquet file.")
     if len(files) > 1:

@@ -1,4 +1,4 @@
-"""Pipes and standard input, which give their bytes once, as files that can be read as often as needed."""
+"""Pipes and standard input, which can be read once, as files that can be read any number of times."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ STDIN = "-"
 
 
 def reread(path: Path) -> Path:
-    """Return a file that can be read several times: the path itself, or a copy of what a pipe or '-' gives.
+    """Return a file that can be read several times: the path itself, or a copy of the content of a pipe or '-'.
 
-    The copy lasts as long as the process, and the same pipe gives the same copy. Where its name says nothing of the
-    format and its first bytes do, it gets an ending.
+    The copy lasts as long as the process, and the same pipe gives the same copy. If its name does not show the format
+    but its first bytes do, it gets a suffix.
 
     Raises:
-        DataError: nobody writes to the pipe, or it gives more than can be kept.
+        DataError: nobody writes to the pipe, or its content is too large to copy.
     """
     if str(path) == STDIN:
         return _copy(path, 0, 0)
     try:
         state = path.stat()
-    except OSError:  # whoever opens the file says what is wrong with its name
+    except OSError:  # whoever opens the file reports what is wrong with its name
         return path
     return _copy(path, state.st_dev, state.st_ino) if stat.S_ISFIFO(state.st_mode) else path
 
@@ -69,7 +69,7 @@ def _from_pipe(path: Path) -> Iterator[bytes]:
         ready = select.poll()
         ready.register(pipe, select.POLLIN)
         ready.poll(WRITER_SECONDS * 1000)
-        first = pipe.read(CHUNK)  # nothing: no writer; None: one that has not written yet
+        first = pipe.read(CHUNK)  # empty: no writer; None: one that has not written yet
         if first == b"":
             raise DataError(f"nothing came through the pipe {path}: start what writes to it, or name a file.")
         os.set_blocking(pipe.fileno(), True)
@@ -80,7 +80,7 @@ def _from_pipe(path: Path) -> Iterator[bytes]:
 
 
 def _bearable(name: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Pass on what a pipe gives, unless it is a line without end or more than there is room for."""
+    """Yield the content of a pipe, unless it has an endless line or is too large."""
     most = min(PIPE, shutil.disk_usage(_folder().name).free // 2)
     size = unbroken = 0
     packed = False

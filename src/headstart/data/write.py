@@ -1,4 +1,4 @@
-"""Write tables row by row in constant memory: CSV, TSV, JSON Lines or Parquet, whole or not at all."""
+"""Write tables row by row in constant memory: CSV, TSV, JSON Lines or Parquet, atomically."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class _Writable(Protocol):
 
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
-# Rows held at once: enough for a model to sort by length, few enough for any memory. Long texts end a chunk earlier.
+# Rows in memory at once: enough for a model to sort by length, and few enough for any machine. Long texts end a chunk
+# earlier.
 CHUNK = 2048
 CHARACTERS = 16_000_000
 
@@ -52,23 +53,26 @@ def extend(
     trained_on: str = "",
     report: Callable[[Rejected | ReadWarning], None],
 ) -> int:
-    """Copy a file of any size with columns added that depend on its texts; return how many rows were written.
+    """Copy a file of any size with columns added that depend on its texts; return the number of rows written.
 
-    Rows keep their order, and cells their type where the format has it: Parquet keeps those of Parquet, Feather and
-    Arrow files and finds those of JSON Lines. A row without text is copied with nothing in the new columns; a row that
-    cannot be read cannot be copied. `report` gets both kinds, and every doubt about how the file was read.
+    Rows keep their order, and cells their type if the format has it: Parquet keeps those of Parquet, Feather and Arrow
+        files, and
+    infers those of JSON Lines. A row without text is copied with nothing in the new columns; a row that cannot be read
+    cannot be copied. `report` is called with both kinds, and with every warning about how the file was read.
 
     Args:
-        source, out: as in :func:`suffix_for`, where the format comes from.
-        names: of the new columns, the first for text and the others for numbers. One that the file has already gets
-            another name.
+        source: the file to read.
+        out: the file to write; the format is chosen by :func:`suffix_for`.
+        names: of the new columns, the first for text and the others for numbers. One that already exists is renamed.
         answer: texts -> the new cells of each.
-        text: the column with the texts; None for that of the training rows, or to find it.
-        encoding: of a source that is text; None to find out.
-        trained_on: the column with the texts of the training rows; '' where it is not known.
+        text: the column with the texts; None for that of the training rows, or to detect it.
+        encoding: of a text file; None to detect it.
+        trained_on: the text column of the training rows; '' if it is not known.
+        report: called with rejected rows and warnings.
 
     Raises:
-        DataError, UsageError: as :func:`headstart.data._files.records`, :func:`suffix_for` and :func:`table`.
+        DataError: as for :func:`headstart.data._files.records` and :func:`table`.
+        UsageError: as for :func:`headstart.data._files.records` and :func:`suffix_for`.
     """
     source = reread(source)
     opened = records(source, encoding, [column for column in (text or trained_on,) if column])
@@ -100,7 +104,7 @@ def extend(
 
 
 def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Cut items into lists of at most `CHUNK`, and of not much more than `CHARACTERS` characters."""
+    """Split items into lists of at most `CHUNK` items and about `CHARACTERS` characters."""
     chunk: list[Item] = []
     size = 0
     for item in items:
@@ -114,7 +118,7 @@ def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
 
 
 def unused(names: Sequence[str], taken: Sequence[str]) -> list[str]:
-    """Rename columns that are there already: 'label' becomes 'predicted', others get a number.
+    """Rename columns that already exist: 'label' becomes 'predicted', others get a number.
 
     >>> unused(["label", "p(yes)"], ["text", "label", "p(yes)"])
     ['predicted', 'p(yes) 2']
@@ -128,12 +132,12 @@ def unused(names: Sequence[str], taken: Sequence[str]) -> list[str]:
 
 
 def suffix_for(source: Path, out: Path | None) -> str:
-    """Choose the format of a table made from `source`: what the name of `out` says, else that of the source.
+    """Choose the format of a table made from `source`: that of the name of `out`, otherwise that of the source.
 
-    Parquet is never written to standard output, and what is in no known format becomes CSV.
+    Parquet is never written to standard output, and a source of unknown format becomes CSV.
 
     Raises:
-        UsageError: `out` ends in a suffix that is no format.
+        UsageError: the suffix of `out` is not a format.
 
     >>> suffix_for(Path("texts.jsonl.gz"), None), suffix_for(Path("texts.parquet"), None)
     ('.jsonl', '.csv')
@@ -153,7 +157,7 @@ def _format(path: Path) -> str:
 def _sink(
     opened: Records, again: Callable[[], Records], out: Path | None, suffix: str, added: Sequence[str]
 ) -> Iterator[_arrow.Put]:
-    """Open a table for the rows of another one with columns added; the block gets a function that adds rows.
+    """Open a table for the rows of another one with columns added; yields a function that adds rows.
 
     Raises:
         DiskError: the file cannot be written.
@@ -171,14 +175,15 @@ def _sink(
 
 @contextmanager
 def table(out: Path | None, suffix: str, columns: Sequence[str]) -> Iterator[Write]:
-    """Open a table of text for writing; the block gets a function that adds rows, a value for each column.
+    """Open a text table for writing; yields a function that adds rows, one value per column.
 
-    A file appears under its name when the block ends without error, and never in part.
+    The file is written atomically when the block ends without error.
 
     Args:
-        out: where to; None for standard output.
-        suffix: the format: '.csv', '.tsv' or '.jsonl'. JSON keeps numbers, booleans, lists and objects; what is missing
-            becomes null there, and an empty cell in the others.
+        out: the file; None for standard output.
+        suffix: the format: '.csv', '.tsv' or '.jsonl'. JSON preserves numbers, booleans, lists and objects; missing
+            values become null there, and an empty cell in the others.
+        columns: names of the columns.
 
     Raises:
         DiskError: the file cannot be written.
@@ -194,7 +199,7 @@ def table(out: Path | None, suffix: str, columns: Sequence[str]) -> Iterator[Wri
 
 @dataclass(frozen=True)
 class _Terminal:
-    """A terminal, which is shown what it would obey."""
+    """A terminal, for which control characters are escaped."""
 
     stream: TextIO
     suffix: str
@@ -205,7 +210,7 @@ class _Terminal:
 
 @contextmanager
 def _whole(out: Path) -> Iterator[Path]:
-    """Give a place beside `out` whose file takes its name once the block ends without an error."""
+    """Yield a path next to `out` for a file that is renamed to it when the block ends without an error."""
     with replacing(out, f"{os.getpid()}.part", instead="name another place with --out") as part:
         yield part
 
@@ -224,7 +229,7 @@ def _text(file: _Writable, suffix: str, columns: Sequence[str]) -> Write:
 
 
 def _line(row: Mapping[str, object]) -> str:
-    """Write a row as JSON, where not-a-number is null, and what JSON lacks is text: other types, infinity."""
+    """Write a row as JSON; NaN becomes null, and values that JSON lacks become text: other types, infinity."""
     try:
         return json.dumps(row, ensure_ascii=False, allow_nan=False, default=cell) + "\n"
     except ValueError:

@@ -102,7 +102,7 @@ def pack(
         tokens: int ``(all tokens,)``, the tokens of all texts end to end.
         boundaries: int ``(all texts + 1,)``, the start of each text and the end of the last one.
         rows: int ``(sequences,)``, which texts.
-        kept: stored output of the model's frozen stages for all texts; None if there is none.
+        stored: output of the model's frozen stages for all texts; None if there is none.
         segments: int ``(all tokens,)``, the segment of each token; None if all are in the first.
 
     >>> batch = pack(np.array([1, 2, 3, 4, 5]), np.array([0, 3, 4, 5]), np.array([0, 1, 2]))

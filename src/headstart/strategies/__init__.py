@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class Strategy:
-    """One file in this package: a frozen dataclass that derives from this class; its fields are its options.
+    """The plugin of a strategy: a frozen dataclass that derives from this class; its fields are its options.
 
-    level: the level of contenders that follow it on the ladder, see `contest.ladder`; '' for the contender's own.
+    level: the level on the ladder of contenders that use it, see `contest.ladder`; '' for the contender's own.
     """
 
     level: ClassVar[str] = ""
@@ -26,7 +26,7 @@ class Strategy:
 
     @property
     def epochs(self) -> int:
-        """Passes over the training rows where the contender is given no other number."""
+        """Default number of passes over the training rows."""
         raise NotImplementedError
 
     @property
@@ -35,15 +35,16 @@ class Strategy:
         raise NotImplementedError
 
     def prepare(self, model: Model) -> list[Group]:
-        """Freeze what never learns, in place, and return the weights that learn."""
+        """Freeze all other weights, in place, and return the trained weights."""
         raise NotImplementedError
 
     def at_step(self, groups: Sequence[Group], step: int, total: int) -> bool:
-        """Choose which of the groups learn in a step, in place.
+        """Choose which of the groups are trained in a step, in place.
 
         Args:
-            groups: as :meth:`prepare` gave them.
+            groups: as returned by :meth:`prepare`.
             step: from 0 to ``total - 1``.
+            total: number of steps.
 
         Returns:
             whether that changed anything.
@@ -51,7 +52,7 @@ class Strategy:
         return False
 
     def merge(self, model: Model) -> Updates | None:
-        """Turn the trained model into an ordinary one, in place, and return low-rank updates where there were any."""
+        """Turn the trained model into an ordinary one, in place, and return low-rank updates if there were any."""
         return None
 
 

@@ -1,4 +1,4 @@
-"""What is to be learned: how rows become tokens and targets, and scores become answers."""
+"""Tasks: how rows become tokens and targets, and scores become predictions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def guess(columns: Callable[[], Collection[str]]) -> str:
     """Return the name of the task that rows are for.
 
     Args:
-        columns: gives the names of the rows' columns; called only where there are several tasks to choose from.
+        columns: returns the names of the rows' columns; called only if there are several tasks to choose from.
 
     Raises:
         UsageError: no task, or more than one, has these columns.

@@ -22,7 +22,7 @@ class Classification:
     """Give each text exactly one label out of those seen in training.
 
     classes: the labels, sorted; empty until :meth:`fitted` has seen the training rows.
-    text_column: where the training rows had their texts, so that a model reads no other column later; '' where that is
+    text_column: column with the texts of the training rows, so that a model reads no other column later; '' if it is
         not known.
     """
 
@@ -42,7 +42,7 @@ class Classification:
     metrics: ClassVar[tuple[Metric, ...]] = labels.METRICS
 
     def fitted(self, train: Rows) -> Classification:
-        """Return the task with its classes set from the training rows, and from no others.
+        """Return the task with its classes set from the training rows only.
 
         A label that occurs only in validation or test is never predicted and counts as an error there.
 
@@ -56,15 +56,15 @@ class Classification:
         return (str(value),)
 
     def stratum(self, target: Value) -> str:
-        """Return the label: splits keep the share of each."""
+        """Return the label: splits preserve the share of each."""
         return str(target)
 
     def encode(self, inputs: Sequence[Value], tokenizer: Tokenizer) -> Encoded:
-        """Turn texts into token ids, each cut to the tokenizer's window."""
+        """Turn texts into token ids, each truncated to the tokenizer's window."""
         return tokenizer.encode(inputs)
 
     def numbers(self, rows: Rows) -> np.ndarray:
-        """Return each row's class number, int64 ``(rows,)``; -100 for a label that training has not shown.
+        """Return each row's class number, int64 ``(rows,)``; -100 for a label not seen in training.
 
         >>> Classification(("ham", "spam")).numbers(Rows(("1", "2"), ("x", "y"), ("spam", "eggs"))).tolist()
         [1, -100]
