@@ -106,7 +106,7 @@ MUTANTS = (
         (MODELS,),
     ),
     Mutant(
-        "who stands for a rung is chosen on test rows",
+        "the representative of a level is chosen on test rows",
         "contest/rank.py",
         "fmean(record.validation[metric] for",
         "fmean(record.scores[metric] for",
@@ -135,7 +135,7 @@ MUTANTS = (
     ),
     Mutant("claims are made at 50 %", "contest/rank.py", "LEVEL = 0.05", "LEVEL = 0.5", (RANK, LADDER)),
     Mutant(
-        "a rung is compared with the one below, not with the best below",
+        "a level is compared with the one below, not with the best below",
         "contest/ladder.py",
         "best_on_validation(names[:place], teams, metric)",
         "names[place - 1]",

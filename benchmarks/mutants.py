@@ -106,7 +106,7 @@ def verdicts_on(mutants: Sequence[Mutant]) -> Iterator[Verdict]:
 
 
 def occurrences(mutant: Mutant) -> int:
-    """Count how often a mutant's old text stands in its file; 0 where there is no such file."""
+    """Count how often a mutant's old text occurs in its file; 0 if there is no such file."""
     path = ROOT / SOURCE / mutant.file
     return path.read_text(encoding="utf-8").count(mutant.old) if path.is_file() else 0
 
@@ -176,7 +176,7 @@ def _copy(source: Path, target: Path) -> None:
 def _by_room(verdicts: Sequence[Verdict]) -> dict[str, list[bool]]:
     """Group verdicts by the room of the mutant's file, whether it was killed."""
     rooms = {mutant.name: mutant.file.partition("/")[0].removesuffix(".py") for mutant in MUTANTS}
-    found: dict[str, list[bool]] = {}
+    by_room: dict[str, list[bool]] = {}
     for verdict in verdicts:
-        found.setdefault(rooms[verdict.mutant], []).append(verdict.killed)
-    return found
+        by_room.setdefault(rooms[verdict.mutant], []).append(verdict.killed)
+    return by_room

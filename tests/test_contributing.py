@@ -1,4 +1,4 @@
-"""The contender that CONTRIBUTING.md tells a newcomer to write works as it stands there."""
+"""The contender that CONTRIBUTING.md shows works unchanged."""
 
 import re
 import sys

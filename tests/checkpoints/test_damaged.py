@@ -29,11 +29,11 @@ ARGUMENTS = {"vocabulary": 64, "width": 8, "layers": 1, "heads": 2, "feed_forwar
 @pytest.fixture
 def place(tmp_path):
     """A small sound classifier."""
-    found = tmp_path / "model"
-    found.mkdir()
+    folder_made = tmp_path / "model"
+    folder_made.mkdir()
     model = Model(Encoder(**ARGUMENTS), ClassificationHead(8, 2))
-    folder.save(found, model, vocabulary.train(["a cat"] * 5, 64, window=12), "bert", ARGUMENTS, ("no", "yes"))
-    return found
+    folder.save(folder_made, model, vocabulary.train(["a cat"] * 5, 64, window=12), "bert", ARGUMENTS, ("no", "yes"))
+    return folder_made
 
 
 def edit(path, change):
@@ -126,10 +126,10 @@ def test_two_tokens_with_one_id(place):
 @pytest.fixture
 def adapter(place):
     """An adapter of the classifier."""
-    found = folder.load(place)
-    lora.insert(found.model, ("query",), 2, 4.0, 0.0)
-    updates = lora.Updates(2, 4.0, 0.0, lora.merge(found.model))
-    peft.write(place.parent / "adapter", updates, found.model.head, rooms.load("checkpoints", "bert"), str(place))
+    loaded = folder.load(place)
+    lora.insert(loaded.model, ("query",), 2, 4.0, 0.0)
+    updates = lora.Updates(2, 4.0, 0.0, lora.merge(loaded.model))
+    peft.write(place.parent / "adapter", updates, loaded.model.head, rooms.load("checkpoints", "bert"), str(place))
     return place.parent / "adapter"
 
 
@@ -191,8 +191,8 @@ def test_arrays_are_those_that_were_saved(tmp_path):
         with pytest.raises(CheckpointError, match=reason):
             arrays.read(path, shapes, np.float32, {})
     safetensors.numpy.save_file({"a": np.ones(2, dtype=np.float16), "b": np.ones(1)}, path)
-    found = arrays.read(path, shapes, np.float32, {"b": (1,)})
-    assert {name: array.dtype for name, array in found.items()} == {"a": np.float32, "b": np.float32}
+    stored = arrays.read(path, shapes, np.float32, {"b": (1,)})
+    assert {name: array.dtype for name, array in stored.items()} == {"a": np.float32, "b": np.float32}
 
 
 @pytest.mark.parametrize("classes", [("yes", "no"), ("no", "yes", "more")])

@@ -121,9 +121,9 @@ def test_a_note_of_another_training_is_not_believed(tmp_path):
 @pytest.mark.parametrize("content", ["", "[]", '{"fingerprint": "same", "reason": "something"}'])
 def test_a_damaged_note_is_not_believed(tmp_path, capsys, content):
     (tmp_path / "collapsed.json").write_text(content)
-    told = []
-    diverging(tmp_path, told, at=1.0)
-    assert told == [Attempt()]
+    attempts = []
+    diverging(tmp_path, attempts, at=1.0)
+    assert attempts == [Attempt()]
     assert capsys.readouterr().err.endswith("collapsed.json' is damaged, so it is deleted and made again.\n")
 
 

@@ -108,10 +108,10 @@ def test_bottlenecks_are_those_of_the_model(backbone, tmp_path, change, reason):
     ],
 )
 def test_changed_rows_are_rows_of_the_backbone(backbone, tmp_path, change, reason):
-    found = _with_labels(folder.load(backbone, classes=2))
+    loaded = _with_labels(folder.load(backbone, classes=2))
     with torch.no_grad():
-        found.model.encoder.embeddings.word.weight[5:8] += 1
-    _neural.Neural("finetuned", TASK, found, 3).save(tmp_path / "model", whole=False)
+        loaded.model.encoder.embeddings.word.weight[5:8] += 1
+    _neural.Neural("finetuned", TASK, loaded, 3).save(tmp_path / "model", whole=False)
     path = tmp_path / "model" / "words.safetensors"
     with folder._rows.safetensors.safe_open(path, framework="pt") as file:
         header = file.metadata()

@@ -128,9 +128,9 @@ def test_what_members_weigh_is_learnt_from_validation_rows(rows, answers, tmp_pa
     first[:60], second[60:] = right[:60], right[60:]
     models = {"one": Says(first), "two": Says(second)}
     run = Run(0, tmp_path, fitted=lambda name: (models[name], 0.0))
-    found = ensemble.Ensemble(("one", "two"), how).fit(train, validation, TASK, run)
-    assert (np.array(found.predict(validation.inputs).values) == validation.targets).mean() > 0.9
-    assert (np.array(found.predict(train.inputs).values) == train.targets).mean() < 0.7
+    fitted_ensemble = ensemble.Ensemble(("one", "two"), how).fit(train, validation, TASK, run)
+    assert (np.array(fitted_ensemble.predict(validation.inputs).values) == validation.targets).mean() > 0.9
+    assert (np.array(fitted_ensemble.predict(train.inputs).values) == train.targets).mean() < 0.7
 
 
 def test_stacking_takes_the_strength_whose_answers_are_likeliest_where_it_was_not_fitted(answers, rows):
@@ -143,8 +143,8 @@ def test_stacking_takes_the_strength_whose_answers_are_likeliest_where_it_was_no
         answers = cross_val_predict(model, features, numbers, cv=folds, method="predict_proba")
         likely[strength] = np.log(answers[np.arange(120), numbers]).mean()
     expected = LogisticRegression(C=max(likely, key=likely.get), max_iter=1000).fit(features, numbers)
-    found = ensemble.stack(answers.astype(np.float64), ensemble.stacking(answers.astype(np.float64), numbers))
-    np.testing.assert_allclose(found, expected.predict_proba(features), atol=1e-6)
+    probabilities = ensemble.stack(answers.astype(np.float64), ensemble.stacking(answers.astype(np.float64), numbers))
+    np.testing.assert_allclose(probabilities, expected.predict_proba(features), atol=1e-6)
 
 
 def test_an_even_vote_goes_to_the_likelier_class(rows, answers, tmp_path):
@@ -156,8 +156,8 @@ def test_an_even_vote_goes_to_the_likelier_class(rows, answers, tmp_path):
 
 
 def test_mean_is_the_mean(rows, answers, tmp_path):
-    found = fit(rows, answers, tmp_path, "mean").predict(rows.inputs).probabilities
-    np.testing.assert_allclose(found, answers.mean(axis=0), atol=1e-6)
+    averaged = fit(rows, answers, tmp_path, "mean").predict(rows.inputs).probabilities
+    np.testing.assert_allclose(averaged, answers.mean(axis=0), atol=1e-6)
 
 
 def test_a_member_without_weight_is_left_out_but_what_it_took_to_train_counts(rows, answers, tmp_path):

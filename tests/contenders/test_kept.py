@@ -125,12 +125,12 @@ def test_what_is_damaged_is_computed_again(tmp_path, name, how, process, capsys)
     if process == "next":
         _kept._sound.clear()
     computed = []
-    kept, reused = keep(tmp_path, [2, 1, 3, 4], computed)
+    stored, reused = keep(tmp_path, [2, 1, 3, 4], computed)
     assert (sorted(computed), reused) == ([0, 1, 2, 3], 0.0)
-    assert kept.states[torch.from_numpy(kept.starts)].tolist() == [[0] * 3, [2] * 3, [3] * 3, [6] * 3]
-    assert len(kept.states) == 10
-    told = capsys.readouterr().err.count("key.index' is damaged, so it is deleted and made again.")
-    assert told == ((name, how) != ("key.index", "deleted"))
+    assert stored.states[torch.from_numpy(stored.starts)].tolist() == [[0] * 3, [2] * 3, [3] * 3, [6] * 3]
+    assert len(stored.states) == 10
+    messages = capsys.readouterr().err.count("key.index' is damaged, so it is deleted and made again.")
+    assert messages == ((name, how) != ("key.index", "deleted"))
 
 
 def test_what_is_sound_is_read_once_a_process(tmp_path, monkeypatch):
@@ -148,7 +148,7 @@ def test_what_is_sound_is_read_once_a_process(tmp_path, monkeypatch):
 
 
 def test_two_processes_compute_each_text_once(tmp_path):
-    def work(lengths, found):
+    def work(lengths, results):
         computed = []
         tokens, boundaries, sizes = texts(lengths)
         names = _kept.name_texts(tokens, boundaries)
@@ -158,17 +158,17 @@ def test_two_processes_compute_each_text_once(tmp_path):
                 time.sleep(0.02)
                 yield batch
 
-        kept, _ = _kept.keep(tmp_path, "key", names, sizes, 3, 1, True, slowly)
-        found.put((computed, kept.states[torch.from_numpy(kept.starts)][:, 0].tolist()))
+        stored, _ = _kept.keep(tmp_path, "key", names, sizes, 3, 1, True, slowly)
+        results.put((computed, stored.states[torch.from_numpy(stored.starts)][:, 0].tolist()))
 
     fork = multiprocessing.get_context("fork")
-    found = fork.SimpleQueue()
+    results = fork.SimpleQueue()
     processes = [
-        fork.Process(target=work, args=(lengths, found)) for lengths in ([2, 1, 3, 4], [2, 1, 3], [2, 1, 3, 4, 5])
+        fork.Process(target=work, args=(lengths, results)) for lengths in ([2, 1, 3, 4], [2, 1, 3], [2, 1, 3, 4, 5])
     ]
     for process in processes:
         process.start()
-    answers = [found.get() for _ in processes]
+    answers = [results.get() for _ in processes]
     for process in processes:
         process.join()
     assert sorted(text for computed, _ in answers for text in computed) == [0, 1, 2, 3, 4]

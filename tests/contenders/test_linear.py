@@ -103,9 +103,9 @@ def test_the_likeliest_of_either_kind_and_of_these_the_better_by_the_metric_is_k
     others = {"class 0": "class 1", "class 1": "class 2", "class 2": "class 0"}
     labels = [others[label] if turned or place < 2 else label for place, label in enumerate(validation.targets)]
     validation = Rows(validation.ids, shortened, tuple(labels))
-    task, told = Classification().fitted(train), []
-    run = Run(0, tmp_path, metric="macro-F1", progress=told.append)
-    kept = Linear().fit(train, validation, task, run).predict(validation.inputs)
+    task, updates = Classification().fitted(train), []
+    run = Run(0, tmp_path, metric="macro-F1", progress=updates.append)
+    chosen = Linear().fit(train, validation, task, run).predict(validation.inputs)
     numbers = task.numbers(validation)
     found = []
     for model in candidates(train)[1]:
@@ -115,8 +115,8 @@ def test_the_likeliest_of_either_kind_and_of_these_the_better_by_the_metric_is_k
     best = [max((one for one in found if one[0] == kind), key=lambda one: one[1]) for kind in (False, True)]
     assert (best[0][2]["macro-F1"] < best[1][2]["macro-F1"]) == turned
     expected = best[turned]
-    np.testing.assert_allclose(kept.probabilities, expected[3].probabilities, atol=1e-6)
-    assert told[-1].values == {"macro-F1": pytest.approx(expected[2]["macro-F1"])}
+    np.testing.assert_allclose(chosen.probabilities, expected[3].probabilities, atol=1e-6)
+    assert updates[-1].values == {"macro-F1": pytest.approx(expected[2]["macro-F1"])}
     assert expected[2]["macro-F1"] != pytest.approx(expected[2]["accuracy"])
 
 

@@ -416,7 +416,7 @@ def test_a_share_of_the_words_is_hidden_in_each_step(rows, task, tmp_path, monke
     small = {"vocabulary": 60, "layers": 1, "width": 16, "heads": 2, "feed_forward": 16, "epochs": 1}
     contender = rooms.load("contenders", "scratch", {**small, "word_dropout": share})
     fitted = contender.fit(rows, rows.take(range(30)), task, Run(0, tmp_path))
-    unknown = fitted.checkpoint.tokenizer.unknown  # which stands in no text
+    unknown = fitted.checkpoint.tokenizer.unknown  # which occurs in no text
     encoded = task.encode(rows.inputs, fitted.checkpoint.tokenizer)
     hidden = np.searchsorted(np.unique([*encoded.tokens, unknown]), unknown)
     marks = 2 * len(encoded) / len(encoded.tokens)  # the first and last token of each text

@@ -35,7 +35,7 @@ COUNTED = dataclasses.replace(TINY, counted=True)
 
 
 class Killed(Exception):
-    """Stands for a kill in the middle of a training."""
+    """Simulates a kill in the middle of a training."""
 
 
 def weights(place):

@@ -60,9 +60,9 @@ def test_manifest_lists_files_in_folders_too(tmp_path):
         (fresh / "sub").mkdir()
         (fresh / "sub" / "part.bin").write_bytes(b"\x00\x01")
         manifest.write(fresh, "majority", Classification(("a",)), {"one": 1})
-    found = manifest.verify(tmp_path / "deep")
-    assert list(found.files) == ["sub/part.bin"]
-    assert found.extra == {"one": 1}
+    listed = manifest.verify(tmp_path / "deep")
+    assert list(listed.files) == ["sub/part.bin"]
+    assert listed.extra == {"one": 1}
 
 
 def test_a_changed_file_is_named(folder):

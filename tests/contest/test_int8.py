@@ -118,14 +118,14 @@ def test_other_names_of_the_files_keep_their_content(model, tmp_path):
 
 @pytest.mark.parametrize("content", ["", "[1]", '{"rows": 3}', None])
 def test_a_file_that_the_manifest_does_not_list_so_is_made_again(model, tmp_path, content):
-    found = int8.judge(tmp_path, rows(50), "accuracy")
+    judged = int8.judge(tmp_path, rows(50), "accuracy")
     if content is None:
         (tmp_path / FILE).unlink()
     else:
         (tmp_path / FILE).write_text(content)
     with pytest.raises(CheckpointError, match=r"has no int8\.json, so the effect"):
         int8.open_model(tmp_path)
-    assert int8.judge(tmp_path, rows(50), "accuracy") == found
+    assert int8.judge(tmp_path, rows(50), "accuracy") == judged
     assert manifest.verify(tmp_path).files.keys() == {FILE}
 
 
@@ -167,10 +167,10 @@ def test_a_damaged_file_is_named(model, tmp_path, content):
 
 
 def test_a_damaged_file_is_found_again(model, tmp_path, capsys):
-    found = int8.judge(tmp_path, rows(50), "accuracy")
+    judged = int8.judge(tmp_path, rows(50), "accuracy")
     path = tmp_path / FILE
     path.write_text(path.read_text().replace('"agreement": 1.0', '"agreement": 0.9'))
-    assert int8.judge(tmp_path, rows(50), "accuracy") == found
+    assert int8.judge(tmp_path, rows(50), "accuracy") == judged
     assert "int8.json' is damaged, so it is deleted and made again." in capsys.readouterr().err
 
 

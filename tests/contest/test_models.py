@@ -55,9 +55,9 @@ class Answers(Contender):
         return Majority().fit(truth, validation, task, run)
 
 
-@pytest.mark.parametrize(("labels", "kept"), [(("bad", "good", "good"), 1), (("good", "bad", "good"), 0)])
+@pytest.mark.parametrize(("labels", "best_seed"), [(("bad", "good", "good"), 1), (("good", "bad", "good"), 0)])
 def test_the_seed_that_is_kept_is_the_first_of_the_best_on_validation_whatever_test_says(
-    splits, terms, monkeypatch, labels, kept
+    splits, terms, monkeypatch, labels, best_seed
 ):
     turned = {"good": "bad", "bad": "good"}
     test = replace(splits.test, targets=tuple(turned[label] for label in splits.test.targets))
@@ -65,8 +65,8 @@ def test_the_seed_that_is_kept_is_the_first_of_the_best_on_validation_whatever_t
     with monkeypatch.context() as patch:
         patch.setattr(contest.contenders, "load", lambda name, options: Answers(*labels))
         outcome = contest.run(replace(splits, test=test), Classification(), trials, terms)
-    assert outcome.records[kept].scores["accuracy"] == min(record.scores["accuracy"] for record in outcome.records)
-    assert models.note_of(outcome.models["scratch"])["seed"] == kept
+    assert outcome.records[best_seed].scores["accuracy"] == min(record.scores["accuracy"] for record in outcome.records)
+    assert models.note_of(outcome.models["scratch"])["seed"] == best_seed
     assert _saved.open_model(outcome.models["scratch"]).predict(["x"]).values == ("good",)
 
 

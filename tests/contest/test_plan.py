@@ -182,7 +182,7 @@ def test_several_backbones_compete_once_each_under_their_own_names():
     for name, trial in by_name.items():
         label = name.partition("@")[2]
         assert trial.options.get("backbone") == labels.get(label)
-        # A student's teacher stands on the same backbone.
+        # A student's teacher has the same backbone.
         assert [m.contender for m in trial.members] == ([f"finetuned:full@{label}"] if "distilled" in name else [])
     assert {t.options["epochs"] for name, t in by_name.items() if "finetuned" in name} == {2}
 

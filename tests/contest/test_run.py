@@ -27,7 +27,7 @@ def openings(terms) -> list[dict]:
 
 
 class Fits(Contender):
-    """A contender that counts its trainings and can be told to fail."""
+    """A contender that counts its trainings and can be made to fail."""
 
     name = "majority"
 
@@ -392,16 +392,16 @@ def test_a_member_that_failed_is_not_tried_again_and_is_named(splits, terms, mon
 
     def fails(self, train, *rest):
         tried.append(len(train))
-        raise TrainingError("no luck.")
+        raise TrainingError("no convergence.")
 
     monkeypatch.setattr(Linear, "fit", fails)
     outcome = contest.run(splits, Classification(), ensemble(), terms)
     assert tried == [20, 60]
-    assert outcome.failed == {"linear on 20 rows": "no luck.", "linear": "no luck."}
+    assert outcome.failed == {"linear on 20 rows": "no convergence.", "linear": "no convergence."}
     assert [r.trial.contender for r in outcome.records if r.trial.size is None] == ["majority", "ensemble"]
     alone = ensemble(("ensemble",), options={"ensemble.members": "linear"})
     outcome = contest.run(splits, Classification(), alone, replace(terms, folder=terms.folder / "other"))
-    assert "'linear' could not be trained, so nothing builds on it: no luck" in outcome.failed["ensemble"]
+    assert "'linear' could not be trained, so nothing builds on it: no convergence" in outcome.failed["ensemble"]
 
 
 def test_a_record_keeps_what_it_was_built_on(splits, terms, ensemble):

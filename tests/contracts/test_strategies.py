@@ -111,7 +111,7 @@ STEPS = 15  # forty rows, eight a step, three epochs
 
 
 class Killed(Exception):
-    """Stands for a kill in the middle of a training."""
+    """Simulates a kill in the middle of a training."""
 
 
 @pytest.fixture

@@ -121,12 +121,12 @@ for write in (
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits")
 def test_a_limit_of_the_system_is_met(tmp_path: Path) -> None:
     command = [sys.executable, "-c", LIMITED, str(tmp_path)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     sentence = (
         f"cannot write '{tmp_path}/file' (File too large; 39,996 bytes are needed): "
         "raise the limit on the size of files, and rerun the same command."
     )
-    assert said == [sentence] * 5
+    assert lines == [sentence] * 5
 
 
 def test_numpy_says_how_much_it_wrote_and_no_number(tmp_path: Path) -> None:

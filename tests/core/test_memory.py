@@ -5,7 +5,7 @@ import pytest
 
 from headstart.core import memory
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="only there pages of files are told apart")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="pages of files are distinguished only there")
 
 
 @linux

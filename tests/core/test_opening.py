@@ -14,17 +14,17 @@ class PanicException(BaseException):
 )
 def test_whatever_is_raised_becomes_one_sentence_with_the_folder(error):
     sentence = r"^'some/folder' cannot be read as a model \(\w+(: .+)?\); copy"
-    with pytest.raises(CheckpointError, match=sentence) as found, guarded("some/folder"):
+    with pytest.raises(CheckpointError, match=sentence) as raised, guarded("some/folder"):
         raise error
-    assert str(found.value).isprintable()
-    assert found.value.__cause__ is error
+    assert str(raised.value).isprintable()
+    assert raised.value.__cause__ is error
 
 
 @pytest.mark.parametrize("error", [UsageError("no such model."), KeyboardInterrupt(), SystemExit(3)])
 def test_what_is_explained_and_what_interrupts_passes(error):
-    with pytest.raises(type(error)) as found, guarded("folder"):
+    with pytest.raises(type(error)) as raised, guarded("folder"):
         raise error
-    assert found.value is error
+    assert raised.value is error
 
 
 def test_a_name_of_something_else_than_a_file(tmp_path):

@@ -44,8 +44,10 @@ def test_a_damaged_note_is_nothing_and_is_deleted(tmp_path, how, capsys):
     assert sealed.read_note(path) is None
     assert sealed.take_note(path) is None
     assert not path.exists()
-    told = capsys.readouterr().err
-    assert told == ("" if how == "deleted" else f"headstart: '{path}' is damaged, so it is deleted and made again.\n")
+    messages = capsys.readouterr().err
+    assert messages == (
+        "" if how == "deleted" else f"headstart: '{path}' is damaged, so it is deleted and made again.\n"
+    )
 
 
 def test_a_folder_in_place_of_a_note_is_deleted(tmp_path):

@@ -1,4 +1,4 @@
-"""Text tables as people save them: each is read as its author meant it, and every guess is told."""
+"""Text tables as people save them: each is read as its author meant it, and every guess is reported."""
 
 from __future__ import annotations
 

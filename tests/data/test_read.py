@@ -1,4 +1,4 @@
-"""Reading: what is accepted, what is refused, and that every refused row is told with its line."""
+"""Reading: what is accepted, what is refused, and that every rejected row is reported with its line."""
 
 from __future__ import annotations
 

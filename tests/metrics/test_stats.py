@@ -148,7 +148,7 @@ def test_simultaneous_p_values_are_raised():
     found = stats.against_best(chances, draws=40_000)
     plain = stats.difference(chances, 0, 1).p_value
     assert 0.05 < plain < 0.6
-    assert min(found.p_values) == pytest.approx(1.3 * plain, rel=0.05)
+    assert min(standings.p_values) == pytest.approx(1.3 * plain, rel=0.05)
 
 
 def test_pairing_follows_mcnemars_exact_test():

@@ -77,7 +77,7 @@ def test_passages_are_what_the_answer_says(shard, words, seed):
         assert second[-1] == words.closing[0]
         assert np.array_equal(first[1:-1], window[: len(first) - 2])
         goes_on = np.array_equal(second[:-1], window[len(first) - 2 :])
-        # A cut stands where a sentence ends, and what is exchanged comes from another document.
+        # A cut is where a sentence ends, and what is exchanged comes from another document.
         assert windows.starts[row] + len(first) - 2 in shard.sentences
         if answers[row] == 0:
             assert goes_on

@@ -16,20 +16,20 @@ def test_nothing_is_said_of_a_file_that_was_read_whole():
 
 
 def test_every_rejected_row_and_every_warning_is_listed():
-    found = reading(table([Rejected(3, "has no text"), Rejected(9, "is too long")], ["read as windows-1252"]))
-    assert [finding.sentence for finding in found] == [
+    findings = reading(table([Rejected(3, "has no text"), Rejected(9, "is too long")], ["read as windows-1252"]))
+    assert [finding.sentence for finding in findings] == [
         "read as windows-1252",
         "2 of 10 rows (20.0%) could not be used; each is listed with its line.",
     ]
-    assert (found[1].count, found[1].share) == (2, 0.2)
-    assert list(lines(found))[2:] == ["         line 3 has no text", "         line 9 is too long"]
+    assert (findings[1].count, findings[1].share) == (2, 0.2)
+    assert list(lines(findings))[2:] == ["         line 3 has no text", "         line 9 is too long"]
 
 
 @pytest.mark.parametrize(("most", "count"), [(None, 31), (30, 31), (3, 5)])
 def test_a_long_list_is_cut_only_where_asked(most, count):
-    found = list(lines(reading(table(Rejected(line, "has no text") for line in range(30))), most))
-    assert len(found) == count
-    assert (most == 3) == found[-1].endswith("and 27 more; headstart check lists all")
+    listed = list(lines(reading(table(Rejected(line, "has no text") for line in range(30))), most))
+    assert len(listed) == count
+    assert (most == 3) == listed[-1].endswith("and 27 more; headstart check lists all")
 
 
 def test_other_kinds_are_a_line_each():

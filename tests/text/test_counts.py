@@ -39,7 +39,7 @@ def test_they_are_the_singular_vectors_of_tf_idf(documents):
     # Singular vectors have no sign of their own; what words have in common has.
     np.testing.assert_allclose(vectors @ vectors.T, expected @ expected.T, atol=1e-3)
     assert vectors[0] @ vectors[1] > 0.8 > 0.3 > vectors[0] @ vectors[10]
-    # 28 stands in one document, 29 in none.
+    # 28 occurs in one document, 29 in none.
     assert not vectors[[28, 29]].any()
 
 

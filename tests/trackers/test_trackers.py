@@ -1,4 +1,4 @@
-"""Which trackers are told, where they write, and what happens where one cannot."""
+"""Which trackers are used, where they write, and what happens if one fails."""
 
 import json
 from dataclasses import dataclass, field
@@ -40,23 +40,23 @@ def test_a_service_nobody_is_logged_in_to_is_named_before_anything_is_trained(mo
 
 
 @dataclass(frozen=True)
-class Told:
+class Recording:
     requires: ClassVar[str] = ""
     starts: list = field(default_factory=list)
 
     def start(self, folder, step):
         self.starts.append((folder.name, step))
-        return Lines(folder / "told.json", "run", lambda lines: None, lambda: None, "told")
+        return Lines(folder / "recording.json", "run", lambda lines: None, lambda: None, "recording")
 
 
 def test_trainings_inside_a_training_get_folders_beside_it(tmp_path, monkeypatch):
-    tracker = Told()
+    tracker = Recording()
     load = trackers.rooms.load
-    monkeypatch.setattr(trackers.rooms, "load", lambda room, name: tracker if name == "told" else load(room, name))
+    monkeypatch.setattr(trackers.rooms, "load", lambda room, name: tracker if name == "recording" else load(room, name))
     work = tmp_path / "work/key"
     for folder in (work, work / "answers/retry"):
         folder.mkdir(parents=True, exist_ok=True)
-        run = Run(0, folder, tracking=Tracking(("told",), tmp_path / "tracking/distilled-seed-0", work))
+        run = Run(0, folder, tracking=Tracking(("recording",), tmp_path / "tracking/distilled-seed-0", work))
         log = trackers.start(run, 3)
         with trackers.finishing(log):
             log.log(4, {"loss": 1.0})

@@ -24,7 +24,7 @@ from headstart.training.loop import Settings, train
 
 
 class Killed(Exception):
-    """Stands for a kill in the middle of a step."""
+    """Simulates a kill in the middle of a step."""
 
 
 def regression(
@@ -353,9 +353,9 @@ def test_a_damaged_checkpoint_is_not_believed(tmp_path, how, capsys):
     with pytest.raises(Killed):
         regression(tmp_path / "broken", settings=settings, die_at=7)
     DAMAGES[how](tmp_path / "broken/checkpoint.safetensors")
-    told = []
-    again, _ = regression(tmp_path / "broken", settings=settings, told=told)
-    assert told[0] == (0, 10)
+    steps = []
+    again, _ = regression(tmp_path / "broken", settings=settings, steps=steps)
+    assert steps[0] == (0, 10)
     assert same(whole, again)
     assert "checkpoint.safetensors' is damaged, so it is deleted and made again.\n" in capsys.readouterr().err
 

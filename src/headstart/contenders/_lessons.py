@@ -92,8 +92,8 @@ def match(
                 given = pack(encoded.tokens, encoded.boundaries, rows).to(run.device)
                 states = _matching.outputs(teacher, given, matching.stages)
             theirs = dict(zip(matching.stages, states.split(teacher.width, dim=1), strict=True))
-            found: Tensor = matching(_matching.trace(encoder, batch), theirs, batch.groups)
-        return found.float()
+            difference: Tensor = matching(_matching.trace(encoder, batch), theirs, batch.groups)
+        return difference.float()
 
     def evaluate() -> tuple[float, float]:
         with torch.inference_mode():

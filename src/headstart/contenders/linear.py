@@ -188,7 +188,7 @@ class Linear(Contender):
             run.progress(Progress("fitting", (number + 1) / total, values={run.metric: score}))
             if time.monotonic() > until:
                 break
-        return max(best.values(), key=lambda found: found[:2])[2]
+        return max(best.values(), key=lambda each: each[:2])[2]
 
     @staticmethod
     def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> FittedLinear:

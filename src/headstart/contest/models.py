@@ -126,13 +126,13 @@ def remove_leftovers(terms: Terms, wanted: Collection[str]) -> None:
     Args:
         wanted: keys of trials whose models are needed all the same.
     """
-    work, kept = terms.folder / "work", terms.folder / "models"
-    for place in (terms.folder, kept, work, work / "shared"):
+    work, permanent = terms.folder / "work", terms.folder / "models"
+    for place in (terms.folder, permanent, work, work / "shared"):
         files.remove_leftovers(place)
     # Names that earlier versions gave.
-    for leftover in (terms.folder / "best.new", *kept.glob("*.whole"), *kept.glob(".*"), *work.glob(".*")):
+    for leftover in (terms.folder / "best.new", *permanent.glob("*.whole"), *permanent.glob(".*"), *work.glob(".*")):
         shutil.rmtree(leftover, ignore_errors=True)
-    for model in kept.iterdir() if kept.is_dir() else ():
+    for model in permanent.iterdir() if permanent.is_dir() else ():
         if model.is_dir() and not model.with_suffix(".json").is_file():
             shutil.rmtree(model, ignore_errors=True)
     for leftover in sorted(work.glob("*")):

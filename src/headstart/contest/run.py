@@ -173,9 +173,9 @@ def _without_model(named: Sequence[Job], known: Mapping[str, Record], terms: Ter
         best = max(team, key=lambda job: known[job.key].validation[terms.metric], default=None)
         if best is None:
             continue
-        kept = models.best_of(best, terms)
+        best_model = models.best_of(best, terms)
         score = known[best.key].validation[terms.metric]
-        if kept is None or models.note_of(kept)["validation"] < score or not models.is_sound(kept):
+        if best_model is None or models.note_of(best_model)["validation"] < score or not models.is_sound(best_model):
             yield best.key
 
 

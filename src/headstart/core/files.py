@@ -252,8 +252,8 @@ def system_error(text: str) -> int:
     >>> system_error("I/O error: File too large (os error 27)"), system_error("[errno 28] Error writing")
     (27, 28)
     """
-    found = re.search(r"os error (\d+)|\[[Ee]rrno (\d+)\]", text)
-    return int(found[1] or found[2]) if found else 0
+    match = re.search(r"os error (\d+)|\[[Ee]rrno (\d+)\]", text)
+    return int(match[1] or match[2]) if match else 0
 
 
 def _system_error(error: Exception) -> tuple[int, str]:

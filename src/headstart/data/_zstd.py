@@ -35,10 +35,10 @@ def open_zstd(path: Path) -> BinaryIO:
     Raises:
         UsageError: nothing is installed that reads it. Reading raises EOFError where the archive is cut short.
     """
-    found = package(path)
-    if found.__name__ == "compression.zstd":
-        return cast(BinaryIO, found.open(path, "rb"))
-    return io.BufferedReader(_Frames(path, found))
+    module = package(path)
+    if module.__name__ == "compression.zstd":
+        return cast(BinaryIO, module.open(path, "rb"))
+    return io.BufferedReader(_Frames(path, module))
 
 
 class _Frames(io.RawIOBase):
