@@ -94,8 +94,8 @@ def test_stacking_learns_a_member_that_always_says_the_wrong_class(rows, tmp_pat
     answers = turned[None].astype(np.float32)
     half = rows.take(range(60))
     stacked = ensemble.stacking(answers[:, :60].astype(np.float64), TASK.numbers(half))
-    answers = ensemble.stack(answers[:, 60:].astype(np.float64), stacked).argmax(1)
-    assert (answers == TASK.numbers(rows.take(range(60, 120)))).mean() > 0.9
+    predicted = ensemble.stack(answers[:, 60:].astype(np.float64), stacked).argmax(1)
+    assert (predicted == TASK.numbers(rows.take(range(60, 120)))).mean() > 0.9
     assert (
         fit(rows, answers, tmp_path, "mean", ("one",)).predict(rows.inputs).values == np.array(rows.targets)
     ).mean() < 0.3
@@ -140,8 +140,8 @@ def test_stacking_takes_the_strength_whose_answers_are_likeliest_where_it_was_no
     likely = {}
     for strength in ensemble.STRENGTHS:
         model = LogisticRegression(C=strength, max_iter=1000)
-        answers = cross_val_predict(model, features, numbers, cv=folds, method="predict_proba")
-        likely[strength] = np.log(answers[np.arange(120), numbers]).mean()
+        held_out_answers = cross_val_predict(model, features, numbers, cv=folds, method="predict_proba")
+        likely[strength] = np.log(held_out_answers[np.arange(120), numbers]).mean()
     expected = LogisticRegression(C=max(likely, key=likely.get), max_iter=1000).fit(features, numbers)
     probabilities = ensemble.stack(answers.astype(np.float64), ensemble.stacking(answers.astype(np.float64), numbers))
     np.testing.assert_allclose(probabilities, expected.predict_proba(features), atol=1e-6)

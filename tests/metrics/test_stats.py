@@ -145,7 +145,7 @@ def test_simultaneous_p_values_are_raised():
     random = np.random.default_rng(9)
     targets = some_targets(random, 400)
     chances = joint(targets, [[answers(random, targets, accuracy)] for accuracy in (0.8, 0.79)], "accuracy")
-    found = stats.against_best(chances, draws=40_000)
+    standings = stats.against_best(chances, draws=40_000)
     plain = stats.difference(chances, 0, 1).p_value
     assert 0.05 < plain < 0.6
     assert min(standings.p_values) == pytest.approx(1.3 * plain, rel=0.05)

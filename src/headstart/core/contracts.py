@@ -60,9 +60,9 @@ class Tokenizer(Protocol):
 class Task(Protocol):
     """The plugin of a task: a frozen dataclass whose fields are its options and what it learns from the training rows.
 
-    kind: the form of its answers, by which contenders say whether they can compete.
-    metrics: its scores; the first one decides where no other is chosen.
-    columns: names of the columns that its rows have, where a file names them in the usual way.
+    kind: the form of its answers, which decides which contenders support it.
+    metrics: its scores; the first one is the default.
+    columns: usual names of the columns of its rows.
     SAMPLE: six examples, pairs of input and target, that a contender can learn from.
     classes: the possible labels, sorted; empty before :meth:`fitted`, and for kinds without labels.
     text_column: column with the texts of the training rows; '' if it is not known.
