@@ -16,7 +16,7 @@ from headstart.contest import int8 as eight_bits
 from headstart.contest import language, models, plan, rank, run_folder, windows
 from headstart.contest import run as contest
 from headstart.contest.trials import Terms
-from headstart.core import checked, rooms
+from headstart.core import checked
 from headstart.core import device as devices
 from headstart.core.alone import alone
 from headstart.core.contracts import Fitted, Value, all_texts
@@ -36,6 +36,7 @@ from headstart.report import build, judged, live, wording
 from headstart.report import pretraining as telling
 from headstart.report.findings import lines as warning_lines
 from headstart.text.tokenizer import Tokenizer
+from headstart.usage import catalogue
 
 __all__ = [
     "Comparison",
@@ -50,10 +51,9 @@ __all__ = [
     "read_result",
 ]
 
-TASK = "classification"  # of the demonstrations
 GUESSED = "Task: {}, guessed from the columns; choose another one with --task."
+TASK = "classification"  # of the demonstrations
 RESULT = "result.json"
-ROOMS = ("contenders", "strategies", "tasks", "trackers")
 LISTED = 20  # rejected rows listed before a comparison begins
 # The trainings of a demonstration, which takes at most six minutes on two cores.
 DEMOS: Mapping[str, Mapping[str, Value]] = {
@@ -359,12 +359,6 @@ def read_result(folder: str | Path) -> dict[str, Value]:
         CheckpointError: there is none, or it was changed.
     """
     return checked.read(Path(folder) / RESULT, "run the comparison again: it trains nothing twice")
-
-
-def catalogue() -> dict[str, dict[str, str]]:
-    """Return the names of all contenders, strategies, tasks and packaged models, each with a description."""
-    plugins = {room: {name: rooms.promise(room, name) for name in rooms.names(room)} for room in ROOMS}
-    return {**plugins, "models": {name: model.description for name, model in hub.PACKAGED.items()}}
 
 
 def _guess(data: object, encoding: str | None) -> str:

@@ -111,6 +111,23 @@ def compare(
     A finished training is never repeated: rerun the same command to resume, or add contenders to train only those.
     """
     _use(threads)
+    chosen = _options(options or [])
+    from headstart import usage
+
+    usage.check_compare(
+        (data, test, validation),
+        unlabelled,
+        task=task,
+        encoding=encoding,
+        contenders=_names(contenders),
+        strategies=_names(strategies),
+        backbone=backbone,
+        options=chosen,
+        sizes=_names(sizes),
+        metric=metric,
+        device=device,
+        track=track,
+    )
     from headstart import api
 
     result = api.compare(
@@ -125,7 +142,7 @@ def compare(
         contenders=_names(contenders),
         strategies=_names(strategies),
         backbone=backbone,
-        options=_options(options or []),
+        options=chosen,
         seeds=seeds,
         sizes=_names(sizes),
         budget=budget,
@@ -150,6 +167,9 @@ def demo(
 ) -> None:
     """Run a comparison on real text with real weights, without downloads (takes minutes)."""
     _use(threads)
+    from headstart import usage
+
+    usage.check_demo(name)
     from headstart import api
 
     _output.print_comparison(api.demo(name, out=out), as_json)
@@ -200,6 +220,9 @@ def pretrain(
     not tokenised again.
     """
     _use(threads)
+    from headstart import usage
+
+    usage.check_pretrain(corpus, size=size, start=start, device=device, track=track)
     from headstart import api
     from headstart.report import pretraining
 
@@ -245,6 +268,9 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check the data for duplicates, leakage, contradictions and imbalance, without training."""
+    from headstart import usage
+
+    usage.check_check((data, test, validation), task, backbone)
     from headstart import api
     from headstart.report import findings
 
@@ -290,6 +316,9 @@ def predict(
     cannot be read (too long, too short, wrong encoding) is left out and reported on standard error.
     """
     _use(threads)
+    from headstart import usage
+
+    usage.check_predict(model, file)
     from headstart import prediction
 
     prediction.predict_file(model, file, out, text=text, encoding=encoding, int8=int8, report=_output.row_printer(file))
@@ -298,9 +327,9 @@ def predict(
 @app.command("list")
 def list_() -> None:
     """List contenders, strategies, tasks and packaged models, one per line."""
-    from headstart import api
+    from headstart import usage
 
-    for kind, names in api.catalogue().items():
+    for kind, names in usage.catalogue().items():
         typer.echo(kind)
         for name, promise in names.items():
             typer.echo(f"  {name:<14}  {promise}")

@@ -1,5 +1,7 @@
 """Plugins are found by their file names, and their options are read by their types."""
 
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import pytest
@@ -101,3 +103,18 @@ def test_every_plugin_of_every_room_says_what_it_is():
     for room in ("contenders", "strategies", "tasks", "checkpoints", "trackers"):
         for name in rooms.names(room):
             assert rooms.promise(room, name).endswith("."), f"{room}/{name} begins with no sentence"
+
+
+def test_plugins_are_described_and_their_options_read_without_heavy_libraries():
+    code = """
+import sys
+from headstart.core import rooms
+for room in ("contenders", "strategies", "tasks", "trackers"):
+    for name in rooms.names(room):
+        rooms.promise(room, name)
+        rooms.load(room, name, {"text_column": "text"} if name == "classification" else {})
+heavy = {"torch", "sklearn", "scipy", "pandas", "safetensors", "tokenizers", "wandb", "mlflow"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

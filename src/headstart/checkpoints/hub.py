@@ -23,6 +23,7 @@ from headstart.text._tokenizer_files import NAMES as TOKENIZER_FILES
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
+PREFIX = "hf://"
 ADDRESS = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>.+))?")
 # Nothing else is ever downloaded, besides the weights.
 FILES = [*TOKENIZER_FILES, "modules.json", "1_Pooling/config.json"]
@@ -105,13 +106,26 @@ def find(source: str) -> Path:
         UsageError: no such folder or name, or its package is not installed.
         CheckpointError: the model is damaged, cannot be downloaded, or comes without safetensors.
     """
+    check(source)
     if source in PACKAGED:
         return _packaged(source)
-    if source.startswith("hf://"):
-        return _fetch(source)
-    folder = Path(source).expanduser()
-    if folder.is_dir():
-        return folder
+    return _fetch(source) if source.startswith(PREFIX) else Path(source).expanduser()
+
+
+def check(source: str) -> None:
+    """Make sure that a model can have that name, without opening or fetching one.
+
+    Raises:
+        UsageError: no such folder or name, an address of another form, or the model's package is not installed.
+    """
+    if source in PACKAGED:
+        _package(source)
+        return
+    if source.startswith(PREFIX):
+        _address(source)
+        return
+    if Path(source).expanduser().is_dir():
+        return
     if re.fullmatch(r"[\w.-]+/[\w.-]+", source):
         raise UsageError(f"no model folder {shown(source)}; for the model of that name on the hub say hf://{source}.")
     raise UsageError(
@@ -131,14 +145,9 @@ def title(source: str) -> str:
 
 def _packaged(name: str) -> Path:
     model = PACKAGED[name]
-    # Once unpacked, it no longer needs the package.
-    unpacked = f"packaged/{name}-{model.sha256[:16]}-{UNPACKING}"
-    if model.unpack and (known := _cache.find(unpacked)) is not None:
-        return known
-    try:
-        file = Path(str(importlib.metadata.distribution(model.distribution).locate_file(model.file)))
-    except importlib.metadata.PackageNotFoundError:
-        raise UsageError(_missing(name, model)) from None
+    file = _package(name)
+    if file.is_dir():
+        return file
     actual = file_sha256(file) if file.is_file() else "missing"
     if actual != model.sha256:
         raise CheckpointError(
@@ -147,8 +156,25 @@ def _packaged(name: str) -> Path:
         )
     if not model.unpack:
         return file.parent
+    unpacked = _unpacked(name, model)
     unpack: Callable[[Path, Path], None] = importlib.import_module(f"headstart.checkpoints.{model.unpack}").unpack
     return _cache.made_once(unpacked, lambda fresh: unpack(file, fresh), f"unpacked {file.name} as a model folder")
+
+
+def _unpacked(name: str, model: Packaged) -> str:
+    """Name the folder of the cache that an unpacked model is kept in."""
+    return f"packaged/{name}-{model.sha256[:16]}-{UNPACKING}"
+
+
+def _package(name: str) -> Path:
+    """Find a packaged model's file, or its folder where it was unpacked before and no longer needs the package."""
+    model = PACKAGED[name]
+    if model.unpack and (known := _cache.find(_unpacked(name, model))) is not None:
+        return known
+    try:
+        return Path(str(importlib.metadata.distribution(model.distribution).locate_file(model.file)))
+    except importlib.metadata.PackageNotFoundError:
+        raise UsageError(_missing(name, model)) from None
 
 
 def _missing(name: str, model: Packaged) -> str:
@@ -167,10 +193,7 @@ def _fetch(address: str) -> Path:
 
     The hub is that of the environment variable ``HF_ENDPOINT``, by default huggingface.co.
     """
-    match = ADDRESS.fullmatch(address)
-    if not match:
-        raise UsageError(f"cannot read the address {address}: write hf://owner/name or hf://owner/name@revision.")
-    repo, revision = match["repo"], match["revision"]
+    repo, revision = _address(address)
     from huggingface_hub import HfApi, constants, errors
 
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
@@ -198,6 +221,14 @@ def _fetch(address: str) -> Path:
             f"cannot keep model {repo} in {constants.HF_HUB_CACHE} ({error.strerror}): make room there, or set "
             "HF_HUB_CACHE."
         ) from error
+
+
+def _address(address: str) -> tuple[str, str | None]:
+    """Divide an address into the repository and the revision, None where it names none."""
+    match = ADDRESS.fullmatch(address)
+    if not match:
+        raise UsageError(f"cannot read the address {address}: write hf://owner/name or hf://owner/name@revision.")
+    return match["repo"], match["revision"]
 
 
 def _cached(api: HfApi, repo: str, revision: str | None) -> Path | None:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from headstart.checkpoints.folder import load as load_checkpoint
 from headstart.checkpoints.folder import save as save_checkpoint
 from headstart.checkpoints.header import find_family
 from headstart.contenders import _collapse, _saved
+from headstart.contenders._choices import ClassWeights
 from headstart.contenders._states import frozen_states, pooled_states, precision, scores, weights_key
 from headstart.core.contracts import Fitted, Task, Value, metric_values
 from headstart.core.errors import CheckpointError, UsageError, did_you_mean, shown
@@ -41,7 +42,7 @@ from headstart.training.loop import Settings, train
 # Number of state values up to which one thread predicts faster than two, which wake each other in every layer: a
 # sentence, or with 8-bit weights a paragraph (docs/lab.md).
 ALONE, ALONE_INT8 = 32 * 384, 224 * 384
-ClassWeights = Literal["none", "balanced"]
+
 CLASS_WEIGHTS: tuple[ClassWeights, ...] = get_args(ClassWeights)
 # The weights of bottlenecks, for which Hugging Face's files have no place.
 BOTTLENECKS = "adapter.safetensors"

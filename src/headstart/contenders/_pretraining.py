@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,7 +46,6 @@ from headstart.training import gradients, resume
 from headstart.training.loop import Settings, train
 
 # Layers and width; one head per 64 of width, and feed-forward layers four times as wide (Turc et al. 2019).
-Size = Literal["tiny", "mini", "small", "base"]
 SIZES: dict[str, tuple[int, int]] = {"tiny": (2, 128), "mini": (4, 256), "small": (4, 512), "base": (12, 768)}
 # Their peak learning rates: lower for larger models, and lower for a model that is already trained.
 RATES = {"tiny": 1e-3, "mini": 1e-3, "small": 5e-4, "base": 1e-4}

@@ -9,25 +9,26 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from headstart.checkpoints import contents, manifest
-from headstart.checkpoints import folder as checkpoints
-from headstart.checkpoints.folder import Checkpoint
-from headstart.contenders import _lessons, _matching, _members, _neural, _saved, _states
-from headstart.core import rooms, seed
+from headstart.checkpoints import manifest
+from headstart.contenders import _members
+from headstart.core import rooms
 from headstart.core.contracts import Contender, Encoded, Fitted, Task, Value, all_texts
 from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.core.records import Progress, Rows, Run
-from headstart.nn.encoder import Encoder, Stack
-from headstart.nn.heads import ClassificationHead, Model, Pooling
-from headstart.nn.narrow import narrowed
-from headstart.nn.packed import Batch, StoredStates
-from headstart.text import vocabulary
+from headstart.nn.choices import Pooling
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from headstart.checkpoints.folder import Checkpoint
+    from headstart.contenders import _matching, _neural
+    from headstart.nn.encoder import Stack
+    from headstart.nn.heads import Model
+    from headstart.nn.packed import Batch, StoredStates
 
 NONE = "none"
 USUAL = "4x256"
@@ -115,6 +116,13 @@ class Distilled(Contender):
             UsageError: an unknown method, student or layer map, or a teacher with other classes.
             TrainingError: see `training.loop.train`.
         """
+        import torch
+
+        from headstart.contenders import _lessons, _neural
+        from headstart.core import seed
+        from headstart.nn.heads import Model
+        from headstart.nn.narrow import narrowed
+
         if self.method not in METHODS:
             raise UsageError(f"no distillation method {shown(self.method)}; {did_you_mean(self.method, METHODS)}")
         if self.vocabulary and self.method != "logits" and self.teacher != NONE:
@@ -158,12 +166,17 @@ class Distilled(Contender):
     @staticmethod
     def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> _neural.Neural:
         """Read a saved model."""
+        from headstart.contenders import _neural
+
         return _neural.load("distilled", folder, task, extra)
 
     # --- teacher and student ---------------------------------------------------------------------------------
 
     def _teacher(self, train: Rows, validation: Rows, task: Task, run: Run) -> tuple[Fitted, float]:
         """Return the fitted teacher, and the seconds of its training if it was trained before."""
+        from headstart.checkpoints import folder as checkpoints
+        from headstart.contenders import _neural, _saved
+
         if self.members:
             return _members.fitted(self.teacher, train, validation, task, run, self.backbone)
         if manifest.there(Path(self.teacher)):
@@ -185,12 +198,21 @@ class Distilled(Contender):
 
     def _name(self, guide: _neural.Neural | None, run: Run) -> str:
         """Identify a teacher by its content; one that is not a Transformer follows from the rows and the seed."""
+        from headstart.checkpoints import contents
+        from headstart.contenders import _states
+
         if guide is not None:
             return _states.weights_key([guide.model], run.device)
         return "" if self.teacher == NONE or self.members else contents.sha256(self.teacher)
 
     def _student(self, guide: _neural.Neural | None, task: Task, texts: Sequence[str]) -> Checkpoint:
         """Build the student: with new blocks, or with some of the teacher's."""
+        from headstart.checkpoints.folder import Checkpoint
+        from headstart.contenders import _matching
+        from headstart.nn.encoder import Encoder
+        from headstart.nn.heads import ClassificationHead, Model
+        from headstart.text import vocabulary
+
         if self.student.startswith("layers:"):
             return self._of_layers(guide)
         window = WINDOW if guide is None else guide.checkpoint.arguments["window"]
@@ -220,6 +242,9 @@ class Distilled(Contender):
 
     def _of_layers(self, guide: _neural.Neural | None) -> Checkpoint:
         """Copy the teacher with only some of its layers."""
+        from headstart.contenders import _matching
+        from headstart.nn.encoder import Encoder
+
         wanted = _matching.numbers(self.student.removeprefix("layers:"))
         if guide is None or self.vocabulary:
             raise UsageError(
@@ -240,6 +265,9 @@ class Distilled(Contender):
         return replace(guide.checkpoint, model=model, arguments={**guide.checkpoint.arguments, "layers": len(wanted)})
 
     def _inside(self, student: Stack, teacher: Stack) -> _matching.TinyBert | _matching.MiniLm:
+        from headstart.contenders import _matching
+        from headstart.nn.encoder import Encoder
+
         if not isinstance(student, Encoder) or not isinstance(teacher, Encoder):
             raise UsageError(
                 f"the method {shown(self.method)} compares attention as BERT's family computes it, which the teacher "
@@ -285,6 +313,8 @@ def _keep(model: Model, stages: Sequence[int], encoded: Encoded, run: Run) -> tu
     Returns:
         states of all these stages side by side, None if they would be too large; and the seconds saved.
     """
+    from headstart.contenders import _matching, _states
+
     key = f"{_states.weights_key(model.encoder.stages, run.device)}-{'-'.join(map(str, stages))}"
 
     def compute(batch: Batch) -> Tensor:
@@ -307,6 +337,10 @@ def _answers(
         lengths: tokens of each text, int64 ``(texts,)``.
         device: 'cpu' or 'cuda'.
     """
+    import torch
+
+    from headstart.contenders import _neural
+
     order = [teacher.task.classes.index(label) for label in task.classes]
     if stored is None or not isinstance(teacher, _neural.Neural):
         probabilities = torch.from_numpy(np.asarray(teacher.predict(texts).probabilities))[:, order]

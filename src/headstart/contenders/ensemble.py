@@ -15,21 +15,21 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-from scipy.special import softmax
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from headstart.checkpoints import arrays, manifest
-from headstart.contenders import _members, _saved
+from headstart.checkpoints import manifest
+from headstart.contenders import _members
 from headstart.core.contracts import Contender, Fitted, Task, Value, metric_values
 from headstart.core.errors import CheckpointError, HeadstartError, TrainingError, UsageError, did_you_mean, shown
 from headstart.core.files import write_text
 from headstart.core.opening import read_object
 from headstart.core.records import Predictions, Progress, Rows, Run
 from headstart.core.tensors import save_arrays
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 ALONE = ("linear", "scratch")  # what 'all' means outside a contest
 ROUNDS = 25  # members that 'greedy' picks, the same one often
@@ -86,6 +86,8 @@ class FittedEnsemble(Fitted):
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write each member into its own folder, and the weights as safetensors."""
+        from headstart.contenders import _saved
+
         arrays_saved = {"weights": self.weights} | ({} if self.stacked is None else {"stacked": self.stacked})
         with _saved.saving(folder) as fresh:
             for number, member in enumerate(self.members):
@@ -174,6 +176,9 @@ class Ensemble(Contender):
         Raises:
             CheckpointError: its numbers do not match its members, or a member is damaged or has other classes.
         """
+        from headstart.checkpoints import arrays
+        from headstart.contenders import _saved
+
         path = folder / "ensemble.json"
         fields = read_object(path)
         names, vote = fields.get("names"), fields.get("vote")
@@ -275,6 +280,8 @@ def stacking(member_answers: np.ndarray, numbers: np.ndarray) -> np.ndarray | No
     Returns:
         None if some class has fewer than two rows, or all rows are of one class.
     """
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
     present, counts = np.unique(numbers, return_counts=True)
     if len(present) < 2 or counts.min() < 2:
         return None
@@ -298,11 +305,15 @@ def stacking(member_answers: np.ndarray, numbers: np.ndarray) -> np.ndarray | No
 
 def stack(answers: np.ndarray, stacked: np.ndarray) -> np.ndarray:
     """Predict with the result of :func:`stacking`: ``(N, C)``."""
+    from scipy.special import softmax
+
     probabilities: np.ndarray = softmax(_features(answers) @ stacked[:-1] + stacked[-1], axis=1)
     return probabilities
 
 
 def _regression(strength: float) -> LogisticRegression:
+    from sklearn.linear_model import LogisticRegression
+
     return LogisticRegression(C=strength, max_iter=1000)
 
 

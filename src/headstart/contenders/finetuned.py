@@ -6,21 +6,19 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-import torch
+from typing import TYPE_CHECKING, Literal
 
 from headstart import strategies
-from headstart.checkpoints import folder as checkpoints
-from headstart.contenders import _neural
-from headstart.core import seed
+from headstart.contenders._choices import ClassWeights
 from headstart.core.contracts import Contender, Task, Value
 from headstart.core.errors import UsageError
 from headstart.core.records import Rows, Run
-from headstart.nn.heads import Model, Pooling
+from headstart.nn.choices import Pooling
 from headstart.strategies import Strategy
-from headstart.training.loop import Settings
 from headstart.training.schedule import Decay
+
+if TYPE_CHECKING:
+    from headstart.contenders import _neural
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class Finetuned(Contender):
     warmup: float = 0.1
     decay: Decay = "linear"
     accumulate: int = 1
-    class_weights: _neural.ClassWeights = "none"
+    class_weights: ClassWeights = "none"
     recompute: bool = False
 
     @property
@@ -87,6 +85,14 @@ class Finetuned(Contender):
             UsageError: an option that the strategy does not have, or a backbone with adapters, which would be lost.
             TrainingError: see `training.loop.train`.
         """
+        import torch
+
+        from headstart.checkpoints import folder as checkpoints
+        from headstart.contenders import _neural
+        from headstart.core import seed
+        from headstart.nn.heads import Model
+        from headstart.training.loop import Settings
+
         if (Path(self.backbone) / _neural.BOTTLENECKS).is_file():
             raise UsageError(
                 f"the backbone '{self.backbone}' was fine-tuned with adapters, which a new training would drop; "
@@ -121,6 +127,8 @@ class Finetuned(Contender):
     @staticmethod
     def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> _neural.Neural:
         """Read a saved model."""
+        from headstart.contenders import _neural
+
         return _neural.load("finetuned", folder, task, extra)
 
 

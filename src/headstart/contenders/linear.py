@@ -14,21 +14,21 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from scipy import sparse
-from scipy.special import expit, softmax
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 
-from headstart.checkpoints import arrays, manifest
-from headstart.contenders import _saved
+from headstart.checkpoints import manifest
 from headstart.core.contracts import Contender, Fitted, Task, Value, joined_texts, metric_values
 from headstart.core.errors import CheckpointError, DataError
 from headstart.core.files import write_text
 from headstart.core.records import Predictions, Progress, Rows, Run
 from headstart.core.tensors import save_arrays
+
+if TYPE_CHECKING:
+    from scipy import sparse
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
 
 # A word, or one Chinese, Japanese or similar character, or a punctuation mark or emoji.
 TOKEN = r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+|[^\w\s]"
@@ -60,6 +60,8 @@ class Reader:
     @classmethod
     def fitted(cls, texts: Sequence[str], features: int) -> tuple[Reader, sparse.csr_matrix]:
         """Choose the `features` most frequent n-grams of each kind, compute IDF weights, and transform the texts."""
+        from scipy import sparse
+
         rare = 2 if len(texts) >= RARE_ROWS else 1
         words, word_idf, read = _learn("word", texts, features, rare)
         if sum(map(len, texts)) > MOST_CHARACTERS:
@@ -79,6 +81,8 @@ class Reader:
 
     def read(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """Turn texts into float32 ``(N, F)``: words first, then characters, each part of length 1."""
+        from scipy import sparse
+
         readers: list[TfidfVectorizer] = self.__dict__["_readers"]
         return sparse.hstack([reader.transform(texts) for reader in readers]).tocsr()
 
@@ -118,6 +122,8 @@ class FittedLinear(Fitted):
 
     def _probabilities(self, features: sparse.csr_matrix) -> np.ndarray:
         """Compute float32 ``(N, classes)`` from features ``(N, F)``."""
+        from scipy.special import expit, softmax
+
         if self.presence:
             features = _presence(features)
         logits = (features @ self.weights + self.intercept).astype(np.float64)
@@ -134,6 +140,8 @@ class FittedLinear(Fitted):
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write the n-grams as JSON and the numbers as safetensors."""
+        from headstart.contenders import _saved
+
         arrays_saved = {
             "weights": self.weights,
             "intercept": self.intercept,
@@ -197,6 +205,8 @@ class Linear(Contender):
         Raises:
             CheckpointError: n-grams, weights and classes do not match.
         """
+        from headstart.checkpoints import arrays
+
         path = folder / "n_grams.json"
         n_grams = json.loads(path.read_bytes())
         words, characters = (_texts(n_grams, kind, path) for kind in ("words", "characters"))
@@ -230,6 +240,8 @@ def _candidates(reader: Reader, features: sparse.csr_matrix, targets: np.ndarray
 
     Classes without training rows get no weights and probability 0.
     """
+    from scipy import sparse
+
     seen = [number for number, label in enumerate(task.classes) if label in set(targets)]
     columns = [0] if len(task.classes) == 2 else seen
 
@@ -264,6 +276,8 @@ def _candidates(reader: Reader, features: sparse.csr_matrix, targets: np.ndarray
 
 def _regression(strength: float, classes: int) -> LogisticRegression:
     """Choose the solver: coordinate descent is several times faster, but supports only two classes."""
+    from sklearn.linear_model import LogisticRegression
+
     solver = "liblinear" if classes == 2 else "lbfgs"
     return LogisticRegression(C=strength, solver=solver, tol=1e-3, max_iter=300, random_state=0)
 
@@ -277,6 +291,8 @@ def _log_count_ratio(present: sparse.csr_matrix, positive: np.ndarray) -> np.nda
 
 def _presence(features: sparse.csr_matrix) -> sparse.csr_matrix:
     """Turn every stored value into 1."""
+    from scipy import sparse
+
     ones = np.ones(len(features.data), dtype=np.float32)
     return sparse.csr_matrix((ones, features.indices, features.indptr), shape=features.shape)
 
@@ -289,6 +305,8 @@ def _log_likelihood(probabilities: np.ndarray, rows: Rows, task: Task) -> float:
 
 
 def _vectorizer(analyzer: str) -> TfidfVectorizer:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     words = analyzer == "word"
     return TfidfVectorizer(
         analyzer=analyzer,
@@ -303,6 +321,8 @@ def _learn(
     analyzer: str, texts: Sequence[str], features: int, rare: int
 ) -> tuple[tuple[str, ...], np.ndarray, sparse.csr_matrix]:
     """Choose n-grams and their weights, and transform the texts."""
+    from scipy import sparse
+
     vectorizer = _vectorizer(analyzer).set_params(max_features=features, min_df=rare)
     try:
         read = vectorizer.fit_transform(texts)

@@ -12,7 +12,6 @@ from typing import ClassVar
 import numpy as np
 
 from headstart.checkpoints import manifest
-from headstart.contenders import _saved
 from headstart.core.contracts import Contender, Fitted, Task, Value
 from headstart.core.errors import CheckpointError
 from headstart.core.files import write_text
@@ -35,6 +34,8 @@ class FittedMajority(Fitted):
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write the shares as JSON."""
+        from headstart.contenders import _saved
+
         with _saved.saving(folder) as fresh:
             write_text(fresh / "majority.json", json.dumps({"shares": self.shares}))
             manifest.write(fresh, "majority", self.task, {})

@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
-
-from headstart.checkpoints.folder import Checkpoint
-from headstart.contenders import _neural
-from headstart.core import seed
+from headstart.contenders._choices import ClassWeights
 from headstart.core.contracts import Contender, Task, Value, all_texts
 from headstart.core.records import Rows, Run
-from headstart.nn.encoder import Encoder
-from headstart.nn.heads import ClassificationHead, Model, Pooling
-from headstart.strategies.full import Full
-from headstart.text import vocabulary
-from headstart.training.loop import Settings
+from headstart.nn.choices import Pooling
+
+if TYPE_CHECKING:
+    from headstart.contenders import _neural
 
 
 @dataclass(frozen=True)
@@ -52,13 +47,24 @@ class Scratch(Contender):
     learning_rate: float = 1e-3
     epochs: int = 8
     batch_rows: int = 32
-    class_weights: _neural.ClassWeights = "none"
+    class_weights: ClassWeights = "none"
 
     name: ClassVar[str] = "scratch"
     level: ClassVar[str] = "scratch"
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> _neural.Neural:
         """Train vocabulary and model on the training rows; use the best epoch on validation."""
+        import torch
+
+        from headstart.checkpoints.folder import Checkpoint
+        from headstart.contenders import _neural
+        from headstart.core import seed
+        from headstart.nn.encoder import Encoder
+        from headstart.nn.heads import ClassificationHead, Model
+        from headstart.strategies.full import Full
+        from headstart.text import vocabulary
+        from headstart.training.loop import Settings
+
         tokenizer = vocabulary.train(all_texts(task, train.inputs), self.vocabulary, window=self.window)
         arguments: dict[str, Any] = {
             "vocabulary": tokenizer.size,
@@ -93,6 +99,8 @@ class Scratch(Contender):
     @staticmethod
     def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> _neural.Neural:
         """Read a saved model."""
+        from headstart.contenders import _neural
+
         return _neural.load("scratch", folder, task, extra)
 
 

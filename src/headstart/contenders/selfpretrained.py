@@ -6,25 +6,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
-
-from headstart.checkpoints import folder as checkpoints
-from headstart.contenders import _neural, _pretraining
-from headstart.contenders._made import made
-from headstart.core import seed
+from headstart.contenders._choices import ClassWeights, Size
 from headstart.core.contracts import Contender, Task, Value, all_texts
 from headstart.core.hashing import parts_sha256
 from headstart.core.records import Rows, Run
-from headstart.data import corpus as corpora
-from headstart.nn.heads import Pooling
-from headstart.strategies.full import Full
-from headstart.training.loop import Settings
+from headstart.nn.choices import Pooling
 
 # Of a training's minutes, if limited: the share for pretraining, the rest being for fine-tuning.
 PRETRAINING_SHARE = 2 / 3
 MODEL = "model"  # the pretrained model's folder, inside the stored one
+
+if TYPE_CHECKING:
+    from headstart.contenders import _neural
 
 
 @dataclass(frozen=True)
@@ -52,7 +47,7 @@ class SelfPretrained(Contender):
     class_weights: 'none' or 'balanced'.
     """
 
-    size: _pretraining.Size = "tiny"
+    size: Size = "tiny"
     vocabulary: int = 8000
     window: int = 512
     masked: float = 0.15
@@ -66,7 +61,7 @@ class SelfPretrained(Contender):
     word_dropout: float = 0.2
     epochs: int = 4
     batch_rows: int = 32
-    class_weights: _neural.ClassWeights = "none"
+    class_weights: ClassWeights = "none"
 
     name: ClassVar[str] = "selfpretrained"
     level: ClassVar[str] = "self-pretrained"
@@ -74,6 +69,14 @@ class SelfPretrained(Contender):
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> _neural.Neural:
         """Pretrain on all text, or reuse an earlier pretraining; then fine-tune, using the best epoch on validation."""
+        import torch
+
+        from headstart.checkpoints import folder as checkpoints
+        from headstart.contenders import _neural
+        from headstart.core import seed
+        from headstart.strategies.full import Full
+        from headstart.training.loop import Settings
+
         place, reused = self._pretrained((*run.unlabelled, *all_texts(task, train.inputs)), run)
         torch.manual_seed(seed.derive(run.seed, "weights"))
         # Without a base: `place` is deleted when the contest ends, so the model is saved with all its word embeddings.
@@ -94,6 +97,10 @@ class SelfPretrained(Contender):
 
     def _pretrained(self, texts: tuple[str, ...], run: Run) -> tuple[Path, float]:
         """Return the model of the same texts and seed, pretrained if necessary; and the seconds that were saved."""
+        from headstart.contenders import _pretraining
+        from headstart.contenders._made import made
+        from headstart.data import corpus as corpora
+
         limits = [self.pretraining_minutes, PRETRAINING_SHARE * (run.minutes or 0.0)]
         recipe = _pretraining.Recipe(
             size=self.size,
@@ -131,6 +138,8 @@ class SelfPretrained(Contender):
     @staticmethod
     def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> _neural.Neural:
         """Read a saved model."""
+        from headstart.contenders import _neural
+
         return _neural.load("selfpretrained", folder, task, extra)
 
 

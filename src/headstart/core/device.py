@@ -9,9 +9,20 @@ import statistics
 import time
 from typing import Any
 
-from headstart.core.errors import UsageError, shown
+from headstart.core.errors import UsageError, did_you_mean, shown
 
+DEVICES = ("auto", "cpu", "cuda")
 PACKAGES = ("headstart", "torch", "numpy", "scikit-learn", "scipy", "tokenizers", "safetensors")
+
+
+def check(device: str) -> None:
+    """Make sure that a device can have that name, without loading torch.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if device not in DEVICES:
+        raise UsageError(f"no device {shown(device)}; {did_you_mean(device, DEVICES)}")
 
 
 def choose(device: str = "auto") -> str:
@@ -20,6 +31,7 @@ def choose(device: str = "auto") -> str:
     Raises:
         UsageError: the named device is not available.
     """
+    check(device)
     import torch
 
     if device == "auto":

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from headstart.nn.choices import PLACES
 from headstart.nn.encoder import initialise
 from headstart.nn.heads import Model
 
-# The layers of a block after which an adapter can be inserted.
-PLACES = {"houlsby": ("attention_adapter", "output_adapter"), "pfeiffer": ("output_adapter",)}
 # Standard deviation of new weights; smaller ones work as well, larger ones worse (Houlsby et al. 2019, section 3.6).
 DEVIATION = 1e-2
 

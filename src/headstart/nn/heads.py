@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -10,11 +10,11 @@ from torch.nn import functional as F
 
 from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.nn.block import ACTIVATIONS
+from headstart.nn.choices import Pooling
 from headstart.nn.dropout import Dropout
 from headstart.nn.encoder import Stack, initialise
 from headstart.nn.packed import Batch, means
 
-Pooling = Literal["first", "mean"]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
 

@@ -14,18 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from headstart.nn.choices import TARGETS
 from headstart.nn.dropout import Dropout
 from headstart.nn.heads import Model
 
-# What can be updated in a block: the layer, and which of the matrices in the layer.
-TARGETS = {
-    "query": ("attention.qkv", 0),
-    "key": ("attention.qkv", 1),
-    "value": ("attention.qkv", 2),
-    "output": ("attention.output", 0),
-    "up": ("up", 0),
-    "down": ("down", 0),
-}
 SHARING = {"attention.qkv": 3}
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from headstart.core.errors import UsageError, at_least, did_you_mean
-from headstart.nn import bottleneck
-from headstart.nn.groups import Group, by_name
-from headstart.nn.heads import Model, Pooling
+from headstart.nn.choices import PLACES, Pooling
 from headstart.strategies import Strategy
+
+if TYPE_CHECKING:
+    from headstart.nn.groups import Group
+    from headstart.nn.heads import Model
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,14 @@ class Adapter(Strategy):
 
     def __post_init__(self) -> None:
         at_least(1, width=self.width)
-        if self.kind not in bottleneck.PLACES:
-            raise UsageError(f"no kind '{self.kind}' of adapter; {did_you_mean(self.kind, bottleneck.PLACES)}")
+        if self.kind not in PLACES:
+            raise UsageError(f"no kind '{self.kind}' of adapter; {did_you_mean(self.kind, PLACES)}")
 
     def prepare(self, model: Model) -> list[Group]:
         """Insert the bottlenecks into the blocks; return their weights and those of the norms and the head."""
+        from headstart.nn import bottleneck
+        from headstart.nn.groups import by_name
+
         bottleneck.insert(model, self.kind, self.width)
         return by_name(model, lambda name: "_adapter." in name or "_norm." in name, self.learning_rate)
 

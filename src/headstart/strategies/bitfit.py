@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from headstart.core.errors import UsageError
-from headstart.nn.groups import Group, by_name
-from headstart.nn.heads import Model, Pooling
+from headstart.nn.choices import Pooling
 from headstart.strategies import Strategy
+
+if TYPE_CHECKING:
+    from headstart.nn.groups import Group
+    from headstart.nn.heads import Model
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class BitFit(Strategy):
         Raises:
             UsageError: the encoder's blocks have no biases.
         """
+        from headstart.nn.groups import by_name
+
         groups = by_name(model, lambda name: name.endswith(".bias"), self.learning_rate)
         if all(name.startswith("head.") for name in groups[0].weights):
             raise UsageError("this model's blocks have no biases, so bitfit has nothing to train; use lora or frozen.")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from headstart.nn.groups import Group, by_stage
-from headstart.nn.heads import Model, Pooling
+from headstart.nn.choices import Pooling
 from headstart.strategies import Strategy
+
+if TYPE_CHECKING:
+    from headstart.nn.groups import Group
+    from headstart.nn.heads import Model
 
 # For a head that is trained by steps, as part of a larger training.
 LEARNING_RATE = 1e-3
@@ -29,6 +32,8 @@ class Frozen(Strategy):
 
     def prepare(self, model: Model) -> list[Group]:
         """Freeze the encoder and remove the head's dense layer; return the weights of its output layer."""
+        from headstart.nn.groups import by_stage
+
         model.head.make_linear()
         return by_stage(model, 0, LEARNING_RATE)
 

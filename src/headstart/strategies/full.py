@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from headstart.core.errors import UsageError, at_least
-from headstart.nn.encoder import initialise
-from headstart.nn.groups import Group, by_stage
-from headstart.nn.heads import Model, Pooling
+from headstart.nn.choices import Pooling
 from headstart.strategies import Strategy
+
+if TYPE_CHECKING:
+    from headstart.nn.groups import Group
+    from headstart.nn.heads import Model
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,9 @@ class Full(Strategy):
         Raises:
             UsageError: single layers cannot be reinitialised, since all share one block.
         """
+        from headstart.nn.encoder import initialise
+        from headstart.nn.groups import by_stage
+
         if self.reinitialise:
             if model.encoder.repeats > 1:
                 raise UsageError(

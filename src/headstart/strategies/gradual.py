@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from headstart.core.errors import at_least
-from headstart.nn.groups import Group, by_stage
-from headstart.nn.heads import Model, Pooling
+from headstart.nn.choices import Pooling
 from headstart.strategies import Strategy
+
+if TYPE_CHECKING:
+    from headstart.nn.groups import Group
+    from headstart.nn.heads import Model
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Gradual(Strategy):
 
     def prepare(self, model: Model) -> list[Group]:
         """Return all weights in groups, one per stage; :meth:`at_step` unfreezes them."""
+        from headstart.nn.groups import by_stage
+
         return by_stage(model, len(model.encoder.stages), self.learning_rate, self.layer_decay)
 
     def at_step(self, groups: Sequence[Group], step: int, total: int) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from headstart.core.errors import UsageError, at_least, did_you_mean
-from headstart.nn import lora
-from headstart.nn.groups import Group, by_name
-from headstart.nn.heads import Model, Pooling
+from headstart.nn.choices import TARGETS, Pooling
 from headstart.strategies import Strategy
+
+if TYPE_CHECKING:
+    from headstart.nn import lora
+    from headstart.nn.groups import Group
+    from headstart.nn.heads import Model
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Lora(Strategy):
     rank: int = 8
     alpha: float = 16.0
     dropout: float = 0.0
-    targets: tuple[str, ...] = tuple(lora.TARGETS)
+    targets: tuple[str, ...] = tuple(TARGETS)
     learning_rate: float = 1e-3
     epochs: int = 4
     pooling: Literal[Pooling, "checkpoint"] = "first"
@@ -39,16 +42,21 @@ class Lora(Strategy):
         at_least(1, rank=self.rank)
         at_least(0, dropout=self.dropout)
         for target in self.targets:
-            if target not in lora.TARGETS:
-                raise UsageError(f"no matrix '{target}' for lora's targets; {did_you_mean(target, lora.TARGETS)}")
+            if target not in TARGETS:
+                raise UsageError(f"no matrix '{target}' for lora's targets; {did_you_mean(target, TARGETS)}")
 
     def prepare(self, model: Model) -> list[Group]:
         """Insert the updates; return their weights and those of the head."""
+        from headstart.nn import lora
+        from headstart.nn.groups import by_name
+
         lora.insert(model, self.targets, self.rank, self.alpha, self.dropout)
         return by_name(model, lambda name: ".updates." in name, self.learning_rate)
 
     def merge(self, model: Model) -> lora.Updates:
         """Merge the updates into their matrices, in place; return them."""
+        from headstart.nn import lora
+
         return lora.Updates(self.rank, self.alpha, self.dropout, lora.merge(model))
 
 

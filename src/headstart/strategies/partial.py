@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from headstart.core.errors import at_least
-from headstart.nn.groups import Group, by_stage
-from headstart.nn.heads import Model, Pooling
+from headstart.nn.choices import Pooling
 from headstart.strategies import Strategy
+
+if TYPE_CHECKING:
+    from headstart.nn.groups import Group
+    from headstart.nn.heads import Model
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Partial(Strategy):
 
     def prepare(self, model: Model) -> list[Group]:
         """Freeze the embeddings and the lower blocks; return the trained weights."""
+        from headstart.nn.groups import by_stage
+
         return by_stage(model, min(self.blocks, len(model.encoder.blocks)), self.learning_rate, 1.0)
 
 

@@ -74,14 +74,14 @@ class _Several:
             log.finish()
 
 
-def check(names: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return the requested trackers, without the one that always runs.
+def known(names: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the requested trackers, without the one that always runs, and without loading their packages.
 
     Args:
         names: file names in this package, as a sequence or as 'a,b'.
 
     Raises:
-        UsageError: an unknown name, a package that is not installed, or a service that is not logged in to.
+        UsageError: an unknown name, or a package that is not installed.
     """
     listed = names.split(",") if isinstance(names, str) else list(names or ())
     wanted = tuple(dict.fromkeys(name.strip() for name in listed if name.strip() and name.strip() != ALWAYS))
@@ -89,8 +89,19 @@ def check(names: str | Sequence[str] | None) -> tuple[str, ...]:
         tracker: type[Tracker] = rooms.plugin("trackers", name)
         if tracker.requires and importlib.util.find_spec(tracker.requires.partition("-")[0]) is None:
             raise UsageError(f"tracker '{name}' needs a package that is not installed: pip install {tracker.requires}")
-        opened: Tracker = rooms.load("trackers", name)
-        if obstacle := opened.obstacle():
+    return wanted
+
+
+def check(names: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the requested trackers as :func:`known` does, if all of them can start.
+
+    Raises:
+        UsageError: as :func:`known`; or a service that is not logged in to.
+    """
+    wanted = known(names)
+    for name in wanted:
+        tracker: Tracker = rooms.load("trackers", name)
+        if obstacle := tracker.obstacle():
             raise UsageError(f"tracker '{name}' cannot start: {obstacle}")
     return wanted
 

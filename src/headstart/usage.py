@@ -1,0 +1,130 @@
+"""What a call can name, and mistakes in a call: all that is known before torch and scikit-learn are loaded (seconds).
+
+Nothing is decided here: each check is the one that the call itself makes later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import get_args
+
+from headstart import tasks, trackers
+from headstart.checkpoints import hub, manifest
+from headstart.contenders._choices import Size
+from headstart.contest import backbones, plan
+from headstart.core import device as devices
+from headstart.core import rooms
+from headstart.core.errors import UsageError, did_you_mean, shown
+from headstart.core.tally import named
+from headstart.data import _hub
+from headstart.data._files import check_exists
+from headstart.data._spool import STDIN
+from headstart.data.read import columns
+
+ROOMS = ("contenders", "strategies", "tasks", "trackers")
+MANY_ROWS = 10**9  # no size of a learning curve is larger
+
+
+def catalogue() -> dict[str, dict[str, str]]:
+    """Return the names of all contenders, strategies, tasks and packaged models, each with a description."""
+    plugins = {room: {name: rooms.promise(room, name) for name in rooms.names(room)} for room in ROOMS}
+    return {**plugins, "models": {name: model.description for name, model in hub.PACKAGED.items()}}
+
+
+def check_compare(
+    sources: Sequence[str | None],
+    unlabelled: str | None,
+    *,
+    task: str | None,
+    encoding: str | None,
+    contenders: Sequence[str] | None,
+    strategies: Sequence[str] | None,
+    backbone: str,
+    options: Mapping[str, str],
+    sizes: Sequence[str] | None,
+    metric: str | None,
+    device: str,
+    track: str | None,
+) -> None:
+    """Check the arguments of `api.compare`.
+
+    Args:
+        sources: files with data besides `unlabelled`, the first with the training rows; None is skipped.
+        The others: as in `api.compare`.
+
+    Raises:
+        UsageError: an unknown name, option, value or device.
+        DataError: no such file.
+    """
+    check_sources([*sources, unlabelled])
+    trackers.known(track)
+    devices.check(device)
+    rules = tasks.load(task or tasks.guess(lambda: columns(sources[0], encoding)))
+    if metric is not None:
+        named(rules.metrics, metric)
+    planned = plan.plan(
+        task=rules,
+        train_rows=MANY_ROWS,
+        contenders=contenders or plan.CONTENDERS,
+        strategies=strategies or plan.STRATEGIES,
+        backbone=backbone,
+        options=options,
+        sizes=(*(sizes or ()), "all"),
+    )
+    if unlabelled is not None:
+        plan.check_reads_unlabelled(planned.trials)
+    for trial in planned.trials:
+        for part in (trial, *trial.members):
+            if "strategy" in part.options:
+                hub.check(part.options["backbone"])
+
+
+def check_check(sources: Sequence[str | None], task: str | None, backbone: str) -> None:
+    """Check the arguments of `api.check`. Raises: as :func:`check_compare`."""
+    check_sources(sources)
+    if task is not None:
+        tasks.load(task)
+    for source in backbones.read(backbone):
+        hub.check(source)
+
+
+def check_pretrain(files: Sequence[Path], *, size: str, start: str, device: str, track: str | None) -> None:
+    """Check the arguments of `api.pretrain`. Raises: as :func:`check_compare`."""
+    check_sources([str(file) for file in files])
+    if size not in get_args(Size):
+        raise UsageError(f"no size {shown(size)}; {did_you_mean(size, get_args(Size))}")
+    if start:
+        hub.check(start)
+    trackers.known(track)
+    devices.check(device)
+
+
+def check_demo(name: str) -> None:
+    """Check the argument of `api.demo`. Raises: as :func:`check_compare`."""
+    from headstart.data import demo as demos
+
+    if name not in demos.NAMES:
+        raise UsageError(f"no demonstration {shown(name)}; {did_you_mean(name, demos.NAMES)}")
+
+
+def check_predict(model: str, file: Path) -> None:
+    """Check the arguments of `prediction.predict_file`.
+
+    Raises:
+        DataError: no such file.
+        CheckpointError: no such model folder, or one whose manifest is damaged.
+    """
+    check_sources([str(file)])
+    manifest.read(Path(model))
+
+
+def check_sources(sources: Sequence[str | None]) -> None:
+    """Make sure that files with data exist; addresses on the hub and standard input are skipped.
+
+    Raises:
+        DataError: no such file.
+    """
+    for source in sources:
+        if source is not None and source != STDIN and not source.startswith(_hub.PREFIX):
+            check_exists(Path(source))

@@ -1,0 +1,83 @@
+"""Mistakes in a call are answered at once: nothing heavy is loaded to find them."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"torch", "sklearn", "pandas", "matplotlib", "transformers", "wandb", "mlflow"}
+CODE = f"""
+import sys
+from headstart import cli
+code = cli.run(sys.argv[1:])
+print("loaded:", *sorted({HEAVY} & set(sys.modules)), file=sys.stderr)
+sys.exit(code)
+"""
+COMPARE = ("compare", "{data}")
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    """Run the command line in a process of its own: exit code, standard output, standard error."""
+    done = subprocess.run([sys.executable, "-c", CODE, *arguments], capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "reviews.csv"
+    path.write_text("text,label\ngood,pos\nbad,neg\n")
+    return str(path)
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("list",), ("compare", "--help"), ()])
+def test_help_and_the_list_load_nothing_heavy(arguments):
+    code, out, err = run(*arguments)
+    assert code == 0
+    assert "finetuned" in out or "compare" in out
+    assert err == "loaded:\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ((*COMPARE, "--contenders", "linaer"), 2, "no contender 'linaer'; did you mean 'linear'?"),
+        ((*COMPARE, "--contenders", "finetuned:lroa"), 2, "no strategy 'lroa'; did you mean 'lora'?"),
+        ((*COMPARE, "--strategies", "fulll"), 2, "no strategy 'fulll'; did you mean 'full'?"),
+        ((*COMPARE, "--track", "wanbd"), 2, "no tracker 'wanbd'; did you mean 'wandb'?"),
+        ((*COMPARE, "--metric", "acuracy"), 2, "no metric 'acuracy'; did you mean 'accuracy'?"),
+        ((*COMPARE, "--device", "tpu"), 2, "no device 'tpu'; did you mean 'cpu'?"),
+        ((*COMPARE, "--backbone", "minilmm"), 2, "no model folder 'minilmm'; did you mean 'minilm'?"),
+        ((*COMPARE, "--backbone", "hf://owner"), 2, "cannot read the address hf://owner: write hf://owner/name"),
+        ((*COMPARE, "--set", "finetuned.pooling=x"), 2, "option 'pooling' of contender 'finetuned' cannot be 'x'"),
+        ((*COMPARE, "--set", "finetuned.poling=mean"), 2, "has no option 'poling'; did you mean 'pooling'?"),
+        ((*COMPARE, "--set", "scratch.layers=many"), 2, "option 'layers' of contender 'scratch' must be int"),
+        ((*COMPARE, "--set", "full.reinitialise=-1"), 2, "option 'reinitialise' of strategy 'full' is -1"),
+        ((*COMPARE, "--set", "lora.rank=4"), 2, "is for a contender or strategy that does not take part"),
+        ((*COMPARE, "--strategies", "lora", "--set", "lora.targets=kye"), 2, "no matrix 'kye' for lora's targets"),
+        ((*COMPARE, "--set", "scratch"), 2, "write it as in --set scratch.layers=3."),
+        ((*COMPARE, "--sizes", "some"), 2, "size 'some' is no number of training rows"),
+        ((*COMPARE, "--unlabelled", "{data}"), 2, "unlabelled texts were given, but no contender reads them"),
+        ((*COMPARE, "--test", "nowhere.csv"), 3, "no file nowhere.csv in"),
+        ((*COMPARE, "--sedes", "3"), 2, "did you mean --seed, --seeds"),
+        ((*COMPARE, "--seeds", "three"), 2, "Invalid value for '--seeds'"),
+        (("compare", "nowhere.csv"), 3, "no file nowhere.csv in"),
+        (("compare",), 2, "Missing argument 'DATA'"),
+        (("comprae",), 2, "Did you mean 'compare'"),
+        (("check", "nowhere.csv"), 3, "no file nowhere.csv in"),
+        (("check", "{data}", "--backbone", "minilmm"), 2, "no model folder 'minilmm'"),
+        (("predict", "nowhere", "{data}"), 1, "'nowhere' is no model folder"),
+        ((*COMPARE, "--task", "clasification"), 2, "no task 'clasification'; did you mean 'classification'?"),
+        (("predict", "nowhere", "nowhere.csv"), 3, "no file nowhere.csv in"),
+        (("demo", "twets"), 2, "no demonstration 'twets'; did you mean 'tweets'?"),
+        (("pretrain", "{data}", "--out", "model", "--size", "tinny"), 2, "no size 'tinny'; did you mean 'tiny'?"),
+        (("pretrain", "nowhere.txt", "--out", "model"), 3, "no file nowhere.txt in"),
+        (("pretrain", "{data}", "--out", "model", "--from", "brt"), 2, "no model folder 'brt'"),
+    ],
+    ids=lambda value: "-".join(value[:1] + value[2:]) if isinstance(value, tuple) else None,
+)
+def test_a_mistake_is_named_before_anything_heavy_is_loaded(data, arguments, code, said):
+    found, out, err = run(*(argument.format(data=data) for argument in arguments))
+    assert (found, out) == (code, "")
+    assert said in err
+    assert err.endswith("\nloaded:\n")
+    assert err.count("\n") == 2
