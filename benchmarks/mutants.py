@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
-import itertools
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from benchmarks import _mutants, _mutants_of_training
 from benchmarks._mutants import SURVIVORS, Mutant
 
 ROOT = Path(__file__).parent.parent
+RECORDS = Path(__file__).parent / "records"
 SOURCE = Path("src", "headstart")
 COPIED = ("src", "tests", "pyproject.toml", "README.md", "CONTRIBUTING.md", "docs")
 MUTANTS = (*_mutants.MUTANTS, *_mutants_of_training.MUTANTS)
@@ -52,7 +54,7 @@ class Verdict:
 def main() -> None:
     """Run the tests of every mutant, one after the other (ten minutes), and write the record.
 
-    Ends with an error where the tests fail without a fault, a mutant's text has changed, or too few are killed.
+    Ends with an error where a mutant's text has changed, a test fails without any mutant, or too few are killed.
     """
     from benchmarks._common import record, show, table
 
@@ -80,9 +82,10 @@ def main() -> None:
 
 
 def verdicts_on(mutants: Sequence[Mutant]) -> Iterator[Verdict]:
-    """Yield what the tests say of each mutant, after a check that they say nothing of the source as it is.
+    """Yield what the tests say of each mutant; at last make sure that those which failed pass on the source as it is.
 
-    Each run of tests is a fork of this process, which has loaded what they import, and never the source itself.
+    The test that noticed a mutant in the last record runs first. Each run of tests is a fork of this process, which has
+    loaded what they import, and never the source itself.
     """
     stale = [mutant.name for mutant in mutants if occurrences(mutant) != 1]
     if stale:
@@ -90,19 +93,23 @@ def verdicts_on(mutants: Sequence[Mutant]) -> Iterator[Verdict]:
     for name in LOADED:
         importlib.import_module(name)
     assert "headstart" not in sys.modules
+    gc.collect()
+    gc.freeze()  # or each fork would copy all of it when it collects garbage
+    last = _last_tests()
+    noticed: dict[str, None] = {}
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place)
         for name in COPIED:
             _copy(ROOT / name, copy / name)
-        every = tuple(dict.fromkeys(itertools.chain.from_iterable(mutant.tests for mutant in mutants)))
-        code, test = _run_tests(copy, every)
-        if code:
-            sys.exit(f"the tests fail on the source as it is, at {test}; no mutant can be judged by them.")
         for number, mutant in enumerate(mutants):
             began = time.monotonic()
             with _inserted(mutant, copy, number):
-                code, test = _run_tests(copy, mutant.tests)
+                code, test = _run_tests(copy, (*filter(None, [last.get(mutant.name)]), *mutant.tests))
+            noticed |= {test: None} if test else {}
             yield Verdict(mutant.name, bool(code), test, round(time.monotonic() - began, 1))
+        code, test = _run_tests(copy, tuple(noticed)) if noticed else (0, "")
+        if code:
+            sys.exit(f"{test} fails on the source as it is, so what it says of mutants is worth nothing.")
 
 
 def occurrences(mutant: Mutant) -> int:
@@ -159,11 +166,25 @@ def _be_pytest(copy: Path, output: Path, tests: Sequence[str]) -> None:
         os.chdir(copy)
         sys.path.insert(0, str(copy / "src"))
         os.environ["PYTHONPATH"] = str(copy / "src")
-        paths = [f"tests/{name}" for name in tests]
+        paths = [f"tests/{name.removeprefix('tests/')}" for name in tests]
         code = int(pytest.main(["-x", "-q", "--tb=line", "-p", "no:cacheprovider", "-p", "no:xdist", *paths]))
     finally:
         sys.stdout.flush()
         os._exit(code)
+
+
+def _last_tests() -> dict[str, str]:
+    """Read from the last record which test noticed which mutant; tests that are no longer there are left out."""
+    path = RECORDS / "mutants.json"
+    verdicts = json.loads(path.read_text(encoding="utf-8"))["verdicts"] if path.is_file() else []
+    tests = {verdict["mutant"]: str(verdict["test"]) for verdict in verdicts}
+    return {name: test for name, test in tests.items() if _is_there(test)}
+
+
+def _is_there(test: str) -> bool:
+    file, _, name = test.partition("::")
+    path = ROOT / file
+    return bool(name) and path.is_file() and f"def {name.partition('[')[0]}(" in path.read_text(encoding="utf-8")
 
 
 def _copy(source: Path, target: Path) -> None:

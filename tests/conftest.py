@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import settings
 
+from headstart.contest import meter
 from headstart.core import device
 
 torch.set_num_threads(1)
@@ -28,10 +29,11 @@ def what_is_loaded_is_kept():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def pace_measured_once():
-    """Measure the machine's pace, which takes half a second, for the first pretraining alone."""
+def few_measurements():
+    """Measure the machine's pace, which takes a second, for the first pretraining alone; time a model by few calls."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(device, "matrix_rate", functools.cache(device.matrix_rate))
+        patch.setattr(meter, "LATENCY_CALLS", 5)
         yield
 
 

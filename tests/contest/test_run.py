@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from headstart.contenders.majority import Majority
-from headstart.contest import meter
 from headstart.contest import run as contest
 from headstart.contest.ledger import load_record, write_record
 from headstart.contest.trials import jobs
@@ -41,12 +40,6 @@ class Fits(Contender):
         if error := self.errors.get(len(train)):
             raise error
         return Majority().fit(train, validation, task, run)
-
-
-@pytest.fixture(autouse=True)
-def few_calls(monkeypatch):
-    """Measure latencies by few calls: no test here asks how long they take."""
-    monkeypatch.setattr(meter, "LATENCY_CALLS", 5)
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ import pytest
 from safetensors.numpy import load_file
 
 from headstart.contenders import _collapse, _lessons, _pretraining, distilled, ensemble, linear
-from headstart.contest import meter
 from headstart.contest import run as contest
 from headstart.contest.plan import plan
 from headstart.contest.trials import Terms
@@ -248,9 +247,7 @@ def compete(tiny_options, tmp_path_factory) -> Callable[[Splits], tuple[list[Rec
             seeds=(0,),
         ).trials
         terms = Terms(tmp_path_factory.mktemp("contest"), "accuracy", unlabelled=("A text without a label.",))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(meter, "LATENCY_CALLS", 3)
-            outcome = contest.run(splits, Classification(), trials, terms)
+        outcome = contest.run(splits, Classification(), trials, terms)
         assert outcome.failed == {}
         return list(outcome.records), {name: hashes(folder) for name, folder in outcome.models.items()}
 
