@@ -52,8 +52,8 @@ MUTANTS = (
     Mutant(
         "all trainings have seed 0",
         "contest/run.py",
-        "        trial.seed,\n        contest.work(job),",
-        "        0,\n        contest.work(job),",
+        "        trial.seed,\n        job.folder,",
+        "        0,\n        job.folder,",
         (RUN,),
     ),
     Mutant(
@@ -66,15 +66,15 @@ MUTANTS = (
     Mutant(
         "contenders choose on test rows",
         "contest/run.py",
-        "entry.fit(train, splits.validation,",
-        "entry.fit(train, splits.test,",
+        "contender.fit(rows, splits.validation,",
+        "contender.fit(rows, splits.test,",
         (RUN, PROTOCOL),
     ),
     Mutant(
         "classes are those of the test rows",
         "contest/run.py",
-        "contest.task.fitted(train)",
-        "contest.task.fitted(splits.test)",
+        "contest.task.fitted(rows), run)",
+        "contest.task.fitted(splits.test), run)",
         (RUN, PROTOCOL),
     ),
     Mutant(
