@@ -104,10 +104,11 @@ def verdicts_on(mutants: Sequence[Mutant]) -> Iterator[Verdict]:
         for number, mutant in enumerate(mutants):
             began = time.monotonic()
             with _inserted(mutant, copy, number):
-                code, test = _run_tests(copy, (*filter(None, [last.get(mutant.name)]), *mutant.tests))
+                first = [[last[mutant.name]]] if mutant.name in last else []
+                code, test = _run_tests(copy, [*first, [f"tests/{name}" for name in mutant.tests]])
             noticed |= {test: None} if test else {}
             yield Verdict(mutant.name, bool(code), test, round(time.monotonic() - began, 1))
-        code, test = _run_tests(copy, tuple(noticed)) if noticed else (0, "")
+        code, test = _run_tests(copy, [[*noticed]]) if noticed else (0, "")
         if code:
             sys.exit(f"{test} fails on the source as it is, so what it says of mutants is worth nothing.")
 
@@ -133,12 +134,12 @@ def _inserted(mutant: Mutant, copy: Path, number: int) -> Iterator[None]:
         os.utime(path, (times.st_atime, times.st_mtime))
 
 
-def _run_tests(copy: Path, tests: Sequence[str]) -> tuple[int, str]:
-    """Run files of tests in a fork up to the first failure; return the exit code and the test that failed."""
+def _run_tests(copy: Path, parts: Sequence[Sequence[str]]) -> tuple[int, str]:
+    """Run some tests after others in a fork up to the first failure; return the exit code and the test that failed."""
     output = copy / "output.txt"
     child = os.fork()
     if child == 0:
-        _be_pytest(copy, output, tests)
+        _be_pytest(copy, output, parts)
     began = time.monotonic()
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
@@ -154,7 +155,7 @@ def _run_tests(copy: Path, tests: Sequence[str]) -> tuple[int, str]:
     return code, failed[1] if failed else ""
 
 
-def _be_pytest(copy: Path, output: Path, tests: Sequence[str]) -> None:
+def _be_pytest(copy: Path, output: Path, parts: Sequence[Sequence[str]]) -> None:
     """Turn this process into a run of pytest on the copy; never returns."""
     import pytest
 
@@ -166,8 +167,10 @@ def _be_pytest(copy: Path, output: Path, tests: Sequence[str]) -> None:
         os.chdir(copy)
         sys.path.insert(0, str(copy / "src"))
         os.environ["PYTHONPATH"] = str(copy / "src")
-        paths = [f"tests/{name.removeprefix('tests/')}" for name in tests]
-        code = int(pytest.main(["-x", "-q", "--tb=line", "-p", "no:cacheprovider", "-p", "no:xdist", *paths]))
+        for part in parts:
+            code = int(pytest.main(["-x", "-q", "--tb=line", "-p", "no:cacheprovider", "-p", "no:xdist", *part]))
+            if code:
+                break
     finally:
         sys.stdout.flush()
         os._exit(code)
