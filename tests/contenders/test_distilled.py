@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -51,24 +52,34 @@ def task(rows):
     return rooms.load("tasks", "classification").fitted(rows)
 
 
-@pytest.fixture
-def teacher(rows, task, tmp_path):
-    """A model that was fine-tuned on texts like these, opened from its folder."""
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory):
+    """A folder with a model that was fine-tuned on texts like these, 'teacher', and what it began as, 'backbone'."""
+    place = tmp_path_factory.mktemp("taught")
+    rows = some_rows(np.random.default_rng(0))
     tokenizer = vocabulary.train(rows.inputs, 60, window=24)
     arguments = {"vocabulary": tokenizer.size, "dropout": 0.0, **SHAPE}
     torch.manual_seed(1)
-    place = tmp_path / "backbone"
-    place.mkdir()
     encoder = Encoder(**arguments)
     for weight in encoder.parameters():  # larger than usual, so that few steps teach it
         if weight.ndim > 1:
             torch.nn.init.normal_(weight, std=0.2)
-    folder.save(place, encoder, tokenizer, "bert", arguments, ())
-    contender = rooms.load("contenders", "finetuned", {"backbone": str(place), "epochs": 12, "learning_rate": 3e-3})
-    contender.fit(rows, rows, task, Run(0, tmp_path / "teaching")).save(tmp_path / "teacher")
-    fitted = _saved.open_model(tmp_path / "teacher")
+    (place / "backbone").mkdir()
+    folder.save(place / "backbone", encoder, tokenizer, "bert", arguments, ())
+    options = {"backbone": str(place / "backbone"), "epochs": 12, "learning_rate": 3e-3}
+    task = rooms.load("tasks", "classification").fitted(rows)
+    fitted = rooms.load("contenders", "finetuned", options).fit(rows, rows, task, Run(0, place / "teaching"))
     assert (np.array(fitted.predict(rows.inputs).values) == rows.targets).mean() > 0.9
-    return fitted
+    fitted.save(place / "teacher")
+    return place
+
+
+@pytest.fixture
+def teacher(taught, tmp_path):
+    """The fine-tuned model, opened from a folder of the test's own; what it began as is beside it."""
+    for name in ("backbone", "teacher"):
+        shutil.copytree(taught / name, tmp_path / name)
+    return _saved.open_model(tmp_path / "teacher")
 
 
 def fit(rows, task, place, teacher=None, run=None, **options):

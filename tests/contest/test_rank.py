@@ -203,6 +203,11 @@ def test_who_is_not_shown_to_beat_the_floor_says_so(make, contest_splits):
     assert not any(s.above_floor for s in alone)
 
 
+@pytest.mark.parametrize(("p_value", "ties"), [(None, False), (0.049, False), (0.051, True), (0.4, True)])
+def test_a_difference_is_claimed_at_five_percent(p_value, ties):
+    assert rank.Claim(p_value, None, True).ties == ties
+
+
 def test_without_probabilities_there_is_no_calibration_error(make, contest_splits):
     record = make("a", 0.8)
     assert rank.rank([record], contest_splits, TASK, ACCURACY)[0].calibration_error == 0.1

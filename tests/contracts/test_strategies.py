@@ -1,5 +1,6 @@
 """What every strategy promises. A new file in the room is tested here by itself."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -114,8 +115,9 @@ class Killed(Exception):
     """Simulates a kill in the middle of a training."""
 
 
-@pytest.fixture
-def rows(rng):
+@pytest.fixture(scope="module")
+def rows():
+    rng = np.random.default_rng(0)
     words = ("good fine lovely", "bad awful poor")
     texts = [" ".join(rng.choice(words[number % 2].split(), size=rng.integers(1, 9))) for number in range(40)]
     return Rows(tuple(map(str, range(40))), tuple(texts), tuple("+-"[number % 2] for number in range(40)))
@@ -128,17 +130,17 @@ OTHERS = {
 }
 
 
-@pytest.fixture
-def backbone(request, rows, tmp_path):
+@pytest.fixture(scope="module")
+def backbone(request, rows, tmp_path_factory):
     """A pretrained model in name only, of BERT's family unless a test asks for another."""
     family = getattr(request, "param", "bert")
     torch.manual_seed(1)
     tokenizer = vocabulary.train(rows.inputs, 60, window=12)
     shape = {"width": 8, "layers": 3, "heads": 2, "feed_forward": 16, "window": 12, "dropout": 0.1}
     arguments = {"vocabulary": tokenizer.size, **shape, **OTHERS.get(family, {})}
-    (tmp_path / "backbone").mkdir()
-    folder.save(tmp_path / "backbone", Encoder(**arguments), tokenizer, family, arguments, ())
-    return tmp_path / "backbone"
+    place = tmp_path_factory.mktemp("backbone")
+    folder.save(place, Encoder(**arguments), tokenizer, family, arguments, ())
+    return place
 
 
 def fit(name, backbone, rows, run):
@@ -149,11 +151,17 @@ def fit(name, backbone, rows, run):
     return _neural.fit("finetuned", checkpoint, rows, rows, task, run, strategy=strategy, settings=settings)
 
 
+@pytest.fixture(scope="module")
+def whole(backbone, rows, tmp_path_factory):
+    """Give the model of a training that nothing interrupts, trained once a strategy; nobody changes it."""
+    return functools.cache(lambda name: fit(name, backbone, rows, Run(0, tmp_path_factory.mktemp("whole") / "run")))
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_a_fit_moves_what_it_says_and_nothing_else(name, backbone, rows, tmp_path):
+def test_a_fit_moves_what_it_says_and_nothing_else(name, backbone, whole):
     torch.manual_seed(0)
     before = folder.load(backbone, classes=2).model
-    fitted = fit(name, backbone, rows, Run(0, tmp_path / "run"))
+    fitted = whole(name)
     groups = rooms.load("strategies", name).prepare(before)
     assert fitted.trained_parameters == sum(weight.numel() for group in groups for weight in group.weights.values())
     learning = {key for group in groups for key in group.weights}
@@ -166,8 +174,8 @@ def test_a_fit_moves_what_it_says_and_nothing_else(name, backbone, rows, tmp_pat
 
 @pytest.mark.parametrize("backbone", ["bert", *OTHERS], indirect=True)
 @pytest.mark.parametrize("name", NAMES)
-def test_a_saved_model_answers_as_before(name, backbone, rows, tmp_path):
-    fitted = fit(name, backbone, rows, Run(0, tmp_path / "run"))
+def test_a_saved_model_answers_as_before(name, whole, rows, tmp_path):
+    fitted = whole(name)
     fitted.save(tmp_path / "model")
     again = _saved.open_model(tmp_path / "model")
     assert np.array_equal(again.predict(rows.inputs).probabilities, fitted.predict(rows.inputs).probabilities)
@@ -176,8 +184,8 @@ def test_a_saved_model_answers_as_before(name, backbone, rows, tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("last", [1, 6, 14])
-def test_a_broken_fit_goes_on_bit_for_bit(name, last, backbone, rows, tmp_path, monkeypatch):
-    whole = fit(name, backbone, rows, Run(0, tmp_path / "whole"))
+def test_a_broken_fit_goes_on_bit_for_bit(name, last, backbone, whole, rows, tmp_path, monkeypatch):
+    expected = whole(name)
     from headstart.training import loop
 
     monkeypatch.setitem(loop.train.__kwdefaults__, "checkpoint_seconds", 0.0)
@@ -189,6 +197,6 @@ def test_a_broken_fit_goes_on_bit_for_bit(name, last, backbone, rows, tmp_path, 
     run = Run(0, tmp_path / "broken")
     with pytest.raises(Killed):
         fit(name, backbone, rows, replace(run, progress=die))
-    ours, theirs = fit(name, backbone, rows, run).model.state_dict(), whole.model.state_dict()
+    ours, theirs = fit(name, backbone, rows, run).model.state_dict(), expected.model.state_dict()
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
