@@ -108,8 +108,8 @@ MUTANTS = (
     Mutant(
         "the representative of a level is chosen on test rows",
         "contest/rank.py",
-        "fmean(record.validation[metric] for",
-        "fmean(record.scores[metric] for",
+        "fmean(record.validation[metric.name] for",
+        "fmean(record.scores[metric.name] for",
         (RANK, LADDER),
     ),
     Mutant(
