@@ -1,6 +1,6 @@
-"""What a call can name, and mistakes in a call: all that is known before torch and scikit-learn are loaded (seconds).
+"""The names that a call can use, and checks for usage errors, before torch and scikit-learn are loaded (seconds).
 
-Nothing is decided here: each check is the one that the call itself makes later.
+These functions only call, earlier, the same checks that the call itself makes later.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@ from headstart.core.records import Rows, Run
 from headstart.tasks.classification import Classification
 
 
-def test_every_text_gets_the_commonest_class_and_the_shares(tmp_path):
+def test_every_text_gets_the_most_frequent_class_and_the_shares(tmp_path):
     train = Rows(("1", "2", "3", "4"), ("a", "b", "c", "d"), ("ham", "spam", "spam", "spam"))
     fitted = Majority().fit(train, train, Classification().fitted(train), Run(0, tmp_path))
     predictions = fitted.predict(["anything", ""])

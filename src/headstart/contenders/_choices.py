@@ -1,4 +1,4 @@
-"""What options of contenders choose among, apart from what computes with it: they are checked without torch."""
+"""Allowed values of contenders' options, in a module without torch so that options are checked quickly."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def tally(targets: Sequence[str], predicted: Sequence[str]) -> Tally:
     """Count what each row adds to the hits, predictions and targets of each class.
 
     The classes are those among the targets, sorted, then those that were predicted alone, then one that makes up for a
-    single class. An artificial row of each target class is answered right, or by the commonest other class.
+    single class. An artificial row of each target class is answered right, or by the most frequent other class.
 
     Args:
         targets: true label of each row; at least one.
