@@ -6,8 +6,8 @@ from benchmarks._mutants import Mutant
 
 PROTOCOL = "contracts/test_protocol.py"
 NEURAL, LINEAR, ENSEMBLE = "contenders/test_neural.py", "contenders/test_linear.py", "contenders/test_ensemble.py"
-PRETRAINING, DISTILLED = "contenders/test_pretraining.py", "contenders/test_distilled.py"
-COLLAPSE = "contenders/test_collapse.py"
+PRETRAINING, DISTILLED = "pretraining/test_job.py", "contenders/test_distilled.py"
+COLLAPSE = "training/test_collapse.py"
 LOOP, BATCHES, SCHEDULE = "training/test_loop.py", "training/test_batches.py", "training/test_schedule.py"
 OPTIMIZER, CONVEX = "training/test_optimizer.py", "training/test_convex.py"
 STRATEGIES = "strategies/test_strategies.py"
@@ -140,21 +140,21 @@ MUTANTS = (
     ),
     Mutant(
         "pretraining learns from the documents set apart",
-        "contenders/_pretraining.py",
+        "pretraining/job.py",
         "learnt = np.sort(order[apart:])",
         "learnt = np.sort(order)",
         (PRETRAINING,),
     ),
     Mutant(
         "words are counted in the documents set apart",
-        "contenders/_pretraining.py",
+        "pretraining/job.py",
         "_words(corpus, tokenizer, shard, learnt,",
         "_words(corpus, tokenizer, shard, np.sort(order),",
         (PRETRAINING,),
     ),
     Mutant(
         "pretraining plans for ten times its minutes",
-        "contenders/_pretraining.py",
+        "pretraining/job.py",
         "int(PLANNED * 60 *",
         "int(PLANNED * 600 *",
         (PRETRAINING,),
@@ -189,35 +189,35 @@ MUTANTS = (
     ),
     Mutant(
         "a student ignores the temperature",
-        "contenders/_lessons.py",
+        "distillation/phases.py",
         "soft[order], contender.temperature)",
         "soft[order], 1.0)",
         (DISTILLED,),
     ),
     Mutant(
         "a student learns nothing of its teacher's answers",
-        "contenders/_lessons.py",
+        "distillation/phases.py",
         "share = 1.0 if soft is None else contender.label_weight",
         "share = 1.0",
         (DISTILLED,),
     ),
     Mutant(
         "matching is judged on training texts",
-        "contenders/_lessons.py",
+        "distillation/phases.py",
         "yield rows + self.texts",
         "yield rows",
         (DISTILLED, PROTOCOL),
     ),
     Mutant(
         "a student's checkpoint is chosen by accuracy",
-        "contenders/_lessons.py",
+        "distillation/phases.py",
         "lesson.validation)[run.metric]",
         'lesson.validation)["accuracy"]',
         (DISTILLED, PROTOCOL),
     ),
     Mutant(
         "a second training learns as fast as the first",
-        "contenders/_collapse.py",
+        "training/collapse.py",
         "FACTOR = 1 / 3",
         "FACTOR = 1.0",
         (COLLAPSE,),

@@ -239,12 +239,12 @@ def compared(texts: str, threads: int, times: dict[str, float]) -> list[list[str
 def checked(model: Path, texts: Sequence[str]) -> dict[str, Any]:
     """Compare our predictions with the pipeline's: labels, and the largest difference of logits."""
     import headstart
-    from headstart.contenders import _states
+    from headstart.activations import forward
 
     pipeline = transformers().pipeline("text-classification", model=str(model), device="cpu")
     ours = headstart.open_model(model)
     encoded = ours.task.encode(texts, ours.checkpoint.tokenizer)
-    logits = _states.scores(ours.model, encoded, "cpu").numpy()
+    logits = forward.scores(ours.model, encoded, "cpu").numpy()
     answers = pipeline(list(texts), batch_size=BATCH, top_k=None, function_to_apply="none")
     by_label = [{entry["label"]: entry["score"] for entry in answer} for answer in answers]
     theirs = np.array([[one[name] for name in ours.task.classes] for one in by_label])

@@ -147,8 +147,8 @@ def measure(load: Load, place: str) -> tuple[dict[str, float], float]:
 def ours(load: Load, place: str, dropout: float) -> Callable[[int], float]:
     """Build our step as in a pretraining; it returns the loss."""
     from headstart.checkpoints import folder
-    from headstart.contenders._pretraining import loss_of
     from headstart.nn.groups import by_stage
+    from headstart.pretraining.job import loss_of
     from headstart.training import gradients
     from headstart.training.optimizer import adamw, clipped_step
 
@@ -196,7 +196,7 @@ def parity(load: Load, place: str) -> float:
     import torch
 
     from headstart.checkpoints import folder
-    from headstart.contenders._pretraining import loss_of
+    from headstart.pretraining.job import loss_of
     from headstart.training import gradients
 
     model: Any = folder.load(place, pretraining=True).model.eval()

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import headstart.contenders
-from headstart.contenders import _saved
 from headstart.contest import plan
 from headstart.core import rooms
 from headstart.core.records import Rows, Run
+from headstart.saved import model_folder
 
 PAGE = Path(__file__).parent.parent / "CONTRIBUTING.md"
 
@@ -36,4 +36,4 @@ def test_the_example_is_found_planned_fitted_and_saved(nearest, tmp_path):
     assert fitted.predict(inputs).values == targets
     assert fitted.predict([]).values == ()
     fitted.save(tmp_path / "model")
-    assert _saved.open_model(tmp_path / "model").predict(inputs).values == targets
+    assert model_folder.open_model(tmp_path / "model").predict(inputs).values == targets

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from headstart import tasks, trackers
 from headstart.checkpoints import header, hub, manifest
-from headstart.contenders import _pretraining
 from headstart.contest import int8 as eight_bits
 from headstart.contest import language, models, plan, rank, run_folder, windows
 from headstart.contest import run as contest
@@ -32,6 +31,7 @@ from headstart.data import demo as demos
 from headstart.data import split as splitting
 from headstart.data.read import columns as read_columns
 from headstart.prediction import open_model, predict, predict_file
+from headstart.pretraining import job
 from headstart.report import build, judged, live, wording
 from headstart.report import pretraining as telling
 from headstart.report.findings import lines as warning_lines
@@ -256,7 +256,7 @@ def pretrain(
         encoding: see `data.corpus.of_files`.
         size: 'tiny', 'mini', 'small' or 'base'.
         start: a model to continue from, with its own size and vocabulary.
-        vocabulary: see `contenders._pretraining.Recipe`, also for the options up to `learning_rate`.
+        vocabulary: see `pretraining.job.Recipe`, also for the options up to `learning_rate`.
         byte_level: use byte-level BPE.
         window: maximum number of tokens of a text.
         epochs: passes over the text.
@@ -283,7 +283,7 @@ def pretrain(
     out = Path(out)
     beside = out.absolute()  # '.' has no name of its own
     work = Path(work) if work is not None else beside.with_name(f"{beside.name}.work")
-    recipe = _pretraining.Recipe(
+    recipe = job.Recipe(
         size=size,
         vocabulary=vocabulary,
         byte_level=byte_level,
@@ -300,7 +300,7 @@ def pretrain(
         corpus = corpora.of_files(files, text, watch.say, encoding=encoding)
         tracking = Tracking(tracked, work / "tracking" / beside.name, work)
         run = Run(seed, work, device=devices.choose(device), progress=watch, tracking=tracking)
-        return _pretraining.pretrain(corpus, recipe, run, out, work, lambda p: watch.say(*telling.planned(p, size)))
+        return job.pretrain(corpus, recipe, run, out, work, lambda p: watch.say(*telling.planned(p, size)))
 
 
 def check(

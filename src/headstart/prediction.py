@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from headstart.contenders import _saved
 from headstart.contest import int8 as eight_bits
 from headstart.core import memory
 from headstart.core.contracts import Fitted
 from headstart.core.records import Predictions, ReadWarning, Rejected
 from headstart.core.terminal import say
 from headstart.data import write as writing
+from headstart.saved import model_folder
 
 
 def open_model(folder: str | Path, *, int8: bool = False) -> Fitted:
@@ -26,7 +26,7 @@ def open_model(folder: str | Path, *, int8: bool = False) -> Fitted:
         CheckpointError: the folder is missing, damaged, or not a model; or int8 was never compared.
         UsageError: int8 was refused, or the model or the machine does not support it.
     """
-    return eight_bits.open_model(Path(folder))[0] if int8 else _saved.open_model(Path(folder))
+    return eight_bits.open_model(Path(folder))[0] if int8 else model_folder.open_model(Path(folder))
 
 
 def predict(model: str | Path, inputs: Sequence[str], *, int8: bool = False) -> Predictions:

@@ -12,12 +12,12 @@ from safetensors.torch import load_file, save_file
 
 from headstart.checkpoints import arrays, contents, folder, manifest, peft
 from headstart.checkpoints.header import open_header
-from headstart.contenders import _saved
 from headstart.core import rooms
 from headstart.core.errors import CheckpointError
 from headstart.nn import lora
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
+from headstart.saved import model_folder
 from headstart.tasks.classification import Classification
 from headstart.text import vocabulary
 from headstart.text.tokenizer import load as load_tokenizer
@@ -199,10 +199,10 @@ def test_arrays_are_those_that_were_saved(tmp_path):
 def test_a_saved_model_scores_the_classes_of_its_task(place, classes):
     manifest.write(place, "scratch", Classification(classes), {"trained_parameters": 3})
     with pytest.raises(CheckpointError, match=r"scores the classes 'no, yes' where 'headstart\.json' names '"):
-        _saved.open_model(place)
+        model_folder.open_model(place)
 
 
 def test_a_saved_model_says_what_learnt(place):
     manifest.write(place, "scratch", Classification(("no", "yes")), {})
     with pytest.raises(CheckpointError, match=r"'headstart\.json' does not say how many weights learnt"):
-        _saved.open_model(place)
+        model_folder.open_model(place)

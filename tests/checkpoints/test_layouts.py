@@ -12,10 +12,10 @@ import transformers
 from hub_tokenizers import BAD, GOOD, TEXTS
 
 from headstart.checkpoints import folder
-from headstart.contenders import _saved
 from headstart.core import rooms
 from headstart.core.records import Rows, Run
 from headstart.nn.packed import pack
+from headstart.saved import model_folder
 
 INPUTS = (*TEXTS, "", "  two   spaces", "Café CAFÉ", "x" * 60, "[MASK] and <mask>")
 # Of those that sentence-transformers made, how one vector is made of a text's states.
@@ -65,9 +65,9 @@ def test_a_model_trained_from_the_layout_is_saved_for_transformers(place, tmp_pa
     task = rooms.load("tasks", "classification").fitted(rows)
     options = {"strategy": "full", "backbone": str(place), "epochs": 1, "batch_rows": 5, "pooling": "first"}
     fitted = rooms.load("contenders", "finetuned", options).fit(rows, rows, task, Run(0, tmp_path / "run"))
-    with _saved.saving(tmp_path / "saved") as fresh:
+    with model_folder.saving(tmp_path / "saved") as fresh:
         fitted.save(fresh)
-    again = _saved.open_model(tmp_path / "saved")
+    again = model_folder.open_model(tmp_path / "saved")
     expected = fitted.predict(INPUTS).probabilities
     np.testing.assert_allclose(again.predict(INPUTS).probabilities, expected, atol=1e-6)
     peer = transformers.AutoTokenizer.from_pretrained(tmp_path / "saved")

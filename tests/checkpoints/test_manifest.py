@@ -8,10 +8,10 @@ import pytest
 
 from headstart.checkpoints import folder, manifest
 from headstart.checkpoints.header import open_header
-from headstart.contenders import _saved
 from headstart.contenders.ensemble import FittedEnsemble
 from headstart.contenders.majority import FittedMajority
 from headstart.core.errors import CheckpointError
+from headstart.saved import model_folder
 from headstart.tasks.classification import Classification
 
 TASK = Classification(("bad", "good"))
@@ -37,21 +37,21 @@ def test_a_file_that_nobody_saved_is_refused(place, name):
     with pytest.raises(
         CheckpointError, match=rf"{name}' is not among the files that '.*headstart\.json' lists; delete"
     ):
-        _saved.open_model(place)
+        model_folder.open_model(place)
 
 
 @pytest.mark.parametrize("name", ["README.md", ".DS_Store", "notes.txt", ".cache/tokenizer.json", "LICENSE"])
 def test_notes_are_never_read_and_may_be_there(place, name):
     (place / name).parent.mkdir(exist_ok=True)
     (place / name).write_text("{")
-    assert _saved.open_model(place).predict(["x"]).values == ("good",)
+    assert model_folder.open_model(place).predict(["x"]).values == ("good",)
 
 
 def test_a_link_to_another_folder_is_refused(place, tmp_path):
     (tmp_path / "other").mkdir()
     (place / "1_Pooling").symlink_to(tmp_path / "other")
     with pytest.raises(CheckpointError, match="1_Pooling' is not among the files"):
-        _saved.open_model(place)
+        model_folder.open_model(place)
 
 
 @pytest.mark.parametrize(("before", "after"), [('"bad"', '"bat"'), ('"majority"', '"linear"'), ('"files"', '"filed"')])
@@ -59,7 +59,7 @@ def test_a_manifest_that_was_changed_is_refused(place, before, after):
     path = place / manifest.NAME
     path.write_text(path.read_text().replace(before, after, 1))
     with pytest.raises(CheckpointError, match=r"headstart\.json' is not the file that was saved .*; copy the folder"):
-        _saved.open_model(place)
+        model_folder.open_model(place)
 
 
 def test_a_manifest_of_other_types_is_damaged(place):
@@ -80,7 +80,7 @@ def test_classes_are_named_once(place, classes):
     stored["task"]["fields"]["classes"] = classes
     path.write_text(json.dumps(stored))
     with pytest.raises(CheckpointError, match=r"headstart\.json' must name each class of the task once"):
-        _saved.open_model(place)
+        model_folder.open_model(place)
 
 
 def test_the_manifest_of_a_member_is_a_file_of_the_ensemble(tmp_path):
@@ -90,7 +90,7 @@ def test_the_manifest_of_a_member_is_a_file_of_the_ensemble(tmp_path):
     shutil.rmtree(tmp_path / "model" / "member-1")
     FittedMajority(TASK, (0.9, 0.1)).save(tmp_path / "model" / "member-1")
     with pytest.raises(CheckpointError, match=r"member-1/.*' is not the file that was saved"):
-        _saved.open_model(tmp_path / "model")
+        model_folder.open_model(tmp_path / "model")
 
 
 def test_a_file_is_added_and_removed(place):
@@ -98,7 +98,7 @@ def test_a_file_is_added_and_removed(place):
     assert not manifest.lists(place, "int8.json")
     manifest.add(place, "int8.json")
     assert manifest.lists(place, "int8.json")
-    _saved.open_model(place)
+    model_folder.open_model(place)
     (place / "int8.json").write_text("{ }")
     assert not manifest.lists(place, "int8.json")
     manifest.remove(place, "int8.json")
@@ -126,5 +126,5 @@ def test_a_folder_called_like_a_packaged_model_is_the_folder(place, monkeypatch)
     place.rename("minilm")
     seen = []
     monkeypatch.setattr("headstart.contenders.majority.PLUGIN.load", lambda folder, *rest: seen.append(folder))
-    _saved.open_model("minilm")
+    model_folder.open_model("minilm")
     assert seen == [place.parent / "minilm"]

@@ -9,12 +9,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from headstart.checkpoints import folder, manifest
-from headstart.contenders import _neural, _saved
+from headstart.contenders import _neural
 from headstart.contenders.ensemble import FittedEnsemble
 from headstart.contenders.linear import FittedLinear, Reader
 from headstart.contenders.majority import FittedMajority
 from headstart.core.errors import CheckpointError
 from headstart.nn import bottleneck
+from headstart.saved import model_folder
 from headstart.tasks.classification import Classification
 
 TASK = Classification(("bad", "good"))
@@ -28,7 +29,7 @@ def refused(place, reason, file="", **changes):
         path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     manifest.relist(place)
     with pytest.raises(CheckpointError, match=reason):
-        _saved.open_model(place)
+        model_folder.open_model(place)
 
 
 @pytest.mark.parametrize("shares", [[1], [0.5, 2], [0.5, float("nan")], ["a", "b"], 3])
@@ -60,7 +61,7 @@ def test_n_grams_and_weights_are_as_many(linear):
 def test_a_linear_model_says_what_its_features_are(linear):
     manifest.write(linear, "linear", TASK, {})
     with pytest.raises(CheckpointError, match="does not say whether features are presences; save the model again"):
-        _saved.open_model(linear)
+        model_folder.open_model(linear)
 
 
 @pytest.mark.parametrize("changes", [{"names": []}, {"names": "ab"}, {"vote": 3}])
@@ -143,7 +144,7 @@ def means(backbone, tmp_path):
     ],
 )
 def test_a_layer_and_its_settings_fit_together(means, file, content, reason):
-    assert _saved.open_model(means).predict(["a"]).probabilities.shape == (1, 2)
+    assert model_folder.open_model(means).predict(["a"]).probabilities.shape == (1, 2)
     (means / file).write_text(content)
     refused(means, reason)
 

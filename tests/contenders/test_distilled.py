@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from headstart.activations import store
 from headstart.checkpoints import folder
-from headstart.contenders import _kept, _lessons, _matching, _neural, _saved, distilled
+from headstart.contenders import _neural, distilled
 from headstart.contenders.distilled import Distilled
 from headstart.contest import run as contest
 from headstart.contest.plan import plan
@@ -18,8 +19,10 @@ from headstart.contest.trials import Terms
 from headstart.core import rooms
 from headstart.core.errors import UsageError
 from headstart.core.records import Predictions, Rows, Run, Splits
+from headstart.distillation import objectives, phases
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
+from headstart.saved import model_folder
 from headstart.text import vocabulary
 
 WORDS = ("good fine lovely great", "bad awful poor dreadful", "red blue green grey")
@@ -39,7 +42,7 @@ LONG = {"student": "1x32", "matching_epochs": 10, "epochs": 50, "learning_rate":
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch):
     """Let a phase last no longer than its epochs, for tests of all that is not learning."""
-    monkeypatch.setattr(_lessons, "LEAST_STEPS", 12)
+    monkeypatch.setattr(phases, "LEAST_STEPS", 12)
 
 
 @pytest.fixture
@@ -79,7 +82,7 @@ def teacher(taught, tmp_path):
     """The fine-tuned model, opened from a folder of the test's own; what it began as is beside it."""
     for name in ("backbone", "teacher"):
         shutil.copytree(taught / name, tmp_path / name)
-    return _saved.open_model(tmp_path / "teacher")
+    return model_folder.open_model(tmp_path / "teacher")
 
 
 def fit(rows, task, place, teacher=None, run=None, **options):
@@ -104,8 +107,8 @@ def test_a_student_learns_what_its_teacher_says(rows, task, teacher, tmp_path, m
 
 def test_matching_brings_the_student_inside_nearer_to_the_teacher(rows, task, teacher, tmp_path, monkeypatch):
     seen = []
-    train = _lessons.train
-    monkeypatch.setattr(_lessons, "train", lambda **given: seen.append(train(**given)) or seen[-1])
+    train = phases.train
+    monkeypatch.setattr(phases, "train", lambda **given: seen.append(train(**given)) or seen[-1])
     learning = {
         "student": "1x32",
         "epochs": 20,
@@ -121,22 +124,22 @@ def test_matching_brings_the_student_inside_nearer_to_the_teacher(rows, task, te
 
 def test_matching_is_judged_on_the_texts_of_validation(rows, task, teacher, tmp_path, monkeypatch):
     seen = set()
-    held_out = _lessons.Lesson.held_out
+    held_out = phases.Lesson.held_out
 
     def watched(self, lengths):
         for places in held_out(self, lengths):
             seen.update(places.tolist())
             yield places
 
-    monkeypatch.setattr(_lessons.Lesson, "held_out", watched)
+    monkeypatch.setattr(phases.Lesson, "held_out", watched)
     fit(rows, task, tmp_path / "run", teacher)
     assert seen == set(range(len(rows), len(rows) + 20))
 
 
 def test_answers_are_softened_by_the_temperature(rows, task, teacher, tmp_path, monkeypatch):
     seen = []
-    soft_loss = _matching.soft_loss
-    monkeypatch.setattr(_matching, "soft_loss", lambda *given: seen.append(given[2]) or soft_loss(*given))
+    soft_loss = objectives.soft_loss
+    monkeypatch.setattr(objectives, "soft_loss", lambda *given: seen.append(given[2]) or soft_loss(*given))
     fit(rows, task, tmp_path / "run", teacher, method="logits", temperature=3.0)
     assert set(seen) == {3.0}
 
@@ -145,7 +148,7 @@ def test_answers_are_softened_by_the_temperature(rows, task, teacher, tmp_path, 
 def test_states_too_many_to_keep_are_computed_in_every_step(rows, task, teacher, tmp_path, method, monkeypatch):
     stored = fit(rows, task, tmp_path / "kept", teacher, method=method).predict(rows.inputs).probabilities
     assert list((tmp_path / "kept").glob("*.rows"))
-    monkeypatch.setattr(_kept, "MOST_BYTES", 0)
+    monkeypatch.setattr(store, "MOST_BYTES", 0)
     again = fit(rows, task, tmp_path / "not", teacher, method=method).predict(rows.inputs).probabilities
     assert not list((tmp_path / "not").glob("*.rows"))
     assert np.allclose(stored, again, atol=2e-2)
@@ -153,8 +156,8 @@ def test_states_too_many_to_keep_are_computed_in_every_step(rows, task, teacher,
 
 def test_the_teacher_runs_once_a_text_for_all_its_students(rows, task, teacher, tmp_path, monkeypatch):
     ran = []
-    outputs = _matching.outputs
-    monkeypatch.setattr(_matching, "outputs", lambda e, batch, s: ran.append(len(batch)) or outputs(e, batch, s))
+    outputs = objectives.outputs
+    monkeypatch.setattr(objectives, "outputs", lambda e, batch, s: ran.append(len(batch)) or outputs(e, batch, s))
     monkeypatch.setattr(_neural.Neural, "predict", None)
     shared = tmp_path / "shared"
     fit(rows, task, None, teacher, Run(0, tmp_path / "a", shared=shared))
@@ -237,7 +240,7 @@ def test_a_student_of_the_teachers_layers_begins_as_those(rows, task, teacher, t
     for name, value in ours.items():
         assert torch.equal(value, theirs[name.replace("blocks.0", "blocks.1")]), name
     fitted.save(tmp_path / "saved")
-    again = _saved.open_model(tmp_path / "saved").predict(rows.inputs)
+    again = model_folder.open_model(tmp_path / "saved").predict(rows.inputs)
     assert np.array_equal(again.probabilities, fitted.predict(rows.inputs).probabilities)
 
 
@@ -293,10 +296,10 @@ def test_a_broken_fit_goes_on_bit_for_bit(
         if steps == 5:
             raise Killed
 
-    again = _saved.open_model(tmp_path / "teacher")
+    again = model_folder.open_model(tmp_path / "teacher")
     with pytest.raises(Killed):
         fit(rows, task, None, again, Run(0, tmp_path / "broken", progress=die), method=method)
-    again = _saved.open_model(tmp_path / "teacher")
+    again = model_folder.open_model(tmp_path / "teacher")
     resumed = fit(rows, task, tmp_path / "broken", again, method=method)
     ours, theirs = resumed.model.state_dict(), whole.model.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
@@ -310,7 +313,16 @@ def test_halves_of_a_step_side_by_side_teach_what_the_whole_does(
     for threads in (1, 2):
         set_threads(threads)
         run = Run(0, tmp_path / str(threads))
-        fit(rows, task, None, _saved.open_model(tmp_path / "teacher"), run, method=method, epochs=1, matching_epochs=1)
+        fit(
+            rows,
+            task,
+            None,
+            model_folder.open_model(tmp_path / "teacher"),
+            run,
+            method=method,
+            epochs=1,
+            matching_epochs=1,
+        )
         lines = (run.folder / "matching" / "metrics.jsonl").read_text().splitlines()
         losses[threads] = [json.loads(line)["loss"] for line in lines]
     # What is dropped differs, and a half's mean over tokens counts by its texts.
@@ -320,7 +332,7 @@ def test_halves_of_a_step_side_by_side_teach_what_the_whole_does(
 
 def test_long_texts_are_matched_in_parts(rows, task, teacher, tmp_path, monkeypatch):
     whole = fit(rows, task, tmp_path / "whole", teacher, method="minilm").predict(rows.inputs).probabilities
-    monkeypatch.setattr(_lessons, "MOST_SCORES", 2000)
+    monkeypatch.setattr(phases, "MOST_SCORES", 2000)
     parts = fit(rows, task, tmp_path / "parts", teacher, method="minilm").predict(rows.inputs).probabilities
     assert np.abs(parts - whole).max() < 0.25  # other dropout, the same lesson
 

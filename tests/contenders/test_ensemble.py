@@ -8,10 +8,11 @@ from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from headstart.contenders import _saved, ensemble
+from headstart.contenders import ensemble
 from headstart.contenders.majority import FittedMajority
 from headstart.core.errors import TrainingError, UsageError
 from headstart.core.records import Predictions, Rows, Run
+from headstart.saved import model_folder
 from headstart.tasks.classification import Classification
 
 CLASSES = ("a", "b", "c")
@@ -200,7 +201,7 @@ def test_answers_from_its_folder_as_before(how, tmp_path, rows):
         labelled, labelled.take(range(30)), TASK, Run(0, tmp_path / "work")
     )
     made.save(tmp_path / "saved")
-    again = _saved.open_model(tmp_path / "saved")
+    again = model_folder.open_model(tmp_path / "saved")
     assert np.array_equal(again.predict(texts).probabilities, made.predict(texts).probabilities)
     assert again.names == made.names
     assert again.parameters == made.parameters

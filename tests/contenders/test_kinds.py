@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from headstart.checkpoints import folder
-from headstart.contenders import _saved
 from headstart.core import rooms
 from headstart.core.records import Rows, Run
+from headstart.saved import model_folder
 from headstart.text import vocabulary
 
 WORDS = {"praise": "good fine lovely great", "blame": "bad awful poor dreadful"}
@@ -42,6 +42,6 @@ def test_it_is_tuned_and_opens_again_with_the_same_answers(name, strategy, rows,
     assert (np.array(answers.values) == rows.targets).mean() > 0.8
     assert (np.array(fitted.with_int8().predict(rows.inputs).values) == answers.values).mean() > 0.9
     fitted.save(tmp_path / "saved")
-    again = _saved.open_model(tmp_path / "saved")
+    again = model_folder.open_model(tmp_path / "saved")
     alone = np.concatenate([again.predict([text]).probabilities for text in rows.inputs[:4]])
     np.testing.assert_allclose(alone, answers.probabilities[:4], atol=1e-5)

@@ -6,11 +6,12 @@ import pytest
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
-from headstart.contenders import _saved, linear
+from headstart.contenders import linear
 from headstart.contenders.linear import Linear
 from headstart.core.contracts import metric_values
 from headstart.core.errors import DataError
 from headstart.core.records import Rows, Run
+from headstart.saved import model_folder
 from headstart.tasks.classification import Classification
 
 DATA = Path(os.environ.get("HEADSTART_DATA", "../shared/data"))
@@ -90,7 +91,7 @@ def test_kept_in_a_folder_bit_for_bit(tmp_path, index):
     model = candidates(topics(30))[1][index]
     texts = [*topics(20, seed=2).inputs, "never seen ☃", ""]
     model.save(tmp_path / "saved")
-    again = _saved.open_model(tmp_path / "saved")
+    again = model_folder.open_model(tmp_path / "saved")
     assert np.array_equal(again.predict(texts).probabilities, model.predict(texts).probabilities)
     assert again.parameters == model.parameters > 3
 

@@ -13,8 +13,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from sklearn.utils.class_weight import compute_class_weight
 
+from headstart.activations import forward, store
 from headstart.checkpoints import folder
-from headstart.contenders import _collapse, _kept, _neural, _saved, _states
+from headstart.contenders import _neural
 from headstart.contenders.finetuned import Finetuned
 from headstart.core import rooms
 from headstart.core.contracts import metric_values
@@ -24,8 +25,9 @@ from headstart.nn import parallel
 from headstart.nn.block import Block
 from headstart.nn.encoder import Embeddings, Encoder
 from headstart.nn.heads import Model
+from headstart.saved import model_folder
 from headstart.text import vocabulary
-from headstart.training import convex
+from headstart.training import collapse, convex
 
 WORDS = ("good fine lovely great", "bad awful poor dreadful", "red blue green grey")
 
@@ -75,7 +77,7 @@ def test_scores_come_back_in_the_order_of_the_texts(backbone, rows, task, tmp_pa
 
 
 def test_two_threads_answer_as_one_does(backbone, rows, task, tmp_path, monkeypatch, set_threads):
-    monkeypatch.setattr(_states, "STATE_BUDGET", {"cpu": 100 * 16})  # many batches
+    monkeypatch.setattr(forward, "STATE_BUDGET", {"cpu": 100 * 16})  # many batches
     used = []
     monkeypatch.setattr(parallel, "ThreadPoolExecutor", lambda *a: used.append(a) or ThreadPoolExecutor(*a))
     full = fit(backbone, rows, task, tmp_path / "full")
@@ -95,7 +97,7 @@ def test_two_threads_answer_as_one_does(backbone, rows, task, tmp_path, monkeypa
 def test_states_too_many_to_keep_are_computed_in_every_step(backbone, rows, task, tmp_path, strategy, monkeypatch):
     stored = fit(backbone, rows, task, tmp_path / "kept", strategy).predict(rows.inputs).probabilities
     assert list((tmp_path / "kept").glob("*.rows"))
-    monkeypatch.setattr(_kept, "MOST_BYTES", 0)
+    monkeypatch.setattr(store, "MOST_BYTES", 0)
     again = fit(backbone, rows, task, tmp_path / "not", strategy).predict(rows.inputs).probabilities
     assert not list((tmp_path / "not").glob("*.rows"))
     assert np.allclose(stored, again, atol=1e-2)
@@ -172,7 +174,7 @@ def test_lora_over_an_adapter_leaves_no_updates_alone_since_their_base_is_no_fol
     again = fit(str(tmp_path / "model/adapter"), rows, task, tmp_path / "again", "lora", learning_rate=1e-2)
     again.save(tmp_path / "tuned twice")
     assert not (tmp_path / "tuned twice/adapter").exists()
-    saved = _saved.open_model(tmp_path / "tuned twice")
+    saved = model_folder.open_model(tmp_path / "tuned twice")
     assert saved.predict(rows.inputs).values == again.predict(rows.inputs).values
 
 
@@ -181,7 +183,7 @@ def test_bottlenecks_are_saved_beside_an_ordinary_classifier(backbone, rows, tas
 
     fitted = fit(backbone, rows, task, tmp_path / "run", "adapter", learning_rate=1e-2)
     fitted.save(tmp_path / "model")
-    again = _saved.open_model(tmp_path / "model")
+    again = model_folder.open_model(tmp_path / "model")
     assert np.array_equal(again.predict(rows.inputs).probabilities, fitted.predict(rows.inputs).probabilities)
     assert (again.parameters, again.trained_parameters) == (fitted.parameters, fitted.trained_parameters)
     few = again.predict(rows.inputs[:1]).probabilities
@@ -193,7 +195,7 @@ def test_bottlenecks_are_saved_beside_an_ordinary_classifier(backbone, rows, tas
         Finetuned(backbone=str(tmp_path / "model")).fit(rows, rows, task, Run(0, tmp_path / "other"))
     (tmp_path / "model" / _neural.BOTTLENECKS).unlink()
     with pytest.raises(HeadstartError, match=r"adapter\.safetensors' is missing"):
-        _saved.open_model(tmp_path / "model")
+        model_folder.open_model(tmp_path / "model")
 
 
 def test_a_frozen_encoder_stays_bit_equal(backbone, rows, task, tmp_path):
@@ -239,7 +241,7 @@ def test_one_thread_answers_what_is_too_little_for_two(backbone, rows, task, tmp
 def test_a_saved_model_remembers_no_texts(backbone, rows, task, tmp_path):
     fitted = fit(backbone, rows, task, tmp_path / "run")
     fitted.save(tmp_path / "model")
-    opened = _saved.open_model(tmp_path / "model")
+    opened = model_folder.open_model(tmp_path / "model")
     assert np.allclose(opened.predict(rows.inputs).probabilities, fitted.predict(rows.inputs).probabilities, atol=1e-6)
     assert fitted.checkpoint.tokenizer.memory.bodies
     assert opened.checkpoint.tokenizer.memory is None
@@ -252,7 +254,7 @@ def test_int8_saves_the_weights_as_they_were(backbone, rows, task, tmp_path):
     assert 0 < np.abs(actual - expected).max() < 0.05
     assert small.parameters == fitted.parameters
     small.save(tmp_path / "model")
-    again = _saved.open_model(tmp_path / "model").predict(rows.inputs).probabilities
+    again = model_folder.open_model(tmp_path / "model").predict(rows.inputs).probabilities
     assert np.allclose(again, expected, atol=1e-6)
 
 
@@ -321,7 +323,7 @@ def test_a_frozen_head_is_the_logistic_regression_that_is_best_on_validation(bac
 
     def states(part):
         encoded = task.encode(part.inputs, fitted.checkpoint.tokenizer)
-        return _states.pooled_states(encoder, encoded, "cpu").states.numpy()
+        return forward.pooled_states(encoder, encoded, "cpu").states.numpy()
 
     features, numbers = states(rows), task.numbers(rows)
     scores = []
@@ -336,7 +338,7 @@ def test_a_frozen_head_is_the_logistic_regression_that_is_best_on_validation(bac
 def test_a_model_that_reads_means_answers_as_before_when_it_is_opened(backbone, rows, task, tmp_path, strategy):
     fitted = fit(backbone, rows, task, tmp_path / "run", strategy, pooling="mean")
     fitted.save(tmp_path / "model")
-    opened = _saved.open_model(tmp_path / "model")
+    opened = model_folder.open_model(tmp_path / "model")
     assert opened.model.head.pooling == "mean"
     assert np.allclose(opened.predict(rows.inputs).probabilities, fitted.predict(rows.inputs).probabilities, atol=1e-6)
     small = opened.with_int8().predict(rows.inputs).probabilities
@@ -363,7 +365,7 @@ def test_balanced_weights_change_the_training(backbone, rows, tmp_path, strategy
 @pytest.fixture
 def trained_once(monkeypatch):
     """Let no training count as collapsed, so that none is repeated."""
-    monkeypatch.setattr(_collapse, "reason", lambda *given, **rest: "")
+    monkeypatch.setattr(collapse, "reason", lambda *given, **rest: "")
 
 
 def logged(place, what):
@@ -467,7 +469,7 @@ def test_the_folder_opens_in_transformers_with_the_same_answers(backbone, rows, 
         theirs = model(**batch).logits.softmax(-1).numpy()
     assert np.allclose(fitted.predict(rows.inputs).probabilities, theirs, atol=1e-5)
     assert tuple(model.config.id2label[number] for number in range(3)) == task.classes
-    again = _saved.open_model(tmp_path / "model")
+    again = model_folder.open_model(tmp_path / "model")
     assert np.array_equal(again.predict(rows.inputs).probabilities, fitted.predict(rows.inputs).probabilities)
     assert (again.parameters, again.trained_parameters) == (fitted.parameters, fitted.trained_parameters)
 

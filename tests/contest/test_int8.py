@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from headstart.checkpoints import manifest
-from headstart.contenders import _saved
 from headstart.contenders.majority import Majority
 from headstart.contest import int8
 from headstart.contest.int8 import FILE, MOST_ROWS, Agreement
@@ -15,6 +14,7 @@ from headstart.core import sealed
 from headstart.core.contracts import Fitted
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.records import Predictions, Rows
+from headstart.saved import model_folder
 from headstart.tasks.classification import Classification
 
 GOOD = Agreement(rows=1000, agreement=0.985, metric="accuracy", score=0.905, int8_score=0.9)
@@ -46,7 +46,7 @@ class Fake(Fitted):
 def model(monkeypatch, tmp_path):
     fake = Fake()
     manifest.write(tmp_path, "finetuned", TASK, {})
-    monkeypatch.setattr(_saved, "open_model", lambda folder: fake)
+    monkeypatch.setattr(model_folder, "open_model", lambda folder: fake)
     return fake
 
 
@@ -134,7 +134,7 @@ def test_what_a_kill_left_before_it_was_listed_is_made_again(tmp_path):
     Majority().fit(rows(9), rows(9), TASK, None).save(folder)
     (folder / FILE).write_text("{}")
     with pytest.raises(CheckpointError, match=r"int8\.json' is not among the files that .*headstart\.json' lists"):
-        _saved.open_model(folder)
+        model_folder.open_model(folder)
     assert int8.judge(folder, rows(9), "accuracy") is None
     assert not (folder / FILE).exists()
 

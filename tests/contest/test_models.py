@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from headstart.checkpoints import folder
-from headstart.contenders import _saved
 from headstart.contenders.majority import Majority
 from headstart.contest import meter, models
 from headstart.contest import run as contest
@@ -14,6 +13,7 @@ from headstart.core.contracts import Contender
 from headstart.core.errors import CheckpointError
 from headstart.core.records import Rows, Trial
 from headstart.nn.encoder import Encoder
+from headstart.saved import model_folder
 from headstart.tasks.classification import Classification
 from headstart.text import vocabulary
 
@@ -38,7 +38,7 @@ def test_best_is_the_seed_that_did_best_on_validation_and_costs_no_training(spli
     monkeypatch.undo()
     model = contest.run(splits, task, three, terms).models["scratch"]
     models.announce(model, terms)
-    assert _saved.open_model(terms.folder / "best").predict(["x"]).values == ("good",)
+    assert model_folder.open_model(terms.folder / "best").predict(["x"]).values == ("good",)
     assert records[1].validation["accuracy"] > records[0].validation["accuracy"]
     models.announce(model, terms)
     assert [path.name for path in (terms.folder / "models").iterdir() if path.is_dir()] == [model.name]
@@ -67,7 +67,7 @@ def test_the_seed_that_is_kept_is_the_first_of_the_best_on_validation_whatever_t
         outcome = contest.run(replace(splits, test=test), Classification(), trials, terms)
     assert outcome.records[best_seed].scores["accuracy"] == min(record.scores["accuracy"] for record in outcome.records)
     assert models.note_of(outcome.models["scratch"])["seed"] == best_seed
-    assert _saved.open_model(outcome.models["scratch"]).predict(["x"]).values == ("good",)
+    assert model_folder.open_model(outcome.models["scratch"]).predict(["x"]).values == ("good",)
 
 
 def test_a_model_that_was_announced_outlives_a_better_seed(splits, terms, monkeypatch):
@@ -85,8 +85,8 @@ def test_a_model_that_was_announced_outlives_a_better_seed(splits, terms, monkey
         models.announce(announced, terms)
         better = contest.run(splits, task, more, terms).models["scratch"]
     assert better != announced
-    assert _saved.open_model(announced).predict(["x"]).values == ("bad",)
-    assert _saved.open_model(better).predict(["x"]).values == ("good",)
+    assert model_folder.open_model(announced).predict(["x"]).values == ("bad",)
+    assert model_folder.open_model(better).predict(["x"]).values == ("good",)
     assert {path.name for path in (terms.folder / "models").iterdir() if path.is_dir()} == {announced.name, better.name}
 
 
@@ -111,18 +111,18 @@ def test_kept_models_share_the_words_of_their_backbone_and_best_stands_alone(spl
     }
     whole = {record.trial.contender: record.cost.disk_bytes for record in outcome.records}
     assert whole["finetuned:full"] > 400 * 8 * 4
-    before = _saved.open_model(stored).predict(splits.test.inputs)
+    before = model_folder.open_model(stored).predict(splits.test.inputs)
     models.announce(stored, terms)
     shutil.rmtree(base)
     for place in (terms.folder / "best", stored):
         assert not [*place.rglob("words.safetensors")]
         np.testing.assert_array_equal(
-            _saved.open_model(place).predict(splits.test.inputs).probabilities, before.probabilities
+            model_folder.open_model(place).predict(splits.test.inputs).probabilities, before.probabilities
         )
         # Large files are one with two names.
         assert (place / "member-0" / "model.safetensors").stat().st_nlink == 2
     with pytest.raises(CheckpointError, match="saved without the words of its backbone"):
-        _saved.open_model(outcome.models["finetuned:full"])
+        model_folder.open_model(outcome.models["finetuned:full"])
 
 
 def test_a_kept_model_is_checked_before_it_becomes_best(splits, terms, trials):
@@ -136,7 +136,7 @@ def test_a_kept_model_is_checked_before_it_becomes_best(splits, terms, trials):
         CheckpointError, match=rf"n_grams\.json' is not the file that was saved; .* or delete '.*{linear.name}\.json'"
     ):
         models.announce(linear, terms)
-    assert _saved.open_model(terms.folder / "best").predict(["love"]).values == ("good",)
+    assert model_folder.open_model(terms.folder / "best").predict(["love"]).values == ("good",)
     (terms.folder / "trials" / f"{linear.name}.json").unlink()
     again = contest.run(splits, Classification(), trials, terms).models["linear"]
     models.announce(again, terms)

@@ -8,10 +8,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from headstart.contenders import _saved
 from headstart.core import rooms
 from headstart.core.contracts import Contender, Fitted, Kind
 from headstart.core.records import Rows, Run
+from headstart.saved import model_folder
 from headstart.tasks.classification import Classification
 
 NAMES = rooms.names("contenders")
@@ -92,7 +92,7 @@ def test_each_answer_depends_on_its_own_input_alone(fitted):
 
 def test_answers_the_same_from_its_folder(fitted, tmp_path, name):
     fitted.save(tmp_path / "saved")
-    again = _saved.open_model(tmp_path / "saved")
+    again = model_folder.open_model(tmp_path / "saved")
     here, there = fitted.predict(ODD), again.predict(ODD)
     assert there.values == here.values
     assert np.array_equal(there.probabilities, here.probabilities)

@@ -18,15 +18,17 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from headstart.contenders import _collapse, _lessons, _pretraining, distilled, ensemble, linear
+from headstart.contenders import distilled, ensemble, linear
 from headstart.contest import run as contest
 from headstart.contest.plan import plan
 from headstart.contest.trials import Terms
 from headstart.core import rooms
 from headstart.core.contracts import metric_values
 from headstart.core.records import Progress, Record, Rows, Run, Splits
+from headstart.distillation import phases
+from headstart.pretraining import job
 from headstart.tasks.classification import Classification
-from headstart.training import convex, loop
+from headstart.training import collapse, convex, loop
 
 TURNED = {"good": "bad", "bad": "good"}
 WORDS = {
@@ -84,8 +86,8 @@ def case(request) -> tuple[str, dict[str, str]]:
 def few_steps():
     """Let pretraining and distillation be as short as their options say."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_pretraining, "SIZES", {**_pretraining.SIZES, "tiny": (1, 64)})
-        patch.setattr(_lessons, "LEAST_STEPS", 1)
+        patch.setattr(job, "SIZES", {**job.SIZES, "tiny": (1, 64)})
+        patch.setattr(phases, "LEAST_STEPS", 1)
         yield
 
 
@@ -168,7 +170,7 @@ def teacher(tiny_options, tmp_path_factory) -> Any:
 @pytest.fixture
 def train(case, contender, teacher, tmp_path, monkeypatch) -> Callable[..., Any]:
     """Train a contender once, collapsed or not, on few validation rows."""
-    monkeypatch.setattr(_collapse, "judged", lambda *given, **rest: "")
+    monkeypatch.setattr(collapse, "judged", lambda *given, **rest: "")
 
     def trained(validation: Rows = HELD_OUT_FEW, *, options: dict[str, int] | None = None, **run: Any):
         fields = {field.name for field in dataclasses.fields(contender)}
@@ -203,7 +205,7 @@ def test_it_ends_when_its_minutes_do(case, train, monkeypatch):
         clock[0] += news.stage == "fitting"  # one of the solutions among which the linear model is chosen
 
     monkeypatch.setattr(loop, "clipped_step", a_second_each)
-    monkeypatch.setattr(_pretraining, "_time", lambda *given: 1.0)
+    monkeypatch.setattr(job, "_time", lambda *given: 1.0)
     monkeypatch.setattr(loop.time, "monotonic", lambda: clock[0])
     train(options={"pretraining_epochs": 99, "matching_epochs": 99, "epochs": 99}, minutes=0.1, progress=fitting)
     at_once = case[0] == "majority" or case[1].get("strategy") == "frozen"

@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from headstart.checkpoints import folder
-from headstart.contenders import _neural, _saved
+from headstart.contenders import _neural
 from headstart.core import rooms
 from headstart.core.records import Rows, Run
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
 from headstart.nn.packed import StoredStates, pack
+from headstart.saved import model_folder
 from headstart.strategies import Strategy
 from headstart.text import vocabulary
 from headstart.text.tokenizer import Encoded
@@ -177,7 +178,7 @@ def test_a_fit_moves_what_it_says_and_nothing_else(name, backbone, whole):
 def test_a_saved_model_answers_as_before(name, whole, rows, tmp_path):
     fitted = whole(name)
     fitted.save(tmp_path / "model")
-    again = _saved.open_model(tmp_path / "model")
+    again = model_folder.open_model(tmp_path / "model")
     assert np.array_equal(again.predict(rows.inputs).probabilities, fitted.predict(rows.inputs).probabilities)
     assert (again.parameters, again.trained_parameters) == (fitted.parameters, fitted.trained_parameters)
 

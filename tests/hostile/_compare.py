@@ -184,14 +184,13 @@ def _in_child(place: Path, out: Path, kind: str, moment: Moment | None, counter:
 
 def _make_short(may_collapse: bool) -> None:
     """Leave out what takes time and keeps no state."""
-    from headstart.contenders import _collapse
     from headstart.contest import meter
     from headstart.report import build
-    from headstart.training import loop
+    from headstart.training import collapse, loop
 
     meter.LATENCY_CALLS = 2
     if not may_collapse:
-        _collapse.reason = lambda *arguments, **named: ""
+        collapse.reason = lambda *arguments, **named: ""
     build.html = lambda result: "a report"
     loop.Settings.steps = lambda self, rows: STEPS  # type: ignore[method-assign]
     loop.train.__kwdefaults__["checkpoint_seconds"] = 0.0

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from headstart.checkpoints import folder, peft
-from headstart.contenders import _neural, _saved
+from headstart.contenders import _neural
 from headstart.contenders.ensemble import FittedEnsemble
 from headstart.contenders.linear import Linear
 from headstart.contenders.majority import FittedMajority
@@ -26,6 +26,7 @@ from headstart.core.records import Rows, Run
 from headstart.nn import bottleneck, lora
 from headstart.nn.heads import Model
 from headstart.nn.packed import pack
+from headstart.saved import model_folder
 from headstart.tasks.classification import Classification
 from headstart.text import vocabulary
 
@@ -185,7 +186,7 @@ def answers(kind: str, place: Path) -> np.ndarray:
         probabilities: np.ndarray = int8.open_model(place)[0].predict(TEXTS).probabilities
         return probabilities
     if kind in SAVED:
-        found: np.ndarray = _saved.open_model(place).predict(TEXTS).probabilities
+        found: np.ndarray = model_folder.open_model(place).predict(TEXTS).probabilities
         return found
     return _run(folder.load(place))
 

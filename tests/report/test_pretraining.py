@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from headstart.contenders._pretraining import Plan
 from headstart.core.records import Progress
+from headstart.pretraining.job import Plan
 from headstart.report import pretraining
 
 PLAN = Plan(

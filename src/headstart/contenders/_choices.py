@@ -5,5 +5,5 @@ from __future__ import annotations
 from typing import Literal
 
 ClassWeights = Literal["none", "balanced"]
-# Of a model to pretrain; see `_pretraining.SIZES`.
+# Of a model to pretrain; see `job.SIZES`.
 Size = Literal["tiny", "mini", "small", "base"]

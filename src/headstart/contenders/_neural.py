@@ -14,14 +14,13 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from headstart.activations.forward import frozen_states, pooled_states, precision, scores, weights_key
 from headstart.checkpoints import manifest, peft
 from headstart.checkpoints.folder import Checkpoint
 from headstart.checkpoints.folder import load as load_checkpoint
 from headstart.checkpoints.folder import save as save_checkpoint
 from headstart.checkpoints.header import find_family
-from headstart.contenders import _collapse, _saved
 from headstart.contenders._choices import ClassWeights
-from headstart.contenders._states import frozen_states, pooled_states, precision, scores, weights_key
 from headstart.core.contracts import Fitted, Task, Value, metric_values
 from headstart.core.errors import CheckpointError, UsageError, did_you_mean, shown
 from headstart.core.hashing import parts_sha256
@@ -35,8 +34,9 @@ from headstart.nn.int8 import quantised
 from headstart.nn.lora import Updates
 from headstart.nn.narrow import narrowed
 from headstart.nn.packed import StoredStates, drop_words, pack
+from headstart.saved import model_folder
 from headstart.strategies import Strategy
-from headstart.training import convex
+from headstart.training import collapse, convex
 from headstart.training.loop import Settings, train
 
 # Number of state values up to which one thread predicts faster than two, which wake each other in every layer: a
@@ -133,7 +133,7 @@ class Neural(Fitted):
         """
         part = self.checkpoint
         plain, bottlenecks = bottleneck.split(self.model)
-        with _saved.saving(folder) as fresh:
+        with model_folder.saving(folder) as fresh:
             base = "" if whole else part.base
             save_checkpoint(fresh, plain, part.tokenizer, part.family, part.arguments, self.task.classes, base)
             if bottlenecks:
@@ -271,7 +271,7 @@ def fit(
             def logits_of(rows: np.ndarray) -> Tensor:
                 return scores(model, encoded, run.device, stored, rows)
 
-            return _collapse.judged(logits_of, targets.cpu(), weights, head_only=head_only)
+            return collapse.judged(logits_of, targets.cpu(), weights, head_only=head_only)
 
         if convex_head:
             assert stored is not None
@@ -289,7 +289,7 @@ def fit(
                 validation,
                 run.seed,
             )
-            _collapse.train(attempt, judge, groups, run, fingerprint)
+            collapse.train(attempt, judge, groups, run, fingerprint)
     learnt = {name for group in groups for name in group.weights}
     trained = sum(weight.numel() for name, weight in model.named_parameters() if name in learnt)
     updates = strategy.merge(model)

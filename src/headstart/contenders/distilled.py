@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from headstart.checkpoints.folder import Checkpoint
-    from headstart.contenders import _matching, _neural
+    from headstart.contenders import _neural
+    from headstart.distillation import objectives
     from headstart.nn.encoder import Stack
     from headstart.nn.heads import Model
     from headstart.nn.packed import Batch, StoredStates
@@ -118,8 +119,9 @@ class Distilled(Contender):
         """
         import torch
 
-        from headstart.contenders import _lessons, _neural
+        from headstart.contenders import _neural
         from headstart.core import seed
+        from headstart.distillation import phases
         from headstart.nn.heads import Model
         from headstart.nn.narrow import narrowed
 
@@ -138,7 +140,7 @@ class Distilled(Contender):
         torch.manual_seed(seed.derive(run.seed, "weights"))
         checkpoint = self._student(guide, task, texts)
         assert isinstance(checkpoint.model, Model)
-        lesson = _lessons.Lesson(
+        lesson = phases.Lesson(
             self, checkpoint.model.to(run.device), task, train, validation, run, len(texts), self._name(guide, run)
         )
         encoded = task.encode([*texts, *validation.inputs], checkpoint.tokenizer)
@@ -157,9 +159,9 @@ class Distilled(Contender):
             student = replace(encoded, tokens=renumber(encoded.tokens))
             minutes = run.minutes
             if matching is not None and guide is not None:
-                spent = _lessons.match(lesson, matching, guide.model.encoder, encoded, student, stored)
+                spent = phases.match(lesson, matching, guide.model.encoder, encoded, student, stored)
                 minutes = minutes and max(0.0, minutes - spent / 60)
-            _lessons.answer(lesson, student, soft, minutes)
+            phases.answer(lesson, student, soft, minutes)
         parameters = sum(weight.numel() for weight in checkpoint.model.parameters() if weight.requires_grad)
         return _neural.Neural("distilled", task, checkpoint, parameters, run.device, seconds + saved)
 
@@ -175,12 +177,13 @@ class Distilled(Contender):
     def _teacher(self, train: Rows, validation: Rows, task: Task, run: Run) -> tuple[Fitted, float]:
         """Return the fitted teacher, and the seconds of its training if it was trained before."""
         from headstart.checkpoints import folder as checkpoints
-        from headstart.contenders import _neural, _saved
+        from headstart.contenders import _neural
+        from headstart.saved import model_folder
 
         if self.members:
             return _members.fitted(self.teacher, train, validation, task, run, self.backbone)
         if manifest.there(Path(self.teacher)):
-            teacher = _saved.open_model(Path(self.teacher))
+            teacher = model_folder.open_model(Path(self.teacher))
         else:
             loaded = checkpoints.load(self.teacher)
             if not loaded.labels or loaded.fresh:
@@ -198,17 +201,17 @@ class Distilled(Contender):
 
     def _name(self, guide: _neural.Neural | None, run: Run) -> str:
         """Identify a teacher by its content; one that is not a Transformer follows from the rows and the seed."""
+        from headstart.activations import forward
         from headstart.checkpoints import contents
-        from headstart.contenders import _states
 
         if guide is not None:
-            return _states.weights_key([guide.model], run.device)
+            return forward.weights_key([guide.model], run.device)
         return "" if self.teacher == NONE or self.members else contents.sha256(self.teacher)
 
     def _student(self, guide: _neural.Neural | None, task: Task, texts: Sequence[str]) -> Checkpoint:
         """Build the student: with new blocks, or with some of the teacher's."""
         from headstart.checkpoints.folder import Checkpoint
-        from headstart.contenders import _matching
+        from headstart.distillation import objectives
         from headstart.nn.encoder import Encoder
         from headstart.nn.heads import ClassificationHead, Model
         from headstart.text import vocabulary
@@ -236,16 +239,16 @@ class Distilled(Contender):
         if guide is not None and not self.vocabulary:
             theirs = guide.model.encoder.embeddings
             if width <= theirs.word.embedding_dim:
-                _matching.inherit(encoder.embeddings, theirs)
+                objectives.inherit(encoder.embeddings, theirs)
         model = Model(encoder, ClassificationHead(width, len(task.classes), pooling=self.pooling))
         return Checkpoint(model, tokenizer, "bert", arguments, task.classes)
 
     def _of_layers(self, guide: _neural.Neural | None) -> Checkpoint:
         """Copy the teacher with only some of its layers."""
-        from headstart.contenders import _matching
+        from headstart.distillation import objectives
         from headstart.nn.encoder import Encoder
 
-        wanted = _matching.numbers(self.student.removeprefix("layers:"))
+        wanted = objectives.numbers(self.student.removeprefix("layers:"))
         if guide is None or self.vocabulary:
             raise UsageError(
                 f"the student {shown(self.student)} is made of a Transformer's layers and word pieces, which "
@@ -264,8 +267,8 @@ class Distilled(Contender):
         model.encoder.keep(wanted)
         return replace(guide.checkpoint, model=model, arguments={**guide.checkpoint.arguments, "layers": len(wanted)})
 
-    def _inside(self, student: Stack, teacher: Stack) -> _matching.TinyBert | _matching.MiniLm:
-        from headstart.contenders import _matching
+    def _inside(self, student: Stack, teacher: Stack) -> objectives.TinyBert | objectives.MiniLm:
+        from headstart.distillation import objectives
         from headstart.nn.encoder import Encoder
 
         if not isinstance(student, Encoder) or not isinstance(teacher, Encoder):
@@ -274,11 +277,11 @@ class Distilled(Contender):
                 "is not of; set distilled.method=logits."
             )
         if self.method == "minilm":
-            return _matching.MiniLm(student, teacher)
+            return objectives.MiniLm(student, teacher)
         own = self.student.startswith("layers:")
         wanted = self.student.removeprefix("layers:") if own else self.layers
-        layers = _matching.layer_map(wanted, len(student.layers), len(teacher.layers))
-        return _matching.TinyBert(student, teacher, layers)
+        layers = objectives.layer_map(wanted, len(student.layers), len(teacher.layers))
+        return objectives.TinyBert(student, teacher, layers)
 
 
 def shape(student: str) -> tuple[int, int, int]:
@@ -313,15 +316,16 @@ def _keep(model: Model, stages: Sequence[int], encoded: Encoded, run: Run) -> tu
     Returns:
         states of all these stages side by side, None if they would be too large; and the seconds saved.
     """
-    from headstart.contenders import _matching, _states
+    from headstart.activations import forward
+    from headstart.distillation import objectives
 
-    key = f"{_states.weights_key(model.encoder.stages, run.device)}-{'-'.join(map(str, stages))}"
+    key = f"{forward.weights_key(model.encoder.stages, run.device)}-{'-'.join(map(str, stages))}"
 
     def compute(batch: Batch) -> Tensor:
-        return _matching.outputs(model.encoder, batch, stages)
+        return objectives.outputs(model.encoder, batch, stages)
 
     count = len(stages)
-    return _states.keep_states(model, encoded, run, "running the teacher", key, compute, count, side_by_side=count)
+    return forward.keep_states(model, encoded, run, "running the teacher", key, compute, count, side_by_side=count)
 
 
 def _answers(

@@ -86,10 +86,10 @@ class FittedEnsemble(Fitted):
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write each member into its own folder, and the weights as safetensors."""
-        from headstart.contenders import _saved
+        from headstart.saved import model_folder
 
         arrays_saved = {"weights": self.weights} | ({} if self.stacked is None else {"stacked": self.stacked})
-        with _saved.saving(folder) as fresh:
+        with model_folder.saving(folder) as fresh:
             for number, member in enumerate(self.members):
                 member.save(fresh / f"member-{number}", whole=whole)
             save_arrays(arrays_saved, fresh / "ensemble.safetensors")
@@ -177,7 +177,7 @@ class Ensemble(Contender):
             CheckpointError: its numbers do not match its members, or a member is damaged or has other classes.
         """
         from headstart.checkpoints import arrays
-        from headstart.contenders import _saved
+        from headstart.saved import model_folder
 
         path = folder / "ensemble.json"
         fields = read_object(path)
@@ -191,7 +191,7 @@ class Ensemble(Contender):
             np.float64,
             {"stacked": (len(names) * columns + 1, columns)},
         )
-        members = tuple(_saved.open_model(folder / f"member-{number}") for number in range(len(names)))
+        members = tuple(model_folder.open_model(folder / f"member-{number}") for number in range(len(names)))
         for number, member in enumerate(members):
             if member.task.classes != task.classes:
                 raise CheckpointError(

@@ -140,7 +140,7 @@ class FittedLinear(Fitted):
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write the n-grams as JSON and the numbers as safetensors."""
-        from headstart.contenders import _saved
+        from headstart.saved import model_folder
 
         arrays_saved = {
             "weights": self.weights,
@@ -148,7 +148,7 @@ class FittedLinear(Fitted):
             "word_idf": self.reader.word_idf,
             "character_idf": self.reader.character_idf,
         }
-        with _saved.saving(folder) as fresh:
+        with model_folder.saving(folder) as fresh:
             save_arrays(arrays_saved, fresh / "linear.safetensors")
             n_grams = {"words": self.reader.words, "characters": self.reader.characters}
             write_text(fresh / "n_grams.json", json.dumps(n_grams))

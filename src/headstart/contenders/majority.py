@@ -34,9 +34,9 @@ class FittedMajority(Fitted):
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write the shares as JSON."""
-        from headstart.contenders import _saved
+        from headstart.saved import model_folder
 
-        with _saved.saving(folder) as fresh:
+        with model_folder.saving(folder) as fresh:
             write_text(fresh / "majority.json", json.dumps({"shares": self.shares}))
             manifest.write(fresh, "majority", self.task, {})
 

@@ -97,12 +97,12 @@ class SelfPretrained(Contender):
 
     def _pretrained(self, texts: tuple[str, ...], run: Run) -> tuple[Path, float]:
         """Return the model of the same texts and seed, pretrained if necessary; and the seconds that were saved."""
-        from headstart.contenders import _pretraining
-        from headstart.contenders._made import made
         from headstart.data import corpus as corpora
+        from headstart.pretraining import job
+        from headstart.saved.shared import made
 
         limits = [self.pretraining_minutes, PRETRAINING_SHARE * (run.minutes or 0.0)]
-        recipe = _pretraining.Recipe(
+        recipe = job.Recipe(
             size=self.size,
             vocabulary=self.vocabulary,
             window=self.window,
@@ -129,10 +129,10 @@ class SelfPretrained(Contender):
         def pretrain(fresh: Path) -> None:
             nonlocal reused
             reused = False
-            _pretraining.pretrain(corpus, recipe, context, fresh / MODEL, work)
+            job.pretrain(corpus, recipe, context, fresh / MODEL, work)
 
         place = made(work / f"pretrained-{name}", pretrain) / MODEL
-        record = json.loads((place / _pretraining.RECORD).read_text(encoding="utf-8"))
+        record = json.loads((place / job.RECORD).read_text(encoding="utf-8"))
         return place, float(record["preparation_seconds"] + record["seconds"]) if reused else 0.0
 
     @staticmethod

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from headstart.checkpoints import manifest
-from headstart.contenders import _saved
 from headstart.core import sealed
 from headstart.core.contracts import Fitted, metric_values
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.records import Rows
+from headstart.saved import model_folder
 
 FILE = "int8.json"
 # The minimum share of validation texts with an unchanged label, and the maximum change of the score (0 to 1).
@@ -92,7 +92,7 @@ def judge(folder: Path, validation: Rows, metric: str) -> Agreement | None:
         return Agreement(**known)
     # A kill between the two writes below leaves a file that the manifest does not list.
     manifest.remove(folder, FILE)
-    fitted = _saved.open_model(folder)
+    fitted = model_folder.open_model(folder)
     if not fitted.has_int8:
         return None
     rows = validation.take(np.unique(np.linspace(0, len(validation) - 1, MOST_ROWS).astype(int)))
@@ -112,7 +112,7 @@ def open_model(folder: Path) -> tuple[Fitted, Agreement]:
         UsageError: the model has no such version, it was refused, or torch has no int8 engine for this machine.
         CheckpointError: the folder is not a model or is damaged; or the version was never compared.
     """
-    fitted = _saved.open_model(folder)
+    fitted = model_folder.open_model(folder)
     if not fitted.has_int8:
         raise UsageError(
             f"'{folder}' contains no Transformer, and only Transformers have an int8 version; leave out --int8."

@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from headstart.checkpoints import _rows, manifest
-from headstart.contenders import _saved
 from headstart.contest import meter
 from headstart.contest.trials import Job, Terms
 from headstart.core import files, sealed
 from headstart.core.contracts import Fitted, Value
 from headstart.core.errors import CheckpointError
 from headstart.core.files import replacing_folder, writing
+from headstart.saved import model_folder
 
 ANNOUNCED = "announced"
 
@@ -38,7 +38,7 @@ def announce(model: Path, terms: Terms) -> None:
     sealed.write_note(model.with_suffix(".json"), {**note_of(model), ANNOUNCED: True})
     with replacing_folder(terms.folder / "best", flushed=True) as best:
         _copy(model, best)
-        if _saved.complete(best):
+        if model_folder.complete(best):
             # The winner no longer depends on any backbone, and shares its files with 'best'.
             with replacing_folder(model, flushed=True) as whole:
                 _copy(best, whole)

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from headstart import contenders
 from headstart.checkpoints import contents
-from headstart.contenders import _members, _saved
+from headstart.contenders import _members
 from headstart.contest import meter, models
 from headstart.contest.ledger import load_record, write_record
 from headstart.contest.trials import Job, Terms, file_name, jobs, record_path, title, unlabelled_for
@@ -35,6 +35,7 @@ from headstart.core.files import append_line, make_folder
 from headstart.core.records import Attempt, Cost, Predictions, Progress, Record, Rows, Run, Splits, Tracking, Trial
 from headstart.data.split import nested
 from headstart.metrics import calibration
+from headstart.saved import model_folder
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,7 @@ def judge(contest: Contest, job: Job, saved: Path, progress: Callable[[Progress]
     """
     splits, terms, trial = contest.splits, contest.terms, job.trial
     note = models.note_of(saved)
-    fitted = contest.trained.pop(saved, None) or _saved.open_model(saved)
+    fitted = contest.trained.pop(saved, None) or model_folder.open_model(saved)
     progress(Progress("judging", 1.0))
     validation = metric_values(fitted.task, fitted.predict(splits.validation.inputs), splits.validation)
     _log_opening(terms.folder, job)
@@ -334,7 +335,7 @@ def _lend(contest: Contest, job: Job) -> tuple[Fitted, float]:
     if folder is None:
         name = title(job.trial)
         raise TrainingError(f"'{name}' could not be trained, so nothing builds on it: {contest.failed[name]}")
-    return _saved.open_model(folder), models.note_of(folder)["seconds"]
+    return model_folder.open_model(folder), models.note_of(folder)["seconds"]
 
 
 def _without(splits: Splits, task: Task, predictions: Predictions) -> dict[str, float] | None:

@@ -20,7 +20,7 @@ from headstart.report._format import about, count, duration, percent, plural
 from headstart.report.live import QUIET_SECONDS
 
 if TYPE_CHECKING:
-    from headstart.contenders._pretraining import Plan
+    from headstart.pretraining.job import Plan
 
 
 class Watch:

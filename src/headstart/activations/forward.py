@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from headstart.contenders import _kept
+from headstart.activations import store
 from headstart.core.contracts import Encoded
 from headstart.core.records import Progress, Run
 from headstart.nn import parallel
@@ -64,7 +64,7 @@ def frozen_states(model: Model, parts: Sequence[Encoded], run: Run) -> tuple[lis
 
     Returns:
         the stages' output for each part, None if too few stages are frozen or the states would be too large (the stages
-        then run in every step); and the seconds saved, see `_kept.keep`.
+        then run in every step); and the seconds saved, see `store.keep`.
     """
     stages = model.frozen_stages()
     if stages < LEAST_KEPT:
@@ -114,7 +114,7 @@ def keep_states(
         side_by_side: number of outputs per token.
         by_token: see `nn.packed.StoredStates`.
 
-    Returns: as for `_kept.keep`.
+    Returns: as for `store.keep`.
     """
 
     def batches(missing: np.ndarray) -> Iterator[tuple[np.ndarray, Tensor]]:
@@ -131,10 +131,10 @@ def keep_states(
             done += len(texts)
             run.progress(Progress(doing, done / len(missing)))
 
-    return _kept.keep(
+    return store.keep(
         run.shared or run.folder,
         key,
-        _kept.name_texts(encoded.tokens, encoded.boundaries),
+        store.name_texts(encoded.tokens, encoded.boundaries),
         encoded.lengths,
         side_by_side * model.encoder.width,
         stages,

@@ -4,32 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from headstart.contenders import _collapse, _matching, _states
+from headstart.activations import forward
 from headstart.core.contracts import Encoded, Task, metric_values
 from headstart.core.hashing import parts_sha256
 from headstart.core.records import Rows, Run
+from headstart.distillation import objectives
 from headstart.nn.encoder import Stack
 from headstart.nn.groups import Group
 from headstart.nn.heads import Model
 from headstart.nn.packed import Batch, StoredStates, pack
 from headstart.strategies.full import Full
+from headstart.training import collapse
 from headstart.training.batches import by_length
 from headstart.training.loop import Settings, train
-
-if TYPE_CHECKING:
-    from headstart.contenders.distilled import Distilled
 
 BATCH_ROWS = 32
 LEAST_STEPS = 1500  # of each phase, as far as the loop's maximum of epochs allows
 MOST_SCORES = 2**25  # of attention, in one layer and step
 NEVER = 1_000_000  # evaluations without improvement before matching stops: every step is useful
+
+
+class Options(Protocol):
+    """The options of the contender that trains; see `contenders.distilled`."""
+
+    @property
+    def epochs(self) -> int: ...
+
+    @property
+    def label_weight(self) -> float: ...
+
+    @property
+    def learning_rate(self) -> float: ...
+
+    @property
+    def matching_epochs(self) -> int: ...
+
+    @property
+    def temperature(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -40,7 +58,7 @@ class Lesson:
     teacher: identifies what the teacher computes, '' without one.
     """
 
-    contender: Distilled
+    contender: Options
     model: Model
     task: Task
     train: Rows
@@ -55,7 +73,7 @@ class Lesson:
 
     def held_out(self, lengths: np.ndarray) -> Iterator[np.ndarray]:
         """Yield batches of the numbers of validation texts."""
-        for rows in by_length(lengths[self.texts :], _states.STATE_BUDGET[self.run.device] // self.model.encoder.width):
+        for rows in by_length(lengths[self.texts :], forward.STATE_BUDGET[self.run.device] // self.model.encoder.width):
             yield rows + self.texts
 
     def fingerprint(self, phase: str) -> str:
@@ -66,7 +84,7 @@ class Lesson:
 
 def match(
     lesson: Lesson,
-    matching: _matching.TinyBert | _matching.MiniLm,
+    matching: objectives.TinyBert | objectives.MiniLm,
     teacher: Stack,
     encoded: Encoded,
     student: Encoded,
@@ -86,13 +104,13 @@ def match(
 
     def loss(rows: np.ndarray) -> Tensor:
         batch = pack(student.tokens, student.boundaries, rows, stored).to(run.device)
-        with _states.precision(run.device):
+        with forward.precision(run.device):
             states = batch.hidden
             if states is None:
                 given = pack(encoded.tokens, encoded.boundaries, rows).to(run.device)
-                states = _matching.outputs(teacher, given, matching.stages)
+                states = objectives.outputs(teacher, given, matching.stages)
             theirs = dict(zip(matching.stages, states.split(teacher.width, dim=1), strict=True))
-            difference: Tensor = matching(_matching.trace(encoder, batch), theirs, batch.groups)
+            difference: Tensor = matching(objectives.trace(encoder, batch), theirs, batch.groups)
         return difference.float()
 
     def evaluate() -> tuple[float, float]:
@@ -137,7 +155,7 @@ def match(
         )
         seconds += history.seconds
 
-    _collapse.train(attempt, lambda: "", groups, place, fingerprint)
+    collapse.train(attempt, lambda: "", groups, place, fingerprint)
     return seconds
 
 
@@ -166,16 +184,16 @@ def answer(
 
     def loss(rows: np.ndarray) -> Tensor:
         batch: Batch = pack(student.tokens, student.boundaries, rows).to(run.device)
-        with _states.precision(run.device):
+        with forward.precision(run.device):
             logits = model(batch).float()
         order = torch.from_numpy(rows).to(run.device)[batch.order]
         true = F.cross_entropy(logits, numbers[order], ignore_index=-100, reduction="sum") / len(rows)
         if soft is None:
             return true
-        return share * true + (1 - share) * _matching.soft_loss(logits, soft[order], contender.temperature)
+        return share * true + (1 - share) * objectives.soft_loss(logits, soft[order], contender.temperature)
 
     def evaluate() -> tuple[float, float]:
-        logits = _states.scores(model, validation, run.device)
+        logits = forward.scores(model, validation, run.device)
         score = metric_values(lesson.task, lesson.task.decode(logits), lesson.validation)[run.metric]
         return score, float(model.head.loss(logits, held_out).nan_to_num(posinf=1e9))
 
@@ -197,9 +215,9 @@ def answer(
 
     def judge() -> str:
         def logits_of(rows: np.ndarray) -> Tensor:
-            return _states.scores(model, student, run.device, texts=rows)
+            return forward.scores(model, student, run.device, texts=rows)
 
-        return _collapse.judged(logits_of, torch.from_numpy(targets[:rows_labelled]))
+        return collapse.judged(logits_of, torch.from_numpy(targets[:rows_labelled]))
 
     place = replace(run, folder=run.folder / "answers", minutes=minutes)
-    _collapse.train(attempt, judge, lesson.groups(), place, fingerprint)
+    collapse.train(attempt, judge, lesson.groups(), place, fingerprint)

@@ -4,7 +4,8 @@ WORK/vocabulary-KEY/    a tokenizer learnt from a sample of the documents
 WORK/shards-KEY/        all documents as token ids, see `text.shards`
 WORK/words-KEY/         word vectors for initialisation, see `text.counts`
 
-Each is written atomically, and KEY is a hash of everything it depends on, so that a second run reuses it; see `_made`.
+Each is written atomically, and KEY is a hash of everything it depends on, so that a second run reuses it; see
+`saved.shared`.
 """
 
 from __future__ import annotations
@@ -22,11 +23,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from headstart.activations.forward import precision, weights_key
 from headstart.checkpoints import folder as checkpoints
 from headstart.checkpoints.folder import Checkpoint
-from headstart.contenders import _saved
-from headstart.contenders._made import made
-from headstart.contenders._states import precision, weights_key
 from headstart.core import device as devices
 from headstart.core import sealed, seed
 from headstart.core.errors import UsageError, did_you_mean, shown
@@ -39,6 +38,8 @@ from headstart.nn.encoder import Encoder
 from headstart.nn.groups import by_stage
 from headstart.nn.pretraining import Pretraining, PretrainingHead, begin_with, operations, word_loss
 from headstart.pretraining.objective import UNASKED, Objective, Questions, vocabulary_of
+from headstart.saved import model_folder
+from headstart.saved.shared import made
 from headstart.text import counts, shards, vocabulary
 from headstart.text.tokenizer import Tokenizer
 from headstart.text.tokenizer import load as load_tokenizer
@@ -234,7 +235,7 @@ def pretrain(
         "evaluations": list(history.evaluations),
         "machine": devices.describe(run.device),
     }
-    with _saved.saving(out) as fresh:
+    with model_folder.saving(out) as fresh:
         checkpoints.save(fresh, model.to("cpu"), tokenizer, "bert", checkpoint.arguments, ())
         write_text(fresh / RECORD, json.dumps(record, indent=1) + "\n")
     return record

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from headstart.contenders import _kept
+from headstart.activations import store
 
 
 def texts(lengths, start=0):
@@ -32,8 +32,8 @@ def states(tokens, boundaries, computed, by_token, die=False):
 
 def keep(folder, lengths, computed, by_token=True, start=0, **how):
     tokens, boundaries, sizes = texts(lengths, start)
-    names = _kept.name_texts(tokens, boundaries)
-    return _kept.keep(
+    names = store.name_texts(tokens, boundaries)
+    return store.keep(
         folder, "key", names, sizes, 3, 1, by_token, states(tokens, boundaries, computed, by_token, **how)
     )
 
@@ -54,10 +54,10 @@ def test_each_text_is_computed_once(tmp_path, by_token):
 
 def test_equal_texts_are_one(tmp_path):
     tokens, boundaries = np.array([4, 5, 4, 5], dtype=np.int32), np.array([0, 2, 4])
-    names = _kept.name_texts(tokens, boundaries)
+    names = store.name_texts(tokens, boundaries)
     computed = []
     compute = states(tokens, boundaries, computed, True)
-    stored, _ = _kept.keep(tmp_path, "key", names, np.array([2, 2]), 3, 1, True, compute)
+    stored, _ = store.keep(tmp_path, "key", names, np.array([2, 2]), 3, 1, True, compute)
     assert computed == [0]
     assert stored.starts.tolist() == [0, 0]
 
@@ -73,7 +73,7 @@ def test_a_kill_while_rows_are_added_loses_only_these(tmp_path):
 
 
 def test_older_files_make_room_and_what_is_too_large_is_not_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(_kept, "MOST_BYTES", 60)
+    monkeypatch.setattr(store, "MOST_BYTES", 60)
     (tmp_path / "old.rows").write_bytes(b"x" * 50)
     (tmp_path / "old.index").write_bytes(b"x")
     stored, _ = keep(tmp_path, [2, 1], [])
@@ -123,7 +123,7 @@ def test_what_is_damaged_is_computed_again(tmp_path, name, how, process, capsys)
     keep(tmp_path, [2, 1, 3, 4], [])
     DAMAGES[how](tmp_path / name)
     if process == "next":
-        _kept._sound.clear()
+        store._sound.clear()
     computed = []
     stored, reused = keep(tmp_path, [2, 1, 3, 4], computed)
     assert (sorted(computed), reused) == ([0, 1, 2, 3], 0.0)
@@ -136,10 +136,10 @@ def test_what_is_damaged_is_computed_again(tmp_path, name, how, process, capsys)
 def test_what_is_sound_is_read_once_a_process(tmp_path, monkeypatch):
     keep(tmp_path, [2, 1, 3], [])
     keep(tmp_path, [2, 1, 3, 4], [])
-    _kept._sound.clear()
+    store._sound.clear()
     read = []
-    is_sound = _kept._is_sound
-    monkeypatch.setattr(_kept, "_is_sound", lambda path, part: read.append(part) or is_sound(path, part))
+    is_sound = store._is_sound
+    monkeypatch.setattr(store, "_is_sound", lambda path, part: read.append(part) or is_sound(path, part))
     for _ in range(2):
         computed = []
         keep(tmp_path, [2, 1, 3, 4], computed)
@@ -151,14 +151,14 @@ def test_two_processes_compute_each_text_once(tmp_path):
     def work(lengths, results):
         computed = []
         tokens, boundaries, sizes = texts(lengths)
-        names = _kept.name_texts(tokens, boundaries)
+        names = store.name_texts(tokens, boundaries)
 
         def slowly(missing):
             for batch in states(tokens, boundaries, computed, True)(missing):
                 time.sleep(0.02)
                 yield batch
 
-        stored, _ = _kept.keep(tmp_path, "key", names, sizes, 3, 1, True, slowly)
+        stored, _ = store.keep(tmp_path, "key", names, sizes, 3, 1, True, slowly)
         results.put((computed, stored.states[torch.from_numpy(stored.starts)][:, 0].tolist()))
 
     fork = multiprocessing.get_context("fork")

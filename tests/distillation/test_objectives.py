@@ -7,8 +7,8 @@ import transformers
 from torch.nn import functional as F
 
 from headstart.checkpoints import folder
-from headstart.contenders import _matching
 from headstart.core.errors import UsageError
+from headstart.distillation import objectives
 from headstart.nn.attention import relations
 from headstart.nn.encoder import Encoder
 from headstart.nn.packed import pack
@@ -54,7 +54,7 @@ def test_states_and_scores_are_those_of_transformers(tmp_path):
     encoded = tokenizer.encode(texts)
     for number in range(len(texts)):
         alone = pack(encoded.tokens, encoded.boundaries, np.array([number]))
-        traced = _matching.trace(made, alone)
+        traced = objectives.trace(made, alone)
         theirs = peer(alone.ids[None], output_hidden_states=True, output_attentions=True)
         for ours, other in zip(traced.states, theirs.hidden_states, strict=True):
             torch.testing.assert_close(ours, other[0], atol=1e-5, rtol=1e-4)
@@ -79,8 +79,8 @@ def _asked(made, states):
 @pytest.mark.parametrize("options", [{}, {"one_block": True}, {"distance_buckets": 8}], ids=str)
 def test_outputs_are_those_of_the_trace(batch, options):
     made = encoder(**options)
-    actual = _matching.outputs(made, batch, (0, 2, 3))
-    whole = _matching.trace(made, batch)
+    actual = objectives.outputs(made, batch, (0, 2, 3))
+    whole = objectives.trace(made, batch)
     torch.testing.assert_close(actual, torch.cat([whole.states[number] for number in (0, 2, 3)], dim=1))
     torch.testing.assert_close(whole.states[-1], made(batch))
     torch.testing.assert_close(torch.stack(whole.attention), torch.stack(_asked(made, whole.states)))
@@ -91,8 +91,8 @@ def test_outputs_are_those_of_the_trace(batch, options):
 @pytest.mark.parametrize("heads", [2, 3])  # as many as the teacher has, or others: then their means are matched
 def test_tinybert_is_the_sum_of_plain_differences(batch, heads):
     student, teacher = encoder(width=12, layers=2, heads=heads), encoder(seed=1)
-    matching = _matching.TinyBert(student, teacher, (1, 3))
-    ours, theirs = _matching.trace(student, batch), _matching.trace(teacher, batch)
+    matching = objectives.TinyBert(student, teacher, (1, 3))
+    ours, theirs = objectives.trace(student, batch), objectives.trace(teacher, batch)
     given = dict(zip(matching.stages, theirs.states, strict=False))
     assert matching.stages == (0, 1, 2, 3)
     expected = F.mse_loss(ours.states[0] @ matching.embeddings.weight.T, theirs.states[0])
@@ -115,7 +115,7 @@ def test_tinybert_is_the_sum_of_plain_differences(batch, heads):
 def test_slopes_of_scores_are_those_of_automatic_differentiation(batch, heads):
     student, teacher = torch.randn(sum(LENGTHS), 3 * 12), torch.randn(sum(LENGTHS), 2 * 24)
     actual, expected = (student.clone().requires_grad_() for _ in range(2))
-    (3 * _matching.scores_loss(actual, heads, teacher, 2, batch.groups)).backward()
+    (3 * objectives.scores_loss(actual, heads, teacher, 2, batch.groups)).backward()
     texts = []
     for one, other in zip(one_by_one(batch, expected), one_by_one(batch, teacher), strict=True):
         pair = plain_scores(*one.chunk(3, dim=1)[:2], heads), plain_scores(*other.chunk(2, dim=1), 2)
@@ -128,18 +128,18 @@ def test_slopes_of_scores_are_those_of_automatic_differentiation(batch, heads):
 
 def test_tinybert_of_equal_widths_projects_nothing(batch):
     student, teacher = encoder(layers=2), encoder()
-    assert not list(_matching.TinyBert(student, teacher, (1, 3)).parameters())
-    same = _matching.TinyBert(teacher, teacher, (1, 2, 3))
-    whole = _matching.trace(teacher, batch)
+    assert not list(objectives.TinyBert(student, teacher, (1, 3)).parameters())
+    same = objectives.TinyBert(teacher, teacher, (1, 2, 3))
+    whole = objectives.trace(teacher, batch)
     assert same(whole, dict(enumerate(whole.states)), batch.groups).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_minilm_is_a_plain_divergence_of_relations(batch):
     student, teacher = encoder(width=16, layers=2), encoder(seed=1)
-    matching = _matching.MiniLm(student, teacher)
+    matching = objectives.MiniLm(student, teacher)
     assert (matching.heads, matching.stages) == (8, (2, 3))
     assert not list(matching.parameters())
-    ours, theirs = _matching.trace(student, batch), _matching.trace(teacher, batch)
+    ours, theirs = objectives.trace(student, batch), objectives.trace(teacher, batch)
     texts = []
     for one, other in zip(one_by_one(batch, ours.attention[-1]), one_by_one(batch, theirs.attention[-1]), strict=True):
         for mine, its in zip(one.chunk(3, dim=1), other.chunk(3, dim=1), strict=True):
@@ -152,9 +152,9 @@ def test_minilm_is_a_plain_divergence_of_relations(batch):
 
 def test_what_is_matched_teaches_the_student_alone(batch):
     student, teacher = encoder(width=12, layers=2), encoder(seed=1)
-    for matching in (_matching.TinyBert(student, teacher, (1, 3)), _matching.MiniLm(student, teacher)):
-        given = dict(enumerate(_matching.trace(teacher, batch).states))
-        matching(_matching.trace(student, batch), {n: s.detach() for n, s in given.items()}, batch.groups).backward()
+    for matching in (objectives.TinyBert(student, teacher, (1, 3)), objectives.MiniLm(student, teacher)):
+        given = dict(enumerate(objectives.trace(teacher, batch).states))
+        matching(objectives.trace(student, batch), {n: s.detach() for n, s in given.items()}, batch.groups).backward()
         assert all(weight.grad is None for weight in teacher.parameters())
         assert student.blocks[0].up.weight.grad.abs().sum() > 0
         student.zero_grad()
@@ -166,14 +166,14 @@ def test_answers_are_compared_as_hinton_does(rng):
     ours = logits / 4 - np.log(np.exp(logits / 4).sum(1, keepdims=True))
     expected = 16 * (soft * (np.log(soft) - ours)).sum(1).mean()
     one, other = torch.from_numpy(logits).float(), torch.from_numpy(teacher).float()
-    assert float(_matching.soft_loss(one, other, 4.0)) == pytest.approx(expected, rel=1e-4)
-    assert float(_matching.soft_loss(one, other.log_softmax(-1), 4.0)) == pytest.approx(expected, rel=1e-4)
+    assert float(objectives.soft_loss(one, other, 4.0)) == pytest.approx(expected, rel=1e-4)
+    assert float(objectives.soft_loss(one, other.log_softmax(-1), 4.0)) == pytest.approx(expected, rel=1e-4)
 
 
 def test_inherited_embeddings_keep_what_a_narrower_table_can():
     teacher, whole, narrow = encoder(seed=1).embeddings, encoder(seed=2).embeddings, encoder(width=12).embeddings
-    _matching.inherit(whole, teacher)
-    _matching.inherit(narrow, teacher)
+    objectives.inherit(whole, teacher)
+    objectives.inherit(narrow, teacher)
     for name in ("word", "position", "segment"):
         ours, theirs = getattr(whole, name).weight, getattr(teacher, name).weight
         torch.testing.assert_close(ours @ ours.T, theirs @ theirs.T, rtol=1e-3, atol=1e-3)
@@ -183,7 +183,7 @@ def test_inherited_embeddings_keep_what_a_narrower_table_can():
 
 def test_positions_that_a_family_does_not_use_are_left_behind():
     teacher, student = encoder(position_offset=2).embeddings, encoder(seed=3).embeddings
-    _matching.inherit(student, teacher)
+    objectives.inherit(student, teacher)
     ours, theirs = student.position.weight, teacher.position.weight[2:]
     torch.testing.assert_close(ours @ ours.T, theirs @ theirs.T, rtol=1e-3, atol=1e-3)
 
@@ -198,10 +198,10 @@ def test_positions_that_a_family_does_not_use_are_left_behind():
 )
 def test_a_layer_map_that_fits_no_layers_is_refused(wanted, message):
     with pytest.raises(UsageError, match=message):
-        _matching.layer_map(wanted, 2, 6)
+        objectives.layer_map(wanted, 2, 6)
 
 
 def test_more_layers_than_the_teacher_has_cannot_be_its_last():
     with pytest.raises(UsageError, match="'last' must name one of the teacher's layers, 1 to 2, for each of the"):
-        _matching.layer_map("last", 3, 2)
-    assert _matching.layer_map("2+2+1", 3, 2) == (2, 2, 1)
+        objectives.layer_map("last", 3, 2)
+    assert objectives.layer_map("2+2+1", 3, 2) == (2, 2, 1)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from headstart.contenders import _saved
 from headstart.core import sealed
 from headstart.core.alone import in_turn
+from headstart.saved import model_folder
 
 
 def made(place: Path, make: Callable[[Path], None]) -> Path:
@@ -24,7 +24,7 @@ def made(place: Path, make: Callable[[Path], None]) -> Path:
             return place
         if place.exists():
             sealed.discard(place)
-        with _saved.saving(place) as fresh:
+        with model_folder.saving(place) as fresh:
             make(fresh)
             sealed.seal(fresh)
     return place

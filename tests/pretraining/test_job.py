@@ -8,14 +8,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from headstart.contenders import _pretraining
-from headstart.contenders._pretraining import Plan, Recipe, pretrain
 from headstart.contenders.selfpretrained import SelfPretrained
 from headstart.core import sealed, seed
 from headstart.core.errors import DataError, UsageError
 from headstart.core.records import Rows, Run
 from headstart.data import corpus
 from headstart.nn.pretraining import Pretraining
+from headstart.pretraining import job
+from headstart.pretraining.job import Plan, Recipe, pretrain
 from headstart.tasks.classification import Classification
 from headstart.text import vocabulary
 from headstart.training import loop
@@ -44,7 +44,7 @@ def weights(place):
 
 @pytest.mark.parametrize("counted", [False, True])
 def test_it_learns_and_says_how_well(counted, tmp_path, monkeypatch):
-    monkeypatch.setattr(_pretraining, "HELD_OUT", 0.25)
+    monkeypatch.setattr(job, "HELD_OUT", 0.25)
     seen, plans = [], []
     recipe = dataclasses.replace(TINY, counted=counted, epochs=20, learning_rate=3e-3, batch_tokens=600)
     run = Run(0, tmp_path / "run", progress=seen.append)
@@ -90,7 +90,7 @@ def test_vocabulary_tokens_and_words_are_made_once(tmp_path, monkeypatch):
     assert made == ["shards", "vocabulary", "words"]
     with monkeypatch.context() as patch:
         patch.setattr(vocabulary, "train", None)
-        patch.setattr(_pretraining.shards, "write", None)
+        patch.setattr(job.shards, "write", None)
         pretrain(texts, COUNTED, Run(1, tmp_path / "b"), tmp_path / "other", tmp_path / "work")
     assert not torch.equal(*(weights(tmp_path / name)["cls.predictions.bias"] for name in ("out", "other")))
     pretrain(corpus.of_texts(TEXTS[1:]), COUNTED, Run(0, tmp_path / "c"), tmp_path / "third", tmp_path / "work")
@@ -128,7 +128,7 @@ def test_a_checkpoint_whose_plan_is_damaged_is_not_resumed(tmp_path, content, ca
 
 
 def test_minutes_cut_the_plan_and_its_schedule(tmp_path, monkeypatch):
-    monkeypatch.setattr(_pretraining, "_time", lambda *_: 1.0)
+    monkeypatch.setattr(job, "_time", lambda *_: 1.0)
     recipe = dataclasses.replace(TINY, epochs=1000, minutes=0.1)
     plans: list[Plan] = []
     run = Run(0, tmp_path / "run")
@@ -241,7 +241,7 @@ def test_it_reads_unlabelled_text_and_the_rows_it_trains_on_and_no_others(rows, 
         read.extend(texts.walk())
         raise Killed
 
-    monkeypatch.setattr(_pretraining, "pretrain", spy)
+    monkeypatch.setattr(job, "pretrain", spy)
     validation = Rows(("v",), ("a secret",), ("a",))
     contender = SelfPretrained()
     with pytest.raises(Killed):
@@ -256,7 +256,7 @@ def test_a_budget_is_divided_between_pretraining_and_fine_tuning(rows, tmp_path,
         asked.append(recipe.minutes)
         raise Killed
 
-    monkeypatch.setattr(_pretraining, "pretrain", spy)
+    monkeypatch.setattr(job, "pretrain", spy)
     for minutes in (3.0, 30.0, None):
         with pytest.raises(Killed):
             SelfPretrained().fit(rows, rows, Classification().fitted(rows), Run(0, tmp_path, minutes=minutes))

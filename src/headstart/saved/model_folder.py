@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from headstart import contenders, tasks
+from headstart import tasks
 from headstart.checkpoints import folder as checkpoints
 from headstart.checkpoints import manifest
 from headstart.checkpoints._rows import FILE as CHANGED_ROWS
-from headstart.core.contracts import Fitted
+from headstart.core import rooms
+from headstart.core.contracts import Contender, Fitted
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.files import replacing_folder
 from headstart.core.opening import guarded
@@ -54,7 +55,7 @@ def open_model(folder: Path) -> Fitted:
     with guarded(folder):
         try:
             task = tasks.load(manifest_read.task, manifest_read.fields)
-            plugin = contenders.plugin(manifest_read.contender)
+            plugin: type[Contender] = rooms.plugin("contenders", manifest_read.contender)
         except UsageError as error:
             raise CheckpointError(
                 f"'{folder}' was saved by a Headstart that this one does not know: {error}"

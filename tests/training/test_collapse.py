@@ -7,11 +7,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from headstart.contenders import _collapse
 from headstart.core import rooms, sealed
 from headstart.core.errors import DivergedError
 from headstart.core.records import Attempt, Rows, Run
 from headstart.nn.groups import Group
+from headstart.training import collapse
 from headstart.training.loop import Settings, train
 
 
@@ -94,7 +94,7 @@ def diverging(place, attempts, at):
         )
 
     run = Run(0, place, attempted=attempts.append)
-    _collapse.train(attempt, lambda: "", [Group({"w": weight}, 0.3)], run, "same")
+    collapse.train(attempt, lambda: "", [Group({"w": weight}, 0.3)], run, "same")
     return weight
 
 
@@ -151,20 +151,20 @@ def answers(shares, rows, rng, knows=0.0, bias=0.0):
 )
 def test_a_model_that_knows_no_more_than_the_shares(rng, shares, knows, bias, expected):
     logits, targets = answers(shares, 400, rng, knows, bias)
-    assert _collapse.reason(logits, targets) == expected
+    assert collapse.reason(logits, targets) == expected
 
 
 def test_answers_at_random_are_a_loss_that_never_fell(rng):
     _, targets = answers([0.5, 0.5], 400, rng)
     logits = torch.from_numpy(rng.normal(size=(400, 2)))
-    assert _collapse.reason(logits, targets) == "a loss that never fell below that of the class shares"
-    assert _collapse.reason(logits.fill_(float("nan")), targets) == "answers that are not finite numbers"
+    assert collapse.reason(logits, targets) == "a loss that never fell below that of the class shares"
+    assert collapse.reason(logits.fill_(float("nan")), targets) == "answers that are not finite numbers"
 
 
 def test_a_head_over_frozen_states_may_give_one_answer(rng):
     logits, targets = answers([0.6, 0.4], 400, rng)
-    assert _collapse.reason(logits, targets, head_only=True) == ""
-    assert _collapse.reason(logits + torch.tensor([9.0, 0.0]), targets, head_only=True) != ""
+    assert collapse.reason(logits, targets, head_only=True) == ""
+    assert collapse.reason(logits + torch.tensor([9.0, 0.0]), targets, head_only=True) != ""
 
 
 def test_weights_of_classes_are_taken_into_account(rng):
@@ -173,8 +173,8 @@ def test_weights_of_classes_are_taken_into_account(rng):
     counts = torch.bincount(targets).float()
     weights = len(targets) / (2 * counts)
     logits = 0.5 * F.one_hot(targets, 2).float()
-    assert _collapse.reason(logits, targets, weights) == ""
-    assert _collapse.reason(torch.zeros(400, 2), targets, weights) != ""
+    assert collapse.reason(logits, targets, weights) == ""
+    assert collapse.reason(torch.zeros(400, 2), targets, weights) != ""
 
 
 def test_few_rows_are_judged_where_they_show_that_the_model_learnt(rng):
@@ -189,13 +189,13 @@ def test_few_rows_are_judged_where_they_show_that_the_model_learnt(rng):
 
         return some, targets
 
-    assert _collapse.judged(*logits_of(2.0)) == ""
-    assert judged_rows == [_collapse.FEW_ROWS]
+    assert collapse.judged(*logits_of(2.0)) == ""
+    assert judged_rows == [collapse.FEW_ROWS]
     # Learnt little, which few rows cannot tell from nothing.
-    assert _collapse.judged(*logits_of(0.1)) == ""
-    assert _collapse.judged(*logits_of(0.0)) == "one class for all texts"
-    assert judged_rows == [_collapse.FEW_ROWS, *[_collapse.FEW_ROWS, _collapse.MOST_ROWS] * 2]
+    assert collapse.judged(*logits_of(0.1)) == ""
+    assert collapse.judged(*logits_of(0.0)) == "one class for all texts"
+    assert judged_rows == [collapse.FEW_ROWS, *[collapse.FEW_ROWS, collapse.MOST_ROWS] * 2]
 
 
 def test_one_class_in_all_rows_is_nothing_to_learn():
-    assert _collapse.reason(torch.zeros(3, 2), torch.zeros(3, dtype=torch.int64)) == ""
+    assert collapse.reason(torch.zeros(3, 2), torch.zeros(3, dtype=torch.int64)) == ""

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from headstart.checkpoints import manifest
-from headstart.contenders import _saved
 from headstart.contenders.majority import FittedMajority
 from headstart.core.errors import CheckpointError
+from headstart.saved import model_folder
 from headstart.tasks.classification import Classification
 
 
@@ -17,7 +17,7 @@ def folder(tmp_path):
 
 
 def test_a_saved_model_opens_with_its_task(folder):
-    model = _saved.open_model(folder)
+    model = model_folder.open_model(folder)
     assert model.task == Classification(("bad", "größer\ud800"))
     assert model.predict(["x"]).values == ("größer\ud800",)
     np.testing.assert_allclose(model.predict(["x"]).probabilities, [[0.25, 0.75]])
@@ -26,12 +26,12 @@ def test_a_saved_model_opens_with_its_task(folder):
 def test_the_text_column_is_kept_and_a_folder_from_before_it_was_opens(folder):
     task = Classification(("a", "b"), text_column="body")
     FittedMajority(task, (0.25, 0.75)).save(folder)
-    assert _saved.open_model(folder).task == task
+    assert model_folder.open_model(folder).task == task
     path = folder / "headstart.json"
     stored = json.loads(path.read_text())
     del stored["task"]["fields"]["text_column"], stored["sha256"]  # neither was written then
     path.write_text(json.dumps(stored))
-    assert _saved.open_model(folder).task == Classification(("a", "b"))
+    assert model_folder.open_model(folder).task == Classification(("a", "b"))
 
 
 def test_saving_leaves_no_temporary_folder_and_replaces_the_old_one(folder):
@@ -45,7 +45,7 @@ def test_a_failed_save_leaves_the_old_folder(folder):
     before = (folder / "headstart.json").read_bytes()
 
     def half_a_save():
-        with _saved.saving(folder) as fresh:
+        with model_folder.saving(folder) as fresh:
             (fresh / "half.bin").write_bytes(b"half")
             raise OSError("disk is full")
 
@@ -56,7 +56,7 @@ def test_a_failed_save_leaves_the_old_folder(folder):
 
 
 def test_manifest_lists_files_in_folders_too(tmp_path):
-    with _saved.saving(tmp_path / "deep") as fresh:
+    with model_folder.saving(tmp_path / "deep") as fresh:
         (fresh / "sub").mkdir()
         (fresh / "sub" / "part.bin").write_bytes(b"\x00\x01")
         manifest.write(fresh, "majority", Classification(("a",)), {"one": 1})
@@ -69,19 +69,19 @@ def test_a_changed_file_is_named(folder):
     path = folder / "majority.json"
     path.write_bytes(path.read_bytes().replace(b"0.75", b"0.76"))
     with pytest.raises(CheckpointError, match=r"majority\.json' is not the file that was saved"):
-        _saved.open_model(folder)
+        model_folder.open_model(folder)
 
 
 def test_a_missing_file_is_named(folder):
     (folder / "majority.json").unlink()
     with pytest.raises(CheckpointError, match=r"majority\.json' is missing"):
-        _saved.open_model(folder)
+        model_folder.open_model(folder)
 
 
 @pytest.mark.parametrize("name", ["nothing", "."])
 def test_a_folder_without_a_manifest(tmp_path, name):
     with pytest.raises(CheckpointError, match=r"is not a model folder: it holds no headstart\.json"):
-        _saved.open_model(tmp_path / name)
+        model_folder.open_model(tmp_path / name)
 
 
 def edited(folder, **changes):
@@ -95,22 +95,22 @@ def edited(folder, **changes):
 def test_a_damaged_manifest(folder, content):
     (folder / "headstart.json").write_text(content, encoding="latin-1")
     with pytest.raises(CheckpointError, match=r"headstart\.json' (is damaged|has format 1)"):
-        _saved.open_model(folder)
+        model_folder.open_model(folder)
 
 
 def test_a_newer_format(folder):
     edited(folder, format=99)
     with pytest.raises(CheckpointError, match="has format 99, this Headstart reads 1"):
-        _saved.open_model(folder)
+        model_folder.open_model(folder)
 
 
 def test_an_unknown_contender(folder):
     edited(folder, contender="oracle")
     with pytest.raises(CheckpointError, match="this one does not know: no contender 'oracle'"):
-        _saved.open_model(folder)
+        model_folder.open_model(folder)
 
 
 def test_a_manifest_cannot_reach_outside_its_folder(folder):
     edited(folder, files={"../../etc/passwd": "0"})
     with pytest.raises(CheckpointError, match="names a file outside its folder"):
-        _saved.open_model(folder)
+        model_folder.open_model(folder)

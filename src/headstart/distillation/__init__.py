@@ -1,0 +1,1 @@
+"""Training a student model from a teacher."""

@@ -1,0 +1,1 @@
+"""Folders that models are saved in, written whole or not at all."""
