@@ -50,8 +50,7 @@ from headstart.metrics._rows import Outcomes, check, influence
 RESAMPLES = 10_000
 DRAWS = 5000
 LEVEL = 0.95
-# The factor of simultaneous p-values: for rows alone, and with variances of few trainings.
-_CAUTION_ROWS, _CAUTION_SEEDS = 1.3, 1.5
+_CAUTION = 1.5  # factor of simultaneous p-values
 _ARTIFICIAL = 2.0  # rows added to a comparison
 _KNOWN = 1e6  # degrees of freedom of a known variance
 _MOST_SHARED = 100.0  # degrees of freedom from which on a variance counts as known
@@ -247,14 +246,14 @@ def against_best(chances: Joint, *, draws: int = DRAWS, seed: int = 0) -> Standi
             np.maximum(pairwise, np.abs(drawn[name] - drawn[other]) / errors[name, other], out=pairwise)
         among.append(name)
         largest = np.maximum(pairwise, by_chance)
-        p_of_step.append(float(_raised(chances, (largest >= widest).sum(), draws)))
+        p_of_step.append(float(_raised((largest >= widest).sum(), draws)))
     p_values, running = np.ones(count), 0.0
     for (name, widest, _), p_value in zip(dropped, reversed(p_of_step), strict=True):
         running = max(running, p_value)
         p_values[name] = running if widest > 0 else 1.0
     ordered = np.sort(largest)
-    pairs = _raised(chances, draws - np.searchsorted(ordered, behind), draws)
-    return Standings(p_values, pairs, float(np.quantile(ordered, 1 - (1 - LEVEL) / _caution(chances))))
+    pairs = _raised(draws - np.searchsorted(ordered, behind), draws)
+    return Standings(p_values, pairs, float(np.quantile(ordered, 1 - (1 - LEVEL) / _CAUTION)))
 
 
 def gap(chances: Joint, standings: Standings, leader: int, other: int) -> Interval:
@@ -367,13 +366,9 @@ def _against_rest(chances: Joint, candidates: np.ndarray) -> tuple[np.ndarray, n
     return weights, np.sqrt(np.maximum(variances, 1e-24))
 
 
-def _caution(chances: Joint) -> float:
-    return _CAUTION_SEEDS if chances.training_variance.any() else _CAUTION_ROWS
-
-
-def _raised(chances: Joint, further: np.ndarray, resamples: int) -> np.ndarray:
+def _raised(further: np.ndarray, resamples: int) -> np.ndarray:
     """Turn numbers of more extreme draws into p-values."""
-    return np.minimum(1.0, _caution(chances) * (1 + further) / (1 + resamples))
+    return np.minimum(1.0, _CAUTION * (1 + further) / (1 + resamples))
 
 
 def _around(value: float, half: float) -> Interval:
