@@ -12,7 +12,7 @@ from pathlib import Path
 from headstart import tasks, trackers
 from headstart.checkpoints import header, hub, manifest
 from headstart.contest import int8 as eight_bits
-from headstart.contest import language, models, plan, rank, run_folder, windows
+from headstart.contest import language, models, plan, random_split, rank, run_folder, windows
 from headstart.contest import run as contest
 from headstart.contest.trials import Terms
 from headstart.core import checked
@@ -112,6 +112,8 @@ def compare(
     task: str | None = None,
     text: str | None = None,
     label: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
     encoding: str | None = None,
     test: object = None,
     validation: object = None,
@@ -141,6 +143,9 @@ def compare(
             error.
         text: name of the text column; None to detect it.
         label: name of the label column; None to detect it.
+        group: name of the column that says what a row belongs to (a person, a product, a document). Rows of a group are
+            never in two parts, and intervals and tests treat groups, not rows, as independent.
+        time: name of the column with the time of a row: train on the past, test on the future.
         encoding: of text files, such as 'cp1252'; None to detect it.
         test: your own test rows, as `data`; None to split off 20 % of `data`.
         validation: your own validation rows, as `data`; None to split off 10 % of `data`.
@@ -174,7 +179,7 @@ def compare(
     name = task or _guess(data, encoding)
     rules = tasks.load(name)
     table, splits = splitting.read_and_split(
-        data, rules, test, validation, text=text, label=label, encoding=encoding, seed=seed
+        data, rules, test, validation, text=text, label=label, group=group, time=time, encoding=encoding, seed=seed
     )
     rules = replace(rules, text_column=table.text_column)
     audit = auditing.audit(splits, rules)
@@ -210,6 +215,15 @@ def compare(
         with live.Watch(terms.metric, planned.trials) if listener is None else nullcontext(listener) as listen:
             outcome = contest.run(splits, rules, planned.trials, terms, listen)
         skipped = {**planned.skipped, **outcome.failed}
+        if (group or time) and test is None:
+            audit = replace(
+                audit,
+                findings=(
+                    *audit.findings,
+                    random_split.gap(table.rows, splits, rules, named(rules.metrics, judged_by), seed),
+                ),
+            )
+            warn(audit.findings[-1:])
         result = judged.result(name, rules, table, splits, audit, outcome.records, terms, skipped)
         winner = outcome.models[rank.winner(result.standings).contender]
         with models.naming_record(winner, terms):
@@ -311,6 +325,8 @@ def check(
     validation: object = None,
     text: str | None = None,
     label: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
     encoding: str | None = None,
     backbone: str | Sequence[str] = "minilm",
     seed: int = 0,
@@ -322,7 +338,7 @@ def check(
     name = task or _guess(data, encoding)
     rules = tasks.load(name)
     table, splits = splitting.read_and_split(
-        data, rules, test, validation, text=text, label=label, encoding=encoding, seed=seed
+        data, rules, test, validation, text=text, label=label, group=group, time=time, encoding=encoding, seed=seed
     )
     if task is None:
         say(GUESSED.format(name))

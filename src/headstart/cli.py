@@ -31,6 +31,13 @@ app = typer.Typer(
 Task = Annotated[str | None, typer.Option(metavar="NAME", help="Task, see list. Default: guessed from the columns.")]
 Text = Annotated[str | None, typer.Option(metavar="COL", help="Column with the text. Default: detected.")]
 Label = Annotated[str | None, typer.Option(metavar="COL", help="Column with the label. Default: detected.")]
+Group = Annotated[
+    str | None,
+    typer.Option(metavar="COL", help="Column with a person, product or document whose rows are never split."),
+]
+Time = Annotated[
+    str | None, typer.Option(metavar="COL", help="Column with a date: train on the past, test on the future.")
+]
 Encoding = Annotated[
     str | None, typer.Option(metavar="NAME", help="Encoding of the files, such as gb18030. Default: detected.")
 ]
@@ -70,6 +77,8 @@ def compare(
     validation: Validation = None,
     text: Text = None,
     label: Label = None,
+    group: Group = None,
+    time: Time = None,
     encoding: Encoding = None,
     unlabelled: Annotated[
         str | None, typer.Option(metavar="FILE", help="More texts, without labels, for contenders that use them.")
@@ -135,6 +144,8 @@ def compare(
         task=task,
         text=text,
         label=label,
+        group=group,
+        time=time,
         encoding=encoding,
         test=test,
         validation=validation,
@@ -262,6 +273,8 @@ def check(
     validation: Validation = None,
     text: Text = None,
     label: Label = None,
+    group: Group = None,
+    time: Time = None,
     encoding: Encoding = None,
     backbone: Backbone = "minilm",
     seed: Seed = 0,
@@ -281,6 +294,8 @@ def check(
         validation=validation,
         text=text,
         label=label,
+        group=group,
+        time=time,
         encoding=encoding,
         backbone=backbone,
         seed=seed,

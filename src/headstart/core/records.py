@@ -25,11 +25,15 @@ class Rows:
     ids: stable names such as ``reviews.csv:17`` (file and line, the header being line 1).
     inputs: one per row; for classification a text.
     targets: one per row; for classification a label, always a string. Empty if rows are unlabelled.
+    groups: what each row belongs to (a person, a document); rows of a group are never split. Empty if unknown.
+    times: when each row was made, numbers that grow with time. Empty if unknown.
     """
 
     ids: tuple[str, ...]
     inputs: tuple[Value, ...]
     targets: tuple[Value, ...] = ()
+    groups: tuple[str, ...] = ()
+    times: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -40,6 +44,8 @@ class Rows:
             tuple(self.ids[i] for i in indices),
             tuple(self.inputs[i] for i in indices),
             tuple(self.targets[i] for i in indices) if self.targets else (),
+            tuple(self.groups[i] for i in indices) if self.groups else (),
+            tuple(self.times[i] for i in indices) if self.times else (),
         )
 
 
@@ -69,6 +75,8 @@ class Table:
     sha256: str
     rejected: tuple[Rejected, ...] = ()
     warnings: tuple[str, ...] = ()
+    group_column: str | None = None
+    time_column: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,8 +86,8 @@ class Splits:
     train: training rows.
     validation: validation rows.
     test: test rows.
-    leaked: ids of test rows whose text, or a near copy of it, also occurs in train or validation. Empty if Headstart
-        made the split itself, since near-duplicates are then on the same side.
+    leaked: ids of test rows whose text, or a near copy of it, or whose group also occurs in train or validation. Empty
+        if Headstart made the split itself by other than time, since near-duplicates are then on the same side.
     sha256: hash of all inputs and targets in order; runs with equal hashes used the same split.
     """
 

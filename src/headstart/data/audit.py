@@ -50,8 +50,28 @@ def audit(splits: Splits, task: Task) -> Audit:
         _unseen(labels),
         _unmeasured(labels),
         _small_classes(labels["train"]),
+        *_groups(parts),
     )
     return Audit({name: len(part) for name, part in parts.items()}, labels, findings)
+
+
+def _groups(parts: Mapping[str, Rows]) -> list[Finding]:
+    """Say whether a group of rows is in two parts; nothing for rows without groups."""
+    sides = {name: set(part.groups) for name, part in parts.items() if part.groups}
+    if len(sides) < 2:
+        return []
+    shared = [
+        group for group, count in Counter(group for side in sides.values() for group in side).items() if count > 1
+    ]
+    total = len(set().union(*sides.values()))
+    if not shared:
+        counts = ", ".join(f"{len(side):,} in {name}" for name, side in sides.items())
+        return [Finding("groups", "fine", 0, 0.0, f"No group of rows is in two parts of the split: {counts}.")]
+    sentence = (
+        f"{len(shared):,} of {total:,} groups are in more than one part, such as {shown(min(shared))}: a model can "
+        "know them from training. Scores are also given without their test rows."
+    )
+    return [Finding("groups", "warning", len(shared), len(shared) / total, sentence)]
 
 
 def reading(table: Table) -> list[Finding]:
@@ -73,7 +93,7 @@ def reading(table: Table) -> list[Finding]:
 
 def _in_texts(part: Rows, task: Task) -> Rows:
     """Return rows whose inputs are texts and whose targets are strata."""
-    return Rows(part.ids, tuple(joined_texts(task, part.inputs)), tuple(map(task.stratum, part.targets)))
+    return replace(part, inputs=tuple(joined_texts(task, part.inputs)), targets=tuple(map(task.stratum, part.targets)))
 
 
 def _duplicates(parts: Mapping[str, Rows], exact: Mapping[str, int]) -> Finding:

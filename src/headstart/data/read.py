@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from headstart.core import memory
-from headstart.core.errors import DataError, UsageError, shown
+from headstart.core.errors import DataError, UsageError, did_you_mean, shown
 from headstart.core.records import ReadWarning, Rejected, Rows, Table
 from headstart.data import _columns, _hub, _labels, _texts, _values
 from headstart.data._files import records
 from headstart.data._stream import Records, Row, peek, sound
+from headstart.data._times import time_of
 
 MEMORY_STEP = 2**26  # characters of texts after which it is asked whether there is memory for more
 MEMORY_LEFT = 2**29  # bytes
@@ -36,6 +37,8 @@ def read(
     *,
     text: str | int | None = None,
     label: str | int | None = None,
+    group: str | int | None = None,
+    time: str | int | None = None,
     labelled: bool = True,
     encoding: str | None = None,
     like: Table | None = None,
@@ -48,6 +51,8 @@ def read(
             library that narwhals supports; or a pair of sequences, texts and labels.
         text: name of the text column; by default detected by name, then by its values.
         label: name of the label column; by default detected by name, then by its values.
+        group: name of the column with what a row belongs to, such as a person; None for none.
+        time: name of the column with the time of a row; None for none.
         labelled: whether labels are read; without them `targets` is empty.
         encoding: of a text file, such as 'utf-8' or 'cp1252'; None to detect it.
         like: the table of the training rows, whose columns are read if they exist, and whose names of labels are used:
@@ -65,18 +70,33 @@ def read(
     (('1', '0'), (Rejected(line=2, reason='has no text'),))
     """
     text, label = PAIR if _is_pair(source) else (_name(text), _name(label))
+    group, time = _name(group), _name(time)
     if text is not None and text == label:
         raise UsageError(f"the text and the label are both read from column {shown(text)}; name two columns.")
     known = (text, label) if like is None else (text or like.text_column, label or like.label_column)
-    opened, prefix = _open(source, encoding, [column for column in known if column])
+    opened, prefix = _open(source, encoding, [column for column in (*known, group, time) if column])
+    if like is not None:
+        group, time = (column if column in opened.columns else None for column in (like.group_column, like.time_column))
+    for column, option in ((group, "--group"), (time, "--time")):
+        if column is not None and column not in opened.columns:
+            raise UsageError(
+                f"{opened.name} has no column {shown(column)} ({option}); {did_you_mean(column, opened.columns)}"
+            )
+    others = {group, time} - {text, label}
     sample, items = peek(opened.items)
     trained = None if like is None else _columns.Trained(like.text_column, like.label_column, set(like.rows.targets))
     text_column, label_column, warnings = _columns.choose(
-        opened.name, opened.columns, sample, text, label, labelled, trained
+        opened.name,
+        [column for column in opened.columns if column not in others],
+        sample,
+        text,
+        label,
+        labelled,
+        trained,
     )
     _texts.check_is_text(opened.name, text_column, sample)
     classes = opened.file.classes.get(label_column, ()) if opened.file and label_column else ()
-    ids, texts, labels = [], [], []
+    ids, texts, labels, groups, times = [], [], [], [], []
     rejected: list[Rejected] = []
     held = 0
     for item in _texts.with_joined_words(items, text_column):
@@ -93,6 +113,9 @@ def read(
                 name, reason = _labels.label_of(item.cells[label_column], classes)
             except _labels.SeveralLabels as several:
                 raise _several(several, f"{prefix}:{item.line}") from None
+        moment = 0.0
+        if time and not reason:
+            moment, reason = time_of(item.cells[time])
         if reason:
             rejected.append(Rejected(item.line, reason))
             continue
@@ -103,14 +126,37 @@ def read(
         ids.append(f"{prefix}:{item.line}")
         texts.append(text_value)
         labels.append(name)
+        times.append(moment)
+        if group:
+            # A row that names no group is one of its own.
+            groups.append(_values.cell(item.cells[group]).strip() or f"{prefix}:{item.line}")
     rejected.sort(key=lambda row: row.line)
     if not ids:
         raise DataError(f"{opened.name} has no usable row{_first(rejected)}.")
     if label_column:
         warnings += _total(opened.name, rejected, ids, texts, labels)
         labels = _named(opened.name, label_column, labels, like, warnings)
-    rows = Rows(tuple(ids), tuple(texts), tuple(labels) if label_column else ())
-    return Table(opened.name, rows, text_column, label_column, opened.sha256, tuple(rejected), tuple(warnings))
+    alone = sum(name == own for name, own in zip(groups, ids, strict=False))
+    if alone:
+        warnings.append(f"{alone:,} rows have nothing in column {shown(group)}: each is a group of its own.")
+    rows = Rows(
+        tuple(ids),
+        tuple(texts),
+        tuple(labels) if label_column else (),
+        tuple(groups),
+        tuple(times) if time else (),
+    )
+    return Table(
+        opened.name,
+        rows,
+        text_column,
+        label_column,
+        opened.sha256,
+        tuple(rejected),
+        tuple(warnings),
+        group,
+        time,
+    )
 
 
 def columns(source: Any, encoding: str | None = None) -> tuple[str, ...]:

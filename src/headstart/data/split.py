@@ -15,6 +15,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from headstart.core.contracts import Task, joined_texts
 from headstart.core.errors import DataError, UsageError, shown
@@ -32,6 +34,9 @@ VALIDATION_ROWS = 50
 def split(rows: Rows, task: Task, *, test: Rows | None = None, validation: Rows | None = None, seed: int = 0) -> Splits:
     """Split labelled rows 70/10/20, stratified as the task says, near copies on the same side, every class in train.
 
+    Rows of a group are on the same side too. Rows with times are split by them instead: the oldest are training rows,
+    the newest test rows, and equal times are on the same side.
+
     Given test or validation sets are used as they are; `leaked` then names the test rows with a copy, exact or near, in
     train or validation.
 
@@ -43,7 +48,8 @@ def split(rows: Rows, task: Task, *, test: Rows | None = None, validation: Rows 
         seed: the same rows and seed give the same split.
 
     Raises:
-        DataError: rows without labels, of one class, or with too few distinct texts to hold any out.
+        DataError: rows without labels, of one class, or with too few distinct texts, groups or times to hold any out.
+        UsageError: rows with groups and with times.
 
     >>> from headstart import tasks
     >>> rows = Rows(tuple("abcdefghij"), tuple(f"text number {i}" for i in range(10)), ("yes", "no") * 5)
@@ -58,22 +64,34 @@ def split(rows: Rows, task: Task, *, test: Rows | None = None, validation: Rows 
         raise DataError(
             f"all {len(rows)} rows have the label {shown(rows.targets[0])}; at least two classes are needed."
         )
+    if rows.groups and rows.times:
+        raise UsageError("--group and --time are two ways to split the data; use one of them.")
     brought = [part for part in (test, validation) if part is not None]
-    groups = copies(text for part in (rows, *brought) for text in joined_texts(task, part.inputs))
+    texts = copies(text for part in (rows, *brought) for text in joined_texts(task, part.inputs))
     wanted = {}
     if test is None:
         wanted["test"] = TEST_SHARE * len(rows)
     if validation is None:
         wanted["validation"] = min(max(VALIDATION_SHARE * len(rows), VALIDATION_ROWS), TEST_SHARE * len(rows))
     sizes = {name: max(1, round(size)) for name, size in wanted.items()}
-    strata = [task.stratum(target) for target in rows.targets]
-    places = _divide(strata, groups.near_groups(joined_texts(task, rows.inputs)), sizes, seed)
+    if rows.times:
+        places = _by_time(np.array(rows.times), sizes)
+    else:
+        strata = [task.stratum(target) for target in rows.targets]
+        near = texts.near_groups(joined_texts(task, rows.inputs))
+        places = _divide(strata, _joined(near, rows.groups) if rows.groups else near, sizes, seed)
     train = rows.take(places["train"])
     validation = rows.take(places["validation"]) if validation is None else _apart(validation, rows, "validation")
     test = rows.take(places["test"]) if test is None else _apart(test, rows, "test")
-    seen = {groups.near[text] for part in (train, validation) for text in joined_texts(task, part.inputs)}
+    if task.kind == "label" and len(set(train.targets)) < 2:
+        raise DataError(
+            f"the {len(train)} oldest rows all have the label {shown(train.targets[0])}; training needs two classes."
+        )
+    seen = {texts.near[text] for part in (train, validation) for text in joined_texts(task, part.inputs)}
     tested = zip(test.ids, joined_texts(task, test.inputs), strict=True)
-    leaked = frozenset(name for name, text in tested if groups.near[text] in seen)
+    leaked = frozenset(name for name, text in tested if texts.near[text] in seen)
+    known = {*train.groups, *validation.groups}
+    leaked |= {name for name, group in zip(test.ids, test.groups, strict=False) if group in known}
     return Splits(train, validation, test, leaked, _hash(train, validation, test))
 
 
@@ -85,6 +103,8 @@ def read_and_split(
     *,
     text: str | None = None,
     label: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
     encoding: str | None = None,
     seed: int = 0,
 ) -> tuple[Table, Splits]:
@@ -99,6 +119,8 @@ def read_and_split(
         validation: see `data.read.read`.
         text: see `data.read.read`.
         label: see `data.read.read`.
+        group: see `data.read.read`.
+        time: see `data.read.read`; with `test` and `validation` of one's own, nothing is split by it.
         encoding: see `data.read.read`.
         seed: see :func:`split`.
 
@@ -107,7 +129,7 @@ def read_and_split(
         UsageError: as for `data.read.read`.
     """
     reading = partial(read, text=text, label=label, encoding=encoding)
-    table = data if isinstance(data, Table) else reading(data)
+    table = data if isinstance(data, Table) else reading(data, group=group, time=time)
     own = [None if part is None else reading(part, like=table) for part in (test, validation)]
     rows = [None if part is None else part.rows for part in own]
     splits = split(table.rows, task, test=rows[0], validation=rows[1], seed=seed)
@@ -183,6 +205,40 @@ def _divide(labels: Sequence[str], groups: np.ndarray, sizes: dict[str, int], se
     return {"train": np.setdiff1d(np.arange(len(labels)), given), **parts}
 
 
+def _joined(near: np.ndarray, groups: Sequence[str]) -> np.ndarray:
+    """Number the groups that result if rows with a near copy, or of one group, belong together: int ``(rows,)``."""
+    _, own = np.unique(np.array(groups, dtype=object), return_inverse=True)
+    _, copies_of = np.unique(near, return_inverse=True)
+    first = int(own.max()) + 1
+    edges = sparse.coo_array((np.ones(len(own)), (own, first + copies_of)), shape=(first + len(own), first + len(own)))
+    numbers: np.ndarray = csgraph.connected_components(edges, directed=False)[1][own]
+    return numbers
+
+
+def _by_time(times: np.ndarray, sizes: dict[str, int]) -> dict[str, np.ndarray]:
+    """Split rows by time: the newest are test rows, those before validation rows; positions are sorted.
+
+    Args:
+        times: float64 ``(rows,)``.
+        sizes: rows of 'test' and 'validation', as far as these are to be split off.
+    """
+    moments, counts = np.unique(times, return_counts=True)
+    newest = np.cumsum(counts[::-1])[::-1]  # rows at each moment or later
+    parts, wanted, end = {}, 0, np.inf
+    for name, size in sorted(sizes.items()):
+        wanted += size
+        allowed = np.flatnonzero((moments < end) & (np.arange(len(moments)) > 0))
+        if not len(allowed):
+            raise DataError(
+                f"the {len(times)} rows have only {len(moments)} different times: too few to set some apart for "
+                "validation and test. Check --time."
+            )
+        begin = moments[allowed[np.abs(newest[allowed] - wanted).argmin()]]
+        parts[name] = np.flatnonzero((times >= begin) & (times < end))
+        end = begin
+    return {"train": np.flatnonzero(times < end), **parts}
+
+
 def _not_reserved(labels: Sequence[str], members: list[list[int]]) -> list[list[int]]:
     """Reserve a group of each class for train, the rarest class first; return the others."""
     reserved: set[int] = set()
@@ -237,7 +293,7 @@ def _apart(part: Rows, rows: Rows, name: str) -> Rows:
     """Make the ids of two sources distinct if they overlap, as those of two DataFrames do."""
     if set(part.ids).isdisjoint(rows.ids):
         return part
-    return Rows(tuple(f"{name}:{old}" for old in part.ids), part.inputs, part.targets)
+    return replace(part, ids=tuple(f"{name}:{old}" for old in part.ids))
 
 
 def _hash(*parts: Rows) -> str:
