@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -152,6 +151,6 @@ def weights_key(stages: Sequence[torch.nn.Module], device: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def precision(device: str) -> Any:
+def precision(device: str) -> torch.autocast:
     """Use bfloat16 on a device that supports it well; weights stay float32."""
     return torch.autocast("cuda", torch.bfloat16, enabled=device == "cuda")
