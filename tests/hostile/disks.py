@@ -338,7 +338,7 @@ def cases(seed: int = 0) -> Iterator[Case]:
         *(sys.executable, "-c"),
         "import pathlib, sys\nfrom headstart import cli\nfrom headstart.checkpoints import _pickles\n"
         "def convert():\n    _pickles.converted([pathlib.Path('weights.bin')])\n"
-        "from headstart import api\napi.catalogue = convert\nsys.exit(cli.run(['list']))",
+        "from headstart import usage\nusage.catalogue = convert\nsys.exit(cli.run(['list']))",
     ]
     yield Case(
         AREA, "converted weights, files of 100,000 bytes at most", limited(convert, 100_000, needed, again=False)
