@@ -255,8 +255,8 @@ MUTANTS = (
     Mutant(
         "near copies cross from training to test",
         "data/split.py",
-        "groups.near_groups(joined_texts(task, rows.inputs)), sizes",
-        "np.arange(len(rows)), sizes",
+        "near = texts.near_groups(joined_texts(task, rows.inputs))",
+        "near = np.arange(len(rows))",
         (SPLIT,),
     ),
     Mutant("three rows in ten are test rows", "data/split.py", "TEST_SHARE = 0.2", "TEST_SHARE = 0.3", (SPLIT,)),
@@ -295,4 +295,7 @@ MUTANTS = (
 )
 
 # Mutants that no test notices, by name, and why that is so.
-SURVIVORS: dict[str, str] = {}
+SURVIVORS: dict[str, str] = {
+    "the last bit of a mean decides who leads": "statistics.fmean adds exactly, so equal scores have equal means in "
+    "any order; rounding only guards metrics whose own sums depend on the order of the rows.",
+}
