@@ -3,6 +3,7 @@
 import copy
 import itertools
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -360,6 +361,15 @@ def test_balanced_weights_change_the_training(backbone, rows, tmp_path, strategy
     balanced = fitted.predict(few.inputs).probabilities
     rare = task.classes.index("blame")
     assert balanced[:, rare].mean() > plain[:, rare].mean()
+
+
+def test_a_model_that_was_opened_and_saved_again_needs_the_first_folder_no_longer(backbone, rows, task, tmp_path):
+    fitted = fit(backbone, rows, task, tmp_path / "run", epochs=1)
+    fitted.save(tmp_path / "first")
+    model_folder.open_model(tmp_path / "first").save(tmp_path / "second", whole=False)
+    shutil.rmtree(tmp_path / "first")
+    again = model_folder.open_model(tmp_path / "second").predict(rows.inputs)
+    assert np.array_equal(again.probabilities, fitted.predict(rows.inputs).probabilities)
 
 
 @pytest.fixture

@@ -153,6 +153,9 @@ def load(contender: str, folder: Path, task: Task, extra: Mapping[str, Value]) -
             not match.
     """
     checkpoint = load_checkpoint(folder)
+    if checkpoint.base == checkpoint.source:
+        # A contest deletes the folders of models that others build on: what is saved from here on needs none of them.
+        checkpoint = replace(checkpoint, base="")
     checkpoint.tokenizer.forget()
     trained = extra.get("trained_parameters")
     if type(trained) is not int:
