@@ -74,7 +74,7 @@ def main() -> None:
             "verdicts": [vars(verdict) for verdict in verdicts],
         },
     )
-    lines = [[room, str(len(found)), str(sum(found))] for room, found in _by_room(verdicts).items()]
+    lines = [[room, str(len(caught)), str(sum(caught))] for room, caught in _by_room(verdicts).items()]
     show("mutants", table(["in", "faults", "noticed by a test"], lines))
     print(f"{share:.1%} of {len(verdicts)} mutants are killed.")
     if share < LEAST:

@@ -38,7 +38,7 @@ def test_help_and_the_list_load_nothing_heavy(arguments):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         ((*COMPARE, "--contenders", "linaer"), 2, "no contender 'linaer'; did you mean 'linear'?"),
         ((*COMPARE, "--contenders", "finetuned:lroa"), 2, "no strategy 'lroa'; did you mean 'lora'?"),
@@ -52,7 +52,7 @@ def test_help_and_the_list_load_nothing_heavy(arguments):
         ((*COMPARE, "--set", "finetuned.poling=mean"), 2, "has no option 'poling'; did you mean 'pooling'?"),
         ((*COMPARE, "--set", "scratch.layers=many"), 2, "option 'layers' of contender 'scratch' must be int"),
         ((*COMPARE, "--set", "full.reinitialise=-1"), 2, "option 'reinitialise' of strategy 'full' is -1"),
-        ((*COMPARE, "--set", "lora.rank=4"), 2, "is for a contender or strategy that does not take part"),
+        ((*COMPARE, "--set", "lora.rank=4"), 2, "is for a contender or strategy that is not in the comparison"),
         ((*COMPARE, "--strategies", "lora", "--set", "lora.targets=kye"), 2, "no matrix 'kye' for lora's targets"),
         ((*COMPARE, "--set", "scratch"), 2, "write it as in --set scratch.layers=3."),
         ((*COMPARE, "--sizes", "some"), 2, "size 'some' is no number of training rows"),
@@ -75,9 +75,9 @@ def test_help_and_the_list_load_nothing_heavy(arguments):
     ],
     ids=lambda value: "-".join(value[:1] + value[2:]) if isinstance(value, tuple) else None,
 )
-def test_a_mistake_is_named_before_anything_heavy_is_loaded(data, arguments, code, said):
-    found, out, err = run(*(argument.format(data=data) for argument in arguments))
-    assert (found, out) == (code, "")
-    assert said in err
+def test_a_mistake_is_named_before_anything_heavy_is_loaded(data, arguments, code, message):
+    returned, out, err = run(*(argument.format(data=data) for argument in arguments))
+    assert (returned, out) == (code, "")
+    assert message in err
     assert err.endswith("\nloaded:\n")
     assert err.count("\n") == 2

@@ -108,12 +108,12 @@ def test_the_likeliest_of_either_kind_and_of_these_the_better_by_the_metric_is_k
     run = Run(0, tmp_path, metric="macro-F1", progress=updates.append)
     chosen = Linear().fit(train, validation, task, run).predict(validation.inputs)
     numbers = task.numbers(validation)
-    found = []
+    measured = []
     for model in candidates(train)[1]:
         answers = model.predict(validation.inputs)
         likelihood = np.log(answers.probabilities[np.arange(len(numbers)), numbers]).mean()
-        found.append((model.presence, likelihood, metric_values(task, answers, validation), answers))
-    best = [max((one for one in found if one[0] == kind), key=lambda one: one[1]) for kind in (False, True)]
+        measured.append((model.presence, likelihood, metric_values(task, answers, validation), answers))
+    best = [max((one for one in measured if one[0] == kind), key=lambda one: one[1]) for kind in (False, True)]
     assert (best[0][2]["macro-F1"] < best[1][2]["macro-F1"]) == turned
     expected = best[turned]
     np.testing.assert_allclose(chosen.probabilities, expected[3].probabilities, atol=1e-6)

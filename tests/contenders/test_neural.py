@@ -442,9 +442,9 @@ def test_the_checkpoint_that_is_kept_has_the_best_score_by_the_metric(
     held_out = rows.take([*range(0, 60, 3), 1, 2, 4])  # most of one class, so that the two metrics differ
     contender = rooms.load("contenders", "finetuned", {"backbone": backbone, "epochs": 6, "learning_rate": 3e-3})
     fitted = contender.fit(rows, held_out, task, Run(0, tmp_path, metric=metric))
-    found = metric_values(task, fitted.predict(held_out.inputs), held_out)
-    assert max(logged(tmp_path, "validation_score")) == pytest.approx(found[metric])
-    assert found["accuracy"] != pytest.approx(found["macro-F1"])
+    values = metric_values(task, fitted.predict(held_out.inputs), held_out)
+    assert max(logged(tmp_path, "validation_score")) == pytest.approx(values[metric])
+    assert values["accuracy"] != pytest.approx(values["macro-F1"])
 
 
 def test_an_unknown_weighting_is_refused(backbone, rows, task, tmp_path):

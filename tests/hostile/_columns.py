@@ -26,7 +26,7 @@ def _of(kind: arrow.DataType, values: Sequence[object]) -> Column:
 
 def _columns() -> dict[str, Column]:
     nanoseconds = [1_709_209_815_123_456_789, -1, 0]
-    found = {
+    arrays = {
         **{f"timestamp[{unit}]": _of(arrow.timestamp(unit), [1_709_209_815, 0]) for unit in ("s", "ms", "us")},
         "timestamp[ns]": _of(arrow.timestamp("ns"), nanoseconds),
         **{
@@ -74,7 +74,7 @@ def _columns() -> dict[str, Column]:
     deep = arrow.int32()
     for _ in range(50):
         deep = arrow.list_(deep)
-    return {**found, "lists 50 deep": lambda count: arrow.nulls(count, deep)}
+    return {**arrays, "lists 50 deep": lambda count: arrow.nulls(count, deep)}
 
 
 def cases(texts: Sequence[str]) -> Iterator[Case]:
@@ -144,17 +144,17 @@ def _copied(texts: Sequence[str], column: Column, ending: str, folder: Path) -> 
     shown = quiet(_door.run(folder, ["predict", str(_model()), str(path), "--out", str(folder / "out.jsonl")]))
     if shown.verdict != "right":
         return Outcome("WRONG", f"as JSON Lines: {shown.reason}")
-    said = _door.run(folder, ["predict", str(_model()), str(path), "--out", str(out)])
-    outcome = quiet(said)
+    ended = _door.run(folder, ["predict", str(_model()), str(path), "--out", str(out)])
+    outcome = quiet(ended)
     if outcome.verdict != "right":
         return outcome
     expected = parquet.read_table(path) if ending == "parquet" else _through_parquet(made, folder)
-    found = parquet.read_table(out)
-    if found.column_names[:2] != ["text", "x"] or found.num_rows != len(texts):
-        return Outcome("WRONG", f"columns {found.column_names}, {found.num_rows} rows")
-    if found.schema.field("x").type != expected.schema.field("x").type:
-        return Outcome("WRONG", f"{found.schema.field('x').type} instead of {expected.schema.field('x').type}")
-    same = str(found["x"].combine_chunks()) == str(expected["x"].combine_chunks())
+    written = parquet.read_table(out)
+    if written.column_names[:2] != ["text", "x"] or written.num_rows != len(texts):
+        return Outcome("WRONG", f"columns {written.column_names}, {written.num_rows} rows")
+    if written.schema.field("x").type != expected.schema.field("x").type:
+        return Outcome("WRONG", f"{written.schema.field('x').type} instead of {expected.schema.field('x').type}")
+    same = str(written["x"].combine_chunks()) == str(expected["x"].combine_chunks())
     return Outcome("right") if same else Outcome("WRONG", "other values")
 
 

@@ -26,8 +26,15 @@ SECONDS = 120  # by the clock, on a machine that does other work too; a command 
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a command left. code: its exit code; below zero the signal that ended it. folder: where it ran."""
+class Ended:
+    """The result of a command.
+
+    Attributes:
+        code: its exit code; below zero, the signal that ended it.
+        out: its standard output.
+        err: its standard error.
+        folder: its working directory.
+    """
 
     code: int
     out: str
@@ -35,10 +42,10 @@ class Said:
     folder: Path
 
 
-Judge = Callable[[Said], Outcome]
+Judge = Callable[[Ended], Outcome]
 
 
-def run(folder: Path, arguments: Sequence[str], stdin: int | None = None) -> Said:
+def run(folder: Path, arguments: Sequence[str], stdin: int | None = None) -> Ended:
     """Run a command in a forked child, so that its imports are paid once.
 
     Args:
@@ -70,7 +77,7 @@ def run(folder: Path, arguments: Sequence[str], stdin: int | None = None) -> Sai
             os._exit(code)
     status = _wait(child)
     out, err = (stream.read_text(encoding="utf-8", errors="replace") for stream in streams)
-    return Said(status, out, err, folder)
+    return Ended(status, out, err, folder)
 
 
 def _use_streams() -> None:
@@ -110,15 +117,15 @@ def _warm() -> None:
         assert cli.run(["check", str(path), "--json"]) == 0
 
 
-def _trouble(said: Said) -> str:
+def _trouble(ended: Ended) -> str:
     """Say what no command may do, whatever it is given; '' where it did none of it."""
-    if said.code < 0:
-        return f"ended by signal {-said.code} (beyond {CPU_SECONDS} s or killed)"
-    for stream in (said.out, said.err):
+    if ended.code < 0:
+        return f"ended by signal {-ended.code} (beyond {CPU_SECONDS} s or killed)"
+    for stream in (ended.out, ended.err):
         if bad := next((letter for letter in stream if not letter.isprintable() and letter != "\n"), ""):
             return f"{bad!r} reaches the terminal: {stream[-200:]!r}"
-    if "Traceback" in said.err or "unexpected error" in said.err:
-        return said.err[-300:]
+    if "Traceback" in ended.err or "unexpected error" in ended.err:
+        return ended.err[-300:]
     return ""
 
 
@@ -130,14 +137,14 @@ def rows(count: int, warning: str = "", rejected: int = 0) -> Judge:
         rejected: rows that it names as unusable.
     """
 
-    def judge(said: Said) -> Outcome:
-        if trouble := _trouble(said) or (said.code and said.err):
+    def judge(ended: Ended) -> Outcome:
+        if trouble := _trouble(ended) or (ended.code and ended.err):
             return Outcome("WRONG", str(trouble))
-        found = json.loads(said.out)
-        sentences = [finding["sentence"] for finding in found["findings"]]
-        named = sum(finding["count"] for finding in found["findings"] if finding["kind"] == "rejected")
-        if sum(found["rows"].values()) != count or named != rejected:
-            return Outcome("WRONG", f"{found['rows']} rows and {named} rejected, not {count} and {rejected}")
+        report = json.loads(ended.out)
+        sentences = [finding["sentence"] for finding in report["findings"]]
+        named = sum(finding["count"] for finding in report["findings"] if finding["kind"] == "rejected")
+        if sum(report["rows"].values()) != count or named != rejected:
+            return Outcome("WRONG", f"{report['rows']} rows and {named} rejected, not {count} and {rejected}")
         if warning and not any(re.search(warning, sentence) for sentence in sentences):
             return Outcome("WRONG", f"no finding says {warning!r}")
         return Outcome("right")
@@ -148,22 +155,22 @@ def rows(count: int, warning: str = "", rejected: int = 0) -> Judge:
 def refused(sentence: str) -> Judge:
     """Judge a command that must end with one sentence, which matches a regular expression."""
 
-    def judge(said: Said) -> Outcome:
-        told = [line for line in said.err.splitlines() if line.startswith("headstart: ")]
-        if trouble := _trouble(said):
+    def judge(ended: Ended) -> Outcome:
+        errors = [line for line in ended.err.splitlines() if line.startswith("headstart: ")]
+        if trouble := _trouble(ended):
             return Outcome("WRONG", trouble)
-        if said.code not in (1, 2, 3) or len(told) != 1 or not re.search(sentence, told[0]):
-            return Outcome("WRONG", f"exit code {said.code}, {said.err[-300:]!r} where {sentence!r} is expected")
-        return Outcome("clear error", told[0])
+        if ended.code not in (1, 2, 3) or len(errors) != 1 or not re.search(sentence, errors[0]):
+            return Outcome("WRONG", f"exit code {ended.code}, {ended.err[-300:]!r} where {sentence!r} is expected")
+        return Outcome("clear error", errors[0])
 
     return judge
 
 
-def quiet(said: Said) -> Outcome:
+def quiet(ended: Ended) -> Outcome:
     """Judge a command that may succeed or refuse, but only in plain letters."""
-    if trouble := _trouble(said):
+    if trouble := _trouble(ended):
         return Outcome("WRONG", trouble)
-    if not said.code:
+    if not ended.code:
         return Outcome("right")
-    last = said.err.splitlines()[-1] if said.err else ""
+    last = ended.err.splitlines()[-1] if ended.err else ""
     return Outcome("clear error", last) if last.startswith("headstart: ") else Outcome("WRONG", last)

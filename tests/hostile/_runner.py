@@ -1,7 +1,7 @@
 """Runs hostile cases and counts how they ended.
 
 Each case has an empty folder of its own; two processes share the cases. One that ends a process, hangs it or fills the
-memory is WRONG, and the others go on in a new process. Without names the counts become a record.
+memory is WRONG, and the others continue in a new process. Without names the counts become a record.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ def cases_of(area: str) -> dict[str, Case]:
     """List an area's cases by name; none where the area has no module."""
     if importlib.util.find_spec(f"tests.hostile.{area}") is None:
         return {}
-    found: dict[str, Case] = {}
+    cases: dict[str, Case] = {}
     for case in importlib.import_module(f"tests.hostile.{area}").cases():
-        if case.name in found:
-            sys.exit(f"area '{area}' has two cases '{case.name}': give each a name of its own.")
-        found[case.name] = case
-    return found
+        if case.name in cases:
+            sys.exit(f"area '{area}' has two cases '{case.name}': give each a different name.")
+        cases[case.name] = case
+    return cases
 
 
 def _serve(pipe: Connection, scratch: str) -> None:
@@ -165,9 +165,9 @@ def main(asked: list[str]) -> int:
             if outcome.verdict == "WRONG":
                 wrong.append({"area": area, "name": name, "reason": outcome.reason})
                 print(f"WRONG {area}: {name}: {outcome.reason}", flush=True)
-    found: dict[str, Any] = {}
+    summary: dict[str, Any] = {}
     for area, count in counts.items():
-        found[area] = {
+        summary[area] = {
             **count,
             "required": AREAS[area],
             "seconds": round(seconds[area], 1),
@@ -177,5 +177,5 @@ def main(asked: list[str]) -> int:
         verdicts = ", ".join(f"{count[verdict]} {verdict}" for verdict in VERDICTS)
         print(f"{area}: {count['cases']} cases{few}: {verdicts} ({seconds[area]:.0f} s)")
     if not asked:
-        record("hostile", {"areas": found, "wrong": wrong})
+        record("hostile", {"areas": summary, "wrong": wrong})
     return int(bool(wrong) or any(count["cases"] < AREAS[area] for area, count in counts.items()))

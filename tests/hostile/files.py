@@ -69,9 +69,9 @@ def table(more: str = "", count: int = ROWS, text: str = "text", label: str = "l
 
 def _file(content: str | bytes | Callable[[], str | bytes], name: str = "a.csv") -> Make:
     def make(folder: Path) -> Path:
-        found = content() if callable(content) else content
+        data = content() if callable(content) else content
         path = folder / name
-        path.write_bytes(found.encode("utf-8", "surrogatepass") if isinstance(found, str) else found)
+        path.write_bytes(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data)
         return path
 
     return make
@@ -243,8 +243,8 @@ def _stdin(folder: Path, command: str, judge: Judge) -> Outcome:
     (folder / "sound.csv").write_text(table(), encoding="utf-8")
     with subprocess.Popen(["sh", "-c", command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as pipe:
         assert pipe.stdout
-        said = _door.run(folder, ["check", "-", "--json"], pipe.stdout.fileno())
-    return judge(said)
+        ended = _door.run(folder, ["check", "-", "--json"], pipe.stdout.fileno())
+    return judge(ended)
 
 
 # --- JSON ----------------------------------------------------------------------------------------------------
@@ -318,14 +318,14 @@ def _encodings() -> Iterator[Case]:
     yield _check("mixed encodings", _file(mixed.encode() + "élan,a\n".encode("cp1252")), rows(ROWS + 50, rejected=1))
     utf7 = table().replace("slow", "café très été").encode("utf-7")
     yield _check("UTF-7", _file(utf7), rows(ROWS, "looks like UTF-7"))
-    yield _check("UTF-7, said", _file(utf7), rows(ROWS), "--encoding", "utf-7")
+    yield _check("UTF-7, stated", _file(utf7), rows(ROWS), "--encoding", "utf-7")
     for encoding in ("utf-16", "utf-32", "iso2022_jp", "utf-7", "shift_jis"):
-        yield _check(f"{encoding} said of ASCII", _file(table()), quiet, "--encoding", encoding)
+        yield _check(f"{encoding} stated for ASCII", _file(table()), quiet, "--encoding", encoding)
     yield _check("a NUL in a row", _file(table("a\0b,a\n")), rows(ROWS, rejected=1))
     yield _check("NUL at the end", _file(table().encode() + b"\0" * 4096), quiet)
     yield _check("a mark inside", _file(table("\ufeffx,a\n")), rows(ROWS + 1))
     yield _check("random bytes", _file(random.Random(0).randbytes(100_000)), refused("binary data|encoding|damaged"))
-    yield _check("wrong encoding said", _file("text,label\né,a\n"), quiet, "--encoding", "ascii")
+    yield _check("wrong encoding stated", _file("text,label\né,a\n"), quiet, "--encoding", "ascii")
     for encoding in ("hex", "rot13", "base64", "idna", "punycode", "unicode_escape", "undefined", "mbcs", "a" * 1000):
         yield _check(f"--encoding {encoding[:20]}", _file(table()), quiet, "--encoding", encoding)
 
@@ -337,8 +337,8 @@ def _tables() -> Iterator[Case]:
     advice = "needs quotation marks around it"
     for name, line in {"one": "good, really,a", "many": "a, b, c, d, e,b", "label first": "a,b,text here"}.items():
 
-        def judge(said: _door.Said) -> Outcome:
-            return rows(ROWS, rejected=1)(said) if advice in said.out else Outcome("WRONG", "no advice")
+        def judge(ended: _door.Ended) -> Outcome:
+            return rows(ROWS, rejected=1)(ended) if advice in ended.out else Outcome("WRONG", "no advice")
 
         yield _check(f"commas without quotes: {name}", _file(table(line + "\n")), judge)
     for total in ("Total", "total:", "TOTAL 40", "Sum", "合计", "Gesamt", "Итого", "Grand total"):

@@ -53,9 +53,9 @@ def judge(kind: str, name: str, damage: Damage, scratch: Path) -> Outcome:
         damage(place)
         began = time.process_time()
         try:
-            found = models.answers(kind, place)
+            answers = models.answers(kind, place)
         except HeadstartError as error:
-            found, sentence = None, str(error)
+            answers, sentence = None, str(error)
         except BaseException as error:  # a library in Rust may panic, which is no Exception
             if isinstance(error, KeyboardInterrupt):
                 raise
@@ -65,16 +65,16 @@ def judge(kind: str, name: str, damage: Damage, scratch: Path) -> Outcome:
         return Outcome("WRONG", f"{seen[0]}")
     if took > SECONDS:
         return Outcome("WRONG", f"took {took:.1f} seconds of processor time")
-    if found is None:
+    if answers is None:
         if "harmless" in name:
             return Outcome("WRONG", f"refused: {sentence}")
         plain = "\n" not in sentence.strip() and len(sentence) < 1000 and str(scratch) in sentence
         return Outcome("clear error" if plain else "WRONG", sentence)
-    if found.shape != expected.shape or not np.isfinite(found).all():
-        return Outcome("WRONG", f"answers of shape {found.shape}, or not finite, in silence")
+    if answers.shape != expected.shape or not np.isfinite(answers).all():
+        return Outcome("WRONG", f"answers of shape {answers.shape}, or not finite, in silence")
     tolerance = next((most for part, most in TOLERANCE.items() if part in name), 1e-6)
-    if not np.allclose(found, expected, atol=tolerance, rtol=0):
-        return Outcome("WRONG", f"other answers in silence, by up to {np.abs(found - expected).max():.3g}")
+    if not np.allclose(answers, expected, atol=tolerance, rtol=0):
+        return Outcome("WRONG", f"other answers in silence, by up to {np.abs(answers - expected).max():.3g}")
     return Outcome("right")
 
 

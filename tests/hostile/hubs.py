@@ -358,9 +358,9 @@ def judge(hub: Hub, address: str, scratch: Path) -> Outcome:
     began = time.monotonic()
     try:
         with _client_at(f"{hub.scheme}://127.0.0.1:{server.server_port}", scratch / "in" / "the" / "cache"):
-            found = data_sets.fetch(address) if "datasets" in address else models.find(address)
+            local = data_sets.fetch(address) if "datasets" in address else models.find(address)
         outcome = Outcome("right") if not hub.says or hub.says.endswith("|") else Outcome("WRONG", "no error")
-        files = [found] if found.is_file() else list(found.iterdir())
+        files = [local] if local.is_file() else list(local.iterdir())
         if not files or any(file.read_bytes() != FILES[file.name] for file in files):
             outcome = Outcome("WRONG", "other content, in silence")
     except (CheckpointError, DataError) as error:

@@ -33,5 +33,5 @@ def judge(kind: str, call: int, twice: bool, folder: Path) -> Outcome:
         ended = _compare.run(out, kind, Moment(moment))
         if ended.code not in (0, -9):
             return Outcome("WRONG", f"exit code {ended.code}: {ended.err[-300:]}")
-    found = states.verdict(kind, out)
-    return found if found.verdict == "right" else Outcome("WRONG", found.reason)
+    outcome = states.verdict(kind, out)
+    return outcome if outcome.verdict == "right" else Outcome("WRONG", outcome.reason)

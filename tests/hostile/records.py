@@ -92,14 +92,14 @@ def changed(pattern: str, way: str, seed: int) -> Callable[[Path], Outcome]:
                 if str(path) not in str(error) and str(path.parent) not in str(error):
                     return Outcome("WRONG", f"open_model does not name {name}: {error}")
         try:
-            found = _runs.facts(_runs.compare(out, CONTENDERS))
+            facts = _runs.facts(_runs.compare(out, CONTENDERS))
         except HeadstartError as error:
             # What is gone has no name; then the folder is named.
             named = (str(out) if way == "gone" else path.stem) in str(error) and "\n" not in str(error)
             return Outcome("clear error" if named else "WRONG", f"{name}: {error}")
         except Exception as error:
             return Outcome("WRONG", f"{name}: {type(error).__name__}: {error}")
-        if found != wanted:
+        if facts != wanted:
             return Outcome("WRONG", f"{name}: other results in silence")
         return Outcome("right")
 

@@ -62,11 +62,11 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 def cases(seed: int = 0) -> Iterator[Case]:
     """Yield cases, those in `work` first; of the others a sample, in which each file and each damage is once."""
-    found = [(scene, path) for scene in SCENES for path in files(scene)]
+    candidates = [(scene, path) for scene in SCENES for path in files(scene)]
     # A flipped bit is the hardest to see, so each file has one.
-    chosen = [(one, "a bit flipped") for one in found]
+    chosen = [(one, "a bit flipped") for one in candidates]
     others = itertools.cycle(name for name in DAMAGES if name != "a bit flipped")
-    rest = [(one, next(others)) for one in found for _ in range(len(DAMAGES) - 1)]
+    rest = [(one, next(others)) for one in candidates for _ in range(len(DAMAGES) - 1)]
     # What a training has left for its next start comes first.
     rest.sort(key=lambda case: not STATE.search(case[0][1]))
     for (scene, path), how in [*chosen, *rest][: max(CASES, len(chosen))]:
@@ -76,8 +76,8 @@ def cases(seed: int = 0) -> Iterator[Case]:
 def files(scene: str) -> list[str]:
     """List the files of a scene that hold something, as paths inside its folder."""
     folder = place(scene)
-    found = (path for path in folder.rglob("*") if path.is_file() and path.stat().st_size)
-    return sorted(path.relative_to(folder).as_posix() for path in found)
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.stat().st_size)
+    return sorted(path.relative_to(folder).as_posix() for path in paths)
 
 
 def nameless(path: str) -> str:
@@ -105,22 +105,22 @@ def judge(scene: str, path: str, how: str, folder: Path) -> Outcome:
 def verdict(kind: str, out: Path) -> Outcome:
     """Run a comparison again and judge it: what an undisturbed one finds, or a sentence that names a file."""
     ended = _compare.run(out, kind)
-    said = ended.err.strip().splitlines()
+    lines = ended.err.strip().splitlines()
     if ended.code is None:
         return Outcome("WRONG", f"no end after {_compare.SECONDS} seconds")
     if ended.code != 0:
-        sentence = said[-1] if said else ""
+        sentence = lines[-1] if lines else ""
         if "unexpected error" in sentence or not sentence.startswith("headstart: ") or ended.code < 0:
             return Outcome("WRONG", f"exit code {ended.code}: {sentence}")
         if str(out) not in sentence:
             return Outcome("WRONG", f"names no file: {sentence}")
         return Outcome("clear error", sentence)
     try:
-        found = _compare.results(out)
+        results = _compare.results(out)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        return Outcome("WRONG", f"said nothing, and left what cannot be read: {error}")
+        return Outcome("WRONG", f"no message, and unreadable results: {error}")
     expected = _compare.undisturbed(kind)
-    different = [name for name in {**expected, **found} if found.get(name) != expected.get(name)]
+    different = [name for name in {**expected, **results} if results.get(name) != expected.get(name)]
     if different:
-        return Outcome("WRONG", f"said nothing, and differs in {', '.join(map(str, different))}")
+        return Outcome("WRONG", f"no message, and different results: {', '.join(map(str, different))}")
     return Outcome("right")

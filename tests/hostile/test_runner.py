@@ -30,11 +30,11 @@ def endings(monkeypatch):
 
 def test_a_case_that_ends_or_hangs_its_process_is_wrong_and_the_others_go_on(endings, monkeypatch, capsys):
     assert runner.main([endings]) == 1
-    told = capsys.readouterr().out
-    assert f"{endings}: 6 cases: 2 right, 1 clear error, 3 WRONG" in told
-    assert "raises: ZeroDivisionError: division by zero" in told
-    assert "exits: ended the process (exit code 3)" in told
-    assert "hangs: no end after 2 seconds" in told
+    output = capsys.readouterr().out
+    assert f"{endings}: 6 cases: 2 right, 1 clear error, 3 WRONG" in output
+    assert "raises: ZeroDivisionError: division by zero" in output
+    assert "exits: ended the process (exit code 3)" in output
+    assert "hangs: no end after 2 seconds" in output
 
 
 def test_an_area_with_fewer_cases_than_it_must_have_fails(endings, monkeypatch, capsys):

@@ -27,7 +27,7 @@ def test_another_result_or_a_vague_sentence_is_wrong(tmp_path, monkeypatch):
     monkeypatch.setattr(_compare, "run", lambda out, kind: ended)
     monkeypatch.setattr(_compare, "results", lambda out: {"trial": 1})
     monkeypatch.setattr(_compare, "undisturbed", lambda kind: {"trial": 2})
-    assert states.verdict("linear", out).reason == "said nothing, and differs in trial"
+    assert states.verdict("linear", out).reason == "no message, and different results: trial"
     monkeypatch.setattr(_compare, "undisturbed", lambda kind: {"trial": 1})
     assert states.verdict("linear", out).verdict == "right"
     for code, err in ((None, ""), (1, "headstart: no."), (1, f"Error in {out}"), (-9, ""), (1, "")):

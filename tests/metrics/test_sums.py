@@ -25,15 +25,15 @@ def test_numbers_are_scored_as_scikit_learn_and_scipy_do():
         rows = int(random.integers(2, 40))
         targets = random.normal(random.choice([0, 1e4]), 1, rows).round(random.integers(0, 4))
         predicted = targets + random.normal(0.1, random.choice([0.1, 2]), rows).round(random.integers(0, 3))
-        found = scores(numbers, targets, predicted)
-        assert found["RMSE"] == pytest.approx(metrics.root_mean_squared_error(targets, predicted))
-        assert found["MAE"] == pytest.approx(metrics.mean_absolute_error(targets, predicted))
-        assert found["R2"] == pytest.approx(metrics.r2_score(targets, predicted), rel=1e-6, abs=1e-8)
+        values = scores(numbers, targets, predicted)
+        assert values["RMSE"] == pytest.approx(metrics.root_mean_squared_error(targets, predicted))
+        assert values["MAE"] == pytest.approx(metrics.mean_absolute_error(targets, predicted))
+        assert values["R2"] == pytest.approx(metrics.r2_score(targets, predicted), rel=1e-6, abs=1e-8)
         if np.ptp(targets) and np.ptp(predicted):
-            assert found["Pearson"] == pytest.approx(scipy_stats.pearsonr(targets, predicted)[0], abs=1e-7)
-            assert found["Spearman"] == pytest.approx(scipy_stats.spearmanr(targets, predicted)[0], abs=1e-9)
+            assert values["Pearson"] == pytest.approx(scipy_stats.pearsonr(targets, predicted)[0], abs=1e-7)
+            assert values["Spearman"] == pytest.approx(scipy_stats.spearmanr(targets, predicted)[0], abs=1e-9)
         else:
-            assert found["Pearson"] == found["Spearman"] == 0.0
+            assert values["Pearson"] == values["Spearman"] == 0.0
 
 
 def random_tags(random, length: int) -> list[str]:
@@ -47,13 +47,13 @@ def random_tags(random, length: int) -> list[str]:
 
 
 def entities(tags: list[str]) -> list[tuple[int, int, str]]:
-    found: list[tuple[int, int, str]] = []
+    spans: list[tuple[int, int, str]] = []
     for place, tag in enumerate(tags):
         if tag.startswith("B-"):
-            found.append((place, place + 1, tag[2:]))
+            spans.append((place, place + 1, tag[2:]))
         elif tag.startswith("I-"):
-            found[-1] = (found[-1][0], place + 1, tag[2:])
-    return found
+            spans[-1] = (spans[-1][0], place + 1, tag[2:])
+    return spans
 
 
 @pytest.mark.filterwarnings("ignore")  # of types without entities, which count 0 on either side
@@ -64,12 +64,12 @@ def test_entities_are_scored_as_seqeval_does():
     for _ in range(CASES):
         lengths = random.integers(1, 9, random.integers(1, 4))
         targets, predicted = ([random_tags(random, length) for length in lengths] for _ in range(2))
-        found = scores(sets, [entities(tags) for tags in targets], [entities(tags) for tags in predicted])
-        assert found["micro-F1"] == pytest.approx(seqeval.f1_score(targets, predicted))
-        assert found["precision"] == pytest.approx(seqeval.precision_score(targets, predicted))
-        assert found["recall"] == pytest.approx(seqeval.recall_score(targets, predicted))
+        values = scores(sets, [entities(tags) for tags in targets], [entities(tags) for tags in predicted])
+        assert values["micro-F1"] == pytest.approx(seqeval.f1_score(targets, predicted))
+        assert values["precision"] == pytest.approx(seqeval.precision_score(targets, predicted))
+        assert values["recall"] == pytest.approx(seqeval.recall_score(targets, predicted))
         if any(entities(tags) for tags in (*targets, *predicted)):
-            assert found["macro-F1"] == pytest.approx(seqeval.f1_score(targets, predicted, average="macro"))
+            assert values["macro-F1"] == pytest.approx(seqeval.f1_score(targets, predicted, average="macro"))
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -78,13 +78,13 @@ def test_several_labels_are_scored_as_scikit_learn_does():
     for _ in range(CASES):
         truth, answer = random.random((2, random.integers(1, 20), 4)) < 0.4
         rows = [[[(number,) for number in np.flatnonzero(row)] for row in part] for part in (truth, answer)]
-        found = scores(sets, *rows)
-        assert found["micro-F1"] == pytest.approx(metrics.f1_score(truth, answer, average="micro", zero_division=0))
-        assert found["exact"] == pytest.approx(metrics.accuracy_score(truth, answer))
+        values = scores(sets, *rows)
+        assert values["micro-F1"] == pytest.approx(metrics.f1_score(truth, answer, average="micro", zero_division=0))
+        assert values["exact"] == pytest.approx(metrics.accuracy_score(truth, answer))
         occur = np.flatnonzero((truth | answer).any(axis=0))
         if len(occur):
             macro = metrics.f1_score(truth, answer, labels=occur, average="macro", zero_division=0)
-            assert found["macro-F1"] == pytest.approx(macro)
+            assert values["macro-F1"] == pytest.approx(macro)
 
 
 WORDS = ["the", "A", "dog", "dogs", "barks", "x", "Hund!", "U.S.", "1,000", "an", "-", "", "bell?", "—", "日本"]
@@ -117,11 +117,11 @@ def test_answers_are_scored_by_the_rules_of_squad():
     random = np.random.default_rng(3)
     for _ in range(CASES):
         rows = [([sentence(random, 4) for _ in range(random.integers(1, 3))], sentence(random, 4)) for _ in range(2)]
-        found = scores(strings, [targets for targets, _ in rows], [answer for _, answer in rows])
+        values = scores(strings, [targets for targets, _ in rows], [answer for _, answer in rows])
         exact = [max(squad_words(text) == squad_words(answer) for text in targets) for targets, answer in rows]
         overlap = [max(squad_f1(text, answer) for text in targets) for targets, answer in rows]
-        assert found["exact match"] == pytest.approx(np.mean(exact))
-        assert found["token F1"] == pytest.approx(np.mean(overlap))
+        assert values["exact match"] == pytest.approx(np.mean(exact))
+        assert values["token F1"] == pytest.approx(np.mean(overlap))
 
 
 def test_texts_are_scored_as_sacrebleu_does():
@@ -134,9 +134,9 @@ def test_texts_are_scored_as_sacrebleu_does():
         targets = [[sentence(random) for _ in range(count)] for _ in range(random.integers(1, 4))]
         predicted = [texts[0] if random.random() < 0.3 else sentence(random) for texts in targets]
         streams = [list(stream) for stream in zip(*targets, strict=True)]
-        found = scores(strings, targets, predicted)
-        assert 100 * found["BLEU"] == pytest.approx(bleu.corpus_score(predicted, streams).score, abs=1e-9)
-        assert 100 * found["chrF"] == pytest.approx(chrf.corpus_score(predicted, streams).score, abs=1e-9)
+        values = scores(strings, targets, predicted)
+        assert 100 * values["BLEU"] == pytest.approx(bleu.corpus_score(predicted, streams).score, abs=1e-9)
+        assert 100 * values["chrF"] == pytest.approx(chrf.corpus_score(predicted, streams).score, abs=1e-9)
 
 
 @pytest.mark.parametrize("module", [numbers, sets, strings])

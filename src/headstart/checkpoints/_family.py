@@ -43,7 +43,7 @@ class Family:
     model_type: the value in config.json, and the name of the family's plugin.
     architecture: class name of the bare model.
     modules: our module -> the file's modules, as in a sequence classifier; if there are several, ours is their
-        concatenation. ``*`` stands for the number of a block. Weights and biases keep their last name.
+        concatenation. ``*`` is the number of a block. Weights and biases keep their last name.
     keys: our encoder's argument -> the key of config.json.
     fixed: keys that are always written with the same value (the encoder has no dropout on attention weights).
     expected: keys that must have these values if present.

@@ -177,7 +177,7 @@ def _entry(
 
     Args:
         contestant: the contender.
-        alone: the contenders of the plan that build on no others, which the member 'all' stands for.
+        alone: the contenders of the plan that build on no others, which the member 'all' means.
         build: builds the contender of a leaderboard name.
         above: what builds on this one.
     """

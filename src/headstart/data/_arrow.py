@@ -121,7 +121,7 @@ def _batch_size(group: parquet.RowGroupMetaData) -> int:
     size: int = min(PEEK, BATCH * group.num_rows // max(1, group.total_byte_size))
     for column in map(group.column, range(group.num_columns)):
         if column.has_dictionary_page:
-            # A value may fill the whole dictionary, whose own size is not told, and be in every row.
+            # The dictionary's own size is unknown: one value may fill it and be in every row.
             dictionary = column.total_uncompressed_size
             if dictionary < 20 * column.total_compressed_size:
                 dictionary = min(dictionary, 8 * (column.data_page_offset - (column.dictionary_page_offset or 0)))

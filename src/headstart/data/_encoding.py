@@ -172,7 +172,7 @@ def open_text(path: Path, encoding: str) -> Iterator[TextIO]:
     """Open a text with its line ends unchanged; undecodable bytes become lone surrogates, checked for in rows.
 
     Raises:
-        DataError: bytes after which an encoding of several bytes a letter cannot go on.
+        DataError: bytes that cannot be decoded further in a multi-byte encoding.
     """
     errors = "surrogatepass" if encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
     try:

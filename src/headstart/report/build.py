@@ -63,7 +63,7 @@ font-size: {char_height}px; line-height: {line_height}px; font-variant-east-asia
 def leaderboard(result: Result, width: int = WIDTH) -> Table:
     """Build the leaderboard for a terminal; it is readable without colour, and no cell is truncated.
 
-    If it is too wide, names of backbones go on a second line, then columns of costs are omitted (the page has them).
+    If it is too wide, backbones are put on a second line, then columns of costs are omitted (the page has them).
     The ± is half the 95 % interval of the mean over seeds. Costs are medians over seeds: trained weights, training
     time, peak memory, time for one text, and size of the saved folder. A star marks contenders of which a training
     collapsed.
