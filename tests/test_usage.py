@@ -52,7 +52,11 @@ def test_help_and_the_list_load_nothing_heavy(arguments):
         ((*COMPARE, "--set", "finetuned.poling=mean"), 2, "has no option 'poling'; did you mean 'pooling'?"),
         ((*COMPARE, "--set", "scratch.layers=many"), 2, "option 'layers' of contender 'scratch' must be int"),
         ((*COMPARE, "--set", "full.reinitialise=-1"), 2, "option 'reinitialise' of strategy 'full' is -1"),
-        ((*COMPARE, "--set", "lora.rank=4"), 2, "is for a contender or strategy that is not in the comparison"),
+        (
+            (*COMPARE, "--set", "lora.rank=4"),
+            2,
+            "is for a contender or strategy that is not in the comparison; known: finetuned, ",
+        ),
         ((*COMPARE, "--strategies", "lora", "--set", "lora.targets=kye"), 2, "no matrix 'kye' for lora's targets"),
         ((*COMPARE, "--set", "scratch"), 2, "write it as in --set scratch.layers=3."),
         ((*COMPARE, "--sizes", "some"), 2, "size 'some' is no number of training rows"),

@@ -84,7 +84,7 @@ def plan(
     alone = tuple(name for name, contestant in contestants.items() if not contestant.members)
     entries = [_entry(contestant, alone, build) for contestant in contestants.values()]
     taking_part = (*skipped, *(name for entry in entries for name in entry.names))
-    part = {word for name in taking_part for word in _members.divide(name)[:2]}
+    part = {word for name in taking_part for word in _members.divide(name)[:2] if word}
     for owner, values in given.items():
         if owner not in part:
             raise UsageError(
