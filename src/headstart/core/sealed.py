@@ -5,14 +5,13 @@ They protect from failing disks and interrupted copies, not from deliberate chan
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from headstart.core.files import write_whole
+from headstart.core import checked
+from headstart.core.contracts import Value
+from headstart.core.errors import CheckpointError
 from headstart.core.hashing import file_sha256
 from headstart.core.terminal import say
 
@@ -20,36 +19,28 @@ SEAL = "sealed.json"
 KEY = "sha256"
 
 
-def write_note(path: Path, values: Mapping[str, Any]) -> None:
-    """Write a small JSON file for :func:`read_note`.
-
-    Args:
-        path: the file.
-        values: JSON values; none of them is named 'sha256'.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    write_whole(path, json.dumps({**values, KEY: _hash(values)}, indent=1) + "\n")
+def write_note(path: Path, values: Mapping[str, Value]) -> None:
+    """Write a small JSON file for :func:`read_note`; see `core.checked.write`."""
+    checked.write(path, values)
 
 
-def read_note(path: Path) -> dict[str, Any] | None:
+def read_note(path: Path) -> dict[str, Value] | None:
     """Read what :func:`write_note` wrote; None if the file does not exist or is damaged.
 
     Raises:
         OSError: the file cannot be read.
     """
+    if not path.is_file():
+        return None
     try:
-        values = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError, RecursionError):
+        return checked.read(path, "")
+    except CheckpointError as error:
+        if isinstance(error.__cause__, OSError):
+            raise error.__cause__ from None
         return None
-    if not isinstance(values, dict):
-        return None
-    expected = values.pop(KEY, None)
-    return values if _hash(values) == expected else None
 
 
-def take_note(path: Path) -> dict[str, Any] | None:
+def take_note(path: Path) -> dict[str, Value] | None:
     """Read a note as :func:`read_note` does, and delete a damaged one with a message."""
     values = read_note(path)
     if values is None and path.exists():
@@ -87,7 +78,7 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _files(folder: Path) -> dict[str, dict[str, Any]]:
+def _files(folder: Path) -> dict[str, dict[str, int | str]]:
     return {
         name: {"bytes": path.stat().st_size, KEY: file_sha256(path)} for name, path in sorted(_walk(folder).items())
     }
@@ -97,7 +88,3 @@ def _walk(folder: Path) -> dict[str, Path]:
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if not path.is_dir()}
     files.pop(SEAL, None)
     return files
-
-
-def _hash(values: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
