@@ -52,16 +52,16 @@ def _joint(splits: Splits, task: Task, metric: Metric) -> stats.Joint:
     return stats.joint([[tally]], metric, groups=group_numbers(splits.test))
 
 
-def _finding(found: Interval, here: stats.Joint, there: stats.Joint, metric: Metric, by_time: bool) -> Finding:
+def _finding(difference: Interval, here: stats.Joint, there: stats.Joint, metric: Metric, by_time: bool) -> Finding:
     way = "on the newest rows" if by_time else "on rows of unseen groups"
     scores = [metric.sign * joint.scores[0] for joint in (here, there)]
     percent = 100 if metric.unit == "%" else 1
     own, other = (f"{percent * score:.1f}{' %' if percent == 100 else ''}" for score in scores)
-    low, value, high = (percent * part for part in (found.low, found.value, found.high))
-    apart = found.low > 0 or found.high < 0
+    low, value, high = (percent * part for part in (difference.low, difference.value, difference.high))
+    apart = difference.low > 0 or difference.high < 0
     sentence = (
         f"{CONTENDER} reaches {own} {metric.name} {way} and {other} with a random split: a difference of {value:+.1f} "
         f"({low:+.1f} to {high:+.1f}), "
         + ("which a random split would have hidden." if apart else "within its uncertainty.")
     )
-    return Finding("split", "warning" if found.low > 0 else "note", 0, 0.0, sentence)
+    return Finding("split", "warning" if difference.low > 0 else "note", 0, 0.0, sentence)
