@@ -13,7 +13,7 @@ def test_auto_takes_what_is_there():
 
 
 def test_a_device_that_is_not_there_is_refused():
-    with pytest.raises(UsageError, match="device 'tpu' is not on this machine; use 'auto' or 'cpu'"):
+    with pytest.raises(UsageError, match="no device 'tpu'; did you mean 'cpu'"):
         device.choose("tpu")
 
 
@@ -37,3 +37,9 @@ def test_exit_codes_are_those_of_the_command_line():
     assert HeadstartError.exit_code == 1
     assert errors.UsageError.exit_code == 2
     assert errors.DataError.exit_code == 3
+
+
+def test_a_known_device_that_this_machine_lacks_is_refused(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UsageError, match="device 'cuda' is not on this machine; use 'auto' or 'cpu'"):
+        device.choose("cuda")
