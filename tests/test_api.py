@@ -299,7 +299,10 @@ def test_a_machine_without_int8_compares_all_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr(api.eight_bits, "judge", judge)
     comparison, _ = quick(make(60), tmp_path, contenders=["majority"], sizes=[])
     assert comparison.best.predict(["a"]).values
-    assert api._judge_int8(tmp_path / "best", comparison.result.splits, "accuracy") == "int8 needs an engine."
+    assert (
+        api.eight_bits.message(tmp_path / "best", comparison.result.splits.validation, "accuracy")
+        == "int8 needs an engine."
+    )
 
 
 def test_a_folder_that_is_no_model(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -10,18 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from headstart import tasks, trackers
-from headstart.checkpoints import header, hub, manifest
+from headstart.checkpoints import header
+from headstart.contest import backbones, language, models, plan, random_split, rank, run_folder, windows
 from headstart.contest import int8 as eight_bits
-from headstart.contest import language, models, plan, random_split, rank, run_folder, windows
 from headstart.contest import run as contest
 from headstart.contest.trials import Terms
 from headstart.core import checked
 from headstart.core import device as devices
 from headstart.core.alone import alone
 from headstart.core.contracts import Fitted, Value, all_texts
-from headstart.core.errors import UsageError
 from headstart.core.files import flush, write_whole
-from headstart.core.records import Audit, Finding, Run, Splits, Table, Tracking, Trial
+from headstart.core.records import Audit, Finding, Run, Table, Tracking
 from headstart.core.results import Result
 from headstart.core.tally import named
 from headstart.core.terminal import say
@@ -35,7 +33,6 @@ from headstart.pretraining import job
 from headstart.report import build, judged, live, wording
 from headstart.report import pretraining as telling
 from headstart.report.findings import lines as warning_lines
-from headstart.text.tokenizer import Tokenizer
 from headstart.usage import catalogue
 
 __all__ = [
@@ -202,7 +199,7 @@ def compare(
         audit = replace(audit, findings=(*audit.findings, finding))
     warn = _warn if listener is None else lambda _: None
     warn((*auditing.reading(table), *audit.findings))
-    spoken = language.findings(_open_models(planned.trials), all_texts(rules, splits.train.inputs))
+    spoken = language.findings(backbones.open_all(planned.trials), all_texts(rules, splits.train.inputs))
     warn(spoken)
     audit = replace(audit, findings=(*audit.findings, *spoken))
     judged_by = named(rules.metrics, metric).name if metric else rules.metrics[0].name
@@ -227,7 +224,7 @@ def compare(
         result = judged.result(name, rules, table, splits, audit, outcome.records, terms, skipped)
         winner = outcome.models[rank.winner(result.standings).contender]
         with models.naming_record(winner, terms):
-            message = _judge_int8(winner, splits, terms.metric)
+            message = eight_bits.message(winner, splits.validation, terms.metric)
         models.announce(winner, terms)
         build.write(result, folder / "report.html")
         write_whole(folder / RESULT, json.dumps(build.as_json(result), indent=1))
@@ -390,36 +387,3 @@ def _warn(findings: Iterable[Finding]) -> None:
     """Print the warnings among findings on standard error."""
     for line in warning_lines([finding for finding in findings if finding.severity == "warning"], LISTED):
         say(line)
-
-
-def _open_models(trials: Sequence[Trial]) -> dict[str, Tokenizer]:
-    """Open the backbones and teachers of a comparison, so that a damaged one ends it now, not after an hour.
-
-    Returns:
-        the tokenizers of the backbones that are fine-tuned.
-
-    Raises:
-        UsageError: one cannot be found.
-        CheckpointError: one cannot be opened.
-    """
-    opened = {}
-    everything = itertools.chain.from_iterable((trial, *trial.members) for trial in trials)
-    for backbone in dict.fromkeys(trial.options["backbone"] for trial in everything if "strategy" in trial.options):
-        opened[backbone] = header.open_header(backbone).tokenizer
-    teachers = {trial.options.get("teacher", "none") for trial in trials if not trial.members} - {"none"}
-    for teacher in sorted(teachers):
-        folder = hub.find(teacher)
-        if manifest.there(folder):  # a model saved here need not be a Transformer
-            manifest.verify(folder)
-        else:
-            header.open_header(teacher)
-    return opened
-
-
-def _judge_int8(model: Path, splits: Splits, metric: str) -> str:
-    """Compare the winner's 8-bit version on the validation texts; return a message, '' if it has none."""
-    try:
-        agreement = eight_bits.judge(model, splits.validation, metric)
-    except UsageError as error:
-        return str(error)
-    return agreement.sentence if agreement else ""

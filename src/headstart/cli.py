@@ -13,7 +13,27 @@ from typing import Annotated
 import typer
 
 from headstart import _output
-from headstart.core.errors import HeadstartError, UsageError, shown, visible
+from headstart._arguments import (
+    Backbone,
+    Data,
+    Device,
+    Encoding,
+    Group,
+    Json,
+    Label,
+    Out,
+    Seed,
+    Task,
+    Test,
+    Text,
+    Threads,
+    Time,
+    Track,
+    Validation,
+    assignments,
+    names,
+)
+from headstart.core.errors import HeadstartError, visible
 from headstart.core.terminal import guard_other_messages
 
 # Heavy imports are inside the commands: torch and scikit-learn take seconds to load, and --help should not wait.
@@ -27,46 +47,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-Task = Annotated[str | None, typer.Option(metavar="NAME", help="Task, see list. Default: guessed from the columns.")]
-Text = Annotated[str | None, typer.Option(metavar="COL", help="Column with the text. Default: detected.")]
-Label = Annotated[str | None, typer.Option(metavar="COL", help="Column with the label. Default: detected.")]
-Group = Annotated[
-    str | None,
-    typer.Option(metavar="COL", help="Column with a person, product or document whose rows are never split."),
-]
-Time = Annotated[
-    str | None, typer.Option(metavar="COL", help="Column with a date: train on the past, test on the future.")
-]
-Encoding = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Encoding of the files, such as gb18030. Default: detected.")
-]
-Test = Annotated[str | None, typer.Option(metavar="FILE", help="Your own test rows. Default: 20 % of DATA.")]
-Validation = Annotated[
-    str | None, typer.Option(metavar="FILE", help="Your own validation rows. Default: 10 % of DATA.")
-]
-Backbone = Annotated[
-    str,
-    typer.Option(
-        metavar="MODEL[,..]",
-        help="Pretrained models: folders, packaged ones (see list), or hf://owner/name[@revision].",
-    ),
-]
-Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Output folder. Default: runs/NAME.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="Number of CPU threads. Default: one per core.")]
-Track = Annotated[
-    str | None,
-    typer.Option(metavar="NAME,NAME", help="Also log each training to tensorboard, wandb or mlflow."),
-]
-Seed = Annotated[int, typer.Option(help="Random seed of the split and the first training.")]
-Data = Annotated[
-    str,
-    typer.Argument(
-        metavar="DATA", help="CSV, TSV, TXT, JSONL, Parquet, - (standard input) or hf://datasets/owner/name."
-    ),
-]
 
 
 @app.command()
@@ -120,7 +100,7 @@ def compare(
     A finished training is never repeated: rerun the same command to resume, or add contenders to train only those.
     """
     _use(threads)
-    chosen = _options(options or [])
+    chosen = assignments(options or [])
     from headstart import usage
 
     usage.check_compare(
@@ -128,11 +108,11 @@ def compare(
         unlabelled,
         task=task,
         encoding=encoding,
-        contenders=_names(contenders),
-        strategies=_names(strategies),
+        contenders=names(contenders),
+        strategies=names(strategies),
         backbone=backbone,
         options=chosen,
-        sizes=_names(sizes),
+        sizes=names(sizes),
         metric=metric,
         device=device,
         track=track,
@@ -150,12 +130,12 @@ def compare(
         test=test,
         validation=validation,
         unlabelled=unlabelled,
-        contenders=_names(contenders),
-        strategies=_names(strategies),
+        contenders=names(contenders),
+        strategies=names(strategies),
         backbone=backbone,
         options=chosen,
         seeds=seeds,
-        sizes=_names(sizes),
+        sizes=names(sizes),
         budget=budget,
         metric=metric,
         out=out,
@@ -344,9 +324,9 @@ def list_() -> None:
     """List contenders, strategies, tasks and packaged models, one per line."""
     from headstart import usage
 
-    for kind, names in usage.catalogue().items():
+    for kind, members in usage.catalogue().items():
         typer.echo(kind)
-        for name, promise in names.items():
+        for name, promise in members.items():
             typer.echo(f"  {name:<14}  {promise}")
 
 
@@ -412,22 +392,6 @@ def _use(threads: int | None) -> None:
     if threads is not None:
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
             os.environ[name] = str(threads)
-
-
-def _names(listed: str | None) -> list[str] | None:
-    """Parse a list such as 'linear, scratch'."""
-    return None if listed is None else [name.strip() for name in listed.split(",") if name.strip()]
-
-
-def _options(assignments: list[str]) -> dict[str, str]:
-    """Parse assignments such as 'scratch.layers=3'."""
-    options = {}
-    for assignment in assignments:
-        name, sign, value = assignment.partition("=")
-        if not sign or "." not in name:
-            raise UsageError(f"cannot parse --set {shown(assignment)}; write it as in --set scratch.layers=3.")
-        options[name] = value
-    return options
 
 
 if __name__ == "__main__":

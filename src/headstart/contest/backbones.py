@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from headstart.checkpoints import hub
+from headstart.checkpoints import hub, manifest
 from headstart.core.errors import UsageError
+from headstart.core.records import Trial
+
+if TYPE_CHECKING:
+    from headstart.text.tokenizer import Tokenizer
 
 
 def read(given: str | Sequence[str]) -> tuple[str, ...]:
@@ -73,3 +79,29 @@ def _parts(source: str) -> list[str]:
         path = cached[1].split("--")  # the hub's cache stores a model in models--OWNER--NAME/snapshots/COMMIT
     parts = [re.sub(r"[^\w.-]+", "-", part).strip("-") for part in path]
     return [part for part in parts if part] or ["model"]
+
+
+def open_all(trials: Sequence[Trial]) -> dict[str, Tokenizer]:
+    """Open the backbones and teachers of a comparison, so that a damaged one ends it now, not after an hour.
+
+    Returns:
+        the tokenizers of the backbones that are fine-tuned.
+
+    Raises:
+        UsageError: one cannot be found.
+        CheckpointError: one cannot be opened.
+    """
+    from headstart.checkpoints import header  # loads torch, which naming backbones does not need
+
+    opened: dict[str, Tokenizer] = {}
+    everything = itertools.chain.from_iterable((trial, *trial.members) for trial in trials)
+    for backbone in dict.fromkeys(trial.options["backbone"] for trial in everything if "strategy" in trial.options):
+        opened[backbone] = header.open_header(backbone).tokenizer
+    teachers = {trial.options.get("teacher", "none") for trial in trials if not trial.members} - {"none"}
+    for teacher in sorted(teachers):
+        folder = hub.find(teacher)
+        if manifest.there(folder):  # a model saved here need not be a Transformer
+            manifest.verify(folder)
+        else:
+            header.open_header(teacher)
+    return opened

@@ -134,3 +134,12 @@ def _read(folder: Path) -> Agreement:
     if known is None:
         raise CheckpointError(f"'{path}' is damaged; delete it, and run headstart compare again.")
     return Agreement(**known)
+
+
+def message(folder: Path, validation: Rows, metric: str) -> str:
+    """Judge as :func:`judge` does, and return one sentence about it; '' for a model without 8-bit weights."""
+    try:
+        agreement = judge(folder, validation, metric)
+    except UsageError as error:
+        return str(error)
+    return agreement.sentence if agreement else ""

@@ -15,13 +15,13 @@ from headstart.core.records import ReadWarning, Rejected
 from headstart.data._columns import is_prose, known_name
 from headstart.data._csv import NO_DELIMITER, Cells, Dialect, Profile, rows_below, split_rows
 from headstart.data._fasttext import is_labelled, labelled_lines
+from headstart.data._kinds import NUMBER, kind, repeats
 from headstart.data._limits import COLUMNS, check_columns
 from headstart.data._stream import Item, beginning
 
 DELIMITERS = "\t|;,"  # least frequent in prose first: among delimiters that fit equally well, the first is used
 ABOVE = 20  # lines among which the column names are looked for
 SEP = re.compile(r'"?sep=(.)"?,*\s*$', re.IGNORECASE)  # how Excel writes the delimiter into a first line
-NUMBER = re.compile(r"[-+]?(\d[\d.,]*|[.,]\d+)([eE][-+]?\d+)?%?")
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _best(sample: list[str], given: str, plain: bool, named: Sequence[str], whol
             continue
         view = _view(sample, delimiter, whole)
         names = max((_names(row.values, named) for row in _like_names(view)), default=0)
-        kinds = any(_kind(column) for column in _values_by_column(view))
+        kinds = any(kind(column) for column in _values_by_column(view))
         value = view.agreeing * (view.width > 1) + 0.3 * kinds + 0.5 * min(names, 2) + 0.3 * (delimiter == "\t")
         views.append((value, view))
     single = _view(sample, NO_DELIMITER, whole)
@@ -151,7 +151,7 @@ def _view(sample: list[str], delimiter: str, whole: bool) -> _View:
             return other
     if delimiter != NO_DELIMITER and usual.width == 1 and sum(len(row.values) == 1 for row in usual.rows) > 1:
         other = _seen(sample, replace(dialect, wrapped=True), whole)
-        if other.width > 1 and other.agreeing > 0.9 and any(_kind(column) for column in _values_by_column(other)):
+        if other.width > 1 and other.agreeing > 0.9 and any(kind(column) for column in _values_by_column(other)):
             return other
     return _without_quotes(sample, usual, whole) or usual
 
@@ -293,16 +293,16 @@ def _evidence(view: _View, place: int) -> int:
     for cell, recurs, column in zip(
         map(str.strip, view.rows[place].values), recurring, _values_by_column(view, place), strict=True
     ):
-        kind = _kind(column)
+        held = kind(column)
         if known_name(cell) and not recurs:
             weight += 3
         elif not column or not cell:
             continue
-        elif kind == "number":
+        elif held == "number":
             weight += -2 if NUMBER.fullmatch(cell) else 2
         elif recurs:
             weight -= 2
-        elif kind == "closed":
+        elif held == "closed":
             weight += 2
         elif sum(map(is_prose, column)) * 2 > len(column):
             long = len(cell) > 60 or len(cell.split()) >= 8
@@ -315,7 +315,7 @@ def _recurring(view: _View, place: int) -> list[bool]:
     cells = map(str.strip, view.rows[place].values)
     other = [row for row in view.rows[place + 1 :] if row.values != view.rows[place].values]  # names may be repeated
     columns = _values_by_column(replace(view, rows=other))
-    return [cell in column and _repeats(column) for cell, column in zip(cells, columns, strict=True)]
+    return [cell in column and repeats(column) for cell, column in zip(cells, columns, strict=True)]
 
 
 def _columns(name: str, view: _View, place: int) -> tuple[list[str], list[str]]:
@@ -368,22 +368,6 @@ def _values_by_column(view: _View, place: int | None = None) -> list[list[str]]:
     ]
 
 
-def _kind(column: Sequence[str]) -> str:
-    """Return 'closed' for a column of few short values, 'number' for one of numbers, '' for all others."""
-    if len(column) < 2:
-        return ""
-    if _repeats(column) and sum(map(is_prose, column)) * 2 <= len(column):
-        return "closed"
-    return "number" if sum(bool(NUMBER.fullmatch(value)) for value in column) > 0.9 * len(column) else ""
-
-
-def _repeats(column: Sequence[str]) -> bool:
-    """Return whether most values occur several times, as labels do."""
-    counts = Counter(column)
-    again = sum(count for count in counts.values() if count > 1)
-    return again * 2 > len(column) and len(counts) <= max(2, 0.6 * len(column))
-
-
 def _profile(view: _View, place: int | None, width: int) -> Profile | None:
     """Learn from the sample what a row looks like; None if rows have only one cell."""
     if width < 2:
@@ -391,10 +375,10 @@ def _profile(view: _View, place: int | None, width: int) -> Profile | None:
     closed: dict[int, frozenset[str]] = {}
     numbers: list[int] = []
     for number, column in enumerate(_values_by_column(view, place)):
-        kind = _kind(column)
-        if kind == "closed":
+        held = kind(column)
+        if held == "closed":
             closed[number] = frozenset(value for value, count in Counter(column).items() if count > 1)
-        elif kind == "number":
+        elif held == "number":
             numbers.append(number)
 
     def fits(cells: Sequence[str]) -> bool:

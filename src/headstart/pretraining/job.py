@@ -13,17 +13,16 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from headstart.activations.forward import precision, weights_key
+from headstart.activations.forward import weights_key
 from headstart.checkpoints import folder as checkpoints
 from headstart.checkpoints.folder import Checkpoint
 from headstart.core import device as devices
@@ -36,8 +35,9 @@ from headstart.data.corpus import Corpus
 from headstart.nn import chance
 from headstart.nn.encoder import Encoder
 from headstart.nn.groups import by_stage
-from headstart.nn.pretraining import Pretraining, PretrainingHead, begin_with, operations, word_loss
-from headstart.pretraining.objective import UNASKED, Objective, Questions, vocabulary_of
+from headstart.nn.pretraining import Pretraining, PretrainingHead, begin_with, operations
+from headstart.pretraining import scoring
+from headstart.pretraining.objective import Objective, vocabulary_of
 from headstart.saved import model_folder
 from headstart.saved.shared import made
 from headstart.text import counts, shards, vocabulary
@@ -175,7 +175,7 @@ def pretrain(
     def loss(rows: np.ndarray) -> gradients.Found:
         # From the generator that the loop seeds for each step: a resumed training sees the same masks.
         questions = np.random.default_rng(int(torch.randint(2**62, (), generator=chance.generator())))
-        return loss_of(model, objective.ask(shard, windows, rows, words, questions), run.device)
+        return scoring.loss_of(model, objective.ask(shard, windows, rows, words, questions), run.device)
 
     judging = seed.generator(run.seed, "judging")
     chosen = np.sort(judging.permutation(len(judged))[:MOST_WINDOWS])
@@ -204,14 +204,14 @@ def pretrain(
         rows=len(windows),
         groups=groups,
         loss=loss,
-        evaluate=lambda: (-(value := _judge(model, questions, run.device).word_mean), value),
+        evaluate=lambda: (-(value := scoring.judge(model, questions, run.device).word_mean), value),
         lengths=lengths,
         mode=model,
         settings=replace(settings, most_steps=plan.steps),
         run=run,
         fingerprint=key,
     )
-    scores = _judge(model, questions, run.device)
+    scores = scoring.judge(model, questions, run.device)
     speed = plan.tokens * plan.epochs * history.steps / plan.steps / history.seconds
     record = {
         "corpus": {"sha256": corpus.sha256, "documents": len(shard), "tokens": len(shard.tokens)},
@@ -239,62 +239,6 @@ def pretrain(
         checkpoints.save(fresh, model.to("cpu"), tokenizer, "bert", checkpoint.arguments, ())
         write_text(fresh / RECORD, json.dumps(record, indent=1) + "\n")
     return record
-
-
-def loss_of(model: Pretraining, asked: Questions, device: str) -> gradients.Found:
-    """Return the losses of masked words and of passages: sums with a graph, and their counts."""
-    sums = _Answers().after(model, asked, device)
-    return (sums.word_loss, sums.words), (sums.pair_loss, sums.pairs)
-
-
-@dataclass(frozen=True)
-class _Answers:
-    """Sums over batches: losses, correct predictions, and counts."""
-
-    word_loss: Tensor = field(default_factory=lambda: torch.zeros(()))
-    words_right: int = 0
-    words: int = 0
-    pair_loss: Tensor = field(default_factory=lambda: torch.zeros(()))
-    pairs_right: int = 0
-    pairs: int = 0
-
-    @property
-    def word_mean(self) -> float:
-        """Mean cross-entropy of a masked word, in nats."""
-        return float(self.word_loss) / max(1, self.words)
-
-    def after(self, model: Pretraining, asked: Questions, device: str) -> _Answers:
-        """Return the sums with one more batch."""
-        words = asked.words.to(device)
-        with precision(device):
-            logits, pair_logits = model(asked.batch.to(device), asked.places.to(device), asked.pairs is not None)
-        sums = replace(
-            self,
-            word_loss=self.word_loss + word_loss(logits.float(), words),
-            words=self.words + len(words),
-        )
-        if not model.training:
-            sums = replace(sums, words_right=self.words_right + int((logits.argmax(-1) == words).sum()))
-        if asked.pairs is None or pair_logits is None:
-            return sums
-        pairs = asked.pairs.to(device)
-        loss = F.cross_entropy(pair_logits.float(), pairs, ignore_index=UNASKED, reduction="sum")
-        right = 0 if model.training else int((pair_logits.argmax(-1) == pairs).sum())
-        return replace(
-            sums,
-            pair_loss=self.pair_loss + loss,
-            pairs_right=self.pairs_right + right,
-            pairs=self.pairs + int((asked.pairs != UNASKED).sum()),
-        )
-
-
-@torch.inference_mode()
-def _judge(model: Pretraining, questions: Iterable[Questions], device: str) -> _Answers:
-    model.eval()
-    sums = _Answers()
-    for asked in questions:
-        sums = sums.after(model, asked, device)
-    return sums
 
 
 def _start(corpus: Corpus, recipe: Recipe, run: Run, work: Path) -> Checkpoint:
