@@ -165,8 +165,8 @@ MUTANTS = (
     Mutant(
         "int8 is judged on test rows",
         "api.py",
-        "eight_bits.judge(model, splits.validation, metric)",
-        "eight_bits.judge(model, splits.test, metric)",
+        "splits.validation, terms.metric)",
+        "splits.test, terms.metric)",
         ("test_api.py",),
     ),
     Mutant(
