@@ -14,7 +14,8 @@ import time
 
 import pytest
 
-from headstart import api, cli
+from headstart import api, cli, usage
+from headstart.checkpoints import manifest
 from headstart.contest import plan
 from headstart.core import memory, sealed
 from headstart.core.errors import CheckpointError
@@ -156,7 +157,7 @@ def test_list_names_everything_a_line_each(capsys):
         (["compare", "REVIEWS", "--metric", "acuracy"], 2, "no metric 'acuracy'; did you mean 'accuracy'?"),
         (["compare", "REVIEWS", "--set", "scratch.layerz=3"], 2, "no option 'layerz'; did you mean 'layers'?"),
         (["compare", "REVIEWS", "--sizes", "ten"], 2, "size 'ten' is not a number of training rows"),
-        (["compare", "REVIEWS", "--device", "abacus"], 2, "device 'abacus' is not on this machine"),
+        (["compare", "REVIEWS", "--device", "abacus"], 2, "no device 'abacus'; known: auto, cpu, cuda"),
         (
             ["compare", "REVIEWS", "--task", "clasification"],
             2,
@@ -190,7 +191,7 @@ def test_an_error_nobody_foresaw_leaves_its_traceback_in_a_file(error, capsys, m
     def fail():
         raise error
 
-    monkeypatch.setattr(api, "catalogue", fail)
+    monkeypatch.setattr(usage, "catalogue", fail)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     code, out, err = run(capsys, "list")
     assert (code, out) == (1, "")
@@ -204,7 +205,7 @@ def test_a_failure_that_is_explained_has_code_one(capsys, monkeypatch):
     def fail():
         raise CheckpointError("the folder is damaged.")
 
-    monkeypatch.setattr(api, "catalogue", fail)
+    monkeypatch.setattr(usage, "catalogue", fail)
     assert run(capsys, "list") == (1, "", "headstart: the folder is damaged.\n")
 
 
@@ -220,7 +221,7 @@ def test_an_error_of_the_system_names_its_file(capsys, monkeypatch):
     def fail():
         raise OSError(28, "No space left on device", "/runs/a")
 
-    monkeypatch.setattr(api, "catalogue", fail)
+    monkeypatch.setattr(usage, "catalogue", fail)
     message = "headstart: No space left on device '/runs/a': fix this and rerun the same command.\n"
     assert run(capsys, "list") == (1, "", message)
 
@@ -492,8 +493,9 @@ def test_int8_is_said_and_answers_or_is_refused(reviews, tmp_path, capsys):
     path.unlink()
     code, _, err = run(capsys, "predict", out / "best", reviews, "--out", answers, "--int8")
     assert code == 1
-    assert re.match(r"headstart: '.*best' has no int8\.json, so the effect .* run headstart compare again", err)
+    assert re.match(r"headstart: '.*int8\.json' is missing; copy the model's folder again, or save it again\.", err)
     sealed.write_note(path, {**comparison, "agreement": 0.985, "score": 0.9, "int8_score": 0.905})
+    manifest.add(out / "best", path.name)
     code, _, err = run(capsys, "predict", out / "best", reviews, "--out", answers, "--int8")
     assert (code, len(err.splitlines())) == (0, 1)
     assert re.match(
@@ -502,6 +504,7 @@ def test_int8_is_said_and_answers_or_is_refused(reviews, tmp_path, capsys):
     with answers.open(encoding="utf-8", newline="") as file:
         assert [row["id"] for row in csv.DictReader(file)] == [f"{number:03}" for number in range(120)]
     sealed.write_note(path, {**comparison, "agreement": 0.98, "score": 0.9, "int8_score": 0.9})
+    manifest.add(out / "best", path.name)
     code, _, err = run(capsys, "predict", out / "best", reviews, "--int8")
     assert code == 2
     assert re.match(r"headstart: int8 is refused: 98\.00 % of .* changes by \+0\.00 points; it needs 98\.5 %", err)

@@ -322,7 +322,7 @@ def test_a_fraction_that_is_none(fraction):
         ({"contender": "ensemble:vot"}, "option 'how' of contender 'ensemble' cannot be 'vot'; did you mean 'vote'"),
         ({"contender": "linear", "options": {"no": 1}}, "has no option 'no'"),
         ({"metric": "acuracy"}, "no metric 'acuracy'; did you mean 'accuracy'"),
-        ({"device": "abacus"}, "device 'abacus' is not on this machine"),
+        ({"device": "abacus"}, "no device 'abacus'; known: auto, cpu, cuda"),
     ],
     ids=["contender", "no strategies", "strategy", "way", "option", "metric", "device"],
 )

@@ -129,7 +129,7 @@ def test_what_the_encoder_does_not_do_is_refused(change, message):
 
 def test_without_biases_bitfit_has_nothing_to_tune(tmp_path):
     theirs(tmp_path, CONFIG)
-    with pytest.raises(UsageError, match="this model's blocks have no biases, so bitfit has nothing to tune"):
+    with pytest.raises(UsageError, match="this model's blocks have no biases, so bitfit has nothing to train"):
         rooms.load("strategies", "bitfit").prepare(folder.load(tmp_path).model)
 
 

@@ -16,7 +16,7 @@ def test_windows_are_measured_in_tokens():
     finding, unknown = findings([long, "short"], "no-such-model")
     # 1,024 words and two marks in a window of 512, and one short text
     assert finding.share == pytest.approx(0.5, abs=0.02)
-    assert "scratch 5" in finding.sentence
+    assert "scratch does not read 50.0 %" in finding.sentence
     assert unknown.kind == "backbone"
     assert unknown.sentence.startswith("The backbone 'no-such-model' cannot be opened, so nothing can be fine-tuned")
     assert "no model folder 'no-such-model'" in unknown.sentence

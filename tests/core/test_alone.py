@@ -29,7 +29,7 @@ with alone(Path({str(tmp_path)!r})):
 """
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline().strip() == b"held"
-        with pytest.raises(UsageError, match="another headstart is at work"), alone(tmp_path):
+        with pytest.raises(UsageError, match="another headstart process is using"), alone(tmp_path):
             pass
         holder.kill()
     with alone(tmp_path):

@@ -47,8 +47,8 @@ def test_json_that_is_no_object_and_files_that_are_too_large(tmp_path):
         read_bytes(tmp_path / "x.json", most=7)
     for content, reason in (
         (b"[]", "contains no JSON object"),
-        (b"[" * 9**5, "no readable JSON"),
-        (b"\xff", "no readable"),
+        (b"[" * 9**5, "not readable JSON"),
+        (b"\xff", "not readable"),
     ):
         with pytest.raises(CheckpointError, match=reason):
             parsed_object(content, tmp_path / "x.json")
