@@ -11,6 +11,7 @@ import threading
 
 import pytest
 
+from headstart import cli
 from headstart.core.errors import DataError
 from headstart.data import corpus
 from headstart.data.read import read
@@ -36,6 +37,12 @@ def test_a_pipe_is_read_once_and_given_as_often_as_needed(tmp_path):
     assert [read(path).rows.targets for _ in range(2)] == [("pos", "neg") * 5] * 2
     documents = corpus.of_files([fifo(tmp_path / "texts.txt", "one\ntwo\n")])
     assert [list(documents.walk()) for _ in range(2)] == [["one", "two"]] * 2
+
+
+def test_a_command_reads_a_pipe(tmp_path, capsys):
+    rows = "".join(f"lamp {n:x} is {n * n},{'ab'[n % 2]}\n" for n in range(20))
+    assert cli.run(["check", str(fifo(tmp_path / "pipe", f"text,label\n{rows}")), "--json"]) == 0
+    assert sum(json.loads(capsys.readouterr().out)["rows"].values()) == 20
 
 
 def test_a_pipe_of_json_lines_stays_json_lines(tmp_path, capsys):

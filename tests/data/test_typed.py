@@ -3,6 +3,7 @@
 import csv
 import datetime
 import decimal
+import functools
 import io
 import json
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas
 import polars
 import pyarrow
+import pyarrow.compute
 import pyarrow.feather
 import pyarrow.parquet
 import pytest
@@ -124,6 +126,39 @@ def test_parquet_keeps_every_type(tmp_path):
     assert copied.schema.names == [*COLUMNS, "label", "length"]
     assert copied.drop_columns(["label", "length"]).equals(pyarrow.parquet.read_table(tmp_path / "in.parquet"))
     assert copied["length"].to_pylist() == [float(len(text)) for text in TEXTS]
+
+
+NESTED = functools.reduce(lambda inner, _: pyarrow.list_(inner), range(50), pyarrow.int8())
+
+
+HAS, LISTS = "has a column 'x' of type", pyarrow.array([[1], [2], [], None])
+
+
+@pytest.mark.parametrize(
+    ("reason", "column"),
+    [
+        (f"{HAS} 'run_end_encoded<run_ends: int32, values: double>", pyarrow.compute.run_end_encode([0.5] * 4)),
+        (f"{HAS} 'month_day_nano_interval", pyarrow.nulls(4, pyarrow.month_day_nano_interval())),
+        (f"{HAS} 'list<item: list<", pyarrow.nulls(4, NESTED)),
+        ("cannot be written as Parquet", pyarrow.DictionaryArray.from_arrays(pyarrow.array([0, 1, 2, 3]), LISTS)),
+    ],
+    ids=["runs", "interval", "50 levels", "dictionary of lists"],
+)
+def test_a_type_that_parquet_lacks_is_refused_and_written_as_json(tmp_path, reason, column):
+    table = pyarrow.table({"text": TEXTS, "x": column})
+    pyarrow.feather.write_feather(table, tmp_path / "in.feather")
+    with pytest.raises(DataError, match=rf"^in.feather {reason}.*: let the name of --out end in .jsonl.$"):
+        predict(tmp_path / "in.feather", tmp_path / "out.parquet")
+    assert not list(tmp_path.glob("out*"))
+    predict(tmp_path / "in.feather", tmp_path / "out.jsonl")
+    assert [row["text"] for row in lines(tmp_path / "out.jsonl")] == list(TEXTS)
+
+
+def test_json_with_more_levels_than_parquet_becomes_text(tmp_path):
+    nested = json.loads("[" * 50 + "]" * 50)
+    write_lines(tmp_path / "in.jsonl", [{"text": "one", "x": nested}])
+    predict(tmp_path / "in.jsonl", tmp_path / "out.parquet")
+    assert pyarrow.parquet.read_table(tmp_path / "out.parquet")["x"].to_pylist() == [json.dumps(nested)]
 
 
 def test_parquet_rows_that_cannot_be_read_are_left_out_of_the_copy(tmp_path):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headstart.core.errors import DataError, UsageError
+from headstart.core.errors import DataError, UsageError, shown
 from headstart.data._limits import BATCH, DICTIONARY, PEEK, check_ratio
 from headstart.data._stream import Item, Records, Row
 from headstart.data._values import cell, missing
@@ -198,6 +198,7 @@ def extended(path: Path, source: Records, again: Callable[[], Records], added: S
         added: names of the further columns.
 
     Raises:
+        DataError: a Feather or Arrow file has a column of a type that Parquet lacks.
         UsageError: pyarrow is not installed.
     """
     try:
@@ -206,6 +207,12 @@ def extended(path: Path, source: Records, again: Callable[[], Records], added: S
     except ImportError:
         raise UsageError("writing Parquet needs pyarrow: pip install 'headstart[parquet]'") from None
     schema = source.file.schema if source.file else _inferred(again())
+    advice = "let the name of --out end in .jsonl."
+    if not _writable(schema):
+        field = next(field for field in schema if not _writable(arrow.schema([field])))
+        raise DataError(
+            f"{source.name} has a column {shown(field.name)} of type {shown(field.type)}, which Parquet lacks: {advice}"
+        )
     new = [arrow.field(name, arrow.float64() if place else arrow.string()) for place, name in enumerate(added)]
     extended = arrow.schema([*schema, *new], metadata=_with_features(schema, added))
     copied = _taken(source.file) if source.file else functools.partial(_typed, schema)
@@ -217,7 +224,10 @@ def extended(path: Path, source: Records, again: Callable[[], Records], added: S
             table = copied(rows)
             for field, values in zip(new, zip(*answers, strict=True), strict=True):
                 table = table.append_column(field, arrow.array(values, field.type))
-            writer.write_table(table.cast(extended))
+            try:
+                writer.write_table(table.cast(extended))
+            except arrow.ArrowNotImplementedError as error:  # of a type that is only refused with rows
+                raise DataError(f"{source.name} cannot be written as Parquet ({error}): {advice}") from error
 
         yield put
 
@@ -306,16 +316,21 @@ def _wider(known: arrow.DataType, values: Sequence[object]) -> arrow.DataType:
         arrow.array(_filled(values, as_text=False), wider)
     except (arrow.ArrowException, OverflowError):
         return arrow.string()
-    return wider if _writable(wider) else arrow.string()
+    return wider if wider == known or _writable(arrow.schema([("x", wider)])) else arrow.string()
 
 
-def _writable(of: arrow.DataType) -> bool:
-    """Return whether Parquet supports a type: it has no objects without keys."""
+def _writable(schema: arrow.Schema) -> bool:
+    """Return whether Parquet supports all types: it lacks objects without keys, unions, and more than 100 levels."""
     import pyarrow as arrow
+    import pyarrow.parquet as parquet
 
-    if arrow.types.is_struct(of):
-        return of.num_fields > 0 and all(_writable(field.type) for field in of)
-    return _writable(of.value_type) if arrow.types.is_list(of) else True
+    stream = arrow.BufferOutputStream()
+    try:
+        parquet.write_table(schema.empty_table(), stream)
+        parquet.read_schema(arrow.BufferReader(stream.getvalue()))  # too many levels fail only here
+    except (arrow.ArrowException, OSError):
+        return False
+    return True
 
 
 def _with_features(schema: arrow.Schema, added: Sequence[str]) -> dict[bytes, bytes] | None:

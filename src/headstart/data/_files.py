@@ -80,7 +80,7 @@ def _checked(
 
 
 def check_exists(path: Path) -> None:
-    """Raise an error if a path is not a file."""
+    """Raise an error if a path is neither a file nor a pipe, which :func:`headstart.data._spool.reread` copies."""
     try:
         is_folder, exists = path.is_dir(), path.exists()
     except OSError as error:  # a name that is too long
@@ -95,7 +95,8 @@ def check_exists(path: Path) -> None:
             raise DataError(f"no file {path}, and no folder {folder} either.")
         tables = [file.name for file in folder.iterdir() if file.suffix.lower() in SUFFIXES]
         raise DataError(f"no file {path.name} in {folder.resolve()}; {did_you_mean(path.name, tables)}")
-    if not stat.S_ISREG(path.stat().st_mode):
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
         raise DataError(f"{path} is a device or a socket, not a file: write what it gives to a file and name that.")
 
 
