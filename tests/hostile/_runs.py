@@ -92,7 +92,17 @@ def facts(comparison: api.Comparison) -> dict[str, Any]:
 @functools.cache
 def expected(contenders: tuple[str, ...]) -> dict[str, Any]:
     """Return the facts of the comparison that nobody disturbed."""
-    return facts(compare(Path(scratch().name, "-".join(contenders).replace(":", "-")), contenders))
+    return facts(compare(_undisturbed(contenders), contenders))
+
+
+def finished(contenders: tuple[str, ...]) -> Path:
+    """Return the folder of the comparison that nobody disturbed: copy it before you damage it."""
+    expected(contenders)
+    return _undisturbed(contenders)
+
+
+def _undisturbed(contenders: tuple[str, ...]) -> Path:
+    return Path(scratch().name, "-".join(contenders).replace(":", "-"))
 
 
 def leftovers(folder: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -27,19 +26,20 @@ FILES = {
     "models/*/*.safetensors": 2,
     "models/*/config.json": 2,
     "best/headstart.json": 2,
+    "best/majority.json": 1,
     "best/*.safetensors": 1,
+    "best/*.json": 2,
     "test_openings.jsonl": 1,
     "report.html": 1,
 }
+# 'majority' wins the comparison of both and has no weights: the files of a model with weights are those of one alone.
+ALONE = {"best/*.safetensors": ("scratch",), "best/*.json": ("scratch",)}
 WAYS = ("digit", "byte", "cut", "gone", "line")
 
 
-@functools.cache
-def _finished(contenders: tuple[str, ...]) -> Path:
-    """Make the run folder that each case gets a copy of."""
-    place = Path(_runs.scratch().name, f"records-{len(contenders)}")
-    _runs.compare(place, contenders)
-    return place
+def contenders_of(pattern: str) -> tuple[str, ...]:
+    """Return the contenders of the comparison whose files a pattern names."""
+    return ALONE.get(pattern, CONTENDERS)
 
 
 def damage(path: Path, way: str, chance: random.Random) -> bool:
@@ -70,16 +70,17 @@ def changed(pattern: str, way: str, seed: int) -> Callable[[Path], Outcome]:
 
     def run(place: Path) -> Outcome:
         chance = random.Random(f"{pattern} {way} {seed}")
-        wanted = _runs.expected(CONTENDERS)
+        contenders = contenders_of(pattern)
+        wanted = _runs.expected(contenders)
         out = place / "run"
-        shutil.copytree(_finished(CONTENDERS), out)
+        shutil.copytree(_runs.finished(contenders), out)
         path = chance.choice(sorted(out.glob(pattern)))
         if not damage(path, way, chance):
             return Outcome("right")
         name = path.relative_to(out).as_posix()
         if pattern == "result.json":  # read before it is written anew
             try:
-                known = api.read_result(_finished(CONTENDERS))
+                known = api.read_result(_runs.finished(contenders))
                 if api.read_result(out) != known:
                     return Outcome("WRONG", "read_result: another result in silence")
             except HeadstartError as error:
@@ -87,12 +88,14 @@ def changed(pattern: str, way: str, seed: int) -> Callable[[Path], Outcome]:
                     return Outcome("WRONG", f"read_result does not name {name}: {error}")
         if pattern.startswith("best/"):
             try:
-                api.open_model(out / "best").predict(_runs.data()[0][:8])
+                answers = api.open_model(out / "best").predict(_runs.data()[0][:8])
+                if (answers.values, answers.probabilities.tobytes()) != wanted["best"]:
+                    return Outcome("WRONG", f"{name}: another prediction in silence")
             except HeadstartError as error:
                 if str(path) not in str(error) and str(path.parent) not in str(error):
                     return Outcome("WRONG", f"open_model does not name {name}: {error}")
         try:
-            facts = _runs.facts(_runs.compare(out, CONTENDERS))
+            facts = _runs.facts(_runs.compare(out, contenders))
         except HeadstartError as error:
             # What is gone has no name; then the folder is named.
             named = (str(out) if way == "gone" else path.stem) in str(error) and "\n" not in str(error)
