@@ -11,6 +11,7 @@ SAMPLE = (
     *("JSON line: nested 500 deep", "JSON line: infinity", "JSON: only brackets", "utf-32-le"),
     *("commas without quotes: many", "a footer: Total", "gz cut short", "zst cut short", "zip called csv"),
     *("timestamp[ns] in parquet", "string_view in feather", "Parquet cut at 12"),
+    *("run_end_encoded in feather", "dictionary of lists in arrow", "lists 50 deep in parquet"),
 )
 
 

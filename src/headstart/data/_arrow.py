@@ -208,11 +208,10 @@ def extended(path: Path, source: Records, again: Callable[[], Records], added: S
         raise UsageError("writing Parquet needs pyarrow: pip install 'headstart[parquet]'") from None
     schema = source.file.schema if source.file else _inferred(again())
     advice = "let the name of --out end in .jsonl."
-    if not _writable(schema):
-        field = next(field for field in schema if not _writable(arrow.schema([field])))
-        raise DataError(
-            f"{source.name} has a column {shown(field.name)} of type {shown(field.type)}, which Parquet lacks: {advice}"
-        )
+    lacking = [] if _writable(schema) else [field for field in schema if not _writable(arrow.schema([field]))]
+    if lacking:
+        name, of = shown(lacking[0].name), shown(lacking[0].type)
+        raise DataError(f"{source.name} has a column {name} of type {of}, which Parquet lacks: {advice}")
     new = [arrow.field(name, arrow.float64() if place else arrow.string()) for place, name in enumerate(added)]
     extended = arrow.schema([*schema, *new], metadata=_with_features(schema, added))
     copied = _taken(source.file) if source.file else functools.partial(_typed, schema)
