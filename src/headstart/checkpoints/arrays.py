@@ -40,7 +40,7 @@ def read(
                     f"{', '.join(sorted(shapes))}; copy the model's folder again."
                 )
             expected = {**optional, **shapes}
-            for name in names:
+            for name in sorted(names):
                 part = file.get_slice(name)
                 if tuple(part.get_shape()) != expected[name] or part.get_dtype() not in KINDS:
                     raise CheckpointError(
