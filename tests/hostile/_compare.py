@@ -174,7 +174,7 @@ def _in_child(place: Path, out: Path, kind: str, moment: Moment | None, counter:
                 os.kill(os.getpid(), signal.SIGKILL)
             take(self, event)
 
-        live.Watch.__call__ = watch  # type: ignore[method-assign]
+        live.Watch.__call__ = watch  # type: ignore[method-assign]  # replaced in this process alone
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     every = ("--seeds", "1", "--sizes", "all", "--backbone", place / "backbone", "--device", "cpu", "--out", out)
     code = cli.run([*map(str, ("compare", place / "texts.csv", *every)), *KINDS[kind]])
@@ -192,7 +192,7 @@ def _make_short(may_collapse: bool) -> None:
     if not may_collapse:
         collapse.reason = lambda *arguments, **named: ""
     build.html = lambda result: "a report"
-    loop.Settings.steps = lambda self, rows: STEPS  # type: ignore[method-assign]
+    loop.Settings.steps = lambda self, rows: STEPS  # type: ignore[method-assign]  # replaced in this process
     loop.train.__kwdefaults__["checkpoint_seconds"] = 0.0
 
 
@@ -228,7 +228,7 @@ def _count_calls(die_at: int) -> Callable[[], int]:
     os.fsync = lambda handle: None  # a killed process loses nothing that it has written, and waiting takes long
     for name in CALLS:
         setattr(os, name, counted(getattr(os, name)))
-    io.open = builtins.open = opened  # type: ignore[assignment]
+    io.open = builtins.open = opened  # type: ignore[assignment]  # replaced in this process
     return lambda: count
 
 
@@ -240,8 +240,8 @@ def _warm_up() -> None:
     """Import what a comparison needs, so that forked processes have it; they have one thread each."""
     import torch
 
-    from headstart import api, cli  # noqa: F401
-    from headstart.contenders import distilled, ensemble, finetuned, linear, scratch, selfpretrained  # noqa: F401
+    from headstart import api, cli  # noqa: F401 (loaded once, before the fork)
+    from headstart.contenders import distilled, ensemble, finetuned, linear, scratch, selfpretrained  # noqa: F401 (as above)
     from headstart.contest import run as contest
 
     torch.set_num_threads(1)

@@ -129,11 +129,11 @@ def _compared(folder: Path, evil: str) -> Outcome:
 
 
 def _sizes() -> Iterator[Case]:
-    document = lambda size: " ".join(random.Random(size).choices(WORDS, k=size // 5))[:size]  # noqa: E731
+    document = lambda size: " ".join(random.Random(size).choices(WORDS, k=size // 5))[:size]  # noqa: E731 (one of a table)
     more = rows(ROWS + 1)
     for size in (131_071, 131_073, 1_000_000, 5_000_000):
         yield _check(f"a document of {size}", _file(lambda size=size: table(f'"{document(size)}",a\n')), more)
-        line = lambda size=size: json.dumps({"text": document(size), "label": "a"}) + "\n"  # noqa: E731
+        line = lambda size=size: json.dumps({"text": document(size), "label": "a"}) + "\n"  # noqa: E731 (one of a table)
         yield _check(f"a document of {size}, JSON", _file(lambda line=line: _lines() + line(), "a.jsonl"), more)
     yield _check(
         "a cell of 11 MB", _file(lambda: table(f'"{document(11 * 2**20)}",a\n')), rows(ROWS, "1 of 41", rejected=1)
@@ -151,7 +151,7 @@ def _sizes() -> Iterator[Case]:
     ):
         yield _check(f"{width} columns", _file(partial(_wide, width)), judge)
         keys = {f"c{number}": 1 for number in range(width)}
-        wide = lambda keys=keys: "".join(json.dumps({**row, **keys}) + "\n" for row in _objects())  # noqa: E731
+        wide = lambda keys=keys: "".join(json.dumps({**row, **keys}) + "\n" for row in _objects())  # noqa: E731 (one of a table)
         yield _check(f"{width} keys", _file(wide, "a.jsonl"), judge)
     yield _check("a million blank lines", _file(lambda: table("\n" * 1_000_000)), rows(ROWS))
     yield _check("a million blank lines above", _file(lambda: "\n" * 1_000_000 + table()), rows(ROWS))

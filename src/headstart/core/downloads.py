@@ -243,7 +243,7 @@ class _Watch:
         client = importlib.import_module(type(stream).__module__.partition(".")[0])
         watch = self
 
-        class Counted(client.SyncByteStream):  # type: ignore[name-defined, misc]
+        class Counted(client.SyncByteStream):  # type: ignore[name-defined, misc]  # a module imported here
             def __iter__(self) -> Iterator[bytes]:
                 came = 0
                 for part in stream:

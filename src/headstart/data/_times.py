@@ -1,4 +1,4 @@
-"""Dates and times of rows, by which the past can be told from the future."""
+"""Dates and times of rows, which order them from the past to the future."""
 
 from __future__ import annotations
 
