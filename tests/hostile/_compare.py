@@ -14,12 +14,13 @@ import resource
 import shutil
 import signal
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from tests.hostile._common import exit_code
 
 CPU_SECONDS, SECONDS = 30, 200  # of a run: what takes longer hangs; the second where many processes share the machine
 STEPS = 8  # of every training, with a checkpoint after each
@@ -93,7 +94,7 @@ def run(out: Path, kind: str, moment: Moment | None = None) -> Ended:
                 code = _in_child(place, out, kind, moment, counted.fileno())
             finally:
                 os._exit(code)
-        code = _wait(child)
+        code = exit_code(child, SECONDS)
         err.seek(0)
         counted.seek(0)
         return Ended(code, err.read().decode("utf-8", "replace"), int(counted.read() or b"0"))
@@ -249,18 +250,6 @@ def _warm_up() -> None:
     torch.optim.AdamW([torch.zeros(1, requires_grad=True)])  # loads torch's compiler
     gc.collect()
     gc.freeze()  # a comparison collects garbage often, and need not walk through all that was imported
-
-
-def _wait(child: int) -> int | None:
-    until = time.monotonic() + SECONDS
-    while time.monotonic() < until:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.005)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return None
 
 
 def _make_backbone(place: Path) -> None:

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 
 import psutil
-from tests.hostile._common import Outcome
+from tests.hostile._common import Outcome, exit_code
 
 BYTES = 2 * 2**30  # of addresses that a command may take
 CPU_SECONDS = 20
@@ -75,7 +75,8 @@ def run(folder: Path, arguments: Sequence[str], stdin: int | None = None) -> End
             sys.stderr.flush()
         finally:
             os._exit(code)
-    status = _wait(child)
+    ended = exit_code(child, SECONDS)
+    status = -signal.SIGKILL if ended is None else ended
     out, err = (stream.read_text(encoding="utf-8", errors="replace") for stream in streams)
     return Ended(status, out, err, folder)
 
@@ -84,18 +85,6 @@ def _use_streams() -> None:
     sys.stdin = os.fdopen(0, encoding="utf-8")
     sys.stdout = os.fdopen(1, "w", encoding="utf-8")
     sys.stderr = os.fdopen(2, "w", encoding="utf-8")
-
-
-def _wait(child: int) -> int:
-    until = time.monotonic() + SECONDS
-    while time.monotonic() < until:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.01)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return -signal.SIGKILL
 
 
 @cache
