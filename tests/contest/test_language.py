@@ -6,6 +6,7 @@ from headstart.checkpoints import hub
 from headstart.contest import language
 from headstart.core.errors import UsageError
 from headstart.text import vocabulary
+from headstart.text.coverage import Coverage
 
 ENGLISH = ["good food and friendly people", "bad food and no people at all"] * 20
 CHINESE = ["房间很干净，服务也很好", "价格太贵，房间又小又吵"] * 20
@@ -67,6 +68,15 @@ def test_a_multilingual_model_that_is_not_installed_is_named_with_its_installati
 def test_where_no_packaged_model_helps_nothing_is_recommended(tokenizers, monkeypatch):
     packaged(monkeypatch, tokenizers, {"minilm": "en", "e5-small": "en"})
     (finding,) = language.findings({"minilm": tokenizers["en"]}, CHINESE)
+    assert finding.severity == "warning"
     assert finding.sentence.endswith(
         "No packaged model fits better; a model from scratch learns a vocabulary of its own."
     )
+
+
+def test_known_tokens_are_no_reason_for_a_warning_where_no_packaged_model_needs_fewer(tokenizers, monkeypatch):
+    packaged(monkeypatch, tokenizers, {"minilm": "en", "e5-small": "en"})
+    monkeypatch.setattr(language.coverage, "measure", lambda texts, tokenizer: Coverage(210, 0, 100))
+    (finding,) = language.findings({"minilm": tokenizers["en"]}, ENGLISH)
+    assert finding.severity == "note"
+    assert "0.0 % of the tokens unknown and 2.1 tokens per word" in finding.sentence
