@@ -129,7 +129,9 @@ def adapter(place):
     loaded = folder.load(place)
     lora.insert(loaded.model, ("query",), 2, 4.0, 0.0)
     updates = lora.Updates(2, 4.0, 0.0, lora.merge(loaded.model))
-    peft.write(place.parent / "adapter", updates, loaded.model.head, rooms.load("checkpoints", "bert"), str(place))
+    peft.write(
+        place.parent / "adapter", updates, loaded.model.head, rooms.load("checkpoints.families", "bert"), str(place)
+    )
     return place.parent / "adapter"
 
 

@@ -17,7 +17,7 @@ from headstart.nn.disentangled import Distances
 from headstart.nn.packed import pack
 from headstart.text import vocabulary
 
-FAMILY = rooms.load("checkpoints", "deberta-v2")
+FAMILY = rooms.load("checkpoints.families", "deberta-v2")
 SIZES = {"vocab_size": 90, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
 # Settings of version 3, with fewer buckets, so that texts of a test reach them all.
 V3 = {

@@ -125,7 +125,7 @@ def test_dropout_is_the_folder_s_or_the_caller_s(tmp_path):
     assert (model.encoder.embeddings.dropout.p, model.head.dropout.p) == (0.0, 0.0)
 
 
-BERT = rooms.load("checkpoints", "bert")
+BERT = rooms.load("checkpoints.families", "bert")
 CONFIG = SIZES | {"vocab_size": 90, "max_position_embeddings": 40}
 
 
@@ -156,7 +156,7 @@ def test_older_files_leave_out_what_never_changed():
 
 
 def test_older_files_of_albert_leave_out_other_values():
-    albert = rooms.load("checkpoints", "albert")
+    albert = rooms.load("checkpoints.families", "albert")
     arguments = albert.arguments(CONFIG | {"embedding_size": 8})
     assert (arguments["activation"], arguments["dropout"]) == ("gelu_new", 0.0)
     assert albert.head_dropout(CONFIG | {"embedding_size": 8}) == 0.1
@@ -169,19 +169,19 @@ def test_older_files_of_albert_leave_out_other_values():
 def test_what_a_family_computes_in_one_way_alone_is_checked(family, key):
     config = CONFIG | {"embedding_size": 8}
     with pytest.raises(CheckpointError, match=rf"config\.json: '{key}' is 2; only (1|32) is supported"):
-        rooms.load("checkpoints", family).arguments(config | {key: 2})
+        rooms.load("checkpoints.families", family).arguments(config | {key: 2})
 
 
 def test_sinusoidal_must_be_a_truth_value():
     with pytest.raises(CheckpointError, match="'sinusoidal_pos_embds' is 1, but must be true or false"):
-        rooms.load("checkpoints", "distilbert").arguments(
+        rooms.load("checkpoints.families", "distilbert").arguments(
             DISTIL | {"vocab_size": 90, "max_position_embeddings": 40, "sinusoidal_pos_embds": 1}
         )
 
 
 def test_roberta_s_padding_id_must_leave_positions():
     with pytest.raises(CheckpointError, match="'pad_token_id' is 39, but must be a whole number from 0 to below 39"):
-        rooms.load("checkpoints", "roberta").arguments(CONFIG | {"pad_token_id": 39})
+        rooms.load("checkpoints.families", "roberta").arguments(CONFIG | {"pad_token_id": 39})
 
 
 ARGUMENTS = {"vocabulary": 90, "width": 16, "layers": 2, "heads": 4, "feed_forward": 32, "window": 40}
@@ -204,4 +204,4 @@ ARGUMENTS = {"vocabulary": 90, "width": 16, "layers": 2, "heads": 4, "feed_forwa
 )
 def test_a_family_refuses_an_encoder_that_its_files_cannot_hold(family, change, message):
     with pytest.raises(CheckpointError, match=message):
-        rooms.load("checkpoints", family).config(ARGUMENTS | change, (), 0.1, pad=0)
+        rooms.load("checkpoints.families", family).config(ARGUMENTS | change, (), 0.1, pad=0)

@@ -226,9 +226,11 @@ def package(tmp_path, monkeypatch):
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: some-package\nVersion: 1\n")
     monkeypatch.syspath_prepend(tmp_path / "site")
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
+    hub._installed.cache_clear()
     sha256 = hashlib.sha256(b"weights").hexdigest()
     file = "some_package/model/model.safetensors"
-    return model, hub.Packaged("some-package", file, "some-package==1", sha256, "some", "a test")
+    yield model, hub.Packaged("some-package", file, "some-package==1", sha256, "some", "a test")
+    hub._installed.cache_clear()
 
 
 def test_a_packaged_model_is_found_without_importing_its_package(package, monkeypatch):
@@ -247,14 +249,23 @@ def test_a_packaged_model_that_was_changed_is_refused(package, monkeypatch, miss
         hub.find("some")
 
 
+def test_a_package_is_located_once_per_process(package, monkeypatch):
+    monkeypatch.setitem(hub.PACKAGED, "some", package[1])
+    located = []
+    distribution = hub.importlib.metadata.distribution
+    monkeypatch.setattr(hub.importlib.metadata, "distribution", lambda name: located.append(name) or distribution(name))
+    assert hub.find("some") == hub.find("some")
+    assert located == ["some-package"]
+
+
 def test_a_packaged_file_is_unpacked_once_and_then_needs_its_package_no_more(package, monkeypatch, capsys):
     model, entry = package
 
     def unpack(file, folder):
         (folder / "unpacked").write_bytes(file.read_bytes())
 
-    monkeypatch.setitem(hub.PACKAGED, "some", dataclasses.replace(entry, unpack="bert"))
-    monkeypatch.setattr(importlib.import_module("headstart.checkpoints.bert"), "unpack", unpack, raising=False)
+    monkeypatch.setitem(hub.PACKAGED, "some", dataclasses.replace(entry, unpack="arrays"))
+    monkeypatch.setattr(importlib.import_module("headstart.checkpoints.arrays"), "unpack", unpack, raising=False)
     unpacked = hub.find("some")
     assert (unpacked / "unpacked").read_bytes() == b"weights"
     assert "unpacked model.safetensors as a model folder" in capsys.readouterr().err

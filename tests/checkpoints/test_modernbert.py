@@ -16,7 +16,7 @@ from headstart.core.errors import CheckpointError, UsageError
 from headstart.nn.packed import pack
 from headstart.text import vocabulary
 
-FAMILY = rooms.load("checkpoints", "modernbert")
+FAMILY = rooms.load("checkpoints.families", "modernbert")
 SIZES = {"vocab_size": 90, "hidden_size": 16, "num_hidden_layers": 5, "num_attention_heads": 2, "intermediate_size": 24}
 CONFIG = {"model_type": "modernbert", "pad_token_id": 0, "max_position_embeddings": 300, **SIZES}
 # Keys as the model's first files have them, before layers and rotations were written out.

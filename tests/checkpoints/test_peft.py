@@ -20,7 +20,7 @@ from headstart.nn.heads import ClassificationHead, Model
 from headstart.nn.packed import pack
 from headstart.text import vocabulary
 
-FAMILIES = rooms.names("checkpoints")
+FAMILIES = rooms.names("checkpoints.families")
 ARGUMENTS = {"vocabulary": 64, "width": 8, "layers": 2, "heads": 2, "feed_forward": 16, "window": 12, "dropout": 0.0}
 LABELS = ("bad", "fine", "good")
 IDS = torch.arange(10, 22).view(2, 6)
@@ -28,7 +28,7 @@ IDS = torch.arange(10, 22).view(2, 6)
 
 def make(place, name, labels=LABELS):
     """A small model folder of a family."""
-    family = rooms.load("checkpoints", name)
+    family = rooms.load("checkpoints.families", name)
     arguments = {**ARGUMENTS, "epsilon": 1e-12}
     if family.neutral:
         arguments["types"] = 2 if "types" in family.keys else 0

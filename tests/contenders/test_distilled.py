@@ -421,7 +421,7 @@ def test_a_student_of_the_teachers_layers_needs_a_teacher_that_has_some(rows, ta
 @pytest.fixture
 def modern(rows, tmp_path):
     """A folder with a classifier whose encoder is none of BERT's family."""
-    family = rooms.load("checkpoints", "modernbert")
+    family = rooms.load("checkpoints.families", "modernbert")
     tokenizer = vocabulary.train(rows.inputs, 60, window=24)
     arguments = {"vocabulary": tokenizer.size, "dropout": 0.0, "epsilon": 1e-5, "activation": "gelu", **SHAPE}
     model = Model(family.encoder(arguments), family.head(arguments, 3, 0.0))

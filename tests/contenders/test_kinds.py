@@ -24,7 +24,7 @@ def rows(rng):
 @pytest.mark.parametrize("strategy", ["full", "partial", "lora", "adapter"])
 @pytest.mark.parametrize("name", FAMILIES)
 def test_it_is_tuned_and_opens_again_with_the_same_answers(name, strategy, rows, tmp_path):
-    family = rooms.load("checkpoints", name)
+    family = rooms.load("checkpoints.families", name)
     tokenizer = vocabulary.train(rows.inputs, 60, window=64)
     sizes = {"vocabulary": tokenizer.size, "width": 16, "layers": 3, "heads": 2, "feed_forward": 24, "window": 64}
     arguments = {**sizes, "dropout": 0.0, "epsilon": 1e-5, "activation": "gelu", **FAMILIES[name]}

@@ -1,4 +1,5 @@
 import csv
+import importlib.metadata
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -8,9 +9,11 @@ import pytest
 
 from headstart.contenders.majority import Majority
 from headstart.contest import run as contest
+from headstart.contest import trials as trials_module
 from headstart.contest.ledger import load_record, write_record
+from headstart.contest.plan import plan
 from headstart.contest.trials import jobs
-from headstart.core import checked
+from headstart.core import checked, device
 from headstart.core.contracts import Contender
 from headstart.core.errors import CheckpointError, TrainingError
 from headstart.core.records import Attempt, Predictions, Rows, Trial
@@ -67,6 +70,21 @@ def test_every_trial_leaves_its_record_and_predictions(splits, terms, trials):
     assert linear.cost.latency_p95 >= linear.cost.latency_p50 > 0
     assert linear.machine["packages"]["scikit-learn"]
     assert not list((terms.folder / "work").glob("*"))
+
+
+def test_nine_trials_read_the_versions_of_packages_once_and_hash_each_trial_once(splits, terms, monkeypatch):
+    sizes = (20, 30, 40, 50, "all")
+    nine = plan(task=Classification(), train_rows=60, contenders=("majority",), sizes=sizes, seeds=(0, 1)).trials
+    read, hashed = [], []
+    version, digest = importlib.metadata.version, trials_module._hash
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: read.append(name) or version(name))
+    monkeypatch.setattr(trials_module, "_hash", lambda parts: hashed.append(parts.get("seed")) or digest(parts))
+    device.versions.cache_clear()
+    outcome = contest.run(splits, Classification(), nine, terms)
+    assert len(outcome.records) == 9
+    assert sorted(read) == sorted(device.PACKAGES)
+    assert len([seed for seed in hashed if seed is not None]) == 9
+    assert all(record.machine["packages"]["torch"] == version("torch") for record in outcome.records)
 
 
 def test_predictions_lie_beside_the_record(splits, terms, trials):

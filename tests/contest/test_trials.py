@@ -19,7 +19,7 @@ def test_anything_that_changes_a_result_changes_its_key(splits, terms, trials, c
     if change == "data":
         splits = replace(splits, sha256="other")
     elif change == "packages":
-        monkeypatch.setattr(naming.importlib.metadata, "version", lambda name: "99")
+        monkeypatch.setattr(naming.devices, "versions", lambda: {"torch": "99"})
     elif change in ("metric", "minutes", "device"):
         terms = replace(terms, **{change: {"metric": "MCC", "minutes": 1.0, "device": "cuda"}[change]})
     else:
@@ -104,6 +104,17 @@ def test_a_model_is_hashed_once_for_all_trials(splits, terms, tmp_path, monkeypa
         splits, Classification(), [Trial("finetuned:full", {"backbone": model}, None, s) for s in (0, 1)], terms
     )
     assert hashed == [model]
+
+
+def test_each_trial_is_hashed_once_though_others_build_on_it(splits, terms, ensemble, monkeypatch):
+    planned = ensemble()
+    hashed = []
+    monkeypatch.setattr(naming, "_hash", lambda parts, real=naming._hash: hashed.append(parts) or real(parts))
+    jobs = naming.jobs(splits, Classification(), planned, terms)
+    whole = {job.key: job for job in jobs} | {member.key: member for job in jobs for member in job.members}
+    assert [job.trial for job in jobs] == list(planned)
+    assert len(whole) == len(planned) == 9
+    assert sum("seed" in parts for parts in hashed) == sum("seed" not in parts for parts in hashed) == len(whole)
 
 
 def test_a_trial_names_a_file_whatever_its_contender_is_called(splits, terms):

@@ -18,7 +18,7 @@ from headstart.nn.packed import pack
 from headstart.text import vocabulary
 from headstart.text.tokenizer import Tokenizer
 
-NAMES = rooms.names("checkpoints")
+NAMES = rooms.names("checkpoints.families")
 WINDOW = 24
 LABELS = ("bad", "fine", "good")
 TEXTS = ["the cat sat", "", "a much longer text about the cat and the hat that does not fit, in words " * 3, "hat!"]
@@ -74,7 +74,7 @@ def randomise(model):
 @pytest.fixture(scope="module", params=NAMES)
 def pair(request, tmp_path_factory):
     """Their classifier with random weights, our reading of its folder, and the folder."""
-    family = rooms.load("checkpoints", request.param)
+    family = rooms.load("checkpoints.families", request.param)
     config = AutoConfig.for_model(**family.config(tiny(family), LABELS, 0.1, pad=0), attn_implementation="eager")
     theirs = randomise(AutoModelForSequenceClassification.from_config(config))
     place = tmp_path_factory.mktemp(request.param)
@@ -123,7 +123,7 @@ def test_gradients_are_those_of_transformers(pair):
     torch.nn.functional.cross_entropy(theirs(**padded).logits, targets).backward()
     ours.model.head.loss(ours.model(batch), targets[batch.order]).backward()
     expected = dict(theirs.named_parameters())
-    family = rooms.load("checkpoints", ours.family)
+    family = rooms.load("checkpoints.families", ours.family)
     learned = {name: weight.grad for name, weight in ours.model.named_parameters() if weight.requires_grad}
     for name, sources in family.names(learned).items():
         grads = [expected[source].grad for source in sources]
@@ -132,7 +132,7 @@ def test_gradients_are_those_of_transformers(pair):
 
 def test_the_table_names_every_weight_of_transformers_once(pair):
     theirs, ours, _ = pair
-    family = rooms.load("checkpoints", ours.family)
+    family = rooms.load("checkpoints.families", ours.family)
     named = [name for names in family.names(dict(ours.model.named_parameters())).values() for name in names]
     assert sorted(named) == sorted(name for name, _ in theirs.named_parameters())
     assert not ours.fresh
@@ -189,7 +189,7 @@ def test_an_encoder_alone_is_read_from_a_bare_checkpoint_and_saved_as_one(pair, 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_arguments_and_config_are_inverse(name):
-    family = rooms.load("checkpoints", name)
+    family = rooms.load("checkpoints.families", name)
     arguments = family.arguments(family.config(tiny(family), LABELS, 0.3, pad=0))
     assert arguments.items() >= tiny(family).items()
     config = family.config(arguments, LABELS, 0.3, pad=0)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+import headstart.contenders
 from headstart.core import rooms
 from headstart.core.errors import UsageError
 
@@ -16,16 +17,62 @@ def test_the_folder_is_the_registry():
     assert not any(name.startswith("_") for name in rooms.names("contenders"))
 
 
-def test_modules_without_a_plugin_are_not_listed():
-    assert "hub" not in rooms.names("checkpoints")
-    assert "bert" in rooms.names("checkpoints")
+@pytest.fixture
+def third_party(tmp_path, monkeypatch):
+    """Add a folder to the contenders; write(name, source) puts a file there."""
+    monkeypatch.setattr(headstart.contenders, "__path__", [*headstart.contenders.__path__, str(tmp_path)])
+
+    def write(name, source):
+        (tmp_path / f"{name}.py").write_text(source)
+        monkeypatch.delitem(sys.modules, f"headstart.contenders.{name}", raising=False)
+
+    yield write
+    for path in tmp_path.glob("*.py"):
+        sys.modules.pop(f"headstart.contenders.{path.stem}", None)
+
+
+def test_files_that_begin_with_an_underscore_are_shared(third_party):
+    third_party("_helpers", "")
+    third_party("nearest", "raise AssertionError('imported')")
+    assert {"helpers", "_helpers", "-helpers"}.isdisjoint(rooms.names("contenders"))
+    assert "nearest" in rooms.names("contenders")
+    assert "bert" in rooms.names("checkpoints.families")
+
+
+@pytest.mark.parametrize("source", ["", "PLUGIN = 3"])
+def test_a_file_that_defines_no_plugin_is_named(third_party, source):
+    third_party("unfinished", source)
+    with pytest.raises(UsageError, match=r"unfinished\.py defines no PLUGIN: add the line .*, or begin the file's"):
+        rooms.plugin("contenders", "unfinished")
+
+
+@pytest.fixture
+def file_events():
+    """Collect what is opened and what is listed while the fixture is in use."""
+    events, watching = [], True
+
+    def watch(event, arguments):
+        if watching and event in ("open", "os.listdir", "os.scandir"):
+            events.append((event, str(arguments[0])))
+
+    sys.addaudithook(watch)  # it cannot be removed
+    yield events
+    watching = False
+
+
+def test_plugins_are_listed_without_opening_a_file_and_a_folder_is_read_once_per_process(file_events):
+    rooms._listed.cache_clear()
+    for _ in range(3):
+        assert "full" in rooms.names("strategies")
+        assert "linear" in rooms.names("contenders")
+    assert [event for event, _ in file_events] == ["os.listdir"] * 2, file_events
 
 
 def test_an_underscore_in_a_file_s_name_is_a_hyphen_in_the_plugin_s():
-    assert "xlm-roberta" in rooms.names("checkpoints")
-    assert rooms.plugin("checkpoints", "xlm-roberta").__module__ == "headstart.checkpoints.xlm_roberta"
-    with pytest.raises(UsageError, match="no checkpoint 'xlm_roberta'; did you mean 'xlm-roberta'"):
-        rooms.plugin("checkpoints", "xlm_roberta")
+    assert "xlm-roberta" in rooms.names("checkpoints.families")
+    assert rooms.plugin("checkpoints.families", "xlm-roberta").__module__.endswith(".families.xlm_roberta")
+    with pytest.raises(UsageError, match="no checkpoint family 'xlm_roberta'; did you mean 'xlm-roberta'"):
+        rooms.plugin("checkpoints.families", "xlm_roberta")
 
 
 def test_an_unknown_plugin_is_named_with_the_nearest():
@@ -100,7 +147,7 @@ def test_flags_optional_values_and_lists():
 
 
 def test_every_plugin_of_every_room_says_what_it_is():
-    for room in ("contenders", "strategies", "tasks", "checkpoints", "trackers"):
+    for room in ("contenders", "strategies", "tasks", "checkpoints.families", "trackers"):
         for name in rooms.names(room):
             assert rooms.promise(room, name).endswith("."), f"{room}/{name} begins with no sentence"
 

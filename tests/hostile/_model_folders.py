@@ -51,7 +51,7 @@ def _room() -> Path:
 
 def _checkpoint(name: str = "bert", *, byte_level: bool = False) -> folder.Checkpoint:
     """Build a classifier of a family, with random weights at the size of trained ones."""
-    family = rooms.load("checkpoints", name)
+    family = rooms.load("checkpoints.families", name)
     learn = vocabulary.train_bytes if byte_level else vocabulary.train
     tokenizer = learn(TEXTS, 300 if byte_level else 120, window=WINDOW)
     arguments: dict[str, Any] = {"vocabulary": tokenizer.size + 3, "width": WIDTH, "layers": 2, "heads": 2}
@@ -133,7 +133,7 @@ def _lay_out(kind: str, place: Path) -> None:
                 if ".updates." in name:
                     weight.normal_(std=0.3)
         updates = lora.Updates(2, 4.0, 0.0, lora.merge(found.model))
-        peft.write(place, updates, found.model.head, rooms.load("checkpoints", "bert"), str(base))
+        peft.write(place, updates, found.model.head, rooms.load("checkpoints.families", "bert"), str(base))
         return
     found = _checkpoint(kind if kind in FAMILIES else "bert", byte_level=kind == "bytes")
     _write(place, found, encoder=kind in ("encoder", "sentence-transformers"))

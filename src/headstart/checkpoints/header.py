@@ -160,10 +160,10 @@ def find_family(model_type: str, where: str) -> Family:
     Raises:
         CheckpointError: there is no such family.
     """
-    known = rooms.names("checkpoints")
+    known = rooms.names("checkpoints.families")
     if model_type not in known:
         raise CheckpointError(f"{where} is of type {shown(model_type)}; Headstart reads {', '.join(known)}.")
-    family: Family = rooms.load("checkpoints", model_type)
+    family: Family = rooms.load("checkpoints.families", model_type)
     return family
 
 
@@ -186,7 +186,7 @@ def _model_type(config: Mapping[str, Any], path: Path, files: tuple[Path, ...]) 
     if "model_type" not in config:
         with _files.opened(files) as tensors:
             prefixes = {name.partition(".")[0] for name in tensors.keys()}  # noqa: SIM118 (no dictionary)
-        families = sorted(prefixes & set(rooms.names("checkpoints")))
+        families = sorted(prefixes & set(rooms.names("checkpoints.families")))
         if len(families) == 1:
             return families[0]
     raise CheckpointError(f"{path} does not say which 'model_type' it is of; add it, for example \"bert\".")

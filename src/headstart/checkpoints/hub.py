@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import importlib
 import importlib.metadata
 import os
@@ -172,9 +173,15 @@ def _package(name: str) -> Path:
     if model.unpack and (known := _cache.find(_unpacked(name, model))) is not None:
         return known
     try:
-        return Path(str(importlib.metadata.distribution(model.distribution).locate_file(model.file)))
+        return _installed(model.distribution, model.file)
     except importlib.metadata.PackageNotFoundError:
         raise UsageError(_missing(name, model)) from None
+
+
+@functools.cache
+def _installed(distribution: str, file: str) -> Path:
+    """Locate a file of an installed package, once per process."""
+    return Path(str(importlib.metadata.distribution(distribution).locate_file(file)))
 
 
 def _missing(name: str, model: Packaged) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -62,7 +61,7 @@ class Job:
 
 
 def jobs(splits: Splits, task: Task, trials: Sequence[Trial], terms: Terms) -> tuple[Job, ...]:
-    """Compute the keys of trials; what they share is hashed once.
+    """Compute the keys of trials, each once though several others build on it; what they share is hashed once.
 
     Args:
         splits: the split of the data.
@@ -76,10 +75,11 @@ def jobs(splits: Splits, task: Task, trials: Sequence[Trial], terms: Terms) -> t
         "metric": terms.metric,
         "minutes": terms.minutes,
         "device": terms.device,
-        "packages": {name: importlib.metadata.version(name) for name in devices.PACKAGES},
+        "packages": dict(devices.versions()),
     }
     unlabelled = corpus.of_texts(terms.unlabelled).sha256 if terms.unlabelled else ""
     hashes: dict[str, str] = {}  # model -> SHA-256 of its content
+    made: dict[str, Job] = {}  # a trial, spelt out -> its job
 
     def parts(trial: Trial, with_seed: bool) -> dict[str, Value]:
         # Without the name of its backbone, whose content is among the options.
@@ -94,10 +94,13 @@ def jobs(splits: Splits, task: Task, trials: Sequence[Trial], terms: Terms) -> t
         return {**content, "seed": trial.seed} if with_seed else content
 
     def job(trial: Trial) -> Job:
-        key, group = (_hash({**common, **parts(trial, with_seed)}) for with_seed in (True, False))
-        built_on = {model: hashes[model] for model in sources(trial).values()}
-        members = tuple(job(member) for member in trial.members)
-        return Job(trial, key, group, terms.folder / "work" / key, members, built_on)
+        spelt = repr(trial)
+        if spelt not in made:
+            key, group = (_hash({**common, **parts(trial, with_seed)}) for with_seed in (True, False))
+            built_on = {model: hashes[model] for model in sources(trial).values()}
+            members = tuple(job(member) for member in trial.members)
+            made[spelt] = Job(trial, key, group, terms.folder / "work" / key, members, built_on)
+        return made[spelt]
 
     return tuple(job(trial) for trial in trials)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import os
 import platform
 import statistics
 import time
+import types
+from collections.abc import Mapping
 from typing import Any
 
 from headstart.core.errors import UsageError, did_you_mean, shown
@@ -57,8 +60,14 @@ def describe(device: str = "cpu") -> dict[str, Any]:
         "wait_policy": os.environ.get("OMP_WAIT_POLICY", "default"),
         "load": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "packages": dict(versions()),
     }
+
+
+@functools.cache
+def versions() -> Mapping[str, str]:
+    """Return the versions of the packages that results depend on, read once per process: the imported code stays."""
+    return types.MappingProxyType({name: importlib.metadata.version(name) for name in PACKAGES})
 
 
 def matrix_rate(device: str = "cpu") -> float:

@@ -1,18 +1,19 @@
 """Find a plugin by its file name: the folder is the registry.
 
-A plugin is a module with one frozen dataclass named ``PLUGIN``; its fields are its options. Modules without that name
-are shared; if their name begins with an underscore, only within their package. A module's name cannot contain a hyphen,
-so an underscore in it is a hyphen in the plugin's name: ``xlm_roberta.py`` is 'xlm-roberta'.
+A plugin is a module with one frozen dataclass named ``PLUGIN``; its fields are its options. Every module in the folder
+is a plugin unless its name begins with an underscore, so that plugins are listed without opening a file. A module's
+name cannot contain a hyphen, so an underscore in it is a hyphen in the plugin's name: ``xlm_roberta.py`` is
+'xlm-roberta'.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
+import functools
+import importlib
 import pkgutil
 import types
 import typing
-from pathlib import Path
 from typing import Any
 
 from headstart.core.errors import UsageError, did_you_mean, shown
@@ -24,27 +25,30 @@ def names(room: str) -> list[str]:
     >>> "full" in names("strategies")
     True
     """
-    package = importlib.import_module(f"headstart.{room}")
-    modules = (module.name for module in pkgutil.iter_modules(package.__path__))
-    return sorted(name.replace("_", "-") for name in modules if _is_plugin(package, name))
+    return list(_listed(tuple(importlib.import_module(f"headstart.{room}").__path__)))
 
 
-def _is_plugin(package: types.ModuleType, name: str) -> bool:
-    """Look for the line ``PLUGIN = ...`` in the source: importing it would load its dependencies."""
-    spec = importlib.util.find_spec(f"{package.__name__}.{name}")
-    source = Path(spec.origin) if spec and spec.origin else None
-    return source is not None and source.is_file() and "\nPLUGIN = " in source.read_text(encoding="utf-8")
+@functools.cache
+def _listed(folders: tuple[str, ...]) -> tuple[str, ...]:
+    """List the plugins in the folders of a package, once per process."""
+    modules = (module.name for module in pkgutil.iter_modules(folders))
+    return tuple(sorted(name.replace("_", "-") for name in modules if not name.startswith("_")))
 
 
 def plugin(room: str, name: str) -> type:
     """Import the plugin class of a file name.
 
     Raises:
-        UsageError: there is no such file in the package.
+        UsageError: there is no such file in the package, or it defines no plugin.
     """
     if name not in names(room):
         raise UsageError(f"no {_singular(room)} {shown(name)}; {did_you_mean(name, names(room))}")
-    plugin_class: type = importlib.import_module(f"headstart.{room}.{name.replace('-', '_')}").PLUGIN
+    module = importlib.import_module(f"headstart.{room}.{name.replace('-', '_')}")
+    if not isinstance(plugin_class := vars(module).get("PLUGIN"), type):
+        raise UsageError(
+            f"{module.__file__} defines no PLUGIN: add the line 'PLUGIN = ThatClass', or begin the file's name with an "
+            "underscore."
+        )
     return plugin_class
 
 
@@ -77,7 +81,7 @@ def promise(room: str, name: str) -> str:
 
 
 def _singular(room: str) -> str:
-    return {"strategies": "strategy"}.get(room, room.removesuffix("s"))
+    return {"strategies": "strategy", "checkpoints.families": "checkpoint family"}.get(room, room.removesuffix("s"))
 
 
 def _read(value: Any, hint: Any, where: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from headstart.checkpoints.roberta import Roberta
+from headstart.checkpoints.families.roberta import Roberta
 
 
 @dataclass(frozen=True)

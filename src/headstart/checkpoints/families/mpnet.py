@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from headstart.checkpoints._family import BERT_KEYS, EXPECTED, bert_encoder
-from headstart.checkpoints.roberta import Roberta
+from headstart.checkpoints.families.roberta import Roberta
 
 # The reference uses this number of buckets of distances and this padding id, whatever config.json says.
 BUCKETS, PADDING = 32, 1
