@@ -196,3 +196,25 @@ def test_a_damaged_model_that_others_build_on_is_trained_again(splits, terms, en
     again = contest.run(splits, Classification(), trials, terms)
     assert again.failed == {}
     assert again.records[0].scores == outcome.records[0].scores
+
+
+@pytest.mark.parametrize("ended", ["before the member's folder was deleted", "before the member's model was deleted"])
+def test_what_is_left_of_members_after_a_kill_is_deleted(splits, terms, ensemble, monkeypatch, ended):
+    trials, work = ensemble()[-1:], terms.folder / "work"
+    with monkeypatch.context() as patched:
+        if ended == "before the member's folder was deleted":
+            patched.setattr(contest, "judge", _killed)
+            patched.setattr(contest.shutil, "rmtree", lambda *given, **options: None)
+        else:
+            patched.setattr(contest.models, "delete", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            contest.run(splits, Classification(), trials, terms)
+    assert list(work.glob("*.model"))
+    for model in work.glob("*.model"):
+        model.with_suffix("").mkdir(exist_ok=True)
+    contest.run(splits, Classification(), trials, terms)
+    assert not list(work.glob("[!.]*"))
+
+
+def _killed(*given):
+    raise KeyboardInterrupt

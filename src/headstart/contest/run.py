@@ -157,8 +157,12 @@ def run(
                 continue
         if job.trial.size is None and (model := models.best_of(job, terms)):
             best[job.trial.contender] = model
-    for leftover in (contest.shared, *(terms.folder / "work" / f"{name}.model" for name in contest.wanted)):
-        models.delete(leftover)
+    models.delete(contest.shared)
+    # Also of members that no trial needed this time, since an earlier call was killed after their trainings.
+    for member in {member.key: member for job in named for member in _all_members(job)}.values():
+        models.delete(member.folder.with_suffix(".model"))
+        if title(member.trial) not in contest.failed:
+            shutil.rmtree(member.folder, ignore_errors=True)
     return Outcome(tuple(records), contest.failed, best)
 
 
