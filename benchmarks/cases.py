@@ -22,7 +22,7 @@ from pathlib import Path
 from benchmarks._common import record
 from headstart.core.errors import HeadstartError
 from headstart.core.records import Table
-from headstart.data.read import read
+from headstart.reading import read
 
 THIRDS = {"pos": 40, "neg": 40, "neu": 40}
 FIRST = "In short: the phone bright colours and soft touch"
@@ -154,7 +154,7 @@ def _whole_table(path: Path, work: Path) -> str:
     """Read a labelled table and compare it with what is expected; then check what `check` prints about it."""
     expected = TABLES[path.name]
     try:
-        table = read(path, text=expected.text, label=expected.label)
+        table = read(path, task="classification", text=expected.text, label=expected.label)
     except HeadstartError as error:
         return _refused(str(error), expected.error)
     faults = _faults(table, expected, path)
@@ -202,7 +202,7 @@ def _refused(message: str, wanted: str) -> str:
 def _unknown(path: Path, work: Path) -> str:
     """Report how a file was read whose meaning this module does not know."""
     try:
-        table = read(path)
+        table = read(path, task="classification")
     except HeadstartError as error:
         return f"not judged: refused: {error}"
     labels = Counter(table.rows.targets).most_common(4)

@@ -132,14 +132,14 @@ def alone(stage: str, rows: str, folder: str) -> None:
 def reading(folder: Path, rows: int) -> Callable[[], dict[str, float]]:
     """Read a CSV file, split its rows and audit the split."""
     from headstart.data.audit import audit
-    from headstart.data.read import read
     from headstart.data.split import split
+    from headstart.reading import read
     from headstart.tasks.classification import Classification
 
     task = Classification()
 
     def run() -> dict[str, float]:
-        splits = split(read(_file(folder, rows)).rows, task)
+        splits = split(read(_file(folder, rows), task="classification").rows, task)
         counts = {finding.kind: finding.count for finding in audit(splits, task).findings}
         return {"duplicates": counts["duplicates"], "near_duplicates": counts["near-duplicates"]}
 

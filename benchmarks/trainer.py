@@ -127,12 +127,15 @@ def ours(given: Load, out: Path, seed: int) -> int:
     from headstart.contenders import _neural
     from headstart.core import rooms
     from headstart.core.records import Run
-    from headstart.data.read import read
+    from headstart.reading import read
     from headstart.strategies.full import Full
     from headstart.text.tokenizer import Memory
     from headstart.training.loop import Settings
 
-    train, validation = read(given.train).rows, read(given.validation).rows
+    train, validation = (
+        read(given.train, task="classification").rows,
+        read(given.validation, task="classification").rows,
+    )
     task = rooms.load("tasks", "classification").fitted(train)
     torch.manual_seed(seed)
     checkpoint = folder.load("minilm", classes=len(task.classes))
@@ -225,9 +228,9 @@ def right(model: Path, given: Load) -> float:
     from headstart.checkpoints import folder
     from headstart.contenders import _neural
     from headstart.core import rooms
-    from headstart.data.read import read
+    from headstart.reading import read
 
-    rows = read(given.validation).rows
+    rows = read(given.validation, task="classification").rows
     checkpoint = folder.load(model)
     task = rooms.load("tasks", "classification", {"classes": checkpoint.labels})
     predictions = _neural.Neural("finetuned", task, checkpoint, 0).predict(rows.inputs)

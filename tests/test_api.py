@@ -225,7 +225,7 @@ def test_pretraining_from_a_model_that_cannot_be_opened_reads_no_corpus(tmp_path
 
 
 def test_a_demonstration_is_a_comparison_with_settings(monkeypatch):
-    table = Table("news", Rows((), ()), "text", "label", "")
+    table = Table("news", Rows((), ()), {"text": ("text",), "label": ("label",)}, "")
     asked = {}
     monkeypatch.setattr(api.demos, "demo", lambda name, task, rows: asked.update(name=name, rows=rows) or table)
     monkeypatch.setattr(api, "compare", lambda data, **options: asked.update(data=data, **options))

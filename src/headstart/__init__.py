@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headstart.api import Comparison, check, compare, demo, open_model, predict, pretrain, read_result
-    from headstart.data.read import read
     from headstart.estimator import TextClassifier
+    from headstart.reading import read
 
     __version__: str
 
@@ -25,7 +25,7 @@ __all__ = [
     "read_result",
 ]
 
-_HOMES = {"TextClassifier": "headstart.estimator", "read": "headstart.data.read"}
+_HOMES = {"TextClassifier": "headstart.estimator", "read": "headstart.reading"}
 
 
 def __getattr__(name: str) -> Any:

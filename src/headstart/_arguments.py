@@ -12,6 +12,14 @@ from headstart.core.errors import UsageError, shown
 Task = Annotated[str | None, typer.Option(metavar="NAME", help="Task, see list. Default: guessed from the columns.")]
 Text = Annotated[str | None, typer.Option(metavar="COL", help="Column with the text. Default: detected.")]
 Label = Annotated[str | None, typer.Option(metavar="COL", help="Column with the label. Default: detected.")]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="ROLE=COL",
+        help="Column of another role of the task, such as question=query; may be repeated. Default: detected.",
+    ),
+]
 Group = Annotated[
     str | None,
     typer.Option(metavar="COL", help="Column with a person, product or document whose rows are never split."),
@@ -25,6 +33,28 @@ Encoding = Annotated[
 Test = Annotated[str | None, typer.Option(metavar="FILE", help="Your own test rows. Default: 20 % of DATA.")]
 Validation = Annotated[
     str | None, typer.Option(metavar="FILE", help="Your own validation rows. Default: 10 % of DATA.")
+]
+Unlabelled = Annotated[
+    str | None, typer.Option(metavar="FILE", help="More texts, without labels, for contenders that use them.")
+]
+Contenders = Annotated[
+    str | None,
+    typer.Option(metavar="A,B", help="Contenders to train, or all. Default: majority,linear,scratch,finetuned."),
+]
+Strategies = Annotated[
+    str | None, typer.Option(metavar="X,Y", help="Fine-tuning strategies, or all. Default: frozen,partial,full.")
+]
+Sizes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N,..,all",
+        help="Numbers of training rows of the learning curve, which shows how many labels pretraining is worth. "
+        "Default: a tenth, a third and all of them, which takes about 50 % longer than --sizes all.",
+    ),
+]
+Options = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME.OPTION=VALUE", help="An option of a contender or strategy; may be repeated."),
 ]
 Backbone = Annotated[
     str,
@@ -64,3 +94,15 @@ def assignments(listed: list[str]) -> dict[str, str]:
             raise UsageError(f"cannot parse --set {shown(assignment)}; write it as in --set scratch.layers=3.")
         options[name] = value
     return options
+
+
+def roles(text: str | None, label: str | None, listed: list[str] | None) -> dict[str, str]:
+    """Parse assignments such as 'question=query' into role -> column, and add those of --text and --label."""
+    named = {role: column for role, column in (("text", text), ("label", label)) if column is not None}
+    for assignment in listed or []:
+        role, sign, column = assignment.partition("=")
+        if not (role and sign and column):
+            raise UsageError(f"cannot parse --column {shown(assignment)}; write it as in --column question=query.")
+        if named.setdefault(role, column) != column:
+            raise UsageError(f"the {role} is read from {shown(named[role])} and from {shown(column)}; name one column.")
+    return named

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from headstart import tasks, trackers
+from headstart import reading, tasks, trackers
 from headstart.checkpoints import header
 from headstart.contest import backbones, language, models, plan, random_split, rank, run_folder, windows
 from headstart.contest import int8 as eight_bits
@@ -19,7 +19,7 @@ from headstart.core import device as devices
 from headstart.core.alone import alone
 from headstart.core.contracts import Fitted, Value, all_texts
 from headstart.core.files import flush, write_whole
-from headstart.core.records import Audit, Finding, Run, Table, Tracking
+from headstart.core.records import Audit, Finding, Run, Tracking
 from headstart.core.results import Result
 from headstart.core.tally import named
 from headstart.core.terminal import say
@@ -27,7 +27,7 @@ from headstart.data import audit as auditing
 from headstart.data import corpus as corpora
 from headstart.data import demo as demos
 from headstart.data import split as splitting
-from headstart.data.read import columns as read_columns
+from headstart.data.roles import Given, input_columns
 from headstart.prediction import open_model, predict, predict_file
 from headstart.pretraining import job
 from headstart.report import build, judged, live, wording
@@ -109,6 +109,7 @@ def compare(
     task: str | None = None,
     text: str | None = None,
     label: str | None = None,
+    columns: Given | None = None,
     group: str | None = None,
     time: str | None = None,
     encoding: str | None = None,
@@ -135,11 +136,12 @@ def compare(
     there on the same data are not repeated, so an interrupted comparison resumes.
 
     Args:
-        data: a file, an ``hf://datasets/`` address, a DataFrame, or a pair of texts and labels.
+        data: a file, an ``hf://datasets/`` address, a DataFrame, or a tuple of sequences, such as texts and labels.
         task: name of the task, such as 'classification'; None to infer it from the columns, with a message on standard
             error.
         text: name of the text column; None to detect it.
         label: name of the label column; None to detect it.
+        columns: names of the task's other columns, such as ``{"question": "query"}``; others are detected.
         group: name of the column that says what a row belongs to (a person, a product, a document). Rows of a group are
             never in two parts, and intervals and tests treat groups, not rows, as independent.
         time: name of the column with the time of a row: train on the past, test on the future.
@@ -173,12 +175,13 @@ def compare(
         TrainingError: no contender could be trained.
     """
     tracked = trackers.check(track)
-    name = task or _guess(data, encoding)
+    name = task or reading.guess(data, encoding)
     rules = tasks.load(name)
+    named_columns = reading.named(text, label, columns)
     table, splits = splitting.read_and_split(
-        data, rules, test, validation, text=text, label=label, group=group, time=time, encoding=encoding, seed=seed
+        data, rules, test, validation, columns=named_columns, group=group, time=time, encoding=encoding, seed=seed
     )
-    rules = replace(rules, text_column=table.text_column)
+    rules = replace(rules, input_columns=input_columns(rules, table.columns))
     audit = auditing.audit(splits, rules)
     planned = plan.plan(
         task=rules,
@@ -194,7 +197,7 @@ def compare(
     if unlabelled is not None:
         plan.check_reads_unlabelled(planned.trials)
         texts, finding = corpora.unlabelled(
-            unlabelled, all_texts(rules, splits.test.inputs), encoding, table.text_column
+            unlabelled, all_texts(rules, splits.test.inputs), encoding, table.columns[rules.columns[0].role][0]
         )
         audit = replace(audit, findings=(*audit.findings, finding))
     warn = _warn if listener is None else lambda _: None
@@ -322,6 +325,7 @@ def check(
     validation: object = None,
     text: str | None = None,
     label: str | None = None,
+    columns: Given | None = None,
     group: str | None = None,
     time: str | None = None,
     encoding: str | None = None,
@@ -332,10 +336,11 @@ def check(
 
     The rows are split as in :func:`compare`. Args and Raises: as there.
     """
-    name = task or _guess(data, encoding)
+    name = task or reading.guess(data, encoding)
     rules = tasks.load(name)
+    named_columns = reading.named(text, label, columns)
     table, splits = splitting.read_and_split(
-        data, rules, test, validation, text=text, label=label, group=group, time=time, encoding=encoding, seed=seed
+        data, rules, test, validation, columns=named_columns, group=group, time=time, encoding=encoding, seed=seed
     )
     if task is None:
         say(GUESSED.format(name))
@@ -372,15 +377,6 @@ def read_result(folder: str | Path) -> dict[str, Value]:
         CheckpointError: there is none, or it was changed.
     """
     return checked.read(Path(folder) / RESULT, "run the comparison again: it trains nothing twice")
-
-
-def _guess(data: object, encoding: str | None) -> str:
-    """Return the name of the task that the data is for."""
-
-    def columns() -> tuple[str, ...]:
-        return (data.text_column, str(data.label_column)) if isinstance(data, Table) else read_columns(data, encoding)
-
-    return tasks.guess(columns)
 
 
 def _warn(findings: Iterable[Finding]) -> None:

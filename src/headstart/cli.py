@@ -15,23 +15,30 @@ import typer
 from headstart import _output
 from headstart._arguments import (
     Backbone,
+    Columns,
+    Contenders,
     Data,
     Device,
     Encoding,
     Group,
     Json,
     Label,
+    Options,
     Out,
     Seed,
+    Sizes,
+    Strategies,
     Task,
     Test,
     Text,
     Threads,
     Time,
     Track,
+    Unlabelled,
     Validation,
     assignments,
     names,
+    roles,
 )
 from headstart.core.errors import HeadstartError, visible
 from headstart.core.terminal import guard_other_messages
@@ -57,37 +64,19 @@ def compare(
     validation: Validation = None,
     text: Text = None,
     label: Label = None,
+    column: Columns = None,
     group: Group = None,
     time: Time = None,
     encoding: Encoding = None,
-    unlabelled: Annotated[
-        str | None, typer.Option(metavar="FILE", help="More texts, without labels, for contenders that use them.")
-    ] = None,
-    contenders: Annotated[
-        str | None,
-        typer.Option(metavar="A,B", help="Contenders to train, or all. Default: majority,linear,scratch,finetuned."),
-    ] = None,
-    strategies: Annotated[
-        str | None, typer.Option(metavar="X,Y", help="Fine-tuning strategies, or all. Default: frozen,partial,full.")
-    ] = None,
+    unlabelled: Unlabelled = None,
+    contenders: Contenders = None,
+    strategies: Strategies = None,
     backbone: Backbone = "minilm",
     seeds: Annotated[int, typer.Option(min=1, help="Number of trainings of each contender.")] = 3,
-    sizes: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N,..,all",
-            help="Numbers of training rows of the learning curve, which shows how many labels pretraining is worth. "
-            "Default: a tenth, a third and all of them, which takes about 50 % longer than --sizes all.",
-        ),
-    ] = None,
+    sizes: Sizes = None,
     budget: Annotated[float | None, typer.Option(metavar="MIN", help="Time limit of one training in minutes.")] = None,
     metric: Annotated[str | None, typer.Option(metavar="M", help="accuracy (default), macro-F1, MCC, ...")] = None,
-    options: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME.OPTION=VALUE", help="An option of a contender or strategy; may be repeated."
-        ),
-    ] = None,
+    options: Options = None,
     out: Out = None,
     as_json: Json = False,
     device: Device = "auto",
@@ -101,12 +90,14 @@ def compare(
     """
     _use(threads)
     chosen = assignments(options or [])
+    columns = roles(text, label, column)
     from headstart import usage
 
     usage.check_compare(
         (data, test, validation),
         unlabelled,
         task=task,
+        columns=columns,
         encoding=encoding,
         contenders=names(contenders),
         strategies=names(strategies),
@@ -122,8 +113,7 @@ def compare(
     result = api.compare(
         data,
         task=task,
-        text=text,
-        label=label,
+        columns=columns,
         group=group,
         time=time,
         encoding=encoding,
@@ -253,6 +243,7 @@ def check(
     validation: Validation = None,
     text: Text = None,
     label: Label = None,
+    column: Columns = None,
     group: Group = None,
     time: Time = None,
     encoding: Encoding = None,
@@ -261,9 +252,10 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check the data for duplicates, leakage, contradictions and imbalance, without training."""
+    columns = roles(text, label, column)
     from headstart import usage
 
-    usage.check_check((data, test, validation), task, backbone)
+    usage.check_check((data, test, validation), task=task, columns=columns, encoding=encoding, backbone=backbone)
     from headstart import api
     from headstart.report import findings
 
@@ -272,8 +264,7 @@ def check(
         task=task,
         test=test,
         validation=validation,
-        text=text,
-        label=label,
+        columns=columns,
         group=group,
         time=time,
         encoding=encoding,
@@ -299,24 +290,28 @@ def predict(
         typer.Option(metavar="FILE", help="A .csv, .tsv, .jsonl or .parquet file. Default: standard output."),
     ] = None,
     text: Text = None,
+    column: Columns = None,
     encoding: Encoding = None,
     int8: Annotated[
         bool, typer.Option("--int8", help="Use 8-bit weights, which is faster; only if compare found labels unchanged.")
     ] = False,
     threads: Threads = None,
 ) -> None:
-    """Add a label and the probability of each class to the rows of a file.
+    """Add a prediction, and the probability of each class, to the rows of a file.
 
-    Files of any size are processed in constant memory. A row without text is copied and gets no label. A row that
+    Files of any size are processed in constant memory. A row without text is copied and gets none. A row that
     cannot be read (too long, too short, wrong encoding) is left out and reported on standard error.
     """
     _use(threads)
+    columns = roles(text, None, column)
     from headstart import usage
 
     usage.check_predict(model, file)
     from headstart import prediction
 
-    prediction.predict_file(model, file, out, text=text, encoding=encoding, int8=int8, report=_output.row_printer(file))
+    prediction.predict_file(
+        model, file, out, columns=columns, encoding=encoding, int8=int8, report=_output.row_printer(file)
+    )
 
 
 @app.command("list")

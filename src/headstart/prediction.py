@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from headstart import reading
 from headstart.contest import int8 as eight_bits
 from headstart.core import memory
-from headstart.core.contracts import Fitted
+from headstart.core.contracts import Fitted, Value
 from headstart.core.records import Predictions, ReadWarning, Rejected
 from headstart.core.terminal import say
 from headstart.data import write as writing
+from headstart.data.roles import Given
 from headstart.saved import model_folder
 
 
@@ -29,12 +31,12 @@ def open_model(folder: str | Path, *, int8: bool = False) -> Fitted:
     return eight_bits.open_model(Path(folder))[0] if int8 else model_folder.open_model(Path(folder))
 
 
-def predict(model: str | Path, inputs: Sequence[str], *, int8: bool = False) -> Predictions:
-    """Predict texts with a saved model: `values` in order, `probabilities` ``(texts, classes)``.
+def predict(model: str | Path, inputs: Sequence[Value], *, int8: bool = False) -> Predictions:
+    """Predict inputs with a saved model: `values` in order, `probabilities` ``(inputs, classes)``.
 
     Args:
         model: the model folder.
-        inputs: the texts.
+        inputs: what the task reads; for classification texts.
         int8: see :func:`open_model`.
 
     Raises:
@@ -50,23 +52,25 @@ def predict_file(
     out: str | Path | None = None,
     *,
     text: str | None = None,
+    columns: Given | None = None,
     encoding: str | None = None,
     int8: bool = False,
     report: Callable[[Rejected | ReadWarning], None],
 ) -> int:
-    """Copy a file with a label and the probability of each class added; return the number of rows written.
+    """Copy a file with predictions added, and the probability of each class; return the number of rows written.
 
     Rows are read, predicted and written a few thousand at a time, so that memory does not depend on their number.
 
     Args:
         model: the model folder.
-        file: the file with the texts.
+        file: the file with the inputs.
         out: a CSV, TSV, JSON Lines or Parquet file; None for standard output in the file's own format.
         text: the column with the texts; None for the one that the model was trained on. If the file does not have that,
             the only plausible column, with a warning.
+        columns: names of other columns, such as ``{"question": "query"}``; missing ones as for `text`.
         encoding: of a text file; None to detect it.
         int8: see :func:`open_model`; the comparison that allows it is printed on standard error.
-        report: called with each row without text, which is copied, each that cannot be read, which is not, and each
+        report: called with each row without an input, which is copied, each that cannot be read, which is not, and each
             warning about how the file was read.
 
     Raises:
@@ -83,22 +87,27 @@ def predict_file(
 
     give_back_now_and_then = memory.giving_back()
 
-    def answer(texts: list[str]) -> list[list[str | float]]:
+    def answer(inputs: list[Value]) -> list[list[Value]]:
         give_back_now_and_then()
-        predictions = fitted.predict(texts)
+        predictions = fitted.predict(inputs)
+        if not with_probabilities:
+            return [[value] for value in predictions.values]
         probabilities = predictions.probabilities
-        assert probabilities is not None  # tasks with one label per text have them
+        assert probabilities is not None  # tasks of these kinds have them
         rows = probabilities.astype(float).round(6).tolist()
-        return [[label, *row] for label, row in zip(predictions.values, rows, strict=True)]
+        return [[value, *row] for value, row in zip(predictions.values, rows, strict=True)]
 
-    names = ["label", *(f"p({name})" for name in fitted.task.classes)]
+    with_probabilities = fitted.task.kind in ("label", "labels")
+    names = ["label" if fitted.task.kind == "label" else "prediction"]
+    if with_probabilities:
+        names += [f"p({name})" for name in fitted.task.classes]
     return writing.extend(
         Path(file),
         Path(out) if out else None,
         names,
         answer,
-        text=text,
+        task=fitted.task,
+        columns=reading.named(text, None, columns),
         encoding=encoding,
-        trained_on=fitted.task.text_column,
         report=report,
     )

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
-from headstart import tasks, trackers
+from headstart import reading, tasks, trackers
 from headstart.checkpoints import hub, manifest
 from headstart.contenders._choices import Size
 from headstart.contest import backbones, plan
@@ -20,7 +20,7 @@ from headstart.core.tally import named
 from headstart.data import _hub
 from headstart.data._files import check_exists
 from headstart.data._spool import STDIN
-from headstart.data.read import columns
+from headstart.data.roles import Given, given_columns
 
 ROOMS = ("contenders", "strategies", "tasks", "trackers")
 MANY_ROWS = 10**9  # no size of a learning curve is larger
@@ -37,6 +37,7 @@ def check_compare(
     unlabelled: str | None,
     *,
     task: str | None,
+    columns: Given,
     encoding: str | None,
     contenders: Sequence[str] | None,
     strategies: Sequence[str] | None,
@@ -51,6 +52,7 @@ def check_compare(
 
     Args:
         sources: files with data besides `unlabelled`, the first with the training rows; None is skipped.
+        columns: role -> named columns, those of `text` and `label` too.
         The others: as in `api.compare`.
 
     Raises:
@@ -60,7 +62,8 @@ def check_compare(
     check_sources([*sources, unlabelled])
     trackers.known(track)
     devices.check(device)
-    rules = tasks.load(task or tasks.guess(lambda: columns(sources[0], encoding)))
+    rules = tasks.load(task or reading.guess(sources[0], encoding))
+    given_columns(rules.columns, columns)
     if metric is not None:
         named(rules.metrics, metric)
     planned = plan.plan(
@@ -80,11 +83,12 @@ def check_compare(
                 hub.check(part.options["backbone"])
 
 
-def check_check(sources: Sequence[str | None], task: str | None, backbone: str) -> None:
+def check_check(
+    sources: Sequence[str | None], *, task: str | None, columns: Given, encoding: str | None, backbone: str
+) -> None:
     """Check the arguments of `api.check`. Raises: as :func:`check_compare`."""
     check_sources(sources)
-    if task is not None:
-        tasks.load(task)
+    given_columns(tasks.load(task or reading.guess(sources[0], encoding)).columns, columns)
     for source in backbones.read(backbone):
         hub.check(source)
 

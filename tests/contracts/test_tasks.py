@@ -8,6 +8,7 @@ import torch
 
 from headstart.core import rooms
 from headstart.core.contracts import Kind, all_texts, metric_values
+from headstart.core.errors import DataError
 from headstart.core.records import Rows
 from headstart.text import vocabulary
 
@@ -33,7 +34,19 @@ def test_texts_and_strata_are_text(task):
 def test_names_its_kind_metrics_and_columns(task):
     assert task.kind in get_args(Kind)
     assert task.metrics
-    assert len(set(task.columns)) == len(task.columns) > 1
+    roles = [column.role for column in task.columns]
+    assert len(set(roles)) == len(roles) > 1
+    targets = [column.target for column in task.columns]
+    assert targets == sorted(targets)
+    assert any(targets)
+    assert not all(targets)
+
+
+def test_reads_no_target_where_there_is_none(task):
+    """`predict` gives the cells of inputs only: what a row lacks is said of its inputs."""
+    cells = {column.role: None for column in task.columns if not column.target}
+    with pytest.raises(DataError, match=r"^has no "):
+        task.read(cells)
 
 
 @pytest.fixture

@@ -159,7 +159,7 @@ from headstart.core import rooms
 for room in ("contenders", "strategies", "tasks", "trackers"):
     for name in rooms.names(room):
         rooms.promise(room, name)
-        rooms.load(room, name, {"text_column": "text"} if name == "classification" else {})
+        rooms.load(room, name, {"input_columns": ("text=text",)} if name == "classification" else {})
 heavy = {"torch", "sklearn", "scipy", "pandas", "safetensors", "tokenizers", "wandb", "mlflow"} & set(sys.modules)
 assert not heavy, heavy
 """

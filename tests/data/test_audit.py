@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.data.classified import read
 
 from headstart.core.records import Finding, Rows, Splits
 from headstart.data import audit as auditing
 from headstart.data import split as splitting
-from headstart.data.read import read
 from headstart.tasks.classification import Classification
 
 split = partial(splitting.split, task=Classification())

@@ -3,13 +3,14 @@
 import json
 
 import pytest
+from tests.data.classified import extend, read
 
 from headstart.core.errors import UsageError
 from headstart.core.records import ReadWarning
 from headstart.data._columns import Trained, choose
 from headstart.data.corpus import unlabelled
-from headstart.data.read import read
-from headstart.data.write import extend
+from headstart.data.roles import LABEL, TEXT
+from headstart.tasks.classification import Classification
 
 PROSE = ["it was a fine film", "a poor plot I think", "I would see it again", "never again, I swear"]
 OTHER = ["this is some note here", "that is another note", "and one more of them", "the last note of all"]
@@ -20,8 +21,14 @@ def sample(**columns):
 
 
 def chosen(trained, columns, labelled=False, text=None, label=None):
-    choice = choose("new.csv", tuple(columns), sample(**columns), text, label, labelled, trained)
-    return choice[0], choice[1], len(choice[2])
+    roles = (TEXT, LABEL) if labelled else (TEXT,)
+    given = {role: (name,) for role, name in (("text", text), ("label", label)) if name is not None}
+    names, warnings = choose("new.csv", tuple(columns), sample(**columns), roles, given, trained)
+    return *(names.get(role, (None,))[0] for role in ("text", "label")), len(warnings)
+
+
+def trained_on(text, label=None, labels=()):
+    return Trained({"text": (text,), **({"label": (label,)} if label else {})}, labels)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +43,7 @@ def chosen(trained, columns, labelled=False, text=None, label=None):
     ],
 )
 def test_the_text_is_where_it_was_in_training(columns, expected):
-    assert chosen(Trained("body", "label"), columns) == expected
+    assert chosen(trained_on("body", "label"), columns) == expected
 
 
 @pytest.mark.parametrize(
@@ -50,7 +57,7 @@ def test_a_text_that_is_not_plain_is_asked_for(columns, message):
     with pytest.raises(
         UsageError, match=f"new.csv has no column 'body', which holds the text in the training rows.*{message}"
     ):
-        chosen(Trained("body"), columns)
+        chosen(trained_on("body"), columns)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +69,7 @@ def test_a_text_that_is_not_plain_is_asked_for(columns, message):
     ],
 )
 def test_the_labels_are_where_they_were_or_where_known_ones_are(columns, expected):
-    choice = chosen(Trained("body", "label", ("a", "b")), columns, labelled=True)
+    choice = chosen(trained_on("body", "label", ("a", "b")), columns, labelled=True)
     assert choice == ("body", expected, expected != "label")
 
 
@@ -70,13 +77,13 @@ def test_a_table_without_labels_is_refused():
     with pytest.raises(
         UsageError, match=r"no column 'label', which holds the label in the training rows.*use --label NAME"
     ):
-        chosen(Trained("text", "label", ("a",)), {"text": PROSE}, labelled=True)
+        chosen(trained_on("text", "label", ("a",)), {"text": PROSE}, labelled=True)
     with pytest.raises(UsageError, match=r"new.csv has no column 'lable' \(--label\)"):
-        chosen(Trained("text", "label"), {"text": PROSE, "label": ["a"] * 4}, labelled=True, label="lable")
+        chosen(trained_on("text", "label"), {"text": PROSE, "label": ["a"] * 4}, labelled=True, label="lable")
 
 
 def test_what_the_caller_says_counts_more():
-    assert chosen(Trained("body"), {"text": OTHER, "body": PROSE}, text="text") == ("text", None, 0)
+    assert chosen(trained_on("body"), {"text": OTHER, "body": PROSE}, text="text") == ("text", None, 0)
     assert chosen(None, {"text": OTHER, "body": PROSE}) == ("text", None, 0)
 
 
@@ -90,14 +97,14 @@ def test_own_test_rows_are_read_from_the_columns_of_training(tmp_path):
     train = read(file("train.jsonl", text=OTHER, body=PROSE, label=labels), text="body")
     assert read(file("same.jsonl", text=OTHER, body=PROSE, label=labels), like=train).rows.inputs == tuple(PROSE)
     other = read(file("other.jsonl", review=PROSE, sentiment=labels), like=train)
-    assert (other.text_column, other.label_column, len(other.warnings)) == ("review", "sentiment", 2)
+    assert (other.columns, len(other.warnings)) == ({"text": ("review",), "label": ("sentiment",)}, 2)
     reported = []
     extend(
         tmp_path / "same.jsonl",
         tmp_path / "out.jsonl",
         ("label",),
         lambda texts: [(text,) for text in texts],
-        trained_on="body",
+        task=Classification(input_columns=("text=body",)),
         report=reported.append,
     )
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
@@ -108,7 +115,7 @@ def test_own_test_rows_are_read_from_the_columns_of_training(tmp_path):
         tmp_path / "out.jsonl",
         ("label",),
         lambda texts: [(text,) for text in texts],
-        trained_on="body",
+        task=Classification(input_columns=("text=body",)),
         report=reported.append,
     )
     assert reported == [

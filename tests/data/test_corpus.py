@@ -4,10 +4,10 @@ import gzip
 import json
 
 import pytest
+from tests.data.classified import read
 
 from headstart.core.errors import DataError, UsageError
 from headstart.data import corpus
-from headstart.data.read import read
 
 DOCUMENTS = ["One sentence. And another.", "Zwei Wörter\nüber zwei Zeilen", "drei"]
 

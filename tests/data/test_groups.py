@@ -4,12 +4,12 @@ import datetime
 
 import numpy as np
 import pytest
+from tests.data.classified import read
 
 from headstart import tasks
 from headstart.core.errors import DataError, UsageError
 from headstart.core.records import Rows
 from headstart.data.audit import audit
-from headstart.data.read import read
 from headstart.data.split import read_and_split, split
 
 TASK = tasks.load("classification")

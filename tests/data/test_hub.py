@@ -11,9 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from tests.data.classified import read
 
 from headstart.core.errors import DataError, UsageError
-from headstart.data.read import read
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ONE = b"text,label\ngood,pos\nbad,neg\n"

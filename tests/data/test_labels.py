@@ -4,10 +4,10 @@ import json
 
 import pandas
 import pytest
+from tests.data.classified import read
 
 from headstart.core.errors import DataError
 from headstart.data._labels import doubts, named_alike
-from headstart.data.read import read
 from headstart.data.split import read_and_split
 from headstart.tasks.classification import Classification
 

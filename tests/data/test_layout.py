@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.data.classified import read
 
 from headstart.core.errors import DataError
 from headstart.core.records import ReadWarning
 from headstart.data._csv import Dialect, Profile, split_rows
 from headstart.data._files import records
-from headstart.data.read import read
 
 Write = Callable[..., Path]
 LABELS = ("pos", "neg", "neu")
@@ -160,8 +160,8 @@ def test_a_delimiter_in_every_text_is_no_row_name(write: Write) -> None:
 
 def test_names_that_come_three_times_are_names(write: Write) -> None:
     table = read(write(("text,label\n" + quoted(ROWS[:9])) * 3))
-    assert (table.text_column, len(table.rows), len(table.rejected)) == ("text", 27, 2)
-    assert read(write("text,\n" + quoted())).label_column == "column 2"
+    assert (table.columns["text"], len(table.rows), len(table.rejected)) == (("text",), 27, 2)
+    assert read(write("text,\n" + quoted())).columns["label"] == ("column 2",)
 
 
 def test_a_repeated_line_of_names_is_no_row(write: Write) -> None:

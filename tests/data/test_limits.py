@@ -6,10 +6,12 @@ import time
 
 import pyarrow
 import pytest
+from tests.data.classified import read
 
 from headstart.core import memory
 from headstart.core.errors import DataError
-from headstart.data import _arrow, _csv, _encoding, _json, _labels, _layout, _limits, _spool, _stream, read
+from headstart.data import _arrow, _csv, _encoding, _json, _labels, _layout, _limits, _spool, _stream
+from headstart.data import read as reading
 from headstart.data._columns import _holds_numbers, is_prose
 
 ROWS = "".join(f"text number {number},{'ab'[number % 2]}\n" for number in range(20))
@@ -20,15 +22,15 @@ def test_lines_and_documents_have_a_longest(tmp_path, monkeypatch):
     path.write_text("text,label\n" + ROWS + "x" * 3000)
     monkeypatch.setattr("headstart.data._files.LINE", 2000)
     with pytest.raises(DataError, match=r"line 22 of a.csv has over 0 million characters: give each row a line"):
-        read.read(path)
+        read(path)
     monkeypatch.setattr(_limits, "DOCUMENT", 2000)
     with pytest.raises(DataError, match=r"a.csv has a line of over 0 MB: write a row on each line"):
-        read.read(path)
+        read(path)
     monkeypatch.setattr(_json, "DOCUMENT", 20)
     path = tmp_path / "a.json"
     path.write_text("[\n" + "1,\n" * 50 + "1]")
     with pytest.raises(DataError, match=r"a.json is one JSON document of over 0 MB: write an object on each line"):
-        read.read(path)
+        read(path)
 
 
 def test_line_ends_are_counted_across_chunks():
@@ -47,7 +49,7 @@ def test_an_archive_that_unpacks_to_far_more_than_text_is_refused(tmp_path, monk
     path = tmp_path / "a.csv.gz"
     path.write_bytes(gzip.compress(b"text,label\n" + b"good,a\n" * 300_000))
     with pytest.raises(DataError, match=r"a.csv.gz unpacks to over 200 times its [\d,]+ bytes, which no text does"):
-        read.read(path)
+        read(path)
 
 
 def test_a_pipe_has_a_most_and_needs_a_writer(tmp_path, monkeypatch):
@@ -55,7 +57,7 @@ def test_a_pipe_has_a_most_and_needs_a_writer(tmp_path, monkeypatch):
     monkeypatch.setattr(_spool, "WRITER_SECONDS", 0.05)
     began = time.monotonic()
     with pytest.raises(DataError, match=r"nothing came through the pipe .*pipe: start what writes to it"):
-        read.read(tmp_path / "pipe")
+        read(tmp_path / "pipe")
     assert time.monotonic() - began < 5
     monkeypatch.setattr(_spool, "PIPE", 10)
     with pytest.raises(DataError, match="stdin gives over 0 MB: write that to a file and name the file"):
@@ -79,10 +81,10 @@ def test_the_sample_is_cut_by_characters_and_by_number(monkeypatch):
 def test_rows_that_fill_the_memory_end_in_a_sentence(tmp_path, monkeypatch):
     path = tmp_path / "a.csv"
     path.write_text("text,label\n" + ROWS)
-    monkeypatch.setattr(read, "MEMORY_STEP", 10)
+    monkeypatch.setattr(reading, "MEMORY_STEP", 10)
     monkeypatch.setattr(memory, "available", lambda: 0)
     with pytest.raises(DataError, match=r"the rows of a.csv up to line 2 fill the memory: take fewer of them"):
-        read.read(path)
+        read(path)
     assert memory.resident() > 0
 
 

@@ -17,10 +17,10 @@ import pyarrow.parquet
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.data.classified import read
 
 from headstart.core.errors import DataError, UsageError
 from headstart.data._files import records
-from headstart.data.read import read
 
 Write = Callable[..., Path]
 GOOD = "text,label\nI liked it,pos\nI did not,neg\nNot bad,pos\nAwful,neg\n"
@@ -50,8 +50,8 @@ def test_ids_are_file_and_line_where_the_row_starts(write: Write) -> None:
     table = read(write('text,label\n"two\nlines",pos\nsecond,neg\n\nafter a blank line,pos\n'))
     assert table.rows.ids == ("reviews.csv:2", "reviews.csv:4", "reviews.csv:6")
     assert table.rows.inputs[0] == "two\nlines"
-    assert (table.text_column, table.label_column, table.rejected, table.warnings) == (
-        *("text", "label", ()),
+    assert (table.columns, table.rejected, table.warnings) == (
+        *({"text": ("text",), "label": ("label",)}, ()),
         ("class 'neg' has one example: it is used for training, and no score can measure it.",),
     )
 
@@ -258,7 +258,7 @@ def test_the_hash_tells_contents_apart(write: Write) -> None:
 
 def test_without_labels_one_column_is_enough(write: Write) -> None:
     table = read(write("anything\nfirst\nsecond\n"), labelled=False)
-    assert (table.rows.inputs, table.rows.targets, table.label_column) == (("first", "second"), (), None)
+    assert (table.rows.inputs, table.rows.targets, table.columns) == (("first", "second"), (), {"text": ("anything",)})
 
 
 def test_records_take_constant_memory(write: Write) -> None:
@@ -289,12 +289,12 @@ LONG = ["See you at the station tonight", "You have won a long holiday", "Call m
 def test_columns_are_found_by_name_then_by_values(columns: dict[str, list[str]], places: tuple[int, int]) -> None:
     table = read(pandas.DataFrame(columns))
     names = list(columns)
-    assert (table.text_column, table.label_column) == (names[places[0]], names[places[1]])
+    assert table.columns == {"text": (names[places[0]],), "label": (names[places[1]],)}
 
 
 def test_unclear_columns_are_asked_for(write: Write) -> None:
     path = write("title,content,label\na b c,d e f,x\ng h i,j k l,y\n")
-    assert read(path).text_column == "content"
+    assert read(path).columns["text"] == ("content",)
     path = write("review,content,label\na b c,d e f,x\ng h i,j k l,y\n")
     with pytest.raises(
         UsageError, match=r"which column holds the text. reviews.csv has columns review, content, label"
@@ -531,7 +531,7 @@ def test_an_encoding_the_caller_names_is_believed(write: Write) -> None:
     table = read(path, encoding="cp866")
     assert (table.rows.inputs, table.rows.targets) == (("Привет", "Мир"), ("а", "б"))
     assert not any("UTF-8" in warning for warning in table.warnings)
-    assert read(write("\ufeff" + GOOD), encoding="utf8").text_column == "text"
+    assert read(write("\ufeff" + GOOD), encoding="utf8").columns["text"] == ("text",)
     with pytest.raises(UsageError, match=r"no encoding 'latin-99'; give a name such as utf-8"):
         read(path, encoding="latin-99")
     with pytest.raises(UsageError, match=r"no encoding 'hex'"):

@@ -10,12 +10,11 @@ import sys
 import threading
 
 import pytest
+from tests.data.classified import extend, read
 
 from headstart import cli
 from headstart.core.errors import DataError
 from headstart.data import corpus
-from headstart.data.read import read
-from headstart.data.write import extend
 
 CONTENT = "text,label\n" + "I like the lamp,pos\nthe desk is broken,neg\n" * 5
 LINES = "".join(json.dumps({"text": f"text {n}", "label": "ab"[n % 2]}) + "\n" for n in range(9))

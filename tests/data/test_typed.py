@@ -16,6 +16,7 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 import torch
+from tests.data.classified import extend, read
 
 from headstart.core.errors import DataError
 from headstart.core.records import ReadWarning
@@ -24,8 +25,6 @@ from headstart.data._stream import Row
 from headstart.data._texts import text_of
 from headstart.data._values import cell, missing, plain
 from headstart.data.corpus import of_files
-from headstart.data.read import read
-from headstart.data.write import extend
 
 TEXTS = ("a good lamp", "a bad lamp", "a good sofa", "a bad sofa")
 
@@ -368,7 +367,7 @@ def test_objects_are_no_texts(tmp_path):
     with pytest.raises(DataError, match=message):
         read(tmp_path / "a.parquet", text="doc")
     with pytest.raises(DataError, match=message):
-        predict(tmp_path / "a.parquet", tmp_path / "out.jsonl", text="doc")
+        predict(tmp_path / "a.parquet", tmp_path / "out.jsonl", columns={"text": "doc"})
     with pytest.raises(DataError, match=message):
         list(of_files([tmp_path / "a.parquet"], text="doc").walk())
 

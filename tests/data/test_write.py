@@ -9,11 +9,12 @@ import pyarrow.parquet as parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.data.classified import extend
 
 from headstart.core.errors import DiskError, UsageError
 from headstart.core.records import ReadWarning
 from headstart.data import write
-from headstart.data.write import CHUNK, extend, suffix_for, table, unused
+from headstart.data.write import CHUNK, suffix_for, table, unused
 
 
 def lengths(texts):

@@ -130,7 +130,7 @@ def _model() -> Path:
     from headstart.core import rooms
     from headstart.core.records import Rows
 
-    task = rooms.load("tasks", "classification", {"text_column": "text"})
+    task = rooms.load("tasks", "classification", {"input_columns": ("text=text",)})
     task = task.fitted(Rows(("1", "2"), ("x", "y"), ("a", "b")))
     folder = Path(tempfile.mkdtemp(prefix="hostile-model-")) / "model"
     FittedMajority(task, (0.5, 0.5)).save(folder)

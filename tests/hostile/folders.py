@@ -123,7 +123,7 @@ def _of_saved() -> Found:
             if name.endswith(".json") and "/" not in name and name not in UNREAD:
                 for title in ("a list", "deep", "cut"):
                     yield kind, f"{name} is {title}", _signed(damages.replaced(name, damages.CONTENTS[title]))
-    for key, value in {"classes": ["good", "bad"], "text_column": "other"}.items():
+    for key, value in {"classes": ["good", "bad"], "input_columns": ["text=other"]}.items():
         yield "linear", f"manifest: another {key}", damages.valued(manifest.NAME, value, "task", "fields", key)
     for title, values in {"NaN": [float("nan"), 1], "texts": ["a", "b"], "three": [0.1, 0.2, 0.7], "none": []}.items():
         yield "majority", f"shares {title}", _signed(damages.valued("majority.json", values, "shares"))

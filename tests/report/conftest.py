@@ -209,8 +209,7 @@ def make_result(seeds: int = 3, sizes: tuple[int | None, ...] = SIZES) -> Result
         table=Table(
             "tweets.csv",
             Rows((), ()),
-            "text",
-            "sentiment",
+            {"text": ("text",), "label": ("sentiment",)},
             "a" * 64,
             (Rejected(17, "empty text"), Rejected(90, "the label is missing <b>here</b>")),
             ("read as windows-1252",),

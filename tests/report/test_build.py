@@ -150,7 +150,7 @@ def with_text(result: Result, text: str) -> Result:
         result,
         splits=dataclasses.replace(splits, test=test),
         table=dataclasses.replace(
-            result.table, name=text, text_column=text, rejected=(Rejected(3, text),), warnings=(text,)
+            result.table, name=text, columns={"text": (text,)}, rejected=(Rejected(3, text),), warnings=(text,)
         ),
         audit=dataclasses.replace(result.audit, findings=(finding,), labels={text: {text: 3}}),
         skipped={"other": text},

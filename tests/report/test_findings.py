@@ -8,7 +8,7 @@ from headstart.report.findings import lines
 
 
 def table(rejected=(), warnings=()):
-    return Table("a.csv", Rows(("a.csv:2",) * 8, ("x",) * 8), "text", None, "", tuple(rejected), tuple(warnings))
+    return Table("a.csv", Rows(("a.csv:2",) * 8, ("x",) * 8), {"text": ("text",)}, "", tuple(rejected), tuple(warnings))
 
 
 def test_nothing_is_said_of_a_file_that_was_read_whole():

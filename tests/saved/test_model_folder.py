@@ -24,12 +24,18 @@ def test_a_saved_model_opens_with_its_task(folder):
 
 
 def test_the_text_column_is_kept_and_a_folder_from_before_it_was_opens(folder):
-    task = Classification(("a", "b"), text_column="body")
+    task = Classification(("a", "b"), input_columns=("text=body",))
     FittedMajority(task, (0.25, 0.75)).save(folder)
     assert model_folder.open_model(folder).task == task
     path = folder / "headstart.json"
     stored = json.loads(path.read_text())
-    del stored["task"]["fields"]["text_column"], stored["sha256"]  # neither was written then
+    del stored["task"]["fields"]["input_columns"], stored["sha256"]  # neither was written then
+    path.write_text(json.dumps(stored))
+    assert model_folder.open_model(folder).task == Classification(("a", "b"))
+    stored["task"]["fields"]["text_column"] = "body"  # as later, but earlier than now
+    path.write_text(json.dumps(stored))
+    assert model_folder.open_model(folder).task == task
+    stored["task"]["fields"]["text_column"] = ""
     path.write_text(json.dumps(stored))
     assert model_folder.open_model(folder).task == Classification(("a", "b"))
 

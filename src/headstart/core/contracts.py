@@ -50,6 +50,28 @@ class Encoded:
         return np.diff(self.boundaries)
 
 
+@dataclass(frozen=True)
+class Column:
+    """A column that a task reads, and how it is recognised where the user does not name it.
+
+    role: what the column holds, such as 'text', 'label' or 'question'.
+    names: further usual names of such a column, in lower case, letters and digits only.
+    form: what its cells look like. 'text': prose, in which lists of words are joined, and 'label': few values that
+        repeat; columns of both forms are also recognised by their values. 'any': others, such as lists.
+    target: whether it belongs to the target, and so is not read for predictions.
+    required: whether the task needs it.
+    several: whether it may be more than one column, such as one for each label. :meth:`Task.read` then gets an object:
+        name of the column -> cell.
+    """
+
+    role: str
+    names: frozenset[str] = frozenset()
+    form: Literal["text", "label", "any"] = "any"
+    target: bool = False
+    required: bool = True
+    several: bool = False
+
+
 class Tokenizer(Protocol):
     """The part of a tokenizer that a task uses."""
 
@@ -62,15 +84,15 @@ class Task(Protocol):
 
     kind: the form of its answers, which decides which contenders support it.
     metrics: its scores; the first one is the default.
-    columns: usual names of the columns of its rows.
+    columns: what its rows consist of, inputs before targets.
     SAMPLE: six examples, pairs of input and target, that a contender can learn from.
     classes: the possible labels, sorted; empty before :meth:`fitted`, and for kinds without labels.
-    text_column: column with the texts of the training rows; '' if it is not known.
+    input_columns: columns that the training inputs were read from, each as 'ROLE=NAME'; empty if they are not known.
     """
 
     kind: ClassVar[Kind]
     metrics: ClassVar[tuple[Metric, ...]]
-    columns: ClassVar[tuple[str, ...]]
+    columns: ClassVar[tuple[Column, ...]]
     SAMPLE: ClassVar[tuple[tuple[Value, Value], ...]]
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
 
@@ -78,7 +100,18 @@ class Task(Protocol):
     def classes(self) -> tuple[str, ...]: ...
 
     @property
-    def text_column(self) -> str: ...
+    def input_columns(self) -> tuple[str, ...]: ...
+
+    def read(self, cells: Mapping[str, Value]) -> tuple[Value, Value]:
+        """Turn the cells of a row into its input and its target, both JSON values; see `data.cells` for helpers.
+
+        Args:
+            cells: role -> cell, as plain Python values. Without the targets' roles if no targets are read, in which
+                case the target is None, and without optional roles that the table does not have.
+
+        Raises:
+            DataError: the row cannot be used; its message continues "line 7 ...", as in "has no text".
+        """
 
     def texts(self, value: Value) -> tuple[str, ...]:
         """Return the texts of one input, for copies, leakage, vocabularies and n-grams."""

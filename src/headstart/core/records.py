@@ -23,8 +23,8 @@ class Rows:
     """Labelled examples in columns; the task defines inputs and targets.
 
     ids: stable names such as ``reviews.csv:17`` (file and line, the header being line 1).
-    inputs: one per row; for classification a text.
-    targets: one per row; for classification a label, always a string. Empty if rows are unlabelled.
+    inputs: one per row, a JSON value; for classification a text.
+    targets: one per row, a JSON value; for classification a label, always a string. Empty if rows are unlabelled.
     groups: what each row belongs to (a person, a document); rows of a group are never split. Empty if unknown.
     times: when each row was made, numbers that grow with time. Empty if unknown.
     """
@@ -66,12 +66,14 @@ class ReadWarning:
 
 @dataclass(frozen=True)
 class Table:
-    """A file (or frame) that was read: its usable rows and everything that was not usable."""
+    """A file (or frame) that was read: its usable rows and everything that was not usable.
+
+    columns: role -> names of the columns that were read for it; one, except for roles of several columns.
+    """
 
     name: str
     rows: Rows
-    text_column: str
-    label_column: str | None
+    columns: Mapping[str, tuple[str, ...]]
     sha256: str
     rejected: tuple[Rejected, ...] = ()
     warnings: tuple[str, ...] = ()

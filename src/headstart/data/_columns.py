@@ -1,4 +1,4 @@
-"""Which column holds the text and which the label: given, known by name, or inferred from the values."""
+"""Which column a role is read from: given, known by name, or inferred from the values."""
 
 from __future__ import annotations
 
@@ -7,18 +7,10 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from headstart.core.contracts import Column
 from headstart.core.errors import DataError, UsageError, did_you_mean, shown
 from headstart.data._values import cell
-
-TEXT_NAMES = {
-    *("text", "texts", "review", "reviewtext", "reviewbody", "sentence", "sentences", "content", "message", "tweet"),
-    *("tweettext", "comment", "commenttext", "body", "document", "utterance", "sms", "post", "query", "question"),
-    *("description", "abstract", "headline", "input", "article", "feedback", "verbatim", "string"),
-}
-LABEL_NAMES = {
-    *("label", "labels", "class", "category", "sentiment", "target", "rating", "stars", "topic", "intent", "tag"),
-    *("polarity", "score", "emotion", "output", "gold", "answer", "labeltext", "labelname", "y", "grade"),
-}
+from headstart.data.roles import LABEL, TEXT, Names, option
 
 NUMERIC = re.compile(r"[-+\d.,:/ %eET]*\d[-+\d.,:/ %eETZ]*")  # a number, a date or a time
 OTHER_NAMES = {
@@ -32,59 +24,88 @@ def find(
     name: str,
     columns: Sequence[str],
     sample: Sequence[Mapping[str, object]],
-    text: str | None,
-    label: str | None,
-    labelled: bool,
-) -> tuple[str, str | None]:
-    """Return the text column and the label column of a table.
+    roles: Sequence[Column],
+    given: Names,
+) -> dict[str, tuple[str, ...]]:
+    """Return the columns of a table for the roles of a task.
 
     Args:
         name: name of the table, for messages.
         columns: names of all columns.
         sample: its first rows, from which columns with unknown names are inferred.
-        text: the text column if the caller named it; None to detect it.
-        label: the label column if the caller named it; None to detect it.
-        labelled: whether a label column is needed.
+        roles: what is to be read.
+        given: columns that the caller named: role -> names.
 
     Raises:
         UsageError: a named column does not exist, or a column cannot be detected unambiguously.
-        DataError: there is only one column.
+        DataError: there are fewer columns than roles.
 
     >>> rows = [{"v1": "ham", "v2": "See you at the station tonight"}, {"v1": "spam", "v2": "You have won a holiday"}]
-    >>> find("sms.csv", ("v1", "v2"), rows * 2, None, None, labelled=True)
-    ('v2', 'v1')
+    >>> find("sms.csv", ("v1", "v2"), rows * 2, (TEXT, LABEL), {})
+    {'text': ('v2',), 'label': ('v1',)}
     """
-    for wanted, option in ((text, "--text"), (label, "--label")):
-        if wanted is not None and wanted not in columns:
-            raise UsageError(f"{name} has no column {shown(wanted)} ({option}); {did_you_mean(wanted, columns)}")
-    if labelled and len(columns) < 2:
-        raise DataError(
-            f"{name} has a single column, {shown(columns[0])}, where a text and a label are needed; give each a column "
-            "(in a text file, divided by tabs, commas, semicolons or bars)."
-        )
-    free = [column for column in columns if column not in (text, label)]
-    text = text or _named(free, "text", TEXT_NAMES)
-    free = [column for column in free if column != text]
-    if labelled:
-        label = label or _named(free, "label", LABEL_NAMES)
-        free = [column for column in free if column != label]
-    values = {column: [cell(row[column]) for row in sample] for column in free}
-    text = text or _only([column for column in free if _looks_like_text(values[column])])
-    free = [column for column in free if column != text]
-    if labelled:
-        label = label or _only([column for column in free if _looks_like_label(values[column])])
-        free = [column for column in free if column != label]
-    # Of two columns, if one is known, the other needs no inspection.
-    if text is None and (label or not labelled):
-        text = _only([column for column in free if not _holds_numbers(values[column])])
-    elif labelled and label is None:
-        label = _only(free)
-    if text is None or (labelled and label is None):
-        raise UsageError(_question(name, columns, text, labelled))
-    return text, label if labelled else None
+    _check_exist(name, columns, given)
+    required = [role for role in roles if role.required]
+    if len(columns) < len(required):
+        raise DataError(_too_few(name, columns, required))
+    found = named(columns, roles, given)
+    missing = [role for role in required if role.role not in found]
+    used = {**given, **found}
+    values = {column: [cell(row[column]) for row in sample] for column in _free(columns, used)} if missing else {}
+    for role in missing:
+        if looks := LOOKS.get(role.form):
+            alike = [column for column in _free(columns, used) if looks(values[column])]
+            if len(alike) == 1:
+                used[role.role] = found[role.role] = (alike[0],)
+    missing = [role for role in required if role.role not in found]
+    if len(missing) == 1:
+        # If all others are known, the last one needs no inspection.
+        free = _free(columns, used)
+        rest = [column for column in free if missing[0].form != "text" or not _holds_numbers(values[column])]
+        if len(rest) == 1:
+            return {**found, missing[0].role: (rest[0],)}
+    if missing:
+        raise UsageError(_question(name, columns, required, missing))
+    return found
 
 
-KNOWN_NAMES = TEXT_NAMES | LABEL_NAMES | OTHER_NAMES
+def named(columns: Sequence[str], roles: Sequence[Column], given: Names) -> dict[str, tuple[str, ...]]:
+    """Return the columns that were given or have a well-known name: role -> names.
+
+    >>> named(("Review Text", "stars", "id"), (TEXT, LABEL), {})
+    {'text': ('Review Text',), 'label': ('stars',)}
+    """
+    wanted = {role.role for role in roles}
+    found = {role: names for role, names in given.items() if role in wanted}
+    for role in roles:
+        if role.role not in found and (column := _named(_free(columns, {**given, **found}), role)):
+            found[role.role] = (column,)
+    return found
+
+
+def filled(
+    roles: Sequence[Column], columns: Sequence[str], sample: Sequence[Mapping[str, object]] | None
+) -> frozenset[str] | None:
+    """Return the columns of a table that a task would read; None if the table lacks a required one.
+
+    Args:
+        roles: those of the task.
+        columns: names of all columns.
+        sample: the first rows; None to go by names only.
+
+    >>> filled((TEXT, LABEL), ("id", "text"), None) is None
+    True
+    """
+    try:
+        found = named(columns, roles, {}) if sample is None else find("", columns, sample, roles, {})
+    except (DataError, UsageError):
+        return None
+    if any(role.required and role.role not in found for role in roles):
+        return None
+    return frozenset(column for names in found.values() for column in names)
+
+
+KNOWN_NAMES = {TEXT.role, LABEL.role} | TEXT.names | LABEL.names | OTHER_NAMES
 LONGEST_NAME = 100
 JUDGED = 2000  # characters by which a long value is judged
 
@@ -100,10 +121,12 @@ def known_name(cell: str) -> bool:
 
 @dataclass(frozen=True)
 class Trained:
-    """The columns of the rows that a model was trained on, and their labels."""
+    """The columns of the rows that a model was trained on, and their labels.
 
-    text: str
-    label: str | None = None
+    names: role -> columns.
+    """
+
+    names: Names
     labels: Collection[str] = ()
 
 
@@ -111,11 +134,10 @@ def choose(
     name: str,
     columns: Sequence[str],
     sample: Sequence[Mapping[str, object]],
-    text: str | None,
-    label: str | None,
-    labelled: bool,
+    roles: Sequence[Column],
+    given: Names,
     trained: Trained | None,
-) -> tuple[str, str | None, list[str]]:
+) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     """Return the columns as :func:`find` does, or those of the training rows if a model was trained already.
 
     If one of those does not exist, the only plausible column is used, with a warning.
@@ -124,89 +146,134 @@ def choose(
         name: as for :func:`find`.
         columns: as for :func:`find`.
         sample: as for :func:`find`.
-        text: as for :func:`find`.
-        label: as for :func:`find`.
-        labelled: as for :func:`find`.
+        roles: as for :func:`find`.
+        given: as for :func:`find`.
         trained: columns of the training rows; None when reading training rows.
 
     Returns:
-        the text column, the label column, and warnings.
+        role -> names, and warnings.
 
     Raises:
         DataError: as for :func:`find`.
         UsageError: as for :func:`find`, or if several columns, or none, are plausible.
 
     >>> rows = [{"id": "1", "review": "it was a fine film"}, {"id": "2", "review": "a poor plot I think"}]
-    >>> choose("a.csv", ("id", "review"), rows, None, None, False, Trained("body"))[2]
+    >>> choose("a.csv", ("id", "review"), rows, (TEXT,), {}, Trained({"text": ("body",)}))[1]
     ["there is no column 'body', as in the training rows: column 'review' is read as the text."]
     """
     if trained is None:
-        return *find(name, columns, sample, text, label, labelled), []
-    if text is not None or label is not None:
-        find(name, columns, sample, text or columns[0], label or columns[-1], labelled)  # checks the names
+        return find(name, columns, sample, roles, given), []
+    _check_exist(name, columns, given)
+    hidden = {column for names in given.values() for column in names}
+    chosen: dict[str, tuple[str, ...]] = {}
     warnings: list[str] = []
-
-    def instead(wanted: str, part: str, candidates: Sequence[str]) -> str:
-        near = [column for column in candidates if _plain(column) == _plain(wanted)]
-        candidate = _only(near) or _only(list(candidates))
-        if candidate is None:
-            could = f"{' and '.join(map(shown, candidates[:3]))} are plausible" if candidates else "none is plausible"
-            raise UsageError(
-                f"{name} has no column {shown(wanted)}, which holds the {part} in the training rows, and of its "
-                f"columns ({shown(', '.join(columns), most=200)[1:-1]}) {could}: use --{part} NAME."
+    for role in roles:
+        if role.role in given:
+            chosen[role.role] = given[role.role]
+            continue
+        later = {column for other, names in trained.names.items() for column in names if other not in chosen}
+        wanted = trained.names.get(role.role, (role.role,))
+        others = hidden | (later - set(wanted)) | {column for names in chosen.values() for column in names}
+        free = [column for column in columns if column not in others]
+        if set(wanted) <= set(free):
+            chosen[role.role] = tuple(wanted)
+        elif role.required:
+            chosen[role.role] = (_instead(name, columns, role, wanted, free, sample, trained.labels),)
+            warnings.append(
+                f"there is no column {shown(wanted[0])}, as in the training rows: column "
+                f"{shown(chosen[role.role][0])} is read as the {role.role}."
             )
-        warnings.append(
-            f"there is no column {shown(wanted)}, as in the training rows: column {shown(candidate)} is read as the "
-            f"{part}."
-        )
-        return candidate
-
-    if text is None:
-        free = [column for column in columns if column not in (label, trained.label)]
-        text = trained.text if trained.text in free else instead(trained.text, "text", _texts(free, sample))
-    if not labelled:
-        return text, None, warnings
-    if label is None:
-        free = [column for column in columns if column != text]
-        wanted = trained.label or "label"
-        label = wanted if wanted in free else instead(wanted, "label", _labels(free, sample, trained.labels))
-    return text, label, warnings
+    return chosen, warnings
 
 
-def _texts(columns: Sequence[str], sample: Sequence[Mapping[str, object]]) -> list[str]:
-    """Return the columns that may hold texts, by name or by values; a single column always may."""
-    texts = [
-        column
-        for column in columns
-        if _plain(column) in TEXT_NAMES or _looks_like_text([cell(row[column]) for row in sample])
+def choose_text(
+    name: str, columns: Sequence[str], sample: Sequence[Mapping[str, object]], text: str | None, trained_on: str
+) -> tuple[str, list[str]]:
+    """Return the column of a table of texts alone, and warnings; see :func:`choose`.
+
+    Args:
+        name: as for :func:`find`.
+        columns: as for :func:`find`.
+        sample: as for :func:`find`.
+        text: the column; None to detect it.
+        trained_on: the text column of the training rows; '' if there are none.
+    """
+    trained = Trained({"text": (trained_on,)}) if trained_on else None
+    chosen, warnings = choose(name, columns, sample, (TEXT,), {} if text is None else {"text": (text,)}, trained)
+    return chosen["text"][0], warnings
+
+
+def _check_exist(name: str, columns: Sequence[str], given: Names) -> None:
+    for role, names in given.items():
+        for wanted in names:
+            if wanted not in columns:
+                raise UsageError(
+                    f"{name} has no column {shown(wanted)} ({option(role)}); {did_you_mean(wanted, columns)}"
+                )
+
+
+def _instead(
+    name: str,
+    columns: Sequence[str],
+    role: Column,
+    wanted: Sequence[str],
+    free: Sequence[str],
+    sample: Sequence[Mapping[str, object]],
+    labels: Collection[str],
+) -> str:
+    """Return the only plausible column for a role whose column of the training rows does not exist."""
+    candidates = _candidates(role, free, sample, labels) if len(wanted) == 1 else []
+    likely = [column for column in candidates if _plain(column) == _plain(wanted[0])] or candidates
+    if len(likely) == 1:
+        return likely[0]
+    could = f"{' and '.join(map(shown, candidates[:3]))} are plausible" if candidates else "none is plausible"
+    raise UsageError(
+        f"{name} has no column {shown(', '.join(wanted))}, which holds the {role.role} in the training rows, and of "
+        f"its columns ({shown(', '.join(columns), most=200)[1:-1]}) {could}: use {option(role.role, 'NAME')}."
+    )
+
+
+def _candidates(
+    role: Column, columns: Sequence[str], sample: Sequence[Mapping[str, object]], labels: Collection[str]
+) -> list[str]:
+    """Return the columns that may hold a role, by name or by values; a single column always may hold an input."""
+    if role.form == "label":
+        return _labels(role, columns, sample, labels)
+    looks = LOOKS.get(role.form, lambda _: False)
+    plausible = [
+        column for column in columns if _is_named(column, role) or looks([cell(row[column]) for row in sample])
     ]
-    return texts or (list(columns) if len(columns) == 1 else [])
+    return plausible or (list(columns) if len(columns) == 1 else [])
 
 
-def _labels(columns: Sequence[str], sample: Sequence[Mapping[str, object]], known: Collection[str]) -> list[str]:
+def _labels(
+    role: Column, columns: Sequence[str], sample: Sequence[Mapping[str, object]], known: Collection[str]
+) -> list[str]:
     """Return the columns with known labels, otherwise those that may hold labels by name or by values."""
     values = {column: [value for row in sample if (value := cell(row[column]).strip())] for column in columns}
     shares = {column: sum(value in known for value in cells) / max(1, len(cells)) for column, cells in values.items()}
     held = [column for column in columns if shares[column] > 0.5]
-    return held or [c for c in columns if _plain(c) in LABEL_NAMES or _looks_like_label(values[c])]
+    return held or [c for c in columns if _is_named(c, role) or _looks_like_label(values[c])]
 
 
 def _plain(name: str) -> str:
     return "".join(filter(str.isalnum, name.casefold()))
 
 
-def _named(columns: Sequence[str], best: str, known: set[str]) -> str | None:
+def _free(columns: Sequence[str], found: Names) -> list[str]:
+    used = {column for names in found.values() for column in names}
+    return [column for column in columns if column not in used]
+
+
+def _is_named(column: str, role: Column) -> bool:
+    return _plain(column) == _plain(role.role) or _plain(column) in role.names
+
+
+def _named(columns: Sequence[str], role: Column) -> str | None:
     """Return the only column with a well-known name; an exact name takes precedence over related ones."""
-    plain = {column: _plain(column) for column in columns}
-    for names in ({best}, known):
-        matching = [column for column in columns if plain[column] in names]
-        if matching:
-            return matching[0] if len(matching) == 1 else None
-    return None
-
-
-def _only(columns: list[str]) -> str | None:
-    return columns[0] if len(columns) == 1 else None
+    exact = [column for column in columns if _plain(column) == _plain(role.role)]
+    matching = exact or [column for column in columns if _is_named(column, role)]
+    return matching[0] if len(matching) == 1 else None
 
 
 def _looks_like_text(values: list[str]) -> bool:
@@ -238,9 +305,24 @@ def _looks_like_label(values: list[str]) -> bool:
     return 2 <= len(different) <= max(2, min(100, len(values) // 4))
 
 
-def _question(name: str, columns: Sequence[str], text: str | None, labelled: bool) -> str:
+LOOKS = {"text": _looks_like_text, "label": _looks_like_label}
+
+
+def _too_few(name: str, columns: Sequence[str], required: Sequence[Column]) -> str:
+    *most, last = (
+        role.role if role.several else f"{'an' if role.role[0] in 'aeiou' else 'a'} {role.role}" for role in required
+    )
+    wanted = " and ".join([", ".join(most), last])
+    have = f"a single column, {shown(columns[0])}" if len(columns) == 1 else f"only {len(columns)} columns"
+    return (
+        f"{name} has {have}, where {wanted} are needed; give each a column "
+        "(in a text file, divided by tabs, commas, semicolons or bars)."
+    )
+
+
+def _question(name: str, columns: Sequence[str], required: Sequence[Column], missing: Sequence[Column]) -> str:
     listed = shown(", ".join(columns), most=200)[1:-1]
-    if text is not None:
-        return f"which column holds the label? {name} has columns {listed}: use --label NAME."
-    ask = "use --text NAME and --label NAME." if labelled else "use --text NAME."
-    return f"which column holds the text? {name} has columns {listed}: {ask}"
+    # Who has to name an input may as well name the target.
+    asked = [role for role in required if role in missing or (role.target and not missing[0].target)]
+    options = " and ".join(option(role.role, "NAME") for role in asked)
+    return f"which column holds the {missing[0].role}? {name} has columns {listed}: use {options}."

@@ -28,18 +28,14 @@ class SeveralLabels(Exception):
         super().__init__(_listed([cell(label) for label in labels]))
 
 
-def label_of(value: object, classes: Sequence[str] = ()) -> tuple[str, str]:
+def label_of(value: object) -> tuple[str, str]:
     """Return the label in a cell and '', or '' and why it has none. A list of one label counts as that label.
-
-    Args:
-        value: the cell.
-        classes: names of integer labels, by number; -1 is then no label.
 
     Raises:
         SeveralLabels: a list of more than one.
 
-    >>> label_of(" yes "), label_of(["yes"]), label_of(1, ("no", "yes")), label_of(float("nan"))
-    (('yes', ''), ('yes', ''), ('yes', ''), ('', 'has no label'))
+    >>> label_of(" yes "), label_of(["yes"]), label_of(1), label_of(float("nan"))
+    (('yes', ''), ('yes', ''), ('1', ''), ('', 'has no label'))
     """
     if isinstance(value, Set):
         value = sorted(value, key=cell)
@@ -49,8 +45,6 @@ def label_of(value: object, classes: Sequence[str] = ()) -> tuple[str, str]:
         raise SeveralLabels(value)
     if isinstance(value, Mapping):
         return "", "has an object where a label is expected"
-    if classes and isinstance(value, int) and not isinstance(value, bool) and value < len(classes):
-        return (classes[value], "") if value >= 0 else ("", "has no label")
     if isinstance(value, str) or not missing(value):
         label = cell(value).strip()
         return (label, "") if label else ("", "has no label")

@@ -6,13 +6,13 @@ Every check gives a finding, a 'fine' one if nothing is wrong, so that a reader 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from headstart.core.contracts import Task, joined_texts
 from headstart.core.errors import shown
 from headstart.core.records import Audit, Finding, Rows, Splits, Table
-from headstart.data._near import copies
+from headstart.data._near import copies, normalise
 
 EXAMPLES, EXAMPLE_ROWS = 5, 6
 UNEVEN, VERY_UNEVEN = 3, 10
@@ -32,6 +32,7 @@ def audit(splits: Splits, task: Task) -> Audit:
     >>> [finding.kind for finding in found.findings if finding.severity == "warning"]
     ['leakage', 'conflicts', 'unmeasured-classes']
     """
+    sides = _sides(splits, task)
     splits = replace(
         splits,
         train=_in_texts(splits.train, task),
@@ -40,19 +41,61 @@ def audit(splits: Splits, task: Task) -> Audit:
     )
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     groups = copies(text for part in parts.values() for text in part.inputs)
-    labels = {name: dict(Counter(part.targets)) for name, part in parts.items()}
+    one_label = task.kind == "label"
+    labels = {name: dict(Counter(part.targets)) if one_label else {} for name, part in parts.items()}
     findings = (
         _duplicates(parts, groups.exact),
         _near_duplicates(parts, groups.exact, groups.near),
         _leakage(splits, groups.exact, groups.near),
-        _conflicts(parts, groups.exact),
+        *sides,
+        *(_classes(parts, groups.exact, labels) if one_label else ()),
+        *_groups(parts),
+    )
+    return Audit({name: len(part) for name, part in parts.items()}, labels, findings)
+
+
+def _classes(
+    parts: Mapping[str, Rows], exact: Mapping[str, int], labels: Mapping[str, Mapping[str, int]]
+) -> tuple[Finding, ...]:
+    """Return the findings about classes, for tasks with one label per row."""
+    return (
+        _conflicts(parts, exact),
         _imbalance(labels["train"]),
         _unseen(labels),
         _unmeasured(labels),
         _small_classes(labels["train"]),
-        *_groups(parts),
     )
-    return Audit({name: len(part) for name, part in parts.items()}, labels, findings)
+
+
+def _sides(splits: Splits, task: Task) -> list[Finding]:
+    """For inputs of several texts each, find the test rows one of whose texts occurs in train or validation."""
+    width = len(task.texts(splits.train.inputs[0]))
+    if width == 1:
+        return []
+    seen, tested = (
+        [tuple(map(normalise, task.texts(value))) for part in parts for value in part.inputs]
+        for parts in ((splits.train, splits.validation), (splits.test,))
+    )
+    if any(len(texts) != width for texts in (*seen, *tested)):
+        return []
+    roles = [column.role for column in task.columns if not column.target]
+    names = roles if len(roles) == width else [f"text {place + 1}" for place in range(width)]
+    return [
+        _side(name, [texts[place] for texts in seen], [texts[place] for texts in tested])
+        for place, name in enumerate(names)
+    ]
+
+
+def _side(name: str, seen: Sequence[str], tested: Sequence[str]) -> Finding:
+    known = set(seen)
+    count, total = sum(text in known for text in tested), len(tested)
+    if not count:
+        return _fine("side-leakage", f"No {name} of the test set occurs in train or validation.")
+    sentence = (
+        f"{_of(count, total)} of the test set have a {name} that also occurs in train or validation, up to case and "
+        f"white space: a model can recognise it. To keep the rows of a {name} in one part, name its column as --group."
+    )
+    return Finding("side-leakage", "warning", count, count / total, sentence)
 
 
 def _groups(parts: Mapping[str, Rows]) -> list[Finding]:
@@ -78,7 +121,7 @@ def reading(table: Table) -> list[Finding]:
     """List the doubts about how a table was read, and the rows of it that could not be used.
 
     >>> from headstart.core.records import Rejected
-    >>> read = Table("a.csv", Rows(("a.csv:2",), ("x",)), "text", None, "", (Rejected(3, "has no text"),))
+    >>> read = Table("a.csv", Rows(("a.csv:2",), ("x",)), {"text": ("text",)}, "", (Rejected(3, "has no text"),))
     >>> reading(read)[0].examples
     (('line 3', 'has no text'),)
     """

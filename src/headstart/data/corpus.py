@@ -178,14 +178,13 @@ def _table(
 ) -> Iterator[str]:
     opened = records(path, encoding, [column for column in (text or trained_on,) if column])
     sample, items = peek(opened.items)
-    trained = _columns.Trained(trained_on) if trained_on else None
-    column, _, doubts = _columns.choose(opened.name, opened.columns, sample, text, None, False, trained)
+    column, doubts = _columns.choose_text(opened.name, opened.columns, sample, text, trained_on)
     for sentence in doubts:
         tell(f"{opened.name}: {sentence}")
     check_is_text(opened.name, column, sample)
     rejected = 0
     first: Rejected | None = None
-    for item in with_joined_words(items, column):
+    for item in with_joined_words(items, [column]):
         if isinstance(item, ReadWarning):
             tell(item.sentence)
         elif isinstance(item, Rejected):

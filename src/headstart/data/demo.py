@@ -84,7 +84,7 @@ def demo(name: str, task: Task, rows: int | None = None, seed: int = 0) -> Table
         warnings.append(f"{rows:,} of {len(table):,} rows were drawn at random, in proportion to the classes.")
         table = nested(table, task, [rows], seed)[rows]
     sha256 = hashlib.sha256(repr(table).encode()).hexdigest()
-    return Table(name, table, "text", "label", sha256, (), tuple(warnings))
+    return Table(name, table, {"text": ("text",), "label": ("label",)}, sha256, (), tuple(warnings))
 
 
 def _tweets() -> tuple[Rows, list[str]]:

@@ -1,4 +1,4 @@
-"""Read labelled texts from a file, the hub, a DataFrame or two lists into a :class:`~headstart.core.records.Table`.
+"""Read the rows of a task from a file, the hub, a DataFrame or sequences into a :class:`~headstart.core.records.Table`.
 
 Nothing is dropped silently: every row that cannot be used is listed with its line and the reason.
 """
@@ -7,125 +7,141 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from headstart.core import memory
+from headstart.core.contracts import Column, Task
 from headstart.core.errors import DataError, UsageError, did_you_mean, shown
 from headstart.core.records import ReadWarning, Rejected, Rows, Table
-from headstart.data import _columns, _hub, _labels, _texts, _values
+from headstart.data import _columns, _hub, _labels, _targets, _texts, _values
+from headstart.data._by_role import cells_by_role
 from headstart.data._files import records
 from headstart.data._stream import Records, Row, peek, sound
 from headstart.data._times import time_of
+from headstart.data.roles import Given, given_columns
 
 MEMORY_STEP = 2**26  # characters of texts after which it is asked whether there is memory for more
 MEMORY_LEFT = 2**29  # bytes
-# How a row that sums up others begins, in the languages of spreadsheets, with at most a number behind it.
-TOTAL = re.compile(
-    r"((grand |sub)?totals?|sum|count|average|gesamt|summe|insgesamt|total général|total general|totale|totaal|suma"
-    r"|razem|итого|всего|toplam|合计|总计|總計|合計|합계|총계|المجموع)[\s:：=]*[\d.,]*( rows| records)?[.:]?",
-    re.IGNORECASE,
-)
-PAIR = ("text", "label")  # what the columns of a pair of sequences are called
+
+
+@dataclass(frozen=True)
+class Look:
+    """The beginning of a table, by which it is judged what it is for.
+
+    columns: names of its columns; of sequences without names, their places.
+    sample: its first rows.
+    named: whether the columns have names.
+    """
+
+    columns: tuple[str, ...]
+    sample: Sequence[Mapping[str, object]] = ()
+    named: bool = True
 
 
 def read(
     source: Any,
+    task: Task,
+    columns: Given | None = None,
     *,
-    text: str | int | None = None,
-    label: str | int | None = None,
     group: str | int | None = None,
     time: str | int | None = None,
     labelled: bool = True,
     encoding: str | None = None,
     like: Table | None = None,
 ) -> Table:
-    """Read a table of texts, and of labels where `labelled`, with every unusable row listed and explained.
+    """Read the rows of a task, without targets unless `labelled`, with every unusable row listed and explained.
 
     Args:
         source: path of a CSV, TSV, JSON Lines, Parquet, Feather or Arrow file; an address
             ``hf://datasets/owner/name[@revision][/path/in/repo]``; a DataFrame of pandas, polars, pyarrow or another
-            library that narwhals supports; or a pair of sequences, texts and labels.
-        text: name of the text column; by default detected by name, then by its values.
-        label: name of the label column; by default detected by name, then by its values.
+            library that narwhals supports; or a tuple of sequences, one for each column of the task, in its order.
+        task: says which columns there are, and how the cells of a row become its input and target.
+        columns: role -> name of the column; others are detected by name, and texts and labels also by their values.
         group: name of the column with what a row belongs to, such as a person; None for none.
         time: name of the column with the time of a row; None for none.
-        labelled: whether labels are read; without them `targets` is empty.
+        labelled: whether targets are read; without them `targets` is empty.
         encoding: of a text file, such as 'utf-8' or 'cp1252'; None to detect it.
         like: the table of the training rows, whose columns are read if they exist, and whose names of labels are used:
             1.0 is the '1' of the training rows.
 
     Returns:
-        Rows with ids ``file:line`` (``row:1``, ... if the source is not a file) and labels as text.
+        Rows with ids ``file:line`` (``row:1``, ... if the source is not a file).
 
     Raises:
-        UsageError: an unknown column, encoding or kind of source, an ambiguous column, or a missing extra.
-        DataError: the file does not exist, is not a table, or has no usable row or fewer than two classes.
+        UsageError: an unknown column, role, encoding or kind of source, an ambiguous column, or a missing extra.
+        DataError: the file does not exist, is not a table, or has no usable row; or, for labels, fewer than two
+            classes, or a row with several labels.
 
-    >>> table = read((["good", "", "bad"], [1.0, 1.0, 0.0]))
+    >>> from headstart import tasks
+    >>> table = read((["good", "", "bad"], [1.0, 1.0, 0.0]), tasks.load("classification"))
     >>> table.rows.targets, table.rejected
     (('1', '0'), (Rejected(line=2, reason='has no text'),))
     """
-    text, label = PAIR if _is_pair(source) else (_name(text), _name(label))
-    group, time = _name(group), _name(time)
-    if text is not None and text == label:
-        raise UsageError(f"the text and the label are both read from column {shown(text)}; name two columns.")
-    known = (text, label) if like is None else (text or like.text_column, label or like.label_column)
-    opened, prefix = _open(source, encoding, [column for column in (*known, group, time) if column])
+    roles = [role for role in task.columns if labelled or not role.target]
+    sequences = _sequences(source, task.columns, roles)
+    given = {role.role: (role.role,) for role in sequences} if sequences else given_columns(task.columns, columns or {})
+    group, time = (None if column is None else str(column) for column in (group, time))  # a DataFrame's may be numbers
+    known = {**(like.columns if like else {}), **given}
+    named = [column for names in known.values() for column in names]
+    opened, prefix = _open(source, sequences, encoding, [*named, *filter(None, (group, time))])
     if like is not None:
         group, time = (column if column in opened.columns else None for column in (like.group_column, like.time_column))
-    for column, option in ((group, "--group"), (time, "--time")):
+    for column, flag in ((group, "--group"), (time, "--time")):
         if column is not None and column not in opened.columns:
             raise UsageError(
-                f"{opened.name} has no column {shown(column)} ({option}); {did_you_mean(column, opened.columns)}"
+                f"{opened.name} has no column {shown(column)} ({flag}); {did_you_mean(column, opened.columns)}"
             )
-    others = {group, time} - {text, label}
+    others = {group, time} - {column for names in given.values() for column in names}
     sample, items = peek(opened.items)
-    trained = None if like is None else _columns.Trained(like.text_column, like.label_column, set(like.rows.targets))
-    text_column, label_column, warnings = _columns.choose(
+    labels = () if like is None else _targets.known(task.kind, like.rows.targets)
+    chosen, warnings = _columns.choose(
         opened.name,
         [column for column in opened.columns if column not in others],
         sample,
-        text,
-        label,
-        labelled,
-        trained,
+        roles,
+        given,
+        None if like is None else _columns.Trained(like.columns, set(labels)),
     )
-    _texts.check_is_text(opened.name, text_column, sample)
-    classes = opened.file.classes.get(label_column, ()) if opened.file and label_column else ()
-    ids, texts, labels, groups, times = [], [], [], [], []
+    prose = [chosen[role.role][0] for role in roles if role.form == "text" and role.role in chosen]
+    for column in prose:
+        _texts.check_is_text(opened.name, column, sample)
+    by_role = cells_by_role(chosen, opened.file.classes if opened.file else {})
+    fault = _targets.fault(task.kind) if labelled else None
+    ids, inputs, targets, groups, times = [], [], [], [], []
     rejected: list[Rejected] = []
     held = 0
-    for item in _texts.with_joined_words(items, text_column):
+    for item in _texts.with_joined_words(items, prose):
         if isinstance(item, ReadWarning):
             warnings.append(item.sentence)
             continue
         if isinstance(item, Rejected):
             rejected.append(item)
             continue
-        text_value, reason = _texts.text_of(item.cells[text_column])
-        name = ""
-        if label_column and not reason:
-            try:
-                name, reason = _labels.label_of(item.cells[label_column], classes)
-            except _labels.SeveralLabels as several:
-                raise _several(several, f"{prefix}:{item.line}") from None
-        moment = 0.0
+        moment, reason = 0.0, ""
+        try:
+            value, target = task.read(by_role(item.cells))
+        except _labels.SeveralLabels as several:
+            raise _targets.several(several, f"{prefix}:{item.line}") from None
+        except DataError as error:
+            reason = error.args[0]
+        if fault and not reason:
+            reason = fault(target)
         if time and not reason:
             moment, reason = time_of(item.cells[time])
         if reason:
             rejected.append(Rejected(item.line, reason))
             continue
-        held += len(text_value)
+        held += sum(map(len, task.texts(value)))
         if held > MEMORY_STEP:
             _check_memory(opened.name, item.line)
             held = 0
         ids.append(f"{prefix}:{item.line}")
-        texts.append(text_value)
-        labels.append(name)
+        inputs.append(value)
+        targets.append(target)
         times.append(moment)
         if group:
             # A row that names no group is one of its own.
@@ -133,94 +149,85 @@ def read(
     rejected.sort(key=lambda row: row.line)
     if not ids:
         raise DataError(f"{opened.name} has no usable row{_first(rejected)}.")
-    if label_column:
-        warnings += _total(opened.name, rejected, ids, texts, labels)
-        labels = _named(opened.name, label_column, labels, like, warnings)
+    target_column = next((", ".join(chosen[role.role]) for role in roles if role.target and role.role in chosen), "")
+    if target_column:
+        line = int(ids[-1].rpartition(":")[2])
+        last = line, " ".join(task.texts(inputs[-1]))
+        ends = not rejected or rejected[-1].line <= line
+        was_read = _targets.Read(opened.name, target_column, targets, last, ends, labels, training=like is None)
+        targets, doubts = _targets.settled(task.kind, was_read)
+        warnings += doubts
     alone = sum(name == own for name, own in zip(groups, ids, strict=False))
     if alone:
         warnings.append(f"{alone:,} rows have nothing in column {shown(group)}: each is a group of its own.")
     rows = Rows(
         tuple(ids),
-        tuple(texts),
-        tuple(labels) if label_column else (),
+        tuple(inputs),
+        tuple(targets) if target_column else (),
         tuple(groups),
         tuple(times) if time else (),
     )
-    return Table(
-        opened.name,
-        rows,
-        text_column,
-        label_column,
-        opened.sha256,
-        tuple(rejected),
-        tuple(warnings),
-        group,
-        time,
-    )
+    return Table(opened.name, rows, chosen, opened.sha256, tuple(rejected), tuple(warnings), group, time)
 
 
-def columns(source: Any, encoding: str | None = None) -> tuple[str, ...]:
-    """List the columns of what :func:`read` reads.
+def look(source: Any, encoding: str | None = None) -> Look:
+    """Read the beginning of what :func:`read` reads.
 
     Raises:
-        DataError, UsageError: as :func:`read`.
+        DataError, UsageError: as for :func:`read`.
 
-    >>> columns((["good", "bad"], [1, 0]))
-    ('text', 'label')
+    >>> look((["good", "bad"], [1, 0])).columns
+    ('1', '2')
     """
-    return _open(source, encoding, ())[0].columns
+    if isinstance(source, tuple | list):
+        return Look(tuple(str(place) for place in range(1, len(source) + 1)), named=False)
+    opened, _ = _open(source, (), encoding, ())
+    return Look(opened.columns, peek(opened.items)[0])
 
 
-def _name(column: str | int | None) -> str | None:
-    """Return the name of a column as text: a DataFrame may have numbers as names."""
-    return None if column is None else str(column)
+def _sequences(source: object, columns: Sequence[Column], wanted: Sequence[Column]) -> Sequence[Column]:
+    """Return the columns that a tuple of sequences holds: all, the required or the wanted ones; () for others."""
+    if not isinstance(source, tuple | list):
+        return ()
+    choices = (columns, [column for column in columns if column.required], wanted)
+    held = next((choice for choice in choices if len(choice) == len(source)), ())
+    if (
+        held
+        and isinstance(source, list)
+        and all(isinstance(row, list | tuple) and len(row) == len(held) for row in source)
+    ):
+        number = "two pairs" if len(held) == 2 else f"{len(held)} sequences"
+        rows = "two" if len(held) == 2 else str(len(held))
+        raise UsageError(f"a list of {number} may be {rows} rows, or {rows} columns: give a tuple ({_plurals(held)}).")
+    return held
 
 
-def _several(labels: _labels.SeveralLabels, where: str) -> DataError:
-    return DataError(
-        f"{where} has several labels ({labels}): texts with several labels are for the task 'multilabel', which is "
-        "not available yet; give one label for each row."
-    )
+def _plurals(roles: Sequence[Column]) -> str:
+    return ", ".join(_plural(role.role) for role in roles)
 
 
-def _named(name: str, column: str, labels: list[str], like: Table | None, warnings: list[str]) -> list[str]:
-    """Name the classes, and add warnings about uncertain ones."""
-    try:
-        labels = _labels.without_brackets(labels)
-    except _labels.SeveralLabels as several:
-        raise _several(several, name) from None
-    if like is None:
-        labels, renamed = _labels.named_alike(labels, column)
-        _check_labels(name, column, labels, warnings)
-        known: tuple[str, ...] = ()
-    else:
-        known = tuple(sorted(set(like.rows.targets)))
-        labels, renamed = _labels.named_like(labels, column, known)
-    warnings += [*renamed, *_labels.doubts(labels, known)]
-    return labels
+def _plural(role: str) -> str:
+    return role if role.endswith("s") else f"{role}s"
 
 
-def _open(source: Any, encoding: str | None, named: Sequence[str]) -> tuple[Records, str]:
+def _open(source: Any, sequences: Sequence[Column], encoding: str | None, named: Sequence[str]) -> tuple[Records, str]:
     """Open any source as records, together with the prefix of its row ids."""
     if isinstance(source, str) and source.startswith(_hub.PREFIX):
         source = _hub.fetch(source)
     if isinstance(source, str | os.PathLike):
         opened = records(Path(source), encoding, named)
         return opened, opened.name
-    if _is_pair(source):
-        if isinstance(source, list) and all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in source):
-            raise UsageError(
-                "a list of two pairs may be two rows, or two texts and their labels: give a tuple (texts, labels)."
-            )
-        texts, labels = _values.values(source[0], "texts"), _values.values(source[1], "labels")
-        if len(texts) != len(labels):
-            raise UsageError(f"{len(texts)} texts but {len(labels)} labels: give one label for each text.")
-        return _in_memory(PAIR, zip(texts, labels, strict=True)), "row"
+    if sequences:
+        names = [role.role for role in sequences]
+        columns = [_values.values(part, _plural(role)) for part, role in zip(source, names, strict=True)]
+        for role, column in zip(names, columns, strict=True):
+            if len(column) != len(columns[0]):
+                raise UsageError(
+                    f"{len(columns[0])} {_plural(names[0])} but {len(column)} {_plural(role)}: give one {role} for "
+                    f"each {names[0]}."
+                )
+        return _in_memory(names, zip(*columns, strict=True)), "row"
     return _frame(source), "row"
-
-
-def _is_pair(source: object) -> bool:
-    return isinstance(source, tuple | list) and len(source) == 2
 
 
 def _frame(source: Any) -> Records:
@@ -263,19 +270,6 @@ def _in_memory(columns: Sequence[Hashable], values: Iterable[Sequence[object]]) 
     return Records("table", names, sound(items), digest.hexdigest())
 
 
-def _total(name: str, rejected: list[Rejected], ids: list[str], texts: list[str], labels: list[str]) -> list[str]:
-    """Warn where the last row looks like one that sums up the others."""
-    line = int(ids[-1].rpartition(":")[2])
-    if (rejected and rejected[-1].line > line) or not TOTAL.fullmatch(texts[-1].strip()):
-        return []
-    if labels.count(labels[-1]) > 1:
-        return []
-    return [
-        f"line {line} of {name}, {shown(texts[-1])} with the label {shown(labels[-1])}, looks like a total below the "
-        "table, but counts as a row: delete it if it is one."
-    ]
-
-
 def _check_memory(name: str, line: int) -> None:
     if memory.available() < MEMORY_LEFT:
         raise DataError(
@@ -289,21 +283,3 @@ def _first(rejected: Sequence[Rejected]) -> str:
     return (
         f": all {len(rejected)} were rejected, the first, on line {rejected[0].line}, because it {rejected[0].reason}"
     )
-
-
-def _check_labels(name: str, column: str, labels: list[str], warnings: list[str]) -> None:
-    counts = Counter(labels)
-    if len(counts) == 1:
-        raise DataError(
-            f"all {len(labels)} rows of {name} have the label {shown(labels[0])}; at least two classes are needed."
-        )
-    if len(labels) >= 20 and len(counts) > len(labels) / 2:
-        raise DataError(
-            f"column {shown(column)} of {name} has {len(counts)} different values in {len(labels)} rows: "
-            "that is no class label. Say --label NAME."
-        )
-    for label, count in sorted(counts.items()):
-        if count == 1:
-            warnings.append(
-                f"class {shown(label)} has one example: it is used for training, and no score can measure it."
-            )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,12 +18,13 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from headstart.core.contracts import Task, joined_texts
+from headstart.core.contracts import Task, Value, joined_texts
 from headstart.core.errors import DataError, UsageError, shown
 from headstart.core.records import Rejected, Rows, Splits, Table
 from headstart.core.seed import generator
 from headstart.data._near import copies
 from headstart.data.read import read
+from headstart.data.roles import Given
 
 TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.1
@@ -101,8 +102,7 @@ def read_and_split(
     test: Any = None,
     validation: Any = None,
     *,
-    text: str | None = None,
-    label: str | None = None,
+    columns: Given | None = None,
     group: str | None = None,
     time: str | None = None,
     encoding: str | None = None,
@@ -117,8 +117,7 @@ def read_and_split(
         task: see :func:`split`.
         test: see `data.read.read`.
         validation: see `data.read.read`.
-        text: see `data.read.read`.
-        label: see `data.read.read`.
+        columns: see `data.read.read`.
         group: see `data.read.read`.
         time: see `data.read.read`; with `test` and `validation` of one's own, nothing is split by it.
         encoding: see `data.read.read`.
@@ -128,7 +127,7 @@ def read_and_split(
         DataError: as for `data.read.read` and :func:`split`.
         UsageError: as for `data.read.read`.
     """
-    reading = partial(read, text=text, label=label, encoding=encoding)
+    reading = partial(read, task=task, columns=columns, encoding=encoding)
     table = data if isinstance(data, Table) else reading(data, group=group, time=time)
     own = [None if part is None else reading(part, like=table) for part in (test, validation)]
     rows = [None if part is None else part.rows for part in own]
@@ -300,5 +299,12 @@ def _hash(*parts: Rows) -> str:
     digest = hashlib.sha256()
     for part in parts:
         # Without ids, which contain the file's name: a copy under another name is the same data.
-        digest.update(repr((part.inputs, part.targets)).encode())
+        digest.update(repr((tuple(map(_ordered, part.inputs)), tuple(map(_ordered, part.targets)))).encode())
     return digest.hexdigest()
+
+
+def _ordered(value: Value) -> Value:
+    """Return a JSON value with the keys of objects in alphabetical order."""
+    if isinstance(value, Mapping):
+        return {key: _ordered(inner) for key, inner in sorted(value.items())}
+    return [_ordered(inner) for inner in value] if isinstance(value, list | tuple) else value

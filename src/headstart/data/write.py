@@ -15,17 +15,20 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TextIO
 
-from headstart.core.errors import UsageError, shown, visible
+from headstart.core.contracts import Task, Value
+from headstart.core.errors import DataError, UsageError, shown, visible
 from headstart.core.files import replacing
 from headstart.core.records import ReadWarning, Rejected
 from headstart.core.terminal import LINE_ENDS, visible_json
 from headstart.data import _arrow, _columns
+from headstart.data._by_role import cells_by_role
 from headstart.data._encoding import unpacked
 from headstart.data._files import records
 from headstart.data._spool import reread
 from headstart.data._stream import Item, Records, Row, peek
-from headstart.data._texts import check_is_text, text_of, with_joined_words
+from headstart.data._texts import check_is_text, with_joined_words
 from headstart.data._values import cell, missing
+from headstart.data.roles import Given, given_columns, trained_columns
 
 Rows = Iterable[Sequence[object]]
 Write = Callable[[Rows], None]
@@ -46,28 +49,28 @@ def extend(
     source: Path,
     out: Path | None,
     names: Sequence[str],
-    answer: Callable[[list[str]], Iterable[Sequence[str | float]]],
+    answer: Callable[[list[Value]], Iterable[Sequence[Value]]],
     *,
-    text: str | None = None,
+    task: Task,
+    columns: Given | None = None,
     encoding: str | None = None,
-    trained_on: str = "",
     report: Callable[[Rejected | ReadWarning], None],
 ) -> int:
-    """Copy a file of any size with columns added that depend on its texts; return the number of rows written.
+    """Copy a file of any size with columns added that depend on its inputs; return the number of rows written.
 
     Rows keep their order, and cells their type if the format has it: Parquet keeps those of Parquet, Feather and Arrow
-        files, and
-    infers those of JSON Lines. A row without text is copied with nothing in the new columns; a row that cannot be read
-    cannot be copied. `report` is called with both kinds, and with every warning about how the file was read.
+    files, and infers those of JSON Lines. A row without an input is copied with nothing in the new columns; a row that
+    cannot be read cannot be copied. `report` is called with both kinds, and with every warning about how the file was
+    read.
 
     Args:
         source: the file to read.
         out: the file to write; the format is chosen by :func:`suffix_for`.
         names: of the new columns, the first for text and the others for numbers. One that already exists is renamed.
-        answer: texts -> the new cells of each.
-        text: the column with the texts; None for that of the training rows, or to detect it.
+        answer: inputs -> the new cells of each.
+        task: says how cells become an input, and which columns the training rows had.
+        columns: role -> name of the column; others are those of the training rows, or detected.
         encoding: of a text file; None to detect it.
-        trained_on: the text column of the training rows; '' if it is not known.
         report: called with rejected rows and warnings.
 
     Raises:
@@ -75,23 +78,30 @@ def extend(
         UsageError: as for :func:`headstart.data._files.records` and :func:`suffix_for`.
     """
     source = reread(source)
-    opened = records(source, encoding, [column for column in (text or trained_on,) if column])
+    roles = [role for role in task.columns if not role.target]
+    given, trained = given_columns(roles, columns or {}), trained_columns(task)
+    named = [column for names in {**trained, **given}.values() for column in names]
+    opened = records(source, encoding, named)
     suffix = suffix_for(source, out)
     sample, items = peek(opened.items)
-    trained = _columns.Trained(trained_on) if trained_on else None
-    column, _, doubts = _columns.choose(opened.name, opened.columns, sample, text, None, False, trained)
+    chosen, doubts = _columns.choose(
+        opened.name, opened.columns, sample, roles, given, _columns.Trained(trained) if trained else None
+    )
     for sentence in doubts:
         report(ReadWarning(sentence))
-    check_is_text(opened.name, column, sample)
+    prose = [chosen[role.role][0] for role in roles if role.form == "text" and role.role in chosen]
+    for column in prose:
+        check_is_text(opened.name, column, sample)
+    by_role = cells_by_role(chosen, opened.file.classes if opened.file else {})
     nothing = (None,) * len(names)
     written = 0
     again = partial(records, source, encoding)
     with _sink(opened, again, out, suffix, unused(names, opened.columns)) as put:
-        for chunk in _chunks(with_joined_words(items, column)):
+        for chunk in _chunks(with_joined_words(items, prose)):
             rows = [item for item in chunk if isinstance(item, Row)]
-            checked = [text_of(row.cells[column]) for row in rows]
-            texts = [text for text, reason in checked if not reason]
-            answers = iter(answer(texts) if texts else ())
+            checked = [_input(task, by_role(row.cells)) for row in rows]
+            inputs = [value for value, reason in checked if not reason]
+            answers = iter(answer(inputs) if inputs else ())
             put(rows, [nothing if reason else next(answers) for _, reason in checked])
             written += len(rows)
             reasons = iter(reason for _, reason in checked)
@@ -99,8 +109,16 @@ def extend(
                 if not isinstance(item, Row):
                     report(item)
                 elif reason := next(reasons):
-                    report(Rejected(item.line, f"{reason}: it gets no label"))
+                    report(Rejected(item.line, f"{reason}: it gets no {names[0]}"))
     return written
+
+
+def _input(task: Task, cells: Mapping[str, Value]) -> tuple[Value, str]:
+    """Return the input of a row and '', or None and why it has none."""
+    try:
+        return task.read(cells)[0], ""
+    except DataError as error:
+        return None, str(error.args[0])
 
 
 def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:

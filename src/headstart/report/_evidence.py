@@ -70,7 +70,10 @@ def provenance(result: Result) -> list[tuple[str, str]]:
     records = result.records
     table = result.table
     facts = [
-        ("Data", f"{table.name}, column '{table.text_column}' with labels in '{table.label_column}'"),
+        (
+            "Data",
+            f"{table.name}: {'; '.join(f'{role} from {_quoted(names)}' for role, names in table.columns.items())}",
+        ),
         ("SHA-256 of the file", table.sha256),
         ("SHA-256 of the splits", result.splits.sha256),
         *_models(records),
@@ -125,3 +128,7 @@ def trial(record: Record, metric: str) -> dict[str, str]:
         "made": record.made,
         "path": record.path,
     }
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)

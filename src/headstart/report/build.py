@@ -177,8 +177,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "skipped": result.skipped,
         "data": {
             "name": result.table.name,
-            "text_column": result.table.text_column,
-            "label_column": result.table.label_column,
+            "columns": result.table.columns,
             "sha256": result.table.sha256,
             "rejected": result.table.rejected,
             "warnings": result.table.warnings,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from headstart.checkpoints import folder as checkpoints
 from headstart.checkpoints import manifest
 from headstart.checkpoints._rows import FILE as CHANGED_ROWS
 from headstart.core import rooms
-from headstart.core.contracts import Contender, Fitted
+from headstart.core.contracts import Contender, Fitted, Value
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.files import replacing_folder
 from headstart.core.opening import guarded
@@ -54,16 +55,25 @@ def open_model(folder: Path) -> Fitted:
     manifest_read = manifest.verify(folder)
     with guarded(folder):
         try:
-            task = tasks.load(manifest_read.task, manifest_read.fields)
+            task = tasks.load(manifest_read.task, _fields(manifest_read.fields))
             plugin: type[Contender] = rooms.plugin("contenders", manifest_read.contender)
         except UsageError as error:
             raise CheckpointError(
                 f"'{folder}' was saved by a Headstart that this one does not know: {error}"
             ) from error
-        if not task.classes or len(set(task.classes)) != len(task.classes):
+        if (task.kind in ("label", "labels") and not task.classes) or len(set(task.classes)) != len(task.classes):
             raise CheckpointError(
                 f"'{folder / manifest.NAME}' must name each class of the task once; copy the folder again, or "
                 "save it again."
             )
         # Absolute, since a folder may have the same name as a packaged model.
         return plugin.load(folder.absolute(), task, manifest_read.extra)
+
+
+def _fields(fields: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the fields of a task; earlier versions saved the name of the text column alone."""
+    new = dict(fields)
+    if "text_column" in new:
+        text = new.pop("text_column")
+        new["input_columns"] = [f"text={text}"] if text else []
+    return new

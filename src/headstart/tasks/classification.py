@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from headstart.core.contracts import Encoded, Kind, Tokenizer, Value
+from headstart.core.contracts import Column, Encoded, Kind, Tokenizer, Value
 from headstart.core.records import Predictions, Rows
 from headstart.core.tally import Metric, Tally
+from headstart.data.cells import label_cell, text_cell
+from headstart.data.roles import LABEL, TEXT
 from headstart.metrics import labels
 
 if TYPE_CHECKING:
@@ -22,12 +24,12 @@ class Classification:
     """Give each text exactly one label out of those seen in training.
 
     classes: the labels, sorted; empty until :meth:`fitted` has seen the training rows.
-    text_column: column with the texts of the training rows, so that a model reads no other column later; '' if it is
-        not known.
+    input_columns: column with the texts of the training rows, so that a model reads no other column later, as in
+        'text=review'; empty if it is not known.
     """
 
     classes: tuple[str, ...] = ()
-    text_column: str = ""
+    input_columns: tuple[str, ...] = ()
 
     SAMPLE: ClassVar[tuple[tuple[str, str], ...]] = (
         ("The battery lasts two days and charges fast.", "good"),
@@ -38,8 +40,16 @@ class Classification:
         ("Waste of money; I sent it back.", "bad"),
     )
     kind: ClassVar[Kind] = "label"
-    columns: ClassVar[tuple[str, ...]] = ("text", "label")
+    columns: ClassVar[tuple[Column, ...]] = (TEXT, LABEL)
     metrics: ClassVar[tuple[Metric, ...]] = labels.METRICS
+
+    def read(self, cells: Mapping[str, Value]) -> tuple[Value, Value]:
+        """Return the text and the label of a row.
+
+        Raises:
+            DataError: one of them is missing, or something else.
+        """
+        return text_cell(cells["text"]), label_cell(cells["label"]) if "label" in cells else None
 
     def fitted(self, train: Rows) -> Classification:
         """Return the task with its classes set from the training rows only.

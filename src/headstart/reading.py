@@ -1,0 +1,80 @@
+"""Read rows for a task that is named, or guessed from the columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from headstart import tasks
+from headstart.core.records import Table
+from headstart.data import read as data
+from headstart.data.roles import Given
+
+
+def read(
+    source: Any,
+    *,
+    task: str | None = None,
+    text: str | int | None = None,
+    label: str | int | None = None,
+    columns: Given | None = None,
+    group: str | int | None = None,
+    time: str | int | None = None,
+    labelled: bool = True,
+    encoding: str | None = None,
+    like: Table | None = None,
+) -> Table:
+    """Read the rows of a task, with every unusable row listed and explained.
+
+    Args:
+        source: see `data.read.read`, also for the arguments from `group` on.
+        task: name of the task; None to guess it from the columns.
+        text: name of the text column; None to detect it.
+        label: name of the label column; None to detect it.
+        columns: names of other columns, such as ``{"question": "query"}``; see ``headstart list`` and the task.
+        group: name of the column with what a row belongs to; None for none.
+        time: name of the column with the time of a row; None for none.
+        labelled: whether targets are read.
+        encoding: of a text file; None to detect it.
+        like: the table of the training rows.
+
+    Raises:
+        UsageError, DataError: as for `data.read.read` and :func:`guess`.
+
+    >>> read((["good", "", "bad"], [1.0, 1.0, 0.0])).rows.targets
+    ('1', '0')
+    """
+    rules = tasks.load(task or guess(source, encoding))
+    return data.read(
+        source,
+        rules,
+        named(text, label, columns),
+        group=group,
+        time=time,
+        labelled=labelled,
+        encoding=encoding,
+        like=like,
+    )
+
+
+def guess(source: Any, encoding: str | None) -> str:
+    """Return the name of the task that rows are for.
+
+    Raises:
+        UsageError: as for `tasks.guess`.
+    """
+    if isinstance(source, Table):
+        return tasks.guess(lambda: data.Look(tuple(source.columns)))
+    return tasks.guess(lambda: data.look(source, encoding))
+
+
+def named(
+    text: str | int | None, label: str | int | None, columns: Given | None
+) -> dict[str, str | int | Sequence[str | int]]:
+    """Return the named columns of all roles.
+
+    >>> named("review", None, {"question": "query"})
+    {'text': 'review', 'question': 'query'}
+    """
+    short = {role: column for role, column in (("text", text), ("label", label)) if column is not None}
+    return {**short, **(columns or {})}
