@@ -36,17 +36,19 @@ class Load:
 
     ask: packs some of the texts with their masked words.
     lengths: tokens of each text.
+    rows: texts in a batch.
     """
 
     name: str
     ask: Callable[[np.ndarray], Any]
     lengths: np.ndarray
     padded: tuple[dict[str, Any], ...]
+    rows: int
 
     @property
     def batches(self) -> list[np.ndarray]:
         """The indices of each batch's texts."""
-        return [np.arange(start, start + ROWS) for start in range(0, len(self.lengths), ROWS)]
+        return [np.arange(start, start + self.rows) for start in range(0, len(self.lengths), self.rows)]
 
 
 def main() -> None:
@@ -82,32 +84,32 @@ def main() -> None:
     print(difference)
 
 
-def fresh_model(place: Path) -> None:
-    """Write a model with random weights, which both sides load."""
+def fresh_model(place: Path, source: str = "minilm") -> None:
+    """Write a model with random weights and the tokenizer of another one, which both sides load."""
     import torch
 
     from headstart.checkpoints import folder
     from headstart.nn.encoder import Encoder
     from headstart.nn.pretraining import Pretraining, PretrainingHead
 
-    tokenizer = folder.load("minilm").tokenizer
+    tokenizer = folder.load(source).tokenizer
     arguments = {**SHAPE, "vocabulary": tokenizer.size, "dropout": 0.1}
     torch.manual_seed(0)
     model = Pretraining(Encoder(**arguments), PretrainingHead(SHAPE["width"], tokenizer.size))
     folder.save(place, model, tokenizer, "bert", arguments, ())
 
 
-def full_windows(place: Path) -> Load:
+def full_windows(place: Path, rows: int = ROWS, batches: int = STEPS * ROUNDS) -> Load:
     """Cut reviews into windows of 128 tokens, with two passages each."""
-    return _load("full windows", place, _whole(place)[: ROWS * STEPS * ROUNDS])
+    return _load("full windows", place, _whole(place, rows * batches)[: rows * batches], rows)
 
 
-def sentence_pairs(place: Path) -> Load:
+def sentence_pairs(place: Path, rows: int = ROWS, batches: int = STEPS * ROUNDS) -> Load:
     """Pair adjacent sentences of reviews, cut to 128 tokens together."""
     from headstart.checkpoints import folder
     from headstart.text import sentences
 
-    count = ROWS * STEPS * ROUNDS
+    count = rows * batches
     pairs = []
     for text in data("imdb_train")[0][: count // 2]:
         pieces = list(sentences.split(text))
@@ -116,7 +118,7 @@ def sentence_pairs(place: Path) -> Load:
     encoded = folder.load(place, pretraining=True).tokenizer.encode_whole([s for i in places for s in pairs[i]])
     ids = np.split(encoded.tokens, encoded.boundaries[1:-1])
     cut = [(first[: WINDOW // 2], second) for first, second in zip(ids[::2], ids[1::2], strict=True)]
-    return _load("sentence pairs", place, [(a, b[: WINDOW - 3 - len(a)]) for a, b in cut])
+    return _load("sentence pairs", place, [(a, b[: WINDOW - 3 - len(a)]) for a, b in cut], rows)
 
 
 def measure(load: Load, place: str) -> tuple[dict[str, float], float]:
@@ -144,49 +146,54 @@ def measure(load: Load, place: str) -> tuple[dict[str, float], float]:
     )
 
 
-def ours(load: Load, place: str, dropout: float) -> Callable[[int], float]:
-    """Build our step as in a pretraining; it returns the loss."""
+def ours(load: Load, place: str, dropout: float, device: str = "cpu") -> Callable[[int], Any]:
+    """Build our step as in a pretraining; it returns the loss, on the device."""
     from headstart.checkpoints import folder
     from headstart.nn.groups import by_stage
-    from headstart.pretraining.job import loss_of
+    from headstart.pretraining.scoring import loss_of
     from headstart.training import gradients
     from headstart.training.optimizer import adamw, clipped_step
 
-    model: Any = folder.load(place, pretraining=True, dropout=dropout).model.train()
+    model: Any = folder.load(place, pretraining=True, dropout=dropout).model.to(device).train()
     groups = by_stage(model, 1 + SHAPE["layers"], 1e-4)
     optimizer = adamw(groups, 0.01)
     weights = [weight for group in groups for weight in group.weights.values()]
-    halves = gradients.backward(load.lengths, "cpu")
+    halves = gradients.backward(load.lengths, device)
     backward = halves.__enter__()
 
     def loss(rows: np.ndarray) -> Any:
-        return loss_of(model, load.ask(rows), "cpu")
+        return loss_of(model, load.ask(rows), device)
 
-    def step(number: int, opened: Any = halves) -> float:  # closed when the step is garbage-collected
+    def step(number: int, opened: Any = halves) -> Any:  # closed when the step is garbage-collected
         value = backward(loss, load.batches[number], weights, 1, number)
         clipped_step(optimizer, weights, 1.0)
-        return value.item()
+        return value
 
     return step
 
 
-def theirs(load: Load, place: str, dropout: float) -> Callable[[int], float]:
-    """Build the reference's step; it returns the loss."""
+def theirs(load: Load, place: str, dropout: float, device: str = "cpu") -> Callable[[int], Any]:
+    """Build the reference's step; it returns the loss, on the device."""
     import torch
+
+    from headstart.activations.forward import precision
 
     model = transformers().BertForPreTraining.from_pretrained(
         place, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout
     )
-    model.train()
+    model.to(device).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+    pinned = [{name: part.pin_memory() if device == "cuda" else part for name, part in p.items()} for p in load.padded]
 
-    def step(number: int) -> float:
-        loss = model(**load.padded[number]).loss
+    def step(number: int) -> Any:
+        given = {name: part.to(device, non_blocking=True) for name, part in pinned[number].items()}
+        with precision(device):
+            loss = model(**given).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        return loss.item()
+        return loss.detach()
 
     return step
 
@@ -196,7 +203,7 @@ def parity(load: Load, place: str) -> float:
     import torch
 
     from headstart.checkpoints import folder
-    from headstart.pretraining.job import loss_of
+    from headstart.pretraining.scoring import loss_of
     from headstart.training import gradients
 
     model: Any = folder.load(place, pretraining=True).model.eval()
@@ -209,16 +216,17 @@ def parity(load: Load, place: str) -> float:
         )
 
 
-def _whole(place: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Cut the beginning of IMDB into pairs of passages that fill a window."""
+def _whole(place: Path, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Cut the beginning of IMDB into at least so many pairs of passages that fill a window."""
     from headstart.checkpoints import folder
 
     room = WINDOW - 3
-    tokens = folder.load(place, pretraining=True).tokenizer.encode_whole(data("imdb_train")[0][:200]).tokens
+    tokenizer = folder.load(place, pretraining=True).tokenizer
+    tokens = tokenizer.encode_whole(data("imdb_train")[0][: max(200, count)]).tokens
     return [(part[: room // 2], part[room // 2 :]) for part in tokens[: len(tokens) // room * room].reshape(-1, room)]
 
 
-def _load(name: str, place: Path, pairs: list[tuple[np.ndarray, np.ndarray]]) -> Load:
+def _load(name: str, place: Path, pairs: list[tuple[np.ndarray, np.ndarray]], size: int) -> Load:
     """Mask words in pairs of passages, and build the same in the reference's format."""
     import torch
 
@@ -244,8 +252,8 @@ def _load(name: str, place: Path, pairs: list[tuple[np.ndarray, np.ndarray]]) ->
         return Questions(batch, asked, wanted[asked], torch.from_numpy(rows % 2)[batch.order])
 
     padded = []
-    for start in range(0, len(pairs), ROWS):
-        rows = np.arange(start, min(start + ROWS, len(pairs)))
+    for start in range(0, len(pairs), size):
+        rows = np.arange(start, min(start + size, len(pairs)))
         batch = pack(ids, boundaries, rows, segments=second)
         at = (batch.order.repeat_interleave(batch.boundaries.diff()), batch.positions)
         inputs, types, mask, wanted = (torch.full((len(rows), WINDOW), fill) for fill in (0, 0, 0, NOTHING))
@@ -260,4 +268,4 @@ def _load(name: str, place: Path, pairs: list[tuple[np.ndarray, np.ndarray]]) ->
                 "next_sentence_label": torch.from_numpy(rows % 2),
             }
         )
-    return Load(name, ask, lengths, tuple(padded))
+    return Load(name, ask, lengths, tuple(padded), size)

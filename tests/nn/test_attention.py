@@ -8,7 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headstart.nn.attention import SelfAttention, _Attend, attend_at_once, attend_by_group, threads_that_pay
+from headstart.nn.attention import (
+    SelfAttention,
+    _Attend,
+    attend_at_once,
+    attend_by_group,
+    fits_flash,
+    threads_that_pay,
+)
 from headstart.nn.packed import pack
 
 LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=6)
@@ -154,3 +161,10 @@ def test_a_small_group_gets_one_thread_and_all_are_back_whatever_happens():
         assert (seen, torch.get_num_threads()) == ([1, 2, 1], 2)
     finally:
         torch.set_num_threads(before)
+
+
+def test_flash_attention_is_for_16_bits_and_some_widths_of_a_head():
+    assert fits_flash(torch.zeros(1, 3 * 64, dtype=torch.bfloat16), 2, 3)
+    assert not fits_flash(torch.zeros(1, 3 * 64), 2, 3)
+    assert not fits_flash(torch.zeros(1, 3 * 60, dtype=torch.bfloat16), 2, 3)
+    assert not fits_flash(torch.zeros(1, 2 * 320, dtype=torch.float16), 1, 2)

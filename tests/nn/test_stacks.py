@@ -12,7 +12,7 @@ from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
 from headstart.nn.int8 import quantised
 from headstart.nn.modern import ModernEncoder
-from headstart.nn.packed import StoredStates, pack
+from headstart.nn.packed import StoredStates, drop_words, pack
 from headstart.nn.prepacked import prepacked
 
 SIZES = {"vocabulary": 40, "width": 16, "layers": 4, "heads": 2, "feed_forward": 32, "window": 30, "dropout": 0.0}
@@ -153,3 +153,16 @@ def test_scores_in_parts_are_those_of_whole_groups(batch, monkeypatch):
     monkeypatch.setattr(disentangled, "MOST_SCORES", 1)
     torch.testing.assert_close(model.encoder(batch), whole, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(model.encoder(batch, first_only=True), whole[batch.starts], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("pooling", ["first", "mean"])
+@pytest.mark.parametrize("distance_buckets", [0, 8])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_operation_stays_on_the_device_of_the_batch(kind, distance_buckets, pooling, batch):
+    """On the meta device, which computes nothing: an index left on the CPU would be an error there, as on a GPU."""
+    changes = {"distance_buckets": distance_buckets} if kind == "bert" else {}
+    model = Model(KINDS[kind](**{**SIZES, **changes, "dropout": 0.1}), ClassificationHead(16, 3, pooling=pooling))
+    model.to("meta").train()
+    logits = model(drop_words(batch.to("meta"), 0.5, 3, [0, 1]))
+    model.head.loss(logits, torch.zeros(len(batch), dtype=torch.long, device="meta")).backward()
+    assert all(weight.grad.device.type == "meta" for weight in model.parameters() if weight.requires_grad)

@@ -15,7 +15,7 @@ from headstart.core.contracts import Encoded
 from headstart.core.records import Progress, Run
 from headstart.nn import parallel
 from headstart.nn.heads import Model
-from headstart.nn.packed import Batch, StoredStates, pack
+from headstart.nn.packed import Batch, StoredStates, pack, to_device
 from headstart.training.batches import by_length
 
 # State values (tokens times width) in a batch without training. With so few, a layer's results stay in a processor's
@@ -41,17 +41,17 @@ def scores(
     if model.training:  # checked first: switching every module costs as much as tokenising a short text
         model.eval()
     chosen = np.arange(len(encoded)) if texts is None else texts
-    out = torch.zeros(len(chosen), model.head.output.out_features)
+    out = torch.zeros(len(chosen), model.head.output.out_features, device=device)
 
     @torch.inference_mode()
     def answer(rows: np.ndarray) -> None:
-        batch = pack(encoded.tokens, encoded.boundaries, chosen[rows], stored).to(device)
+        batch = pack(encoded.tokens, encoded.boundaries, chosen[rows], stored)
         with precision(device):
-            logits = model(batch)
-        out[torch.from_numpy(rows)[batch.order.cpu()]] = logits.float().cpu()
+            logits = model(batch.to(device))
+        out[to_device(torch.from_numpy(rows)[batch.order], device)] = logits.float()
 
     deque(parallel.each(answer, _batches(model, encoded.lengths[chosen], device), device), maxlen=0)
-    return out
+    return out.cpu()
 
 
 def _batches(model: Model, lengths: np.ndarray, device: str) -> list[np.ndarray]:

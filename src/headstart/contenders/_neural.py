@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -33,7 +34,7 @@ from headstart.nn.heads import Model
 from headstart.nn.int8 import quantised
 from headstart.nn.lora import Updates
 from headstart.nn.narrow import narrowed
-from headstart.nn.packed import StoredStates, drop_words, pack
+from headstart.nn.packed import StoredStates, drop_words, pack, to_device
 from headstart.saved import model_folder
 from headstart.strategies import Strategy
 from headstart.training import collapse, convex
@@ -115,7 +116,8 @@ class Neural(Fitted):
         Raises:
             UsageError: torch has no int8 engine for this machine.
         """
-        return replace(self, int8=quantised(self.model))
+        on_cpu = self.model if self.device == "cpu" else copy.deepcopy(self.model).cpu()
+        return replace(self, int8=quantised(on_cpu))
 
     def cut_off(self, inputs: Sequence[Value]) -> float:
         """Return the share of the inputs' tokens (0 to 1) beyond the model's window."""
@@ -243,7 +245,7 @@ def fit(
                 batch = drop_words(batch, word_dropout, hidden[0], special)
             with precision(run.device):
                 logits = model(batch)
-            return model.head.loss(logits, targets[torch.from_numpy(rows).to(run.device)][batch.order], weights)
+            return model.head.loss(logits, targets[to_device(torch.from_numpy(rows), run.device)][batch.order], weights)
 
         def evaluate() -> tuple[float, float]:
             logits = scores(model, validation_encoded, run.device, validation_kept)

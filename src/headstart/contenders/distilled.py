@@ -147,6 +147,7 @@ class Distilled(Contender):
         matching, stored, saved = None, None, 0.0
         if guide is not None:
             guide.model.to(run.device).requires_grad_(False).eval()
+            guide.device = run.device
             if self.method != "logits":
                 matching = self._inside(checkpoint.model.encoder, guide.model.encoder).to(run.device)
                 stored, saved = _keep(guide.model, matching.stages, encoded, run)

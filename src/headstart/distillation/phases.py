@@ -19,7 +19,7 @@ from headstart.distillation import objectives
 from headstart.nn.encoder import Stack
 from headstart.nn.groups import Group
 from headstart.nn.heads import Model
-from headstart.nn.packed import Batch, StoredStates, pack
+from headstart.nn.packed import Batch, StoredStates, pack, to_device
 from headstart.strategies.full import Full
 from headstart.training import collapse
 from headstart.training.batches import by_length
@@ -186,7 +186,7 @@ def answer(
         batch: Batch = pack(student.tokens, student.boundaries, rows).to(run.device)
         with forward.precision(run.device):
             logits = model(batch).float()
-        order = torch.from_numpy(rows).to(run.device)[batch.order]
+        order = to_device(torch.from_numpy(rows), run.device)[batch.order]
         true = F.cross_entropy(logits, numbers[order], ignore_index=-100, reduction="sum") / len(rows)
         if soft is None:
             return true

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
@@ -23,6 +24,7 @@ from headstart.nn.packed import Batch
 Groups = tuple[tuple[int, int], ...]
 
 SMALL = 2**22  # multiplications in a group's scores: about a text of 100 tokens at a width of 384
+MOST_FLASH = 256  # width of a head that flash attention supports at most
 
 flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 flash_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default
@@ -88,9 +90,30 @@ def attend(query: Tensor | None, states: Tensor, batch: Batch, heads: int) -> Te
     if states.device.type == "cpu":
         attended: Tensor = _Attend.apply(query, states, batch.groups, heads)
         return attended
-    if states.dtype in (torch.bfloat16, torch.float16):
+    if _has_flash(states.device) and fits_flash(states, heads, 3 if query is None else 2):
         return attend_at_once(query, states, batch, heads)
     return attend_by_group(query, states, batch.groups, heads)
+
+
+@lru_cache
+def _has_flash(device: torch.device) -> bool:
+    """Return whether a GPU runs flash attention, which needs compute capability 8.0."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+def fits_flash(states: Tensor, heads: int, parts: int) -> bool:
+    """Return whether flash attention supports states: 16-bit floats, and a width per head that is a multiple of 8.
+
+    Args:
+        states: `parts` matrices of the same width side by side.
+        heads: number of attention heads.
+        parts: number of matrices.
+
+    >>> fits_flash(torch.zeros(1, 3 * 312, dtype=torch.bfloat16), 12, 3)  # 26 per head
+    False
+    """
+    size = states.shape[1] // parts // heads
+    return states.dtype in (torch.bfloat16, torch.float16) and size % 8 == 0 and size <= MOST_FLASH
 
 
 def attend_by_group(

@@ -19,7 +19,7 @@ from headstart.nn.attention import Groups, SelfAttention, attend_by_group, input
 from headstart.nn.block import ACTIVATIONS, Block
 from headstart.nn.dropout import Dropout
 from headstart.nn.encoder import FirstStage, Stack, initialise
-from headstart.nn.packed import Batch
+from headstart.nn.packed import Batch, to_device
 
 MOST_SCORES = 2**22  # scores computed at once; about six such tensors exist at a time, 100 MB
 
@@ -160,7 +160,7 @@ class DisentangledAttention(SelfAttention):
         """Yield the terms of each group's scores that depend on distances, ``(texts, heads, length or 1, length)``."""
         longest = groups[-1][1]
         rows = self.distances.rows(longest)
-        rows = (rows - rows[0]).to(states.device)
+        rows = to_device(rows - rows[0], states.device.type)
         for (q, k, _), (_, length) in zip(inputs(query, states, groups, self.heads), groups, strict=True):
             near = rows[longest - length : longest + length + 1]  # of the distances -length to length
             parts = []

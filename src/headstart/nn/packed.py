@@ -55,22 +55,22 @@ class Batch:
         return states if places is None else states[places]
 
     def to(self, device: str) -> Batch:
-        """Copy the batch to a device; copying to a GPU from pinned memory overlaps with computation."""
-
-        def move(tensor: Tensor) -> Tensor:
-            tensor = tensor.pin_memory() if device == "cuda" else tensor
-            return tensor.to(device, non_blocking=True)
-
+        """Copy the batch to a device, see :func:`to_device`."""
         return Batch(
-            ids=move(self.ids),
-            positions=move(self.positions),
-            boundaries=move(self.boundaries),
+            ids=to_device(self.ids, device),
+            positions=to_device(self.positions, device),
+            boundaries=to_device(self.boundaries, device),
             groups=self.groups,
-            order=move(self.order),
-            hidden=None if self.hidden is None else move(self.hidden),
+            order=to_device(self.order, device),
+            hidden=None if self.hidden is None else to_device(self.hidden, device),
             stages=self.stages,
-            segments=None if self.segments is None else move(self.segments),
+            segments=None if self.segments is None else to_device(self.segments, device),
         )
+
+
+def to_device(tensor: Tensor, device: str) -> Tensor:
+    """Copy a tensor of the CPU to a device; to a GPU from pinned memory, so that the host waits for no earlier work."""
+    return (tensor.pin_memory() if device == "cuda" else tensor).to(device, non_blocking=True)
 
 
 @dataclass(frozen=True)
@@ -159,5 +159,5 @@ def drop_words(batch: Batch, rate: float, unknown: int, spared: Sequence[int]) -
         spared: ids of special tokens, which are never replaced.
     """
     dropped = torch.rand(batch.ids.shape, device=batch.ids.device, generator=chance.generator()) < rate
-    special = torch.isin(batch.ids, torch.tensor(spared, device=batch.ids.device))
+    special = torch.isin(batch.ids, to_device(torch.tensor(spared), batch.ids.device.type))
     return replace(batch, ids=batch.ids.masked_fill(dropped & ~special, unknown))

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from headstart.nn.packed import to_device
+
 FAR = 128  # tokens: where the last bucket would end if it did not include all larger distances
 
 
@@ -63,7 +65,7 @@ def distance_bias(weight: Tensor, length: int) -> Tensor:
     Returns:
         ``(heads, length, length)``: row i, column j is added to the score of the query at i and the key at j.
     """
-    buckets = distance_buckets(length, len(weight)).to(weight.device)
+    buckets = to_device(distance_buckets(length, len(weight)), weight.device.type)
     by_distance = F.embedding(buckets, weight).T  # (heads, 2 * length - 1)
     # The window that begins at a distance of -i is row i.
     return by_distance.unfold(1, length, 1).flip(1)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from headstart.activations.forward import precision
+from headstart.nn.packed import to_device
 from headstart.nn.pretraining import Pretraining, word_loss
 from headstart.pretraining.objective import UNASKED, Questions
 from headstart.training import gradients
@@ -39,9 +40,10 @@ class Answers:
 
     def after(self, model: Pretraining, asked: Questions, device: str) -> Answers:
         """Return the sums with one more batch."""
-        words = asked.words.to(device)
+        words = to_device(asked.words, device)
         with precision(device):
-            logits, pair_logits = model(asked.batch.to(device), asked.places.to(device), asked.pairs is not None)
+            places = to_device(asked.places, device)
+            logits, pair_logits = model(asked.batch.to(device), places, asked.pairs is not None)
         sums = replace(
             self,
             word_loss=self.word_loss + word_loss(logits.float(), words),
@@ -51,7 +53,7 @@ class Answers:
             sums = replace(sums, words_right=self.words_right + int((logits.argmax(-1) == words).sum()))
         if asked.pairs is None or pair_logits is None:
             return sums
-        pairs = asked.pairs.to(device)
+        pairs = to_device(asked.pairs, device)
         loss = F.cross_entropy(pair_logits.float(), pairs, ignore_index=UNASKED, reduction="sum")
         right = 0 if model.training else int((pair_logits.argmax(-1) == pairs).sum())
         return replace(
