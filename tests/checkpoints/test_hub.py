@@ -5,15 +5,16 @@ import hashlib
 import http.server
 import importlib
 import json
+import os
 import socket
 import threading
 from typing import ClassVar
 
 import pytest
-from huggingface_hub import constants
+from huggingface_hub import constants, file_download
 
 from headstart.checkpoints import hub
-from headstart.core.errors import CheckpointError, UsageError
+from headstart.core.errors import CheckpointError, DiskError, UsageError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 GOOD = {
@@ -188,8 +189,43 @@ def test_offline_is_said(online, monkeypatch):
 def test_a_cache_that_cannot_be_written_is_no_fault_of_the_hub(server, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(DiskError, match=r"cannot write '.*cache' \(Not a directory\): set HF_HUB_CACHE to a folder on"):
+        hub.find("hf://owner/good")
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_full_disk_is_named_with_the_cache_and_the_bytes_of_the_file(server, monkeypatch, tmp_path, wrapped):
+    real = file_download._download_to_tmp_and_move
+
+    def full(incomplete_path, *args, **more):
+        monkeypatch.setattr(
+            type(incomplete_path), "open", lambda path, mode: os.fdopen(os.open("/dev/full", os.O_WRONLY), mode)
+        )
+        try:
+            real(incomplete_path, *args, **more)
+        except OSError as error:
+            if wrapped:  # as versions of the client do with what they retry
+                raise RuntimeError("retried too often") from error
+            raise
+
+    monkeypatch.setattr(file_download, "_download_to_tmp_and_move", full)
+    cache = tmp_path / "cache"
+    sentence = (
+        rf"^cannot write '{cache}' \(No space left on device; 22 bytes are needed, [\d,]+ are free\): free some space, "
+        "or set HF_HUB_CACHE to a folder on another disk, and rerun the same command"
+    )
+    with pytest.raises(DiskError, match=sentence) as caught:
+        hub.find("hf://owner/good")
+    assert caught.value.exit_code == 4
+
+
+def test_a_file_outside_the_cache_that_cannot_be_used_is_named_itself(server, monkeypatch):
+    def denied(*_, **__):
+        raise PermissionError(13, "Permission denied", "/elsewhere/token")
+
+    monkeypatch.setattr(file_download, "_download_to_tmp_and_move", denied)
     with pytest.raises(
-        CheckpointError, match=r"cannot keep model owner/good in .*cache \(Not a directory\): make room"
+        DiskError, match=r"cannot write '/elsewhere/token' \(Permission denied\): make it writable, or set"
     ):
         hub.find("hf://owner/good")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.data.classified import read
 
-from headstart.core.errors import DataError, UsageError
+from headstart.core.errors import DataError, DiskError, UsageError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ONE = b"text,label\ngood,pos\nbad,neg\n"
@@ -137,7 +137,7 @@ def test_a_cache_that_cannot_be_written_is_no_fault_of_the_hub(
 
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(DataError, match=r"cannot keep data set someone/one in .*cache \(Not a directory\): make room"):
+    with pytest.raises(DiskError, match=r"cannot write '.*cache' \(Not a directory\): set HF_HUB_CACHE to a folder on"):
         read("hf://datasets/someone/one")
 
 

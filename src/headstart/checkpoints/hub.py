@@ -106,6 +106,7 @@ def find(source: str) -> Path:
     Raises:
         UsageError: no such folder or name, or its package is not installed.
         CheckpointError: the model is damaged, cannot be downloaded, or comes without safetensors.
+        DiskError: the hub's cache cannot be written.
     """
     check(source)
     if source in PACKAGED:
@@ -201,7 +202,7 @@ def _fetch(address: str) -> Path:
     The hub is that of the environment variable ``HF_ENDPOINT``, by default huggingface.co.
     """
     repo, revision = _address(address)
-    from huggingface_hub import HfApi, constants, errors
+    from huggingface_hub import HfApi, errors
 
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
     try:
@@ -222,11 +223,6 @@ def _fetch(address: str) -> Path:
             return cached
         raise CheckpointError(
             f"{error} and {repo} is not in the cache: {error.advice}, or name a folder or a packaged model."
-        ) from error
-    except OSError as error:
-        raise CheckpointError(
-            f"cannot keep model {repo} in {constants.HF_HUB_CACHE} ({error.strerror}): make room there, or set "
-            "HF_HUB_CACHE."
         ) from error
 
 

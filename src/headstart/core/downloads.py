@@ -7,9 +7,11 @@ derived from it.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import http
 import importlib
+import os
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.core.errors import HeadstartError, shown
+from headstart.core.files import FULL, writing
 
 if TYPE_CHECKING:
     from huggingface_hub import DatasetInfo, HfApi, ModelInfo
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 SLOW = 1.5  # timeouts, after each of which `LEAST` bytes must have arrived or a response be complete
 LEAST = 2**16
 MOST = 2**27  # bytes of a list of files, and of a file whose length is not announced
+INSTEAD = "set HF_HUB_CACHE to a folder on another disk"  # where the cache cannot be written
 COMMIT = re.compile(r"[0-9a-f]{40}")
 WAITS = re.compile(r"(?:^|\bt=)\s*(\d+)\s*(?:;|$)")  # seconds, in Retry-After or as t in RateLimit
 # Valid names of files in the cache: without slashes, and not only dots.
@@ -74,9 +78,10 @@ def limited(endpoint: str) -> Iterator[None]:
     """Limit the time and size of this thread's requests to the hub.
 
     huggingface_hub's own errors pass unchanged if a repository or a revision does not exist, is private, or has an
-    invalid name, and so do errors of the local disk.
+    invalid name.
 
     Raises:
+        DiskError: the hub's cache cannot be written.
         DownloadError: no response, an invalid one, or one too slow.
     """
     from huggingface_hub import constants, errors
@@ -90,13 +95,44 @@ def limited(endpoint: str) -> Iterator[None]:
     except (HeadstartError, errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError):
         raise
     except Exception as error:
-        if watch.late is None and isinstance(error, OSError) and error.errno is not None:
-            raise
+        if watch.late is None and (fault := _disk_fault(error)) is not None:
+            with writing(_unwritten(fault), watch.length, instead=INSTEAD):
+                raise fault from error
         raise _named(watch, watch.late or error, endpoint) from error
     finally:
         watch.stop()
         _watch.reset(token)
         constants.HF_HUB_DISABLE_XET = xet
+
+
+def _disk_fault(error: Exception) -> OSError | None:
+    """Return the error of the local disk behind what the client raised; None if it is the hub's.
+
+    The client's own errors have no number. Below one of the network's, only a number that no connection has counts.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    for fault in _causes(error):
+        if isinstance(fault, OSError) and fault.errno in (*FULL, errno.EFBIG, errno.EROFS):
+            return fault
+    return None
+
+
+def _unwritten(fault: OSError) -> Path:
+    """Return the path to report: the cache's folder, whose files have hashes for names, or a file elsewhere."""
+    from huggingface_hub import constants
+
+    cache = Path(constants.HF_HUB_CACHE)
+    path = cache if fault.filename is None else Path(os.fsdecode(fault.filename))
+    return cache if cache in path.parents else path
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """Return an error and what it was raised from, or while handling, outermost first."""
+    chain = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
+        chain.append(cause)
+    return chain
 
 
 def listed(info: ModelInfo | DatasetInfo) -> list[str]:
@@ -170,6 +206,7 @@ class _Watch:
     seconds: limit of a connection or a silence.
     late: why it was aborted.
     status: of the last response, if that was a failure.
+    length: bytes of the last file that was sent; None before the first, or if its length was not announced.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -177,6 +214,7 @@ class _Watch:
         self.late: Exception | None = None
         self.status = 0
         self.received = self.before = 0
+        self.length: int | None = None
         self.media_type = ""
         self.timer: threading.Timer | None = None
 
@@ -235,7 +273,8 @@ class _Watch:
                 if name in headers and not TAG.fullmatch(headers[name]):
                     raise _BadAnswerError(f"a header {name} that would leave the cache's folder")
         length = headers.get("Content-Length")
-        most = int(length) if length and "/api/" not in response.request.url.path else MOST
+        self.length = int(length) if length and "/api/" not in response.request.url.path else None
+        most = MOST if self.length is None else self.length
         response.stream = self.counted(response.stream, most, response.status_code < 300)
 
     def counted(self, stream: Any, most: int, good: bool) -> Any:
@@ -300,11 +339,8 @@ def _put_hooks() -> None:
 
 def _named(watch: _Watch, error: Exception, endpoint: str) -> DownloadError:
     """Return what went wrong, from the error and its causes."""
-    chain: list[BaseException] = [error]
-    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
-        chain.append(cause)
     # By name: the client's errors are those of httpx or of its successor.
-    kinds = {kind.__name__: fault for fault in reversed(chain) for kind in type(fault).__mro__}
+    kinds = {kind.__name__: fault for fault in reversed(_causes(error)) for kind in type(fault).__mro__}
     if "_SlowError" in kinds:
         return DownloadError("gave up on", endpoint, str(kinds["_SlowError"]), "try again later")
     for kind, reason in NO_ANSWERS.items():

@@ -28,6 +28,7 @@ def fetch(address: str) -> Path:
     Raises:
         UsageError: an invalid address, or a data set with several data files and none named.
         DataError: no such data set, revision or file, one that needs a login, or no response from the hub.
+        DiskError: the hub's cache cannot be written.
     """
     match = ADDRESS.fullmatch(address)
     if not match:
@@ -35,7 +36,7 @@ def fetch(address: str) -> Path:
             f"cannot read the address {address}: write hf://datasets/owner/name[@revision][/path/in/repo]."
         )
     repo, revision, path = match["repo"], match["revision"] and unquote(match["revision"]), match["path"]
-    from huggingface_hub import HfApi, constants, errors
+    from huggingface_hub import HfApi, errors
 
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
     try:
@@ -58,11 +59,6 @@ def fetch(address: str) -> Path:
         if (cached := _cached(api, repo, revision, path)) is not None:
             return cached
         raise DataError(f"{error}: {error.advice}, or download the file and give its path.") from error
-    except OSError as error:
-        raise DataError(
-            f"cannot keep data set {repo} in {constants.HF_HUB_CACHE} ({error.strerror}): make room there, or set "
-            "HF_HUB_CACHE."
-        ) from error
 
 
 def _cached(api: HfApi, repo: str, revision: str | None, path: str | None) -> Path | None:
