@@ -34,12 +34,13 @@ class Fits(Contender):
     name = "majority"
 
     def __init__(self):
-        self.rows, self.errors = [], {}
+        self.rows, self.errors, self.runs = [], {}, []
 
     def fit(self, train, validation, task, run):
         run.folder.mkdir(parents=True, exist_ok=True)
         (run.folder / "checkpoint").write_text("half way")
         self.rows.append(len(train))
+        self.runs.append(run)
         if error := self.errors.get(len(train)):
             raise error
         return Majority().fit(train, validation, task, run)
@@ -85,6 +86,13 @@ def test_nine_trials_read_the_versions_of_packages_once_and_hash_each_trial_once
     assert sorted(read) == sorted(device.PACKAGES)
     assert len([seed for seed in hashed if seed is not None]) == 9
     assert all(record.machine["packages"]["torch"] == version("torch") for record in outcome.records)
+
+
+def test_an_outdated_checkpoint_in_a_trials_folder_is_replaced(splits, terms, trials, fits):
+    contest.run(splits, Classification(), trials[:1], terms)
+    (given,) = fits.runs
+    assert given.replace_others
+    assert given.folder.name == key(splits, trials[0], terms)  # so that settings and data cannot be others
 
 
 def test_predictions_lie_beside_the_record(splits, terms, trials):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -207,8 +208,8 @@ def rows():
     return Rows(tuple(map(str, range(8))), tuple(TEXTS[:8]), tuple("ab" * 4))
 
 
-def fit(rows, run):
-    contender = SelfPretrained(size="tiny", vocabulary=80, window=24, pretraining_epochs=1, epochs=1)
+def fit(rows, run, passes=1):
+    contender = SelfPretrained(size="tiny", vocabulary=80, window=24, pretraining_epochs=passes, epochs=1)
     return contender.fit(rows, rows, Classification().fitted(rows), run)
 
 
@@ -291,3 +292,28 @@ def test_it_goes_on_in_either_phase(rows, tmp_path, monkeypatch):
     assert again.reused_seconds > 0
     assert not isinstance(again.model, Pretraining)
     assert np.array_equal(again.predict(TEXTS).probabilities, whole.predict(TEXTS).probabilities)
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_a_fine_tuning_starts_again_after_its_pretraining_was_made_again(
+    rows, tmp_path, monkeypatch, capsys, elsewhere
+):
+    """With limited time a pretraining made again takes another number of steps, and gives other weights."""
+    monkeypatch.setitem(loop.train.__kwdefaults__, "checkpoint_seconds", 0.0)
+    run = Run(0, tmp_path / "run", minutes=30, shared=tmp_path / "shared" if elsewhere else None)
+
+    def die(news):
+        if news.stage == "training" and news.done > 0.4:
+            raise Killed
+
+    monkeypatch.setattr(job, "_time", lambda *_: 270.0)
+    with pytest.raises(Killed):
+        fit(rows, dataclasses.replace(run, progress=die), passes=4)
+    place = run.shared or run.folder
+    for leftover in (*place.glob("pretrained-*"), run.folder / "pretraining"):
+        shutil.rmtree(leftover)
+    monkeypatch.setattr(job, "_time", lambda *_: 540.0)
+    capsys.readouterr()
+    again = fit(rows, run, passes=4)
+    assert again.reused_seconds == 0
+    assert "checkpoint.safetensors' is of a model or of states that have changed since" in capsys.readouterr().err

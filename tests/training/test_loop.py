@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 
-from headstart.core.errors import TrainingError
+from headstart.core.alone import alone
+from headstart.core.errors import TrainingError, UsageError
 from headstart.core.records import Run
 from headstart.nn.groups import Group
 from headstart.training import loop, schedule
@@ -40,6 +41,7 @@ def regression(
     steps=None,
     held_out=0,
     checkpoint_seconds=0.0,
+    replace_others=False,
 ):
     """Train a small network with dropout; return its weights and history."""
     torch.manual_seed(0)
@@ -68,7 +70,7 @@ def regression(
         held_out=held_out,
         mode=model,
         settings=settings or Settings(epochs=8, batch_rows=8),
-        run=Run(seed, Path(folder), minutes=minutes),
+        run=Run(seed, Path(folder), minutes=minutes, replace_others=replace_others),
         fingerprint=fingerprint,
         before_step=lambda step, total: None if steps is None else steps.append((step, total)),
         checkpoint_seconds=checkpoint_seconds,
@@ -306,6 +308,40 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     regression(tmp_path)
     with pytest.raises(TrainingError, match="belongs to a training with other settings or data"):
         regression(tmp_path, fingerprint="other")
+
+
+def test_a_checkpoint_of_another_training_is_replaced_where_it_can_only_be_out_of_date(tmp_path, capsys):
+    fresh = regression(tmp_path / "fresh", fingerprint="other")
+    with pytest.raises(Killed):
+        regression(tmp_path / "run", seed=4, die_at=9)
+    capsys.readouterr()
+    again = regression(tmp_path / "run", fingerprint="other", replace_others=True)
+    assert same(again[0], fresh[0])
+    assert again[1].steps == fresh[1].steps
+    assert "checkpoint.safetensors' is of a model or of states that have changed since" in capsys.readouterr().err
+    regression(tmp_path / "run", fingerprint="other")  # its own checkpoint took that place
+    assert capsys.readouterr().err == ""
+
+
+def test_one_training_at_a_time_in_a_folder(tmp_path):
+    refused = pytest.raises(
+        UsageError, match=r"is using .*run: wait until it ends, or choose another folder for the Run"
+    )
+    with alone(tmp_path / "run"), refused:
+        regression(tmp_path / "run")
+    assert not (tmp_path / "run/checkpoint.safetensors").exists()
+    locked = []
+
+    def seen(rows):
+        with pytest.raises(UsageError, match="another headstart process is using"), alone(tmp_path / "run"):
+            pass
+        locked.append(rows)
+        raise Killed
+
+    with pytest.raises(Killed):
+        regression(tmp_path / "run", loss=seen)
+    assert len(locked) == 1
+    regression(tmp_path / "run")
 
 
 def cut(path, share=2):

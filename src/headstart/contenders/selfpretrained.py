@@ -87,7 +87,12 @@ class SelfPretrained(Contender):
             train,
             validation,
             task,
-            replace(run, minutes=run.minutes and run.minutes * (1 - PRETRAINING_SHARE)),
+            replace(
+                run,
+                minutes=run.minutes and run.minutes * (1 - PRETRAINING_SHARE),
+                # With limited time a pretraining made again gives other weights, of which no checkpoint goes on.
+                replace_others=run.replace_others or not reused,
+            ),
             strategy=Full(learning_rate=self.learning_rate, epochs=self.epochs),
             settings=Settings(epochs=self.epochs, least_steps=200, most_epochs=10, batch_rows=self.batch_rows),
             class_weights=self.class_weights,

@@ -212,6 +212,7 @@ def train(contest: Contest, job: Job, progress: Callable[[Progress], None] = lam
         fitted=lambda name: _lend(contest, members[name]),
         attempted=attempts.append,
         tracking=Tracking(terms.track, terms.folder / "tracking" / file_name(job), job.folder),
+        replace_others=True,  # the folder's name is a hash of settings, data and seed
     )
     with meter.measured() as fit:
         fitted = contender.fit(rows, splits.validation, contest.task.fitted(rows), run)

@@ -19,20 +19,24 @@ AT_ONCE, FOREVER = 0, -1  # timeouts in seconds, as in filelock
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path, instead: str = "with --out") -> Iterator[None]:
     """Lock a folder, which is created if missing; a killed process releases the lock.
+
+    Args:
+        folder: the folder.
+        instead: how another folder is named, at the end of the message.
 
     Raises:
         UsageError: another process holds the lock, the name is that of a file, or the lock cannot be opened.
         DiskError: it cannot be made.
     """
     if any(place.is_file() for place in (folder, *folder.parents)):
-        raise UsageError(f"'{folder}' is a file, or inside one: name a folder with --out.")
+        raise UsageError(f"'{folder}' is a file, or inside one: name a folder {instead}.")
     make_folder(folder)
     with _lock(folder / FILE) as lock:
         if not _acquired(lock, AT_ONCE):
             raise UsageError(
-                f"another headstart process is using {folder}: wait until it ends, or choose another folder with --out."
+                f"another headstart process is using {folder}: wait until it ends, or choose another folder {instead}."
             )
         yield
 

@@ -191,6 +191,8 @@ class Run:
         same seed, and the seconds that took; None outside a contest.
     attempted: called with each finished training, by contenders that can collapse.
     tracking: None for no trackers besides ``metrics.jsonl``.
+    replace_others: replace a checkpoint of a training with other settings, data or initial weights instead of refusing
+        it. For a `folder` where it can only be out of date: a model or states that it started from were made again.
     """
 
     seed: int
@@ -204,6 +206,7 @@ class Run:
     fitted: Callable[[str], tuple[Fitted, float]] | None = None
     attempted: Callable[[Attempt], None] = lambda _: None
     tracking: Tracking | None = None
+    replace_others: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from headstart import trackers
 from headstart.core import memory, seed
+from headstart.core.alone import alone
 from headstart.core.errors import DivergedError
-from headstart.core.files import make_folder
 from headstart.core.records import Progress, Run
 from headstart.core.tensors import remove_unfinished
 from headstart.nn.groups import Group
@@ -27,6 +27,7 @@ from headstart.training.batches import step_rows
 from headstart.training.optimizer import adamw, clipped_step
 
 CHECKPOINT_SECONDS = 60.0
+IN_ANOTHER = "for the Run"  # names the folder of a training that another one uses, see `core.alone`
 APART = 2  # rows trained between two evaluations per row that an evaluation reads: it then takes a seventh of the time
 
 
@@ -111,73 +112,76 @@ def train(
 
     Raises:
         DivergedError: a gradient is not a finite number.
-        TrainingError: the checkpoint belongs to another training.
+        TrainingError: the checkpoint belongs to another training, and the run does not replace others.
+        UsageError: another process, or another thread, trains in the folder.
     """
-    make_folder(run.folder)
-    remove_unfinished(run.folder)
-    weights = {name: weight for group in groups for name, weight in group.weights.items()}
-    optimizer = adamw(groups, settings.weight_decay)
-    state, best_weights = resume.restore(run.folder, fingerprint, weights, optimizer)
-    tracker = trackers.start(run, state.step)
-    waiting: deque[_Reading] = deque()
-    total = settings.steps(rows)
-    every = max(
-        -(-rows // settings.batch_rows),
-        -(-total // settings.evaluations),
-        -(-APART * held_out // settings.batch_rows),
-    )
-    began = time.monotonic() - state.seconds
-    saved = time.monotonic()
-    give_back_now_and_then = memory.giving_back()
-    mode.train()
-    with trackers.finishing(tracker), gradients.backward(lengths, run.device) as backward:
-        while not state.finished:
-            before_step(state.step, total)
-            rate = schedule.factor(state.step, total, warmup=settings.warmup, decay=settings.decay)
-            for part in optimizer.param_groups:
-                part["lr"] = part["peak"] * rate
-            number = seed.derive(run.seed, "step", state.step)
-            _seed(number, run.device)
-            chosen = step_rows(rows, settings.batch_rows, run.seed, state.step)
-            value = backward(loss, chosen, weights.values(), settings.accumulate, number)
-            norm = clipped_step(optimizer, weights.values(), settings.clip)
-            step = state.step + 1
-            seconds = time.monotonic() - began
-            out_of_time = run.minutes is not None and seconds > 60 * run.minutes
-            state = replace(state, step=step, seconds=seconds)
-            waiting.append(_Reading(step, *_fetch(torch.stack((value, norm))), {"rate": rate}, seconds))
-            if step % every == 0 or step == total or out_of_time:
-                _settle(waiting, everything=True)
-                mode.eval()
-                score, validation_loss = evaluate()
-                mode.train()
-                best = state.best.after(score, validation_loss, step)
-                if best.step == step:
-                    best_weights = {name: weight.detach().clone() for name, weight in weights.items()}
-                waiting[-1].values |= {"validation_score": score, "validation_loss": validation_loss}
-                state = replace(
-                    state,
-                    best=best,
-                    finished=step == total or out_of_time or best.since >= settings.patience,
-                    evaluations=[*state.evaluations, {"step": step, "score": score, "loss": validation_loss}],
-                )
-            keeping = state.finished or time.monotonic() - saved >= checkpoint_seconds
-            _settle(waiting, everything=keeping)
-            while waiting and waiting[0].settled:
-                seen = waiting.popleft()
-                tracker.log(seen.step, {**seen.values, "seconds": round(seen.seconds, 3)})
-                left = seen.seconds / seen.step * (total - seen.step)
-                run.progress(Progress("training", seen.step / total, left, seen.values))
-            if keeping:
-                tracker.flush()
-                resume.save(run.folder, state, fingerprint, weights, optimizer, best_weights)
-                saved = time.monotonic()
-            give_back_now_and_then()
-    with torch.no_grad():
-        for name, weight in best_weights.items():
-            weights[name].copy_(weight)
-    mode.eval()
-    return History(state.step, state.seconds, tuple(state.evaluations))
+    with alone(run.folder, IN_ANOTHER):
+        remove_unfinished(run.folder)
+        weights = {name: weight for group in groups for name, weight in group.weights.items()}
+        optimizer = adamw(groups, settings.weight_decay)
+        state, best_weights = resume.restore(
+            run.folder, fingerprint, weights, optimizer, replace_others=run.replace_others
+        )
+        tracker = trackers.start(run, state.step)
+        waiting: deque[_Reading] = deque()
+        total = settings.steps(rows)
+        every = max(
+            -(-rows // settings.batch_rows),
+            -(-total // settings.evaluations),
+            -(-APART * held_out // settings.batch_rows),
+        )
+        began = time.monotonic() - state.seconds
+        saved = time.monotonic()
+        give_back_now_and_then = memory.giving_back()
+        mode.train()
+        with trackers.finishing(tracker), gradients.backward(lengths, run.device) as backward:
+            while not state.finished:
+                before_step(state.step, total)
+                rate = schedule.factor(state.step, total, warmup=settings.warmup, decay=settings.decay)
+                for part in optimizer.param_groups:
+                    part["lr"] = part["peak"] * rate
+                number = seed.derive(run.seed, "step", state.step)
+                _seed(number, run.device)
+                chosen = step_rows(rows, settings.batch_rows, run.seed, state.step)
+                value = backward(loss, chosen, weights.values(), settings.accumulate, number)
+                norm = clipped_step(optimizer, weights.values(), settings.clip)
+                step = state.step + 1
+                seconds = time.monotonic() - began
+                out_of_time = run.minutes is not None and seconds > 60 * run.minutes
+                state = replace(state, step=step, seconds=seconds)
+                waiting.append(_Reading(step, *_fetch(torch.stack((value, norm))), {"rate": rate}, seconds))
+                if step % every == 0 or step == total or out_of_time:
+                    _settle(waiting, everything=True)
+                    mode.eval()
+                    score, validation_loss = evaluate()
+                    mode.train()
+                    best = state.best.after(score, validation_loss, step)
+                    if best.step == step:
+                        best_weights = {name: weight.detach().clone() for name, weight in weights.items()}
+                    waiting[-1].values |= {"validation_score": score, "validation_loss": validation_loss}
+                    state = replace(
+                        state,
+                        best=best,
+                        finished=step == total or out_of_time or best.since >= settings.patience,
+                        evaluations=[*state.evaluations, {"step": step, "score": score, "loss": validation_loss}],
+                    )
+                keeping = state.finished or time.monotonic() - saved >= checkpoint_seconds
+                _settle(waiting, everything=keeping)
+                while waiting and waiting[0].settled:
+                    seen = waiting.popleft()
+                    tracker.log(seen.step, {**seen.values, "seconds": round(seen.seconds, 3)})
+                    left = seen.seconds / seen.step * (total - seen.step)
+                    run.progress(Progress("training", seen.step / total, left, seen.values))
+                if keeping:
+                    tracker.flush()
+                    resume.save(run.folder, state, fingerprint, weights, optimizer, best_weights)
+                    saved = time.monotonic()
+                give_back_now_and_then()
+        with torch.no_grad():
+            for name, weight in best_weights.items():
+                weights[name].copy_(weight)
+        mode.eval()
+        return History(state.step, state.seconds, tuple(state.evaluations))
 
 
 def _seed(number: int, device: str) -> None:

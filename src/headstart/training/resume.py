@@ -15,6 +15,7 @@ from headstart.core.errors import TrainingError
 from headstart.core.files import flush, replacing
 from headstart.core.hashing import arrays_sha256, parts_sha256
 from headstart.core.tensors import save_tensors
+from headstart.core.terminal import say
 from headstart.training.stopping import Best
 
 FILE = "checkpoint.safetensors"
@@ -61,17 +62,24 @@ def save(
 
 
 def restore(
-    folder: Path, fingerprint: str, weights: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer
+    folder: Path,
+    fingerprint: str,
+    weights: dict[str, nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    *,
+    replace_others: bool = False,
 ) -> tuple[State, dict[str, Tensor]]:
     """Restore weights and optimiser, in place, from the last checkpoint.
 
-    A damaged checkpoint is deleted with a sentence on standard error.
+    A damaged checkpoint is deleted with a sentence on standard error, and so is one of another training with
+    `replace_others`.
 
     Args:
         folder: where :func:`save` wrote.
         fingerprint: hash of settings, data and initial weights.
         weights: name -> parameter.
         optimizer: the optimiser of these weights.
+        replace_others: delete the checkpoint of a training with other settings or data instead of refusing it.
 
     Returns:
         The state and the best weights so far; an initial state and no weights if there is no sound checkpoint.
@@ -87,6 +95,10 @@ def restore(
         return State(), {}
     header, tensors = checkpoint
     if header["fingerprint"] != fingerprint:
+        if replace_others:
+            say(f"headstart: '{path}' is of a model or of states that have changed since: this training starts again.")
+            sealed.remove(path)
+            return State(), {}
         raise TrainingError(
             f"the checkpoint in {folder} belongs to a training with other settings or data; "
             "delete it or choose another folder."
