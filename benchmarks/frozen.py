@@ -85,7 +85,7 @@ def ours(strategy: str, texts: Texts) -> float:
     rows = Rows(tuple(map(str, range(len(texts[0])))), tuple(texts[0]), tuple(texts[1]))
     task = rooms.load("tasks", "classification").fitted(rows)
     torch.manual_seed(0)
-    checkpoint = folder.load("minilm", classes=len(task.classes))
+    checkpoint = folder.load("minilm", head=task.head())
     checkpoint.tokenizer.memory = Memory()  # not the cache of the previous round, which contains the texts
     learns = rooms.load("strategies", strategy)
     settings = Settings(epochs=EPOCHS, batch_rows=BATCH, evaluations=1)

@@ -194,7 +194,7 @@ def training(folder: Path, rows: int) -> Callable[[], dict[str, float]]:
     }
     torch.manual_seed(0)
     model = Model(Encoder(**arguments), ClassificationHead(WIDTH, len(task.classes)))
-    checkpoint = Checkpoint(model, tokenizer, "bert", arguments, task.classes)
+    checkpoint = Checkpoint(model, tokenizer, "bert", arguments, task.head())
     epochs = -(-LEAST_STEPS * BATCH // rows)
     settings = Settings(epochs=epochs, batch_rows=BATCH, evaluations=1)
     turns = Turns(settings.steps(rows))

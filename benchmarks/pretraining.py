@@ -96,7 +96,7 @@ def fresh_model(place: Path, source: str = "minilm") -> None:
     arguments = {**SHAPE, "vocabulary": tokenizer.size, "dropout": 0.1}
     torch.manual_seed(0)
     model = Pretraining(Encoder(**arguments), PretrainingHead(SHAPE["width"], tokenizer.size))
-    folder.save(place, model, tokenizer, "bert", arguments, ())
+    folder.save(place, model, tokenizer, "bert", arguments, None)
 
 
 def full_windows(place: Path, rows: int = ROWS, batches: int = STEPS * ROUNDS) -> Load:

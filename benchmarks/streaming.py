@@ -65,6 +65,7 @@ def small_model(folder: Path) -> Path:
     from headstart.checkpoints.folder import Checkpoint
     from headstart.contenders._neural import Neural
     from headstart.core import rooms
+    from headstart.core.contracts import HeadPlan
     from headstart.nn.encoder import Encoder
     from headstart.nn.heads import ClassificationHead, Model
     from headstart.text import vocabulary
@@ -75,6 +76,6 @@ def small_model(folder: Path) -> Path:
     arguments["vocabulary"] = tokenizer.size
     model = Model(Encoder(**arguments), ClassificationHead(16, len(classes)))
     task = rooms.load("tasks", "classification", {"classes": classes})
-    checkpoint = Checkpoint(model, tokenizer, "bert", arguments, classes)
+    checkpoint = Checkpoint(model, tokenizer, "bert", arguments, HeadPlan(classes))
     Neural("scratch", task, checkpoint, trained_parameters=0).save(folder)
     return folder

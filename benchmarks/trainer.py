@@ -138,7 +138,7 @@ def ours(given: Load, out: Path, seed: int) -> int:
     )
     task = rooms.load("tasks", "classification").fitted(train)
     torch.manual_seed(seed)
-    checkpoint = folder.load("minilm", classes=len(task.classes))
+    checkpoint = folder.load("minilm", head=task.head())
     checkpoint.tokenizer.memory = Memory()  # not the cache of the previous round, which contains the texts
     settings = Settings(epochs=1, batch_rows=given.batch_rows, warmup=WARMUP, weight_decay=DECAY, evaluations=1)
     strategy = Full(learning_rate=RATE, layer_decay=1.0, epochs=1)
@@ -232,7 +232,7 @@ def right(model: Path, given: Load) -> float:
 
     rows = read(given.validation, task="classification").rows
     checkpoint = folder.load(model)
-    task = rooms.load("tasks", "classification", {"classes": checkpoint.labels})
+    task = rooms.load("tasks", "classification", {"classes": checkpoint.head.labels})
     predictions = _neural.Neural("finetuned", task, checkpoint, 0).predict(rows.inputs)
     return float(np.mean(np.array(predictions.values) == np.array(rows.targets)))
 

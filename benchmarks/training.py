@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks._common import data, record, show, table, transformers
+from headstart.core.contracts import HeadPlan
 from headstart.core.device import matrix_rate
 
 ROUNDS, STEPS, WARM = 3, 4, 1
@@ -267,7 +268,7 @@ def _model(load: Load, dropout: float) -> tuple[Any, Any, Callable[[np.ndarray],
     from headstart.nn.narrow import narrowed
 
     torch.manual_seed(0)
-    model: Any = folder.load("minilm", classes=2, dropout=dropout).model
+    model: Any = folder.load("minilm", head=HeadPlan.numbered(2), dropout=dropout).model
     # Stored in the model, since the embedding is restored when this is garbage-collected.
     model.narrow = narrowed(model.encoder.embeddings.word, load.words)
     renumber = model.narrow.__enter__()

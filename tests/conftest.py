@@ -69,7 +69,7 @@ def backbone(tmp_path_factory) -> str:
         "dropout": 0.0,
     }
     torch.manual_seed(0)
-    folder.save(place, Encoder(**arguments), tokenizer, "bert", arguments, ())
+    folder.save(place, Encoder(**arguments), tokenizer, "bert", arguments, None)
     return str(place)
 
 

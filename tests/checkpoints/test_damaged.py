@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from headstart.checkpoints import arrays, contents, folder, manifest, peft
 from headstart.checkpoints.header import open_header
 from headstart.core import rooms
+from headstart.core.contracts import HeadPlan
 from headstart.core.errors import CheckpointError
 from headstart.nn import lora
 from headstart.nn.encoder import Encoder
@@ -32,7 +33,9 @@ def place(tmp_path):
     folder_made = tmp_path / "model"
     folder_made.mkdir()
     model = Model(Encoder(**ARGUMENTS), ClassificationHead(8, 2))
-    folder.save(folder_made, model, vocabulary.train(["a cat"] * 5, 64, window=12), "bert", ARGUMENTS, ("no", "yes"))
+    folder.save(
+        folder_made, model, vocabulary.train(["a cat"] * 5, 64, window=12), "bert", ARGUMENTS, HeadPlan(("no", "yes"))
+    )
     return folder_made
 
 
@@ -76,7 +79,7 @@ def test_a_classifier_that_is_not_there(place, names):
     edit(place / "model.safetensors", lambda table: [table.pop(name) for name in names])
     with pytest.raises(CheckpointError, match=r"has no classifier \('head\.output\.\w+'\), though config\.json says"):
         folder.load(place)
-    assert folder.load(place, classes=3).fresh == ("head.output.bias", "head.output.weight")
+    assert folder.load(place, head=HeadPlan.numbered(3)).fresh == ("head.output.bias", "head.output.weight")
 
 
 def test_a_classifier_without_its_dense_layer(place):
@@ -106,7 +109,7 @@ def test_giant_sizes_are_refused_at_once(place):
     configure(place, hidden_size=10**6, intermediate_size=10**6, vocab_size=10**7, max_position_embeddings=10**6)
     began = time.process_time()
     with pytest.raises(CheckpointError, match=r"config\.json asks for \(10000000, 1000000\)"):
-        folder.load(place, classes=10**6)
+        folder.load(place, head=HeadPlan.numbered(10) ** 6)
     assert time.process_time() - began < 1
 
 

@@ -12,6 +12,7 @@ from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_p
 
 from headstart.checkpoints import folder
 from headstart.core import rooms
+from headstart.core.contracts import HeadPlan
 from headstart.core.errors import CheckpointError
 from headstart.nn.disentangled import Distances
 from headstart.nn.packed import pack
@@ -84,7 +85,7 @@ def test_variants_answer_and_learn_as_in_transformers_and_back(variant, tmp_path
         torch.testing.assert_close(learned[name], grads, **TOLERANCE, msg=name)
     again = tmp_path / "again"
     again.mkdir()
-    folder.save(again, ours.model, ours.tokenizer, ours.family, ours.arguments, ours.labels)
+    folder.save(again, ours.model, ours.tokenizer, ours.family, ours.arguments, ours.head)
     assert folder.load(again).arguments == ours.arguments
     reopened = AutoModelForSequenceClassification.from_pretrained(again).eval()
     with torch.no_grad():
@@ -100,7 +101,7 @@ def test_buckets_are_those_of_transformers(buckets, farthest):
 
 def test_a_model_of_hidden_words_gives_its_encoder(tmp_path):
     theirs(tmp_path, V3, AutoModelForMaskedLM)
-    ours = folder.load(tmp_path, classes=3)
+    ours = folder.load(tmp_path, head=HeadPlan.numbered(3))
     assert ours.fresh == tuple(f"head.{name}.{end}" for name in ("dense", "output") for end in ("bias", "weight"))
     assert {name.partition(".")[0] for name in ours.ignored} == {"cls"}
 

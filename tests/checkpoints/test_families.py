@@ -11,6 +11,7 @@ import transformers
 
 from headstart.checkpoints import folder
 from headstart.core import rooms
+from headstart.core.contracts import HeadPlan
 from headstart.core.errors import CheckpointError
 from headstart.nn.packed import pack
 from headstart.text import vocabulary
@@ -58,7 +59,7 @@ def test_variants_answer_as_in_transformers(variant, tmp_path):
     with torch.no_grad():
         alone = [theirs(torch.from_numpy(part)[None]).logits for part in np.split(ids, boundaries[1:-1])]
         torch.testing.assert_close(ours.model.eval()(batch), torch.cat(alone)[batch.order], atol=1e-4, rtol=0)
-    assert ours.labels == ("LABEL_0", "LABEL_1")
+    assert ours.head.labels == ("LABEL_0", "LABEL_1")
 
 
 def test_sinusoidal_positions_stay_fixed(tmp_path):
@@ -95,8 +96,8 @@ def test_the_window_is_what_positions_allow(kind, options, window, tmp_path):
 def test_checkpoints_of_other_tasks_give_their_encoder(kind, suffix, fresh, ignored, tmp_path):
     theirs = make(kind, DISTIL if kind == "DistilBert" else SIZES, suffix)
     store(theirs, tmp_path)
-    assert bool(folder.load(tmp_path).labels) == (suffix == "ForSequenceClassification")
-    ours = folder.load(tmp_path, classes=5)
+    assert bool(folder.load(tmp_path).head) == (suffix == "ForSequenceClassification")
+    ours = folder.load(tmp_path, head=HeadPlan.numbered(5))
     assert ours.fresh == tuple(f"{name}.{end}" for name in fresh for end in ("bias", "weight"))
     assert len(ours.model.head.output.bias) == 5
     assert all(any(name.startswith(start) for start in ignored) for name in ours.ignored)
@@ -112,7 +113,7 @@ def test_fresh_weights_follow_the_generator_of_torch(tmp_path):
     heads = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
-        heads.append(folder.load(tmp_path, classes=3).model.head.dense.weight)
+        heads.append(folder.load(tmp_path, head=HeadPlan.numbered(3)).model.head.dense.weight)
     assert torch.equal(heads[0], heads[1])
     assert not torch.equal(heads[0], heads[2])
 
@@ -204,4 +205,4 @@ ARGUMENTS = {"vocabulary": 90, "width": 16, "layers": 2, "heads": 4, "feed_forwa
 )
 def test_a_family_refuses_an_encoder_that_its_files_cannot_hold(family, change, message):
     with pytest.raises(CheckpointError, match=message):
-        rooms.load("checkpoints.families", family).config(ARGUMENTS | change, (), 0.1, pad=0)
+        rooms.load("checkpoints.families", family).config(ARGUMENTS | change, None, 0.1, pad=0)

@@ -27,7 +27,7 @@ def place(tmp_path):
     place = tmp_path / "model"
     place.mkdir()
     tokenizer = vocabulary.train(["a cat"] * 5, 64, window=12)
-    folder.save(place, Encoder(**ARGUMENTS), tokenizer, "bert", ARGUMENTS, ())
+    folder.save(place, Encoder(**ARGUMENTS), tokenizer, "bert", ARGUMENTS, None)
     return place
 
 

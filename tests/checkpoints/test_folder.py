@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from headstart.checkpoints import folder, hub
+from headstart.core.contracts import HeadPlan
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
@@ -28,7 +29,9 @@ QUERY = "bert.encoder.layer.0.attention.self.query.weight"
 def place(tmp_path):
     """A small sound model folder."""
     model = Model(Encoder(**ARGUMENTS), ClassificationHead(8, 2))
-    folder.save(tmp_path, model, vocabulary.train(["a cat"] * 5, 64, window=12), "bert", ARGUMENTS, ("no", "yes"))
+    folder.save(
+        tmp_path, model, vocabulary.train(["a cat"] * 5, 64, window=12), "bert", ARGUMENTS, HeadPlan(("no", "yes"))
+    )
     return tmp_path
 
 
@@ -48,7 +51,7 @@ def edit_weights(place, change):
 def test_saving_writes_the_four_files_and_nothing_else(place):
     names = sorted(path.name for path in place.iterdir())
     assert names == ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
-    assert folder.load(str(place)).labels == ("no", "yes")
+    assert folder.load(str(place)).head.labels == ("no", "yes")
 
 
 def test_a_folder_without_config(tmp_path):
@@ -155,7 +158,7 @@ def test_a_tokenizer_of_another_model(place):
 def test_saving_as_an_unknown_family(place):
     ours = folder.load(place)
     with pytest.raises(CheckpointError, match="the model is of type 'gpt'"):
-        folder.save(place, ours.model, ours.tokenizer, "gpt", ours.arguments, ours.labels)
+        folder.save(place, ours.model, ours.tokenizer, "gpt", ours.arguments, ours.head)
 
 
 def test_old_names_of_norms_and_position_tables_are_understood(place):
@@ -202,7 +205,7 @@ def test_minilm_answers_as_in_transformers(minilm, tmp_path):
     from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
     texts = ["A masterpiece.", "", "Colourless green ideas sleep furiously, said no [MASK] ever. " * 60, "naïve 日本"]
-    ours = folder.load("minilm", classes=3)
+    ours = folder.load("minilm", head=HeadPlan.numbered(3))
     ours.model.eval()
     encoded = ours.tokenizer.encode(texts)
     batch = pack(encoded.tokens, encoded.boundaries, np.arange(len(texts)))
@@ -210,7 +213,7 @@ def test_minilm_answers_as_in_transformers(minilm, tmp_path):
     mask = padded["attention_mask"].bool()
     assert encoded.lengths.tolist() == mask.sum(1).tolist()
     assert encoded.lengths.max() == ours.tokenizer.window == 512
-    folder.save(tmp_path, ours.model, ours.tokenizer, ours.family, ours.arguments, ("a", "b", "c"))
+    folder.save(tmp_path, ours.model, ours.tokenizer, ours.family, ours.arguments, HeadPlan(("a", "b", "c")))
     with torch.no_grad():
         expected = AutoModel.from_pretrained(minilm).eval()(**padded).last_hidden_state
         hidden = ours.model.encoder(batch)

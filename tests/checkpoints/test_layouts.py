@@ -13,6 +13,7 @@ from hub_tokenizers import BAD, GOOD, TEXTS
 
 from headstart.checkpoints import folder
 from headstart.core import rooms
+from headstart.core.contracts import HeadPlan
 from headstart.core.records import Rows, Run
 from headstart.nn.packed import pack
 from headstart.saved import model_folder
@@ -45,7 +46,7 @@ def rows_of(encoded):
 
 
 def test_the_layout_is_read_as_transformers_reads_it(name, place):
-    loaded = folder.load(place, classes=2, pooling="checkpoint")
+    loaded = folder.load(place, head=HeadPlan.numbered(2), pooling="checkpoint")
     assert loaded.model.head.pooling == POOLED.get(name, "mean" if "Modern" in name else "first")
     encoded = loaded.tokenizer.encode(INPUTS)
     ids = rows_of(encoded)

@@ -12,6 +12,7 @@ from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassificatio
 
 from headstart.checkpoints import folder
 from headstart.core import rooms
+from headstart.core.contracts import HeadPlan
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.nn.packed import pack
 from headstart.text import vocabulary
@@ -68,7 +69,7 @@ def test_the_classifier_reads_what_the_file_says_and_is_saved_so(pooling, tmp_pa
     ours = folder.load(tmp_path)
     again = tmp_path / "again"
     again.mkdir()
-    folder.save(again, ours.model, ours.tokenizer, ours.family, ours.arguments, ours.labels)
+    folder.save(again, ours.model, ours.tokenizer, ours.family, ours.arguments, ours.head)
     ids = torch.arange(5, 85).view(2, 40)
     batch = pack(ids.flatten().numpy(), np.array([0, 40, 80]), np.arange(2))
     with torch.no_grad():
@@ -77,7 +78,7 @@ def test_the_classifier_reads_what_the_file_says_and_is_saved_so(pooling, tmp_pa
             torch.testing.assert_close(logits, expected, atol=1e-4, rtol=0)
         reopened = AutoModelForSequenceClassification.from_pretrained(again).eval()
         torch.testing.assert_close(reopened(ids).logits, expected, atol=1e-4, rtol=0)
-    fresh = folder.load(tmp_path, classes=5, pooling="checkpoint").model.head
+    fresh = folder.load(tmp_path, head=HeadPlan.numbered(5), pooling="checkpoint").model.head
     assert fresh.first_only == (pooling == "cls")
     torch.testing.assert_close(fresh.dense.weight, model.head.dense.weight)
 
@@ -102,7 +103,7 @@ def test_new_files_mean_what_old_ones_do():
 
 def test_a_model_of_hidden_words_gives_its_head_too(tmp_path):
     model = theirs(tmp_path, OLD, AutoModelForMaskedLM)
-    ours = folder.load(tmp_path, classes=3)
+    ours = folder.load(tmp_path, head=HeadPlan.numbered(3))
     assert ours.fresh == ("head.output.bias", "head.output.weight")
     assert ours.ignored == ("decoder.bias",)
     torch.testing.assert_close(ours.model.head.dense.weight, model.head.dense.weight)

@@ -9,6 +9,7 @@ import torch
 
 from headstart.checkpoints import folder
 from headstart.checkpoints.header import open_header
+from headstart.core.contracts import HeadPlan
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
@@ -30,7 +31,7 @@ def saved(request, tmp_path_factory):
     model.head.make_linear()
     torch.nn.init.normal_(model.head.output.weight)
     place = tmp_path_factory.mktemp(request.param)
-    folder.save(place, model, tokenizer, "bert", arguments, LABELS)
+    folder.save(place, model, tokenizer, "bert", arguments, HeadPlan(LABELS))
     return model.eval(), place
 
 
@@ -44,7 +45,7 @@ def logits(model, tokenizer):
 def test_the_folder_opens_here_with_equal_logits(saved):
     model, place = saved
     loaded = folder.load(place)
-    assert loaded.labels == LABELS
+    assert loaded.head.labels == LABELS
     assert loaded.fresh == ()
     assert loaded.model.head.pooling == model.head.pooling
     assert torch.allclose(logits(loaded.model.eval(), loaded.tokenizer), logits(model, loaded.tokenizer), atol=1e-6)
@@ -60,10 +61,10 @@ def test_the_folder_opens_in_sentence_transformers_with_equal_logits(saved):
 
 def test_a_new_head_reads_what_the_backbone_was_trained_with(saved):
     model, place = saved
-    assert folder.load(place, classes=5, pooling="checkpoint").model.head.pooling == model.head.pooling
-    assert folder.load(place, classes=5).model.head.pooling == "first"
+    assert folder.load(place, head=HeadPlan.numbered(5), pooling="checkpoint").model.head.pooling == model.head.pooling
+    assert folder.load(place, head=HeadPlan.numbered(5)).model.head.pooling == "first"
     with pytest.raises(UsageError, match="no pooling 'last'; known: first, mean"):
-        folder.load(place, classes=5, pooling="last")
+        folder.load(place, head=HeadPlan.numbered(5), pooling="last")
 
 
 def test_a_layer_that_is_damaged_or_of_another_size(saved, tmp_path):

@@ -14,6 +14,7 @@ from transformers import AutoModel, AutoModelForSequenceClassification
 
 from headstart.checkpoints import folder, peft
 from headstart.core import rooms
+from headstart.core.contracts import HeadPlan
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.nn import lora
 from headstart.nn.heads import ClassificationHead, Model
@@ -45,7 +46,9 @@ def make(place, name, labels=LABELS):
                 weight.mul_(10)  # at the size of trained weights, so that layers do more than pass states on
     place.mkdir()
     tokenizer = vocabulary.train(["a cat"] * 5, 64, window=12)
-    folder.save(place, model if labels else model.encoder, tokenizer, name, arguments, labels)
+    folder.save(
+        place, model if labels else model.encoder, tokenizer, name, arguments, HeadPlan(labels) if labels else None
+    )
     return place
 
 
@@ -119,15 +122,15 @@ def test_what_is_written_opens_in_peft_with_the_same_logits(base, targets, tmp_p
     assert not torch.allclose(learnt, before, atol=1e-2)
     again = folder.load(tmp_path / "adapter")
     torch.testing.assert_close(ours(again.model), expected, atol=1e-5, rtol=0)
-    assert again.labels == LABELS
+    assert again.head.labels == LABELS
 
 
 def test_what_peft_writes_opens_here_with_the_same_logits(base):
     place, logits = adapter(base)
     loaded = folder.load(place)
     torch.testing.assert_close(ours(loaded.model), logits, atol=1e-5, rtol=0)
-    assert (loaded.labels, loaded.fresh, loaded.ignored) == (LABELS, (), ())
-    fresh = folder.load(place, classes=5)
+    assert (loaded.head.labels, loaded.fresh, loaded.ignored) == (LABELS, (), ())
+    fresh = folder.load(place, head=HeadPlan.numbered(5))
     assert fresh.fresh == ("head.output.bias", "head.output.weight")
     for name, weight in loaded.model.encoder.state_dict().items():
         assert torch.equal(weight, fresh.model.encoder.state_dict()[name])

@@ -6,6 +6,7 @@ from safetensors.torch import load_file, save_file
 from transformers import BertForSequenceClassification
 
 from headstart.checkpoints import _rows, folder
+from headstart.core.contracts import HeadPlan
 from headstart.core.errors import CheckpointError
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
@@ -21,20 +22,20 @@ def base(tmp_path, monkeypatch):
     place = tmp_path / "base"
     place.mkdir()
     tokenizer = vocabulary.train(["a cat"] * 5, 64, window=12)
-    folder.save(place, Encoder(**ARGUMENTS), tokenizer, "bert", ARGUMENTS, ())
+    folder.save(place, Encoder(**ARGUMENTS), tokenizer, "bert", ARGUMENTS, None)
     return place
 
 
 def trained(base, tmp_path, rows=(3, 50)):
     """A classifier on the base with changed rows, and the folder it was saved in without the others."""
-    checkpoint = folder.load(base, classes=2)
+    checkpoint = folder.load(base, head=HeadPlan.numbered(2))
     with torch.no_grad():
         checkpoint.model.encoder.embeddings.word.weight[list(rows)] += 1.0
         for weight in checkpoint.model.head.parameters():
             weight.add_(0.5)
     place = tmp_path / "trained"
     place.mkdir(exist_ok=True)
-    folder.save(place, checkpoint.model, checkpoint.tokenizer, "bert", ARGUMENTS, LABELS, str(base))
+    folder.save(place, checkpoint.model, checkpoint.tokenizer, "bert", ARGUMENTS, HeadPlan(LABELS), str(base))
     return checkpoint.model, place
 
 
@@ -48,7 +49,7 @@ def test_changed_rows_alone_are_saved_and_the_model_opens_as_it_was(base, tmp_pa
     assert not any("word_embeddings" in name for name in load_file(place / "model.safetensors"))
     again = folder.load(place)
     assert same(again.model, model)
-    assert (again.labels, again.ignored, again.fresh) == (LABELS, (), ())
+    assert (again.head.labels, again.ignored, again.fresh) == (LABELS, (), ())
     assert (again.source, again.base) == (str(place), str(base))
 
 
@@ -73,7 +74,7 @@ def test_with_most_rows_changed_or_another_table_the_whole_is_saved(base, tmp_pa
     assert same(folder.load(place).model, model)
     other = Encoder(**{**ARGUMENTS, "vocabulary": 70})
     for source in (str(base), str(tmp_path / "nothing")):
-        folder.save(place, other, folder.load(base).tokenizer, "bert", {**ARGUMENTS, "vocabulary": 70}, (), source)
+        folder.save(place, other, folder.load(base).tokenizer, "bert", {**ARGUMENTS, "vocabulary": 70}, None, source)
         assert not (place / _rows.FILE).exists()
 
 
@@ -115,11 +116,11 @@ def test_a_table_in_the_cache_is_neither_copied_nor_written_to(base, tmp_path, m
 
 
 def test_heads_that_read_means_keep_their_changed_rows(base, tmp_path):
-    checkpoint = folder.load(base, classes=2, pooling="mean")
+    checkpoint = folder.load(base, head=HeadPlan.numbered(2), pooling="mean")
     checkpoint.model.encoder.embeddings.word.weight.data[7] += 1.0
     place = tmp_path / "means"
     place.mkdir()
-    folder.save(place, checkpoint.model, checkpoint.tokenizer, "bert", ARGUMENTS, LABELS, str(base))
+    folder.save(place, checkpoint.model, checkpoint.tokenizer, "bert", ARGUMENTS, HeadPlan(LABELS), str(base))
     assert load_file(place / _rows.FILE)["index"].tolist() == [7]
     assert same(folder.load(place).model, checkpoint.model)
 
@@ -128,6 +129,6 @@ def test_a_head_of_its_own_shape_is_no_reason_to_write_the_table(base, tmp_path)
     model = Model(folder.load(base).model, ClassificationHead(8, 2))
     place = tmp_path / "own"
     place.mkdir()
-    folder.save(place, model, folder.load(base).tokenizer, "bert", ARGUMENTS, LABELS, str(base))
+    folder.save(place, model, folder.load(base).tokenizer, "bert", ARGUMENTS, HeadPlan(LABELS), str(base))
     assert load_file(place / _rows.FILE)["index"].tolist() == []
     assert same(folder.load(place).model, model)

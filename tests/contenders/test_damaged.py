@@ -13,6 +13,7 @@ from headstart.contenders import _neural
 from headstart.contenders.ensemble import FittedEnsemble
 from headstart.contenders.linear import FittedLinear, Reader
 from headstart.contenders.majority import FittedMajority
+from headstart.core.contracts import HeadPlan
 from headstart.core.errors import CheckpointError
 from headstart.nn import bottleneck
 from headstart.saved import model_folder
@@ -87,7 +88,7 @@ def test_members_have_the_classes_of_their_ensemble(tmp_path):
     ],
 )
 def test_bottlenecks_are_those_of_the_model(backbone, tmp_path, change, reason):
-    fitted = _neural.Neural("finetuned", TASK, folder.load(backbone, classes=2), 3)
+    fitted = _neural.Neural("finetuned", TASK, folder.load(backbone, head=HeadPlan.numbered(2)), 3)
     fitted.checkpoint = _with_labels(fitted.checkpoint)
     bottleneck.insert(fitted.model, "pfeiffer", 2)
     fitted.save(tmp_path / "model")
@@ -109,7 +110,7 @@ def test_bottlenecks_are_those_of_the_model(backbone, tmp_path, change, reason):
     ],
 )
 def test_changed_rows_are_rows_of_the_backbone(backbone, tmp_path, change, reason):
-    loaded = _with_labels(folder.load(backbone, classes=2))
+    loaded = _with_labels(folder.load(backbone, head=HeadPlan.numbered(2)))
     with torch.no_grad():
         loaded.model.encoder.embeddings.word.weight[5:8] += 1
     _neural.Neural("finetuned", TASK, loaded, 3).save(tmp_path / "model", whole=False)
@@ -125,7 +126,9 @@ def test_changed_rows_are_rows_of_the_backbone(backbone, tmp_path, change, reaso
 @pytest.fixture
 def means(backbone, tmp_path):
     """A classifier that reads means, as sentence-transformers lays it out."""
-    fitted = _neural.Neural("finetuned", TASK, _with_labels(folder.load(backbone, classes=2, pooling="mean")), 3)
+    fitted = _neural.Neural(
+        "finetuned", TASK, _with_labels(folder.load(backbone, head=HeadPlan.numbered(2), pooling="mean")), 3
+    )
     fitted.save(tmp_path / "model")
     return tmp_path / "model"
 
@@ -161,4 +164,4 @@ def test_a_folder_without_its_layer_has_no_classifier(means):
 
 
 def _with_labels(checkpoint):
-    return folder.Checkpoint(**{**vars(checkpoint), "labels": TASK.classes})
+    return folder.Checkpoint(**{**vars(checkpoint), "head": TASK.head()})

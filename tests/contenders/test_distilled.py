@@ -17,6 +17,7 @@ from headstart.contest import run as contest
 from headstart.contest.plan import plan
 from headstart.contest.trials import Terms
 from headstart.core import rooms
+from headstart.core.contracts import HeadPlan
 from headstart.core.errors import UsageError
 from headstart.core.records import Predictions, Rows, Run, Splits
 from headstart.distillation import objectives, phases
@@ -68,7 +69,7 @@ def taught(tmp_path_factory):
         if weight.ndim > 1:
             torch.nn.init.normal_(weight, std=0.2)
     (place / "backbone").mkdir()
-    folder.save(place / "backbone", encoder, tokenizer, "bert", arguments, ())
+    folder.save(place / "backbone", encoder, tokenizer, "bert", arguments, None)
     options = {"backbone": str(place / "backbone"), "epochs": 12, "learning_rate": 3e-3}
     task = rooms.load("tasks", "classification").fitted(rows)
     fitted = rooms.load("contenders", "finetuned", options).fit(rows, rows, task, Run(0, place / "teaching"))
@@ -364,7 +365,7 @@ def save_classifier(teacher, labels, place):
     head.output.bias.data = model.head.output.bias.data[order].clone()
     place.mkdir()
     part = teacher.checkpoint
-    folder.save(place, Model(model.encoder, head), part.tokenizer, "bert", part.arguments, labels)
+    folder.save(place, Model(model.encoder, head), part.tokenizer, "bert", part.arguments, HeadPlan(labels))
     return str(place)
 
 
@@ -427,7 +428,7 @@ def modern(rows, tmp_path):
     model = Model(family.encoder(arguments), family.head(arguments, 3, 0.0))
     place = tmp_path / "modern"
     place.mkdir()
-    folder.save(place, model, tokenizer, "modernbert", arguments, LABELS)
+    folder.save(place, model, tokenizer, "modernbert", arguments, HeadPlan(LABELS))
     return place
 
 

@@ -10,6 +10,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from headstart.contenders import ensemble
 from headstart.contenders.majority import FittedMajority
+from headstart.core.contracts import class_numbers
 from headstart.core.errors import TrainingError, UsageError
 from headstart.core.records import Predictions, Rows, Run
 from headstart.saved import model_folder
@@ -44,7 +45,7 @@ def rows(rng):
 @pytest.fixture
 def answers(rng, rows):
     """Three members: good, middling, and one that guesses; ``(3, 120, 3)``."""
-    right = np.eye(3)[TASK.numbers(rows)]
+    right = np.eye(3)[class_numbers(TASK.classes, rows.targets)]
     noisy = [rng.dirichlet(np.ones(3), 120) for _ in range(3)]
     tables = [share * right + (1 - share) * noise for share, noise in zip((0.35, 0.25, 0.0), noisy, strict=True)]
     return np.stack(tables).astype(np.float32)
@@ -63,8 +64,8 @@ def test_greedy_is_the_plain_search_over_lists_of_members(rows, answers):
     def merit(names):
         answer = np.mean([answers[n].astype(np.float64) for n in names], axis=0)
         values = answer.astype(np.float32).argmax(1)
-        likely = np.log(np.maximum(answer[np.arange(120), TASK.numbers(rows)], 1e-6)).mean()
-        return float((values == TASK.numbers(rows)).mean()), likely
+        likely = np.log(np.maximum(answer[np.arange(120), class_numbers(TASK.classes, rows.targets)], 1e-6)).mean()
+        return float((values == class_numbers(TASK.classes, rows.targets)).mean()), likely
 
     names, lists = [], []
     for _ in range(ensemble.ROUNDS):
@@ -77,7 +78,7 @@ def test_greedy_is_the_plain_search_over_lists_of_members(rows, answers):
 
 
 def test_weights_are_those_of_a_general_optimiser(rows, answers):
-    right = answers[:, np.arange(120), TASK.numbers(rows)].astype(np.float64)
+    right = answers[:, np.arange(120), class_numbers(TASK.classes, rows.targets)].astype(np.float64)
 
     def surprise(weights):
         return -np.log(weights @ right).mean()
@@ -91,12 +92,12 @@ def test_weights_are_those_of_a_general_optimiser(rows, answers):
 
 
 def test_stacking_learns_a_member_that_always_says_the_wrong_class(rows, tmp_path, rng):
-    turned = np.eye(3)[(TASK.numbers(rows) + 1) % 3] * 0.5 + 0.5 * rng.dirichlet(np.ones(3), 120)
+    turned = np.eye(3)[(class_numbers(TASK.classes, rows.targets) + 1) % 3] * 0.5 + 0.5 * rng.dirichlet(np.ones(3), 120)
     answers = turned[None].astype(np.float32)
     half = rows.take(range(60))
-    stacked = ensemble.stacking(answers[:, :60].astype(np.float64), TASK.numbers(half))
+    stacked = ensemble.stacking(answers[:, :60].astype(np.float64), class_numbers(TASK.classes, half.targets))
     predicted = ensemble.stack(answers[:, 60:].astype(np.float64), stacked).argmax(1)
-    assert (predicted == TASK.numbers(rows.take(range(60, 120)))).mean() > 0.9
+    assert (predicted == class_numbers(TASK.classes, rows.take(range(60, 120)).targets)).mean() > 0.9
     assert (
         fit(rows, answers, tmp_path, "mean", ("one",)).predict(rows.inputs).values == np.array(rows.targets)
     ).mean() < 0.3
@@ -124,7 +125,7 @@ def test_stacking_needs_two_rows_of_two_classes(answers, numbers):
 def test_what_members_weigh_is_learnt_from_validation_rows(rows, answers, tmp_path, how):
     """The first member is right on the training rows alone, the second on validation alone."""
     train, validation = rows.take(range(60)), rows.take(range(60, 120))
-    right = np.eye(3, dtype=np.float32)[TASK.numbers(rows)]
+    right = np.eye(3, dtype=np.float32)[class_numbers(TASK.classes, rows.targets)]
     first, second = answers[2].copy(), answers[2].copy()
     first[:60], second[60:] = right[:60], right[60:]
     models = {"one": Says(first), "two": Says(second)}
@@ -135,7 +136,7 @@ def test_what_members_weigh_is_learnt_from_validation_rows(rows, answers, tmp_pa
 
 
 def test_stacking_takes_the_strength_whose_answers_are_likeliest_where_it_was_not_fitted(answers, rows):
-    numbers = TASK.numbers(rows)
+    numbers = class_numbers(TASK.classes, rows.targets)
     features = np.log(np.maximum(answers.astype(np.float64), 1e-6)).transpose(1, 0, 2).reshape(120, -1)
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     likely = {}
@@ -162,7 +163,7 @@ def test_mean_is_the_mean(rows, answers, tmp_path):
 
 
 def test_a_member_without_weight_is_left_out_but_what_it_took_to_train_counts(rows, answers, tmp_path):
-    right = np.eye(3, dtype=np.float32)[TASK.numbers(rows)]
+    right = np.eye(3, dtype=np.float32)[class_numbers(TASK.classes, rows.targets)]
     fitted = fit(rows, np.stack([right, *answers[1:]]), tmp_path)
     assert (fitted.names, fitted.weights.tolist()) == (("one",), [1.0])
     assert (fitted.parameters, fitted.trained_parameters, fitted.reused_seconds) == (3, 2, 30.0)

@@ -34,7 +34,7 @@ def test_it_is_tuned_and_opens_again_with_the_same_answers(name, strategy, rows,
         if weight.ndim > 1:
             torch.nn.init.normal_(weight, std=0.2)
     (tmp_path / "backbone").mkdir()
-    folder.save(tmp_path / "backbone", encoder, tokenizer, name, arguments, ())
+    folder.save(tmp_path / "backbone", encoder, tokenizer, name, arguments, None)
     options = {"backbone": str(tmp_path / "backbone"), "strategy": strategy, "epochs": 6, "learning_rate": 1e-2}
     task = rooms.load("tasks", "classification").fitted(rows)
     fitted = rooms.load("contenders", "finetuned", options).fit(rows, rows, task, Run(0, tmp_path / "run"))

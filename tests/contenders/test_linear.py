@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from headstart.contenders import linear
 from headstart.contenders.linear import Linear
-from headstart.core.contracts import metric_values
+from headstart.core.contracts import class_numbers, metric_values
 from headstart.core.errors import DataError
 from headstart.core.records import Rows, Run
 from headstart.saved import model_folder
@@ -107,7 +107,7 @@ def test_the_likeliest_of_either_kind_and_of_these_the_better_by_the_metric_is_k
     task, updates = Classification().fitted(train), []
     run = Run(0, tmp_path, metric="macro-F1", progress=updates.append)
     chosen = Linear().fit(train, validation, task, run).predict(validation.inputs)
-    numbers = task.numbers(validation)
+    numbers = class_numbers(task.classes, validation.targets)
     measured = []
     for model in candidates(train)[1]:
         answers = model.predict(validation.inputs)

@@ -19,7 +19,7 @@ from headstart.checkpoints import folder
 from headstart.contenders import _neural
 from headstart.contenders.finetuned import Finetuned
 from headstart.core import rooms
-from headstart.core.contracts import metric_values
+from headstart.core.contracts import class_numbers, metric_values
 from headstart.core.errors import HeadstartError, TrainingError, UsageError
 from headstart.core.records import Rows, Run
 from headstart.nn import parallel
@@ -58,7 +58,7 @@ def backbone(tmp_path, rows):
     arguments = {"vocabulary": tokenizer.size, "dropout": 0.1, **shape}
     path = tmp_path / "backbone"
     path.mkdir()
-    folder.save(path, Encoder(**arguments), tokenizer, "bert", arguments, ())
+    folder.save(path, Encoder(**arguments), tokenizer, "bert", arguments, None)
     return str(path)
 
 
@@ -326,11 +326,11 @@ def test_a_frozen_head_is_the_logistic_regression_that_is_best_on_validation(bac
         encoded = task.encode(part.inputs, fitted.checkpoint.tokenizer)
         return forward.pooled_states(encoder, encoded, "cpu").states.numpy()
 
-    features, numbers = states(rows), task.numbers(rows)
+    features, numbers = states(rows), class_numbers(task.classes, rows.targets)
     scores = []
     for solution in convex.solutions(features, numbers):
         answers = (states(held_out) @ solution.weight.T + solution.bias).argmax(axis=1)
-        scores.append((answers == task.numbers(held_out)).mean())
+        scores.append((answers == class_numbers(task.classes, held_out.targets)).mean())
     right = np.array(fitted.predict(held_out.inputs).values) == np.array(held_out.targets)
     assert right.mean() == max(scores) > min(scores)
 
@@ -348,7 +348,7 @@ def test_a_model_that_reads_means_answers_as_before_when_it_is_opened(backbone, 
 
 def test_balanced_weights_are_scikit_learns(rng):
     numbers = rng.integers(0, 4, size=50)
-    ours = _neural.balanced_weights(torch.from_numpy(numbers), 4)
+    ours = _neural.balanced_weights(numbers, 4)
     assert np.allclose(ours, compute_class_weight("balanced", classes=np.arange(4), y=numbers))
 
 

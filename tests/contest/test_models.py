@@ -99,7 +99,7 @@ def test_kept_models_share_the_words_of_their_backbone_and_best_stands_alone(spl
     arguments = {"vocabulary": 400, "width": 8, "layers": 1, "heads": 2, "feed_forward": 16, "window": 16, "dropout": 0}
     base = tmp_path / "base"
     base.mkdir()
-    folder.save(base, Encoder(**arguments), tokenizer, "bert", arguments, ())
+    folder.save(base, Encoder(**arguments), tokenizer, "bert", arguments, None)
     task, options = Classification(), {"finetuned.epochs": 1, "ensemble.members": "finetuned:full+linear"}
     names = ("finetuned:full", "ensemble:mean")
     trials = plan(task=task, train_rows=60, contenders=names, backbone=str(base), options=options, seeds=(0,)).trials

@@ -14,6 +14,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 
 from headstart.checkpoints import folder
 from headstart.core import rooms
+from headstart.core.contracts import HeadPlan
 from headstart.nn.packed import pack
 from headstart.text import vocabulary
 from headstart.text.tokenizer import Tokenizer
@@ -75,7 +76,9 @@ def randomise(model):
 def pair(request, tmp_path_factory):
     """Their classifier with random weights, our reading of its folder, and the folder."""
     family = rooms.load("checkpoints.families", request.param)
-    config = AutoConfig.for_model(**family.config(tiny(family), LABELS, 0.1, pad=0), attn_implementation="eager")
+    config = AutoConfig.for_model(
+        **family.config(tiny(family), HeadPlan(LABELS), 0.1, pad=0), attn_implementation="eager"
+    )
     theirs = randomise(AutoModelForSequenceClassification.from_config(config))
     place = tmp_path_factory.mktemp(request.param)
     theirs.save_pretrained(place)
@@ -141,7 +144,7 @@ def test_the_table_names_every_weight_of_transformers_once(pair):
 
 def test_saved_folder_opens_in_transformers_with_the_same_logits_labels_and_tokens(pair, tmp_path):
     _, ours, _ = pair
-    folder.save(tmp_path, ours.model, ours.tokenizer, ours.family, ours.arguments, LABELS)
+    folder.save(tmp_path, ours.model, ours.tokenizer, ours.family, ours.arguments, HeadPlan(LABELS))
     theirs = AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()
     assert tuple(theirs.config.id2label[i] for i in range(len(LABELS))) == LABELS
     assert theirs.config.label2id == {label: i for i, label in enumerate(LABELS)}
@@ -159,9 +162,9 @@ def test_saved_folder_opens_in_transformers_with_the_same_logits_labels_and_toke
 
 def test_loading_what_was_saved_gives_the_same_bits(pair, tmp_path):
     _, ours, _ = pair
-    folder.save(tmp_path, ours.model, ours.tokenizer, ours.family, ours.arguments, LABELS)
+    folder.save(tmp_path, ours.model, ours.tokenizer, ours.family, ours.arguments, HeadPlan(LABELS))
     again = folder.load(tmp_path)
-    assert (again.arguments, again.labels, again.family) == (ours.arguments, LABELS, ours.family)
+    assert (again.arguments, again.head.labels, again.family) == (ours.arguments, LABELS, ours.family)
     assert again.tokenizer.window == WINDOW
     before, after = ours.model.state_dict(), again.model.state_dict()
     assert before.keys() == after.keys()
@@ -173,12 +176,12 @@ def test_an_encoder_alone_is_read_from_a_bare_checkpoint_and_saved_as_one(pair, 
     theirs.base_model.save_pretrained(tmp_path)
     ours.tokenizer.save(tmp_path)
     bare = folder.load(tmp_path)
-    assert bare.labels == ()
+    assert bare.head is None
     weights = ours.model.encoder.state_dict()
     assert all(torch.equal(weights[name], weight) for name, weight in bare.model.state_dict().items())
     saved = tmp_path / "saved"
     saved.mkdir()
-    folder.save(saved, bare.model, bare.tokenizer, bare.family, bare.arguments, ())
+    folder.save(saved, bare.model, bare.tokenizer, bare.family, bare.arguments, None)
     batch, padded, mask = ragged([5, 2])
     with torch.no_grad():
         expected = AutoModel.from_pretrained(saved).eval()(**padded).last_hidden_state
@@ -190,8 +193,8 @@ def test_an_encoder_alone_is_read_from_a_bare_checkpoint_and_saved_as_one(pair, 
 @pytest.mark.parametrize("name", NAMES)
 def test_arguments_and_config_are_inverse(name):
     family = rooms.load("checkpoints.families", name)
-    arguments = family.arguments(family.config(tiny(family), LABELS, 0.3, pad=0))
+    arguments = family.arguments(family.config(tiny(family), HeadPlan(LABELS), 0.3, pad=0))
     assert arguments.items() >= tiny(family).items()
-    config = family.config(arguments, LABELS, 0.3, pad=0)
+    config = family.config(arguments, HeadPlan(LABELS), 0.3, pad=0)
     assert family.arguments(config) == arguments
     assert family.head_dropout(config) == 0.3

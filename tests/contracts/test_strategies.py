@@ -10,6 +10,7 @@ import torch
 from headstart.checkpoints import folder
 from headstart.contenders import _neural
 from headstart.core import rooms
+from headstart.core.contracts import HeadPlan
 from headstart.core.records import Rows, Run
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
@@ -140,13 +141,13 @@ def backbone(request, rows, tmp_path_factory):
     shape = {"width": 8, "layers": 3, "heads": 2, "feed_forward": 16, "window": 12, "dropout": 0.1}
     arguments = {"vocabulary": tokenizer.size, **shape, **OTHERS.get(family, {})}
     place = tmp_path_factory.mktemp("backbone")
-    folder.save(place, Encoder(**arguments), tokenizer, family, arguments, ())
+    folder.save(place, Encoder(**arguments), tokenizer, family, arguments, None)
     return place
 
 
 def fit(name, backbone, rows, run):
     torch.manual_seed(run.seed)
-    checkpoint = folder.load(backbone, classes=2)
+    checkpoint = folder.load(backbone, head=HeadPlan.numbered(2))
     task = rooms.load("tasks", "classification").fitted(rows)
     strategy, settings = rooms.load("strategies", name), Settings(epochs=3, batch_rows=8)
     return _neural.fit("finetuned", checkpoint, rows, rows, task, run, strategy=strategy, settings=settings)
@@ -161,14 +162,14 @@ def whole(backbone, rows, tmp_path_factory):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_fit_moves_what_it_says_and_nothing_else(name, backbone, whole):
     torch.manual_seed(0)
-    before = folder.load(backbone, classes=2).model
+    before = folder.load(backbone, head=HeadPlan.numbered(2)).model
     fitted = whole(name)
     groups = rooms.load("strategies", name).prepare(before)
     assert fitted.trained_parameters == sum(weight.numel() for group in groups for weight in group.weights.values())
     learning = {key for group in groups for key in group.weights}
     learning |= {f"{layer}.weight" for layer, _ in (fitted.updates.pairs if fitted.updates else ())}
     torch.manual_seed(0)
-    start = dict(folder.load(backbone, classes=2).model.named_parameters())
+    start = dict(folder.load(backbone, head=HeadPlan.numbered(2)).model.named_parameters())
     for key, weight in fitted.model.named_parameters():
         assert key not in start or torch.equal(weight, start[key]) == (key not in learning), key
 

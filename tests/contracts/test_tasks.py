@@ -4,12 +4,12 @@ from typing import get_args
 
 import numpy as np
 import pytest
-import torch
 
 from headstart.core import rooms
 from headstart.core.contracts import Kind, all_texts, metric_values
 from headstart.core.errors import DataError
 from headstart.core.records import Rows
+from headstart.core.sequences import IGNORED, Ragged
 from headstart.text import vocabulary
 
 NAMES = rooms.names("tasks")
@@ -55,17 +55,38 @@ def sample(task):
     return Rows(tuple(map(str, range(len(inputs)))), inputs, targets)
 
 
-def test_decode_undoes_numbers(task, sample):
-    """Scores that are sure of the right answers decode to the targets, and score perfectly."""
+@pytest.fixture
+def tokenizer(task, sample):
+    return vocabulary.train(all_texts(task.fitted(sample), sample.inputs), 200, window=64)
+
+
+def certain(head, targets, encoded):
+    """The outputs of a head that is sure of the right answers."""
+    values, outputs = targets.values, len(head.labels)
+    if head.suffix == "ForQuestionAnswering":
+        logits = np.zeros((len(encoded.tokens), 2), dtype=np.float32)
+        for number, places in enumerate(values):
+            logits[encoded.boundaries[number] + places, [0, 1]] = 20.0
+        return Ragged(logits, encoded.boundaries)
+    if head.problem == "regression":
+        return targets
+    if head.problem == "multi_label_classification":
+        return Ragged(40.0 * (values - 0.5), targets.boundaries)
+    return Ragged(20.0 * np.eye(outputs, dtype=np.float32)[np.where(values == IGNORED, 0, values)], targets.boundaries)
+
+
+def test_decode_undoes_targets(task, sample, tokenizer):
+    """Outputs that are sure of the right answers decode to the targets, and score perfectly."""
     fitted = task.fitted(sample)
-    numbers = torch.from_numpy(fitted.numbers(sample))
-    logits = 20.0 * torch.nn.functional.one_hot(numbers, len(fitted.classes)).float()
-    predictions = fitted.decode(logits)
+    encoded = fitted.encode(sample.inputs, tokenizer)
+    outputs = certain(fitted.head(), fitted.targets(sample, encoded), encoded)
+    predictions = fitted.decode(outputs, encoded, sample.inputs)
     assert predictions.values == sample.targets
-    assert np.allclose(predictions.probabilities.sum(axis=1), 1.0, atol=1e-6)
+    if task.kind == "label":
+        assert np.allclose(predictions.probabilities.sum(axis=1), 1.0, atol=1e-6)
     scores = metric_values(fitted, predictions, sample)
     assert set(scores) == {metric.name for metric in task.metrics}
-    assert all(value == pytest.approx(1.0) for value in scores.values())
+    assert all(scores[metric.name] == pytest.approx(float(metric.higher)) for metric in task.metrics)
 
 
 def test_encoding_keeps_one_entry_per_input(task, sample):

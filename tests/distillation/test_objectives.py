@@ -49,7 +49,7 @@ def test_states_and_scores_are_those_of_transformers(tmp_path):
     arguments = {"vocabulary": tokenizer.size, "width": 24, "layers": 3, "heads": 2, "feed_forward": 32, "window": 16}
     torch.manual_seed(0)
     made = Encoder(**arguments).eval()
-    folder.save(tmp_path, made, tokenizer, "bert", {**arguments, "dropout": 0.1}, ())
+    folder.save(tmp_path, made, tokenizer, "bert", {**arguments, "dropout": 0.1}, None)
     peer = transformers.AutoModel.from_pretrained(tmp_path, attn_implementation="eager").eval()
     encoded = tokenizer.encode(texts)
     for number in range(len(texts)):

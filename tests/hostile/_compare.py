@@ -272,7 +272,7 @@ def _make_backbone(place: Path) -> None:
     }
     torch.manual_seed(0)
     place.mkdir()
-    folder.save(place, Encoder(**arguments), tokenizer, "bert", arguments, ())
+    folder.save(place, Encoder(**arguments), tokenizer, "bert", arguments, None)
 
 
 def _make_data(path: Path) -> None:

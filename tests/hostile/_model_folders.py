@@ -22,6 +22,7 @@ from headstart.contenders.linear import Linear
 from headstart.contenders.majority import FittedMajority
 from headstart.contest import int8
 from headstart.core import rooms
+from headstart.core.contracts import HeadPlan
 from headstart.core.records import Rows, Run
 from headstart.nn import bottleneck, lora
 from headstart.nn.heads import Model
@@ -68,20 +69,20 @@ def _checkpoint(name: str = "bert", *, byte_level: bool = False) -> folder.Check
         arguments |= {"buckets": 8, "farthest": 64}
     arguments |= family.always
     torch.manual_seed(0)
-    model = Model(family.encoder(arguments), family.head(arguments, 2, 0.0))
+    model = Model(family.encoder(arguments), family.head(arguments, TASK.head(), 0.0))
     with torch.no_grad():
         for weight in model.parameters():
             if weight.ndim > 1:
                 weight.normal_(std=0.3)
-    return folder.Checkpoint(model.eval(), tokenizer, name, arguments, TASK.classes)
+    return folder.Checkpoint(model.eval(), tokenizer, name, arguments, TASK.head())
 
 
 def _write(place: Path, found: folder.Checkpoint, *, encoder: bool = False) -> None:
     place.mkdir()
     assert isinstance(found.model, Model)
-    labels = () if encoder else found.labels
+    head = None if encoder else found.head
     model = found.model.encoder if encoder else found.model
-    folder.save(place, model, found.tokenizer, found.family, found.arguments, labels)
+    folder.save(place, model, found.tokenizer, found.family, found.arguments, head)
 
 
 def _linear() -> Any:
@@ -104,7 +105,7 @@ def _save(kind: str, place: Path) -> None:
         bottleneck.insert(model, "houlsby", 3)
     elif kind in ("lora", "changed rows"):
         source = sound("encoder")
-        found = folder.load(source, classes=2)
+        found = folder.load(source, head=HeadPlan.numbered(2))
         fitted = _neural.Neural("finetuned", TASK, found, 100)
         with torch.no_grad():
             fitted.model.encoder.embeddings.word.weight[5:9] += 1

@@ -44,7 +44,7 @@ def backbone() -> str:
     sizes = {"vocabulary": tokenizer.size, "width": 16, "layers": 2, "heads": 2, "feed_forward": 16, "window": 16}
     torch.manual_seed(0)
     arguments = {**sizes, "dropout": 0.0}
-    folder.save(place, Encoder(**arguments), tokenizer, "bert", arguments, ())
+    folder.save(place, Encoder(**arguments), tokenizer, "bert", arguments, None)
     return str(place)
 
 

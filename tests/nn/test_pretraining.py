@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForMaskedLM, AutoTokenizer, BertConfig, BertForPreTraining
 
 from headstart.checkpoints import folder
+from headstart.core.contracts import HeadPlan
 from headstart.core.errors import CheckpointError
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
@@ -104,7 +105,7 @@ def test_logits_losses_and_gradients_are_those_of_transformers(place, asked):
 def test_transformers_opens_what_is_saved_with_equal_logits(place, asked, tmp_path):
     batch, places, *_, padded, (rows, _) = asked
     ours = load(place)
-    folder.save(tmp_path, ours.model, ours.tokenizer, ours.family, ours.arguments, ())
+    folder.save(tmp_path, ours.model, ours.tokenizer, ours.family, ours.arguments, None)
     plain = {name: padded[name] for name in ("input_ids", "token_type_ids", "attention_mask")}
     with torch.no_grad():
         logits, pair_logits = ours.model.eval()(batch, places, True)
@@ -122,7 +123,7 @@ def test_transformers_opens_what_is_saved_with_equal_logits(place, asked, tmp_pa
 
 def test_a_classifier_takes_encoder_and_pooler_along(place):
     ours = load(place).model
-    tuned = folder.load(place, classes=3)
+    tuned = folder.load(place, head=HeadPlan.numbered(3))
     assert isinstance(tuned.model, Model)
     assert torch.equal(tuned.model.head.dense.weight, ours.head.dense.weight)
     assert tuned.fresh == ("head.output.bias", "head.output.weight")
@@ -132,7 +133,7 @@ def test_heads_that_a_folder_lacks_begin_fresh(tmp_path):
     tokenizer = vocabulary.train(TEXTS, 60, window=WINDOW)
     arguments = {"vocabulary": tokenizer.size, "width": 8, "layers": 1, "heads": 2, "feed_forward": 8, "window": WINDOW}
     plain = Model(Encoder(**arguments), ClassificationHead(8, 2))
-    folder.save(tmp_path, plain, tokenizer, "bert", {**arguments, "dropout": 0.1}, ("a", "b"))
+    folder.save(tmp_path, plain, tokenizer, "bert", {**arguments, "dropout": 0.1}, HeadPlan(("a", "b")))
     loaded = load(tmp_path)
     assert torch.equal(loaded.model.head.dense.weight, plain.head.dense.weight)
     assert "head.words.bias" in loaded.fresh
@@ -144,7 +145,7 @@ def test_another_family_is_refused(tmp_path):
     tokenizer = vocabulary.train(TEXTS, 60, window=WINDOW)
     arguments = {"vocabulary": tokenizer.size, "width": 8, "layers": 1, "heads": 2, "feed_forward": 8, "window": WINDOW}
     arguments |= {"types": 0, "dropout": 0.1}
-    folder.save(tmp_path, Encoder(**arguments), tokenizer, "distilbert", arguments, ())
+    folder.save(tmp_path, Encoder(**arguments), tokenizer, "distilbert", arguments, None)
     with pytest.raises(CheckpointError, match="is of type 'distilbert', whose heads of pretraining are not known"):
         folder.load(tmp_path, pretraining=True)
 

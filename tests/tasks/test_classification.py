@@ -1,7 +1,8 @@
-import torch
+import numpy as np
 
 from headstart.core.contracts import metric_values
 from headstart.core.records import Predictions, Rows
+from headstart.core.sequences import Encoded, Ragged
 from headstart.tasks.classification import Classification
 
 
@@ -20,6 +21,9 @@ def test_a_label_that_training_has_not_shown_counts_as_an_error():
 
 
 def test_probabilities_of_huge_logits_stay_finite():
-    predictions = Classification(("a", "b")).decode(torch.tensor([[1e4, -1e4], [0.0, 0.0]]))
+    outputs = Ragged.single(np.array([[1e4, -1e4], [0.0, 0.0]], dtype=np.float32))
+    predictions = Classification(("a", "b")).decode(
+        outputs, Encoded(np.zeros(2, dtype=np.int32), np.arange(3)), ("x", "y")
+    )
     assert predictions.probabilities.tolist() == [[1.0, 0.0], [0.5, 0.5]]
     assert predictions.values == ("a", "a")

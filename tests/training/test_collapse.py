@@ -10,7 +10,9 @@ from torch.nn import functional as F
 from headstart.core import rooms, sealed
 from headstart.core.errors import DivergedError
 from headstart.core.records import Attempt, Rows, Run
+from headstart.core.sequences import Ragged
 from headstart.nn.groups import Group
+from headstart.nn.heads import ClassificationHead
 from headstart.training import collapse
 from headstart.training.loop import Settings, train
 
@@ -138,6 +140,13 @@ def answers(shares, rows, rng, knows=0.0, bias=0.0):
     return logits + knows * F.one_hot(targets, len(shares)).float(), targets
 
 
+HEAD = ClassificationHead(8, 2)
+
+
+def reason(logits, targets, weights=None, **options):
+    return collapse.reason(HEAD, logits, targets, torch.arange(len(targets) + 1), weights, **options)
+
+
 @pytest.mark.parametrize(
     ("shares", "knows", "bias", "expected"),
     [
@@ -151,20 +160,20 @@ def answers(shares, rows, rng, knows=0.0, bias=0.0):
 )
 def test_a_model_that_knows_no_more_than_the_shares(rng, shares, knows, bias, expected):
     logits, targets = answers(shares, 400, rng, knows, bias)
-    assert collapse.reason(logits, targets) == expected
+    assert reason(logits, targets) == expected
 
 
 def test_answers_at_random_are_a_loss_that_never_fell(rng):
     _, targets = answers([0.5, 0.5], 400, rng)
     logits = torch.from_numpy(rng.normal(size=(400, 2)))
-    assert collapse.reason(logits, targets) == "a loss that never fell below that of the class shares"
-    assert collapse.reason(logits.fill_(float("nan")), targets) == "answers that are not finite numbers"
+    assert reason(logits, targets) == "a loss that never fell below that of the class shares"
+    assert reason(logits.fill_(float("nan")), targets) == "answers that are not finite numbers"
 
 
 def test_a_head_over_frozen_states_may_give_one_answer(rng):
     logits, targets = answers([0.6, 0.4], 400, rng)
-    assert collapse.reason(logits, targets, head_only=True) == ""
-    assert collapse.reason(logits + torch.tensor([9.0, 0.0]), targets, head_only=True) != ""
+    assert reason(logits, targets, head_only=True) == ""
+    assert reason(logits + torch.tensor([9.0, 0.0]), targets, head_only=True) != ""
 
 
 def test_weights_of_classes_are_taken_into_account(rng):
@@ -173,8 +182,8 @@ def test_weights_of_classes_are_taken_into_account(rng):
     counts = torch.bincount(targets).float()
     weights = len(targets) / (2 * counts)
     logits = 0.5 * F.one_hot(targets, 2).float()
-    assert collapse.reason(logits, targets, weights) == ""
-    assert collapse.reason(torch.zeros(400, 2), targets, weights) != ""
+    assert reason(logits, targets, weights) == ""
+    assert reason(torch.zeros(400, 2), targets, weights) != ""
 
 
 def test_few_rows_are_judged_where_they_show_that_the_model_learnt(rng):
@@ -185,9 +194,9 @@ def test_few_rows_are_judged_where_they_show_that_the_model_learnt(rng):
 
         def some(rows):
             judged_rows.append(len(rows))
-            return logits[torch.from_numpy(rows)]
+            return Ragged.single(logits[torch.from_numpy(rows)].numpy())
 
-        return some, targets
+        return some, HEAD, Ragged.single(targets.numpy())
 
     assert collapse.judged(*logits_of(2.0)) == ""
     assert judged_rows == [collapse.FEW_ROWS]
@@ -198,4 +207,4 @@ def test_few_rows_are_judged_where_they_show_that_the_model_learnt(rng):
 
 
 def test_one_class_in_all_rows_is_nothing_to_learn():
-    assert collapse.reason(torch.zeros(3, 2), torch.zeros(3, dtype=torch.int64)) == ""
+    assert reason(torch.zeros(3, 2), torch.zeros(3, dtype=torch.int64)) == ""

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from headstart.activations import store
-from headstart.core.contracts import Encoded
 from headstart.core.records import Progress, Run
+from headstart.core.sequences import Encoded, Ragged, spans
 from headstart.nn import parallel
 from headstart.nn.heads import Model
 from headstart.nn.packed import Batch, StoredStates, pack, to_device
@@ -26,32 +26,41 @@ STATE_BUDGET = {"cpu": 1024 * 384, "cuda": 32_768 * 384}
 LEAST_KEPT = 2
 
 
-def scores(
-    model: Model, encoded: Encoded, device: str, stored: StoredStates | None = None, texts: np.ndarray | None = None
-) -> Tensor:
-    """Compute the logits of texts, in order: float32 ``(texts, classes)`` on the CPU.
+def outputs(
+    model: Model,
+    encoded: Encoded,
+    device: str,
+    stored: StoredStates | None = None,
+    sequences: np.ndarray | None = None,
+) -> Ragged:
+    """Compute the head's outputs for sequences, in order: float32 ``(items, outputs)`` on the CPU.
 
     Args:
         model: the model.
         encoded: the texts.
         device: 'cpu' or 'cuda'.
-        stored: output of the model's frozen stages for all texts of `encoded`, if there is one.
-        texts: numbers of the wanted texts, int64; None for all.
+        stored: output of the model's frozen stages for all sequences of `encoded`, if there is one.
+        sequences: numbers of the wanted sequences, int64; None for all.
     """
     if model.training:  # checked first: switching every module costs as much as tokenising a short text
         model.eval()
-    chosen = np.arange(len(encoded)) if texts is None else texts
-    out = torch.zeros(len(chosen), model.head.output.out_features, device=device)
+    chosen = np.arange(len(encoded.boundaries) - 1) if sequences is None else sequences
+    lengths = encoded.sequence_lengths[chosen]
+    by_token = model.head.reads_all
+    ends = np.concatenate([[0], np.cumsum(lengths)]) if by_token else np.arange(len(chosen) + 1)
+    out = torch.zeros(int(ends[-1]), model.head.output.out_features, device=device)
 
     @torch.inference_mode()
-    def answer(rows: np.ndarray) -> None:
-        batch = pack(encoded.tokens, encoded.boundaries, chosen[rows], stored)
+    def answer(places: np.ndarray) -> None:
+        batch = pack(encoded.tokens, encoded.boundaries, chosen[places], stored, encoded.segments)
+        packed = places[batch.order.numpy()]
+        items = spans(ends, packed)[0] if by_token else packed
         with precision(device):
             logits = model(batch.to(device))
-        out[to_device(torch.from_numpy(rows)[batch.order], device)] = logits.float()
+        out[to_device(torch.from_numpy(items), device)] = logits.float()
 
-    deque(parallel.each(answer, _batches(model, encoded.lengths[chosen], device), device), maxlen=0)
-    return out.cpu()
+    deque(parallel.each(answer, _batches(model, lengths, device), device), maxlen=0)
+    return Ragged(out.cpu().numpy(), ends)
 
 
 def _batches(model: Model, lengths: np.ndarray, device: str) -> list[np.ndarray]:
@@ -69,8 +78,9 @@ def frozen_states(model: Model, parts: Sequence[Encoded], run: Run) -> tuple[lis
     if stages < LEAST_KEPT:
         return [None] * len(parts), 0.0
     model.eval()
-    by_token = stages < len(model.encoder.stages)
-    key = weights_key(model.encoder.stages[:stages], run.device) + ("" if by_token else f"-{model.head.pooling}")
+    by_token = stages < len(model.encoder.stages) or model.head.reads_all
+    kind = "first" if model.head.first_only else "mean"
+    key = weights_key(model.encoder.stages[:stages], run.device) + ("" if by_token else f"-{kind}")
     compute = model.frozen_states
     parts_kept = [
         keep_states(model, part, run, "frozen states", key, compute, stages, by_token=by_token) for part in parts
@@ -79,13 +89,14 @@ def frozen_states(model: Model, parts: Sequence[Encoded], run: Run) -> tuple[lis
 
 
 def pooled_states(model: Model, encoded: Encoded, device: str) -> StoredStates:
-    """Run a wholly frozen encoder over texts and return their pooled states, in memory."""
-    states = torch.zeros(len(encoded), model.encoder.width)
-    for rows in _batches(model, encoded.lengths, device):
-        batch = pack(encoded.tokens, encoded.boundaries, rows)
+    """Run a wholly frozen encoder over texts and return their pooled states, in memory; for heads that pool."""
+    lengths = encoded.sequence_lengths
+    states = torch.zeros(len(lengths), model.encoder.width)
+    for sequences in _batches(model, lengths, device):
+        batch = pack(encoded.tokens, encoded.boundaries, sequences, segments=encoded.segments)
         with precision(device):
-            states[torch.from_numpy(rows)[batch.order]] = model.frozen_states(batch.to(device)).float().cpu()
-    return StoredStates(len(model.encoder.stages), states, np.arange(len(encoded)), by_token=False)
+            states[torch.from_numpy(sequences)[batch.order]] = model.frozen_states(batch.to(device)).float().cpu()
+    return StoredStates(len(model.encoder.stages), states, np.arange(len(lengths)), by_token=False)
 
 
 def keep_states(
@@ -116,14 +127,16 @@ def keep_states(
     Returns: as for `store.keep`.
     """
 
+    lengths = encoded.sequence_lengths
+
     def batches(missing: np.ndarray) -> Iterator[tuple[np.ndarray, Tensor]]:
         def run_over(places: np.ndarray) -> tuple[np.ndarray, Tensor]:
             texts = missing[places]
-            batch = pack(encoded.tokens, encoded.boundaries, texts)
+            batch = pack(encoded.tokens, encoded.boundaries, texts, segments=encoded.segments)
             with precision(run.device):
                 return texts[batch.order.numpy()], compute(batch.to(run.device))
 
-        parts = _batches(model, encoded.lengths[missing], run.device)
+        parts = _batches(model, lengths[missing], run.device)
         done = 0
         for texts, states in parallel.each(run_over, parts, run.device):
             yield texts, states
@@ -133,8 +146,8 @@ def keep_states(
     return store.keep(
         run.shared or run.folder,
         key,
-        store.name_texts(encoded.tokens, encoded.boundaries),
-        encoded.lengths,
+        store.name_texts(encoded.tokens, encoded.boundaries, encoded.segments),
+        lengths,
         side_by_side * model.encoder.width,
         stages,
         by_token,

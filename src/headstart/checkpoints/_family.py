@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 import reprlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from headstart.core.contracts import HeadPlan, Suffix
 from headstart.core.errors import CheckpointError
 from headstart.nn.encoder import Encoder, Stack
-from headstart.nn.heads import ClassificationHead
+from headstart.nn.heads import HEADS, ClassificationHead, Head
 
 ACTIVATIONS = ("gelu", "gelu_new", "relu", "tanh")
 # The value at which an argument of the encoder has no effect, for families whose files have no key for it.
@@ -33,6 +34,7 @@ DEFAULTS: dict[str, Any] = {
     "epsilon": 1e-12,
     "sinusoidal": False,
 }
+SEQUENCE: Suffix = "ForSequenceClassification"
 LARGEST = {"layers": 1_000, "vocabulary": 10_000_000}
 
 
@@ -44,6 +46,7 @@ class Family:
     architecture: class name of the bare model.
     modules: our module -> the file's modules, as in a sequence classifier; if there are several, ours is their
         concatenation. ``*`` is the number of a block. Weights and biases keep their last name.
+    head_modules: suffix of another head -> our module of the head -> the file's.
     keys: our encoder's argument -> the key of config.json.
     fixed: keys that are always written with the same value (the encoder has no dropout on attention weights).
     expected: keys that must have these values if present.
@@ -53,12 +56,16 @@ class Family:
     head_activation: of the classification head (see ``nn.heads``).
     head_dropout_key: key of the head's dropout rate.
     dropout_first: see ``nn.heads``.
-    head_norm: see ``nn.heads``.
+    head_norm: whether the dense layer has a norm, see ``nn.heads``; then heads on tokens have both too.
     """
 
     model_type: ClassVar[str]
     architecture: ClassVar[str]
     modules: ClassVar[Mapping[str, tuple[str, ...]]]
+    head_modules: ClassVar[Mapping[Suffix, Mapping[str, tuple[str, ...]]]] = {
+        "ForTokenClassification": {"head.output": ("classifier",)},
+        "ForQuestionAnswering": {"head.output": ("qa_outputs",)},
+    }
     keys: ClassVar[Mapping[str, str]]
     fixed: ClassVar[Mapping[str, Any]] = {}
     expected: ClassVar[Mapping[str, Any]] = EXPECTED
@@ -75,17 +82,19 @@ class Family:
         """The prefix of the names of the encoder in a classifier's file; files of bare encoders have none."""
         return self.modules["encoder.embeddings.word"][0].partition(".")[0] + "."
 
-    def names(self, parameters: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    def names(self, parameters: Iterable[str], suffix: Suffix = SEQUENCE) -> dict[str, tuple[str, ...]]:
         """Return the file's names of each of our parameters; loading and saving both use this table.
 
         Args:
             parameters: names in a ``nn.heads.Model``, such as ``encoder.blocks.0.attention.qkv.weight``.
+            suffix: of the model's head.
         """
+        modules = {**self.modules, **self.head_modules.get(suffix, {})}
         table = {}
         for parameter in parameters:
             module, _, kind = parameter.rpartition(".")
             number = re.search(r"\d+", module)
-            theirs = self.modules[re.sub(r"\d+", "*", module)]
+            theirs = modules[re.sub(r"\d+", "*", module)]
             table[parameter] = tuple(f"{name.replace('*', number[0] if number else '')}.{kind}" for name in theirs)
         return table
 
@@ -112,18 +121,15 @@ class Family:
         """Build the encoder for some arguments, with random weights."""
         return Encoder(**arguments)
 
-    def head(
-        self, arguments: Mapping[str, Any], classes: int, dropout: float, pooling: str = "first"
-    ) -> ClassificationHead:
-        """Build the classification head for an encoder of these arguments, with random weights."""
+    def head(self, arguments: Mapping[str, Any], plan: HeadPlan, dropout: float, pooling: str = "first") -> Head:
+        """Build a head for an encoder of these arguments, with random weights."""
+        width, outputs = arguments["width"], len(plan.labels)
+        epsilon = arguments["epsilon"] if self.head_norm else None
+        if plan.suffix in HEADS:
+            head = HEADS[plan.suffix]
+            return head(width, outputs, dropout, self.head_activation, False, epsilon, self.head_norm)
         return ClassificationHead(
-            arguments["width"],
-            classes,
-            dropout,
-            self.head_activation,
-            self.dropout_first,
-            arguments["epsilon"] if self.head_norm else None,
-            pooling,
+            width, outputs, dropout, self.head_activation, self.dropout_first, epsilon, pooling, plan.problem
         )
 
     def pooling(self, config: Mapping[str, Any]) -> str:
@@ -135,14 +141,14 @@ class Family:
         return {}
 
     def config(
-        self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int
+        self, arguments: Mapping[str, Any], head: HeadPlan | None, head_dropout: float, pad: int
     ) -> dict[str, Any]:
         """Write the arguments as a complete config.json; the inverse of :meth:`arguments`.
 
         Args:
             arguments: of the encoder.
-            labels: the classes in the order of the logits; empty for an encoder only.
-            head_dropout: rate in the classification head.
+            head: what the model's head computes; None for an encoder only.
+            head_dropout: rate in the head.
             pad: id of the padding token.
 
         Raises:
@@ -152,17 +158,18 @@ class Family:
         self.check(arguments)
         config: dict[str, Any] = {
             "model_type": self.model_type,
-            "architectures": [f"{self.architecture}{'ForSequenceClassification' if labels else 'Model'}"],
+            "architectures": [f"{self.architecture}{head.suffix if head else 'Model'}"],
             "pad_token_id": pad,
             "dtype": "float32",
             **self.fixed,
             **{key: arguments[name] for name, key in self.keys.items()},
             self.head_dropout_key: head_dropout,
         }
-        if labels:
-            config["id2label"] = {str(number): label for number, label in enumerate(labels)}
-            config["label2id"] = {label: number for number, label in enumerate(labels)}
-            config["problem_type"] = "single_label_classification"
+        if head:
+            config["id2label"] = {str(number): label for number, label in enumerate(head.labels)}
+            config["label2id"] = {label: number for number, label in enumerate(head.labels)}
+            if head.suffix == SEQUENCE:
+                config["problem_type"] = head.problem
         return config
 
     def check(self, arguments: Mapping[str, Any]) -> None:

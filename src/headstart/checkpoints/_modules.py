@@ -24,7 +24,7 @@ from headstart.core.errors import CheckpointError, shown
 from headstart.core.files import write_text
 from headstart.core.opening import present, read_bytes, read_object
 from headstart.core.tensors import save_tensors
-from headstart.nn.heads import ClassificationHead
+from headstart.nn.heads import ClassificationHead, Head
 
 MODULES = "modules.json"
 LAYER = "2_Dense"
@@ -97,7 +97,7 @@ def count_classes(folder: Path) -> int:
     return len(_tensors(folder).get("bias", ()))
 
 
-def fill(folder: Path, head: ClassificationHead) -> None:
+def fill(folder: Path, head: Head) -> None:
     """Load the layer in a folder into a head, in place.
 
     Raises:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from headstart.checkpoints import _cache, _files
-from headstart.checkpoints._family import Family
+from headstart.checkpoints._family import SEQUENCE, Family
+from headstart.core.contracts import Suffix
 from headstart.core.errors import CheckpointError, shown
 from headstart.core.tensors import save_tensors
 from headstart.nn.encoder import Stack
@@ -28,6 +29,7 @@ class Weights:
     """The tensors of open files under our names (those of a ``nn.heads.Model``).
 
     path: for messages: the file, or the folder if there are several.
+    suffix: of the head, which decides how its weights are called.
     in_place: whether the word embeddings, of which few rows are read, may stay memory-mapped; pages are copied when
         written to. Only for files that never change and contain finite numbers.
     """
@@ -36,6 +38,7 @@ class Weights:
         self.file = file
         self.path = path
         self.family = family
+        self.suffix: Suffix = SEQUENCE
         self.in_place = in_place
         self.present = set(file.keys())
         self.used: set[str] = set()
@@ -120,7 +123,7 @@ class Weights:
         return sorted(name for name in self.present - self.used if not name.endswith("position_ids"))
 
     def _names(self, name: str) -> tuple[str, ...]:
-        return self.family.names([name])[name]
+        return self.family.names([name], self.suffix)[name]
 
     def _stored(self, name: str) -> str | None:
         """Return the file's spelling of a name: with or without the family's prefix, with old or new endings."""
@@ -166,7 +169,8 @@ def write(path: Path, model: Model | Pretraining | Stack, family: Family, leave_
     prefix = "encoder." if isinstance(model, Stack) else ""
     weights = {prefix + name: weight.detach().cpu() for name, weight in model.named_parameters()}
     tensors = {}
-    for name, theirs in family.names(name for name in weights if name not in leave_out).items():
+    suffix = model.head.suffix if isinstance(model, Model) else SEQUENCE
+    for name, theirs in family.names((name for name in weights if name not in leave_out), suffix).items():
         for stored, part in zip(theirs, weights[name].chunk(len(theirs)), strict=True):
             tensors[stored] = part.clone()
     save_tensors(tensors, path, {"format": "pt"})

@@ -6,20 +6,23 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from headstart.checkpoints import _modules, _rows, _weights
-from headstart.checkpoints._family import Family
+from headstart.checkpoints._family import SEQUENCE, Family
 from headstart.checkpoints._weights import Weights
 from headstart.checkpoints.header import Built, Header, find_family, open_header, unfilled
+from headstart.core.contracts import HeadPlan, Problem, Suffix
 from headstart.core.errors import CheckpointError, shown
 from headstart.core.files import write_text
 from headstart.core.opening import guarded, naming, read_object
 from headstart.nn.encoder import Encoder, Stack
-from headstart.nn.heads import ClassificationHead, Model
+from headstart.nn.heads import ClassificationHead, Head, Model
 from headstart.nn.pretraining import Pretraining, PretrainingHead
 from headstart.text.tokenizer import Tokenizer
 
+SUFFIXES: tuple[Suffix, ...] = get_args(Suffix)
+PROBLEMS: tuple[Problem, ...] = get_args(Problem)
 # The pooling that a model was trained with.
 CHECKPOINT = "checkpoint"
 
@@ -33,7 +36,7 @@ class Checkpoint:
     family: such as 'bert'.
     arguments: those the encoder was built with.
     tokenizer: the tokenizer.
-    labels: the classes in the order of the logits; empty if the head's output layer is new.
+    head: what the head computes; None if the model has none, or those of pretraining.
     fresh: our names of weights that were not in the file and are random.
     ignored: the file's names of weights that are not used.
     source: where the model was found, as for `hub.find`; empty for one that was made here or that an adapter was merged
@@ -46,7 +49,7 @@ class Checkpoint:
     tokenizer: Tokenizer
     family: str
     arguments: dict[str, Any]
-    labels: tuple[str, ...]
+    head: HeadPlan | None
     fresh: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     source: str = ""
@@ -56,7 +59,7 @@ class Checkpoint:
 def load(
     source: str | Path,
     *,
-    classes: int | None = None,
+    head: HeadPlan | None = None,
     dropout: float | None = None,
     pretraining: bool = False,
     pooling: str = "first",
@@ -66,11 +69,12 @@ def load(
     Args:
         source: a folder, the name of a packaged model, or ``hf://owner/name[@revision]``. A folder may contain a LoRA
             adapter of PEFT; its base model is then found by name and the adapter merged into it.
-        classes: number of classes for a new output layer; None for the classifier in the folder, if any.
+        head: what a head with a new output layer computes; None for the head in the folder, if any.
         dropout: rate everywhere, 0 to 1; None for the folder's settings.
         pretraining: give the model the heads of pretraining, whatever the folder contains besides its encoder.
-        pooling: what a head for `classes` reads: 'first' or 'mean', see `nn.heads`; or 'checkpoint' for what the model
-            was trained with, as far as its ``modules.json`` or its family's settings say, otherwise the first token.
+        pooling: what such a head reads, if it scores whole texts: 'first' or 'mean', see `nn.heads`; or 'checkpoint'
+            for what the model was trained with, as far as its ``modules.json`` or its family's settings say, otherwise
+            the first token.
 
     Raises:
         UsageError: no such model or pooling.
@@ -78,46 +82,46 @@ def load(
     """
     header = open_header(source)
     with guarded(source), naming(source):
-        return _load(header, classes, dropout, pretraining, pooling)
+        return _load(header, head, dropout, pretraining, pooling)
 
 
-def _load(header: Header, classes: int | None, dropout: float | None, pretraining: bool, pooling: str) -> Checkpoint:
+def _load(header: Header, new: HeadPlan | None, dropout: float | None, pretraining: bool, pooling: str) -> Checkpoint:
     family, arguments = header.family, dict(header.arguments)
     head_dropout = family.head_dropout(header.config)
     if dropout is not None:
         arguments["dropout"] = head_dropout = dropout
-    with header.open_weights() as weights:
-        labels: tuple[str, ...] = ()
-        linear = not (classes or pretraining) and _modules.has_classifier(header.folder, header.config)
+    plan = new
+    with header.open_weights(new.suffix if new else _suffix(header.config) or SEQUENCE) as weights:
+        linear = not (new or pretraining) and _modules.has_classifier(header.folder, header.config)
         if linear:
-            labels = _named(header.config, _modules.count_classes(header.folder))
+            plan = _named(header.config, SEQUENCE, _modules.count_classes(header.folder))
             pooling = CHECKPOINT
             if not header.pooling:
                 raise CheckpointError(
                     f"{header.folder} has a classifier in {_modules.LAYER}, but 1_Pooling/config.json does not say "
                     "whether it reads the first token or the mean; fetch the model again."
                 )
-        elif not (classes or pretraining):
-            labels = _labels(header.config, weights)
+        elif not (new or pretraining):
+            plan = _plan(header.config, weights)
             pooling = family.pooling(header.config)
         if pooling == CHECKPOINT:
             pooling = header.pooling or family.pooling(header.config)
         encoder = unfilled(lambda: family.encoder(arguments))
         model: Model | Pretraining | Stack = encoder
         fresh: set[str] = set()
-        if classes or labels:
+        if plan:
 
-            def build_head() -> ClassificationHead:
-                head = family.head(arguments, classes or len(labels), head_dropout, pooling)
+            def build_head() -> Head:
+                head = family.head(arguments, plan, head_dropout, pooling)
                 if linear:
                     head.make_linear()
                 return head
 
-            output = ("head.output.weight", "head.output.bias") if classes or linear else ()
+            output = ("head.output.weight", "head.output.bias") if new or linear else ()
             head, fresh = _fitting(build_head, weights, output)
             if linear:
                 _modules.fill(header.folder, head)
-            elif labels and fresh:
+            elif fresh and not new:
                 raise CheckpointError(
                     f"{weights.path} has a classifier without '{min(fresh)}'; fetch the model again, or fine-tune it."
                 )
@@ -137,7 +141,7 @@ def _load(header: Header, classes: int | None, dropout: float | None, pretrainin
         header.tokenizer,
         family.model_type,
         arguments,
-        labels,
+        plan,
         tuple(sorted(fresh)),
         tuple(weights.unused()),
         source,
@@ -151,13 +155,13 @@ def save(
     tokenizer: Tokenizer,
     family: str,
     arguments: Mapping[str, Any],
-    labels: Sequence[str],
+    head: HeadPlan | None,
     base: str = "",
 ) -> None:
     """Write a model so that :func:`load` and Hugging Face's auto classes open it with the same outputs.
 
-    A head without a dense layer is written in the layout of sentence-transformers (see `_modules`). A sinusoidal table
-    is written as numbers; families other than DistilBERT read it back as learned positions.
+    A classifier without a dense layer is written in the layout of sentence-transformers (see `_modules`). A sinusoidal
+    table is written as numbers; families other than DistilBERT read it back as learned positions.
 
     Args:
         folder: an existing folder; the caller renames it into place when everything is written.
@@ -165,7 +169,7 @@ def save(
         tokenizer: its tokenizer.
         family: its family.
         arguments: those the encoder was built with.
-        labels: the classes in the order of the logits; empty for an encoder only.
+        head: what the model's head computes; None for an encoder only.
         base: a model with the initial word embeddings: if few rows differ, only those are written, so that the folder
             opens only in Headstart (see `_rows`); '' to write all.
 
@@ -177,16 +181,16 @@ def save(
     words = encoder.embeddings.word.weight.detach().cpu()
     leave_out = {_weights.WORDS} if base and _rows.save_changed(folder, words, kind, base) else set()
     head_dropout = model.head.dropout.p if isinstance(model, Model) else float(arguments["dropout"])
-    config = kind.config(arguments, labels, head_dropout, tokenizer.padding)
+    config = kind.config(arguments, head, head_dropout, tokenizer.padding)
     if isinstance(model, Pretraining):
         _check_pretrains(kind, "the model")
         config["architectures"] = [f"{kind.architecture}ForPreTraining"]
-    if isinstance(model, Model) and model.head.dense is None:
+    if isinstance(model, Model) and isinstance(model.head, ClassificationHead) and model.head.needs_modules:
         config["architectures"] = [f"{kind.architecture}Model"]
         _modules.write(folder, model.head, tokenizer.window)
         _weights.write(folder / "model.safetensors", model.encoder, kind, leave_out)
     else:
-        if isinstance(model, Model):
+        if isinstance(model, Model) and isinstance(model.head, ClassificationHead):
             config |= kind.pooling_key(model.head.pooling)
         _weights.write(folder / "model.safetensors", model, kind, leave_out)
     write_text(folder / "config.json", json.dumps(config, indent=2))
@@ -224,29 +228,37 @@ def _check_pretrains(family: Family, where: str) -> None:
         )
 
 
-def _labels(config: Mapping[str, Any], weights: Weights) -> tuple[str, ...]:
-    """Read the classes of the folder's classifier; none if it contains no text classifier."""
+def _suffix(config: Mapping[str, Any]) -> Suffix | None:
+    """Read which head a folder's config.json names; None if it names none that is known."""
     classes = config.get("architectures") or []
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
         raise CheckpointError(f"config.json: 'architectures' is {shown(classes)}, but must list names of classes.")
-    architectures = ", ".join(classes)
-    if architectures and "ForSequenceClassification" not in architectures:
-        return ()
+    return next((suffix for suffix in SUFFIXES if any(name.endswith(suffix) for name in classes)), None)
+
+
+def _plan(config: Mapping[str, Any], weights: Weights) -> HeadPlan | None:
+    """Read what the head in a folder computes; None if it contains no head that is known."""
+    suffix = _suffix(config)
+    if suffix is None and config.get("architectures"):
+        return None
     missing = [name for name in ("head.output.weight", "head.output.bias") if not weights.has(name)]
-    if missing and (architectures or len(missing) == 1):
+    if missing and (suffix is not None or len(missing) == 1):
         raise CheckpointError(
-            f"{weights.path} has no classifier ('{missing[0]}'), though config.json says {shown(architectures)}; fetch "
-            "the model again, or fine-tune it."
+            f"{weights.path} has no classifier ('{missing[0]}'), though config.json says "
+            f"{shown(', '.join(config.get('architectures') or []))}; fetch the model again, or fine-tune it."
         )
-    return () if missing else _named(config, weights.shape("head.output.bias")[0])
+    return None if missing else _named(config, suffix or SEQUENCE, weights.shape("head.output.bias")[0])
 
 
-def _named(config: Mapping[str, Any], count: int) -> tuple[str, ...]:
-    """Read the names of so many classes, in the order of the logits."""
-    named = config.get("id2label") or {str(number): f"LABEL_{number}" for number in range(count)}
+def _named(config: Mapping[str, Any], suffix: Suffix, count: int) -> HeadPlan:
+    """Read the names of so many outputs, in the order of the logits, and the problem of a classifier."""
     numbers = [str(number) for number in range(count)]
+    named = config.get("id2label") or dict(zip(numbers, HeadPlan.numbered(count).labels, strict=True))
     if not isinstance(named, dict) or sorted(named) != sorted(numbers) or len(set(map(str, named.values()))) != count:
         raise CheckpointError(
             f"config.json: 'id2label' must name each of the classifier's {count} classes once, from \"0\" up."
         )
-    return tuple(str(named[number]) for number in numbers)
+    problem = config.get("problem_type") or PROBLEMS[0]
+    if problem not in PROBLEMS:
+        raise CheckpointError(f"config.json: 'problem_type' is {shown(problem)}, but must be {', '.join(PROBLEMS)}.")
+    return HeadPlan(tuple(str(named[number]) for number in numbers), suffix, problem)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,9 +14,10 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from headstart.checkpoints import _files, _modules, _rows, hub, manifest, peft
-from headstart.checkpoints._family import Family
+from headstart.checkpoints._family import SEQUENCE, Family
 from headstart.checkpoints._weights import Weights
 from headstart.core import rooms
+from headstart.core.contracts import Suffix
 from headstart.core.errors import CheckpointError, shown
 from headstart.core.opening import guarded, naming, present, read_object
 from headstart.text.tokenizer import Tokenizer
@@ -55,11 +56,16 @@ class Header:
     tokenizer: Tokenizer
     pooling: str
 
-    def open_weights(self) -> AbstractContextManager[Weights]:
-        """Open the files with the weights, with an adapter merged into them."""
+    @contextmanager
+    def open_weights(self, suffix: Suffix = SEQUENCE) -> Iterator[Weights]:
+        """Open the files with the weights, with an adapter merged into them, to read a head with a suffix."""
         if self.adapter is not None:
-            return peft.merged(self.adapter, self.files, self.family)
-        return _rows.opened(self.folder, self.files, self.family)
+            opened = peft.merged(self.adapter, self.files, self.family)
+        else:
+            opened = _rows.opened(self.folder, self.files, self.family)
+        with opened as weights:
+            weights.suffix = suffix
+            yield weights
 
 
 def open_header(source: str | Path) -> Header:

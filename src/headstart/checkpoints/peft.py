@@ -13,21 +13,29 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from headstart.checkpoints import _files, hub
-from headstart.checkpoints._family import Family
+from headstart.checkpoints._family import SEQUENCE, Family
 from headstart.checkpoints._weights import KINDS, Weights, open_weights
+from headstart.core.contracts import Suffix
 from headstart.core.errors import CheckpointError, UsageError, shown
 from headstart.core.files import write_text
 from headstart.core.opening import present, read_object
 from headstart.core.tensors import save_tensors
+from headstart.nn.heads import Head
 from headstart.nn.lora import SHARING, Updates
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
 DOWN, UP = ".lora_A.weight", ".lora_B.weight"
+# PEFT's names of what a model with a head is for.
+TASK_TYPES: dict[Suffix, str] = {
+    "ForSequenceClassification": "SEQ_CLS",
+    "ForTokenClassification": "TOKEN_CLS",
+    "ForQuestionAnswering": "QUESTION_ANS",
+}
 # Settings that an adapter must not have, since it would compute something else.
 PLAIN: dict[str, Any] = {
     "peft_type": "LORA",
@@ -60,7 +68,7 @@ class Adapter:
     scale: float
 
 
-def write(folder: Path, updates: Updates, head: nn.Module | None, family: Family, source: str) -> None:
+def write(folder: Path, updates: Updates, head: Head | None, family: Family, source: str) -> None:
     """Write updates and the head that was trained with them, so that PEFT applies them to the same base model.
 
     Args:
@@ -85,14 +93,14 @@ def write(folder: Path, updates: Updates, head: nn.Module | None, family: Family
     parts = () if head is None else head.named_parameters()
     trained = {f"head.{name}": weight.detach() for name, weight in parts}
     heads = set()
-    for ours, (theirs,) in family.names(trained).items():
+    for ours, (theirs,) in family.names(trained, SEQUENCE if head is None else head.suffix).items():
         tensors[PREFIX + theirs] = trained[ours]
         # PEFT saves every module called 'classifier' as a whole.
         heads.add("classifier" if theirs.startswith("classifier.") else theirs.rpartition(".")[0])
     address = hub.ADDRESS.fullmatch(source)
     config = {
         "peft_type": "LORA",
-        "task_type": "FEATURE_EXTRACTION" if head is None else "SEQ_CLS",
+        "task_type": "FEATURE_EXTRACTION" if head is None else TASK_TYPES[head.suffix],
         "base_model_name_or_path": address["repo"] if address else source,
         "revision": address["revision"] if address else None,
         "r": rank,

@@ -15,22 +15,24 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from headstart.activations.forward import frozen_states, pooled_states, precision, scores, weights_key
+from headstart.activations.forward import frozen_states, outputs, pooled_states, precision, weights_key
 from headstart.checkpoints import manifest, peft
 from headstart.checkpoints.folder import Checkpoint
 from headstart.checkpoints.folder import load as load_checkpoint
 from headstart.checkpoints.folder import save as save_checkpoint
 from headstart.checkpoints.header import find_family
 from headstart.contenders._choices import ClassWeights
-from headstart.core.contracts import Fitted, Task, Value, metric_values
+from headstart.core.contracts import Fitted, HeadPlan, Task, Value, metric_values
 from headstart.core.errors import CheckpointError, UsageError, did_you_mean, shown
 from headstart.core.hashing import parts_sha256
 from headstart.core.opening import present
 from headstart.core.records import Predictions, Progress, Rows, Run
+from headstart.core.sequences import IGNORED, Ragged
+from headstart.core.tally import named
 from headstart.core.tensors import save_tensors
 from headstart.nn import bottleneck, parallel, prepacked
 from headstart.nn.groups import Group
-from headstart.nn.heads import Model
+from headstart.nn.heads import Model, count, mean_loss
 from headstart.nn.int8 import quantised
 from headstart.nn.lora import Updates
 from headstart.nn.narrow import narrowed
@@ -100,7 +102,7 @@ class Neural(Fitted):
             model, device = self._for_few if few else self.model, self.device
             alone = device == "cpu" and states <= ALONE
         with parallel.one_thread(alone):
-            return self.task.decode(scores(model, encoded, device))
+            return self.task.decode(outputs(model, encoded, device), encoded, inputs)
 
     @cached_property
     def _for_few(self) -> Model:
@@ -137,12 +139,12 @@ class Neural(Fitted):
         plain, bottlenecks = bottleneck.split(self.model)
         with model_folder.saving(folder) as fresh:
             base = "" if whole else part.base
-            save_checkpoint(fresh, plain, part.tokenizer, part.family, part.arguments, self.task.classes, base)
+            save_checkpoint(fresh, plain, part.tokenizer, part.family, part.arguments, self.task.head(), base)
             if bottlenecks:
                 save_tensors({name: weight.cpu() for name, weight in bottlenecks.items()}, fresh / BOTTLENECKS)
             if self.updates is not None and part.source:
                 family = find_family(part.family, part.source)
-                head = None if plain.head.dense is None else plain.head
+                head = None if plain.head.needs_modules else plain.head
                 peft.write(fresh / "adapter", self.updates, head, family, part.source)
             manifest.write(fresh, self.contender, self.task, {"trained_parameters": self.trained})
 
@@ -151,8 +153,8 @@ def load(contender: str, folder: Path, task: Task, extra: Mapping[str, Value]) -
     """Read what :meth:`Neural.save` wrote.
 
     Raises:
-        CheckpointError: the model has no classifier, or one with other classes than the task's; or its bottlenecks do
-            not match.
+        CheckpointError: the model has no head, or one for other classes or of another kind than the task's; or its
+            bottlenecks do not match.
     """
     checkpoint = load_checkpoint(folder)
     if checkpoint.base == checkpoint.source:
@@ -164,14 +166,20 @@ def load(contender: str, folder: Path, task: Task, extra: Mapping[str, Value]) -
         raise CheckpointError(
             f"'{folder}': '{manifest.NAME}' does not say how many weights learnt; save the model again."
         )
-    if not isinstance(checkpoint.model, Model) or checkpoint.labels != task.classes:
+    plan = task.head()
+    if not isinstance(checkpoint.model, Model) or checkpoint.head != plan:
         raise CheckpointError(
-            f"'{folder}' scores the classes {shown(', '.join(checkpoint.labels) or 'none')} where "
-            f"'{manifest.NAME}' names {shown(', '.join(task.classes))}; copy the folder again, or save it again."
+            f"'{folder}' has a head for {_described(checkpoint.head)} where '{manifest.NAME}' asks for one for "
+            f"{_described(plan)}; copy the folder again, or save it again."
         )
     if present(folder / BOTTLENECKS):
         bottleneck.join(checkpoint.model, load_file(folder / BOTTLENECKS))
     return Neural(contender, task, checkpoint, trained)
+
+
+def _described(head: HeadPlan | None) -> str:
+    """Describe what a head is for, for messages."""
+    return f"{head.suffix} with the classes {shown(', '.join(head.labels))}" if head else "nothing"
 
 
 def fit(
@@ -202,7 +210,7 @@ def fit(
         word_dropout: share (0 to 1) of the tokens masked in each step; see `nn.packed.drop_words`.
 
     Raises:
-        UsageError: other class weights.
+        UsageError: other class weights, or balanced ones for a task without classes.
         TrainingError: see `training.loop.train`.
     """
     if class_weights not in CLASS_WEIGHTS:
@@ -215,9 +223,13 @@ def fit(
     validation = validation if len(validation) else train_rows
     encoded = task.encode(train_rows.inputs, tokenizer)
     validation_encoded = task.encode(validation.inputs, tokenizer)
-    targets = torch.from_numpy(task.numbers(train_rows)).to(run.device)
-    validation_targets = torch.from_numpy(task.numbers(validation))
-    weights = balanced_weights(targets, len(task.classes)) if class_weights == "balanced" else None
+    targets = task.targets(train_rows, encoded)
+    validation_targets = task.targets(validation, validation_encoded)
+    weights = None
+    if class_weights == "balanced":
+        if targets.values.ndim > 1:
+            raise UsageError("only the classes of single labels can be balanced; leave class_weights at 'none'.")
+        weights = balanced_weights(targets.values, model.head.output.out_features).to(run.device)
     special = [*tokenizer.opening, *tokenizer.closing]
     hidden = [] if tokenizer.unknown is None else [tokenizer.unknown]
     words = model.encoder.embeddings.word
@@ -234,23 +246,27 @@ def fit(
         # A strategy that unfreezes stages later has all of them trainable until the first step, so no states are stored
         # here: most are frozen for about an epoch or less, and hardly a text would be read twice.
         (stored, validation_kept), seconds = frozen_states(model, (encoded, validation_encoded), run)
-        convex_head = model.head.dense is None and model.frozen_stages() == len(model.encoder.stages)
+        head_only = model.frozen_stages() == len(model.encoder.stages)
+        convex_head = head_only and model.head.convex
         if convex_head and (stored is None or validation_kept is None):
             stored, validation_kept = (pooled_states(model, part, run.device) for part in (encoded, validation_encoded))
-        head_only = model.frozen_stages() == len(model.encoder.stages)
 
-        def loss(rows: np.ndarray) -> Tensor:
-            batch = pack(encoded.tokens, encoded.boundaries, rows, stored).to(run.device)
+        def loss(rows: np.ndarray) -> Sequence[tuple[Tensor, int]]:
+            sequences = encoded.sequences(rows)
+            batch = pack(encoded.tokens, encoded.boundaries, sequences, stored, encoded.segments)
+            expected = targets.take(sequences[batch.order.numpy()]).values
+            batch, right = batch.to(run.device), to_device(torch.from_numpy(expected), run.device)
             if word_dropout and hidden:
                 batch = drop_words(batch, word_dropout, hidden[0], special)
             with precision(run.device):
                 logits = model(batch)
-            return model.head.loss(logits, targets[to_device(torch.from_numpy(rows), run.device)][batch.order], weights)
+            return [(model.head.loss(logits, right, batch.boundaries, weights), count(expected))]
 
         def evaluate() -> tuple[float, float]:
-            logits = scores(model, validation_encoded, run.device, validation_kept)
-            score = metric_values(task, task.decode(logits), validation)[run.metric]
-            return score, float(model.head.loss(logits, validation_targets).nan_to_num(posinf=1e9))
+            answers = outputs(model, validation_encoded, run.device, validation_kept)
+            predictions = task.decode(answers, validation_encoded, validation.inputs)
+            score = metric_values(task, predictions, validation)[run.metric]
+            return named(task.metrics, run.metric).sign * score, mean_loss(model.head, answers, validation_targets)
 
         def attempt(run: Run, groups: Sequence[Group]) -> None:
             def before_step(step: int, total: int) -> None:
@@ -273,14 +289,14 @@ def fit(
             )
 
         def judge() -> str:
-            def logits_of(rows: np.ndarray) -> Tensor:
-                return scores(model, encoded, run.device, stored, rows)
+            def outputs_of(sequences: np.ndarray) -> Ragged:
+                return outputs(model, encoded, run.device, stored, sequences)
 
-            return collapse.judged(logits_of, targets.cpu(), weights, head_only=head_only)
+            return collapse.judged(outputs_of, model.head, targets, weights, head_only=head_only)
 
         if convex_head:
             assert stored is not None
-            solve_head(model, stored, targets, evaluate, run, balanced=class_weights == "balanced")
+            solve_head(model, stored, targets.values, evaluate, run, balanced=class_weights == "balanced")
         else:
             fingerprint = parts_sha256(
                 settings,
@@ -288,7 +304,7 @@ def fit(
                 class_weights,
                 word_dropout,
                 checkpoint.arguments,
-                model.head.pooling,
+                model.head.first_only,
                 weights_key([model], run.device),
                 train_rows,
                 validation,
@@ -305,7 +321,7 @@ def fit(
 def solve_head(
     model: Model,
     stored: StoredStates,
-    targets: Tensor,
+    targets: np.ndarray,
     evaluate: Callable[[], tuple[float, float]],
     run: Run,
     *,
@@ -324,7 +340,7 @@ def solve_head(
     features = stored.states[torch.from_numpy(stored.starts)].float().numpy()
     output = model.head.output
     best: tuple[float, float] | None = None
-    for number, solution in enumerate(convex.solutions(features, targets.cpu().numpy(), balanced=balanced), start=1):
+    for number, solution in enumerate(convex.solutions(features, targets, balanced=balanced), start=1):
         before = output.weight.clone(), output.bias.clone()
         output.weight.copy_(torch.from_numpy(solution.weight))
         output.bias.copy_(torch.from_numpy(solution.bias))
@@ -338,7 +354,7 @@ def solve_head(
             output.bias.copy_(before[1])
 
 
-def balanced_weights(targets: Tensor, classes: int) -> Tensor:
+def balanced_weights(targets: np.ndarray, classes: int) -> Tensor:
     """Weight each class by the inverse of its share, so that all count equally: ``(classes,)``, mean about 1."""
-    counts = torch.bincount(targets, minlength=classes).clamp(min=1)
-    return len(targets) / (classes * counts.float())
+    known = torch.from_numpy(targets[targets != IGNORED])  # (items,)
+    return len(known) / (classes * torch.bincount(known, minlength=classes).clamp(min=1).float())

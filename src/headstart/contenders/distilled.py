@@ -16,9 +16,10 @@ import numpy as np
 from headstart.checkpoints import manifest
 from headstart.contenders import _members
 from headstart.core import rooms
-from headstart.core.contracts import Contender, Encoded, Fitted, Task, Value, all_texts
+from headstart.core.contracts import Contender, Fitted, Task, Value, all_texts
 from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.core.records import Progress, Rows, Run
+from headstart.core.sequences import Encoded
 from headstart.nn.choices import Pooling
 
 if TYPE_CHECKING:
@@ -187,12 +188,12 @@ class Distilled(Contender):
             teacher = model_folder.open_model(Path(self.teacher))
         else:
             loaded = checkpoints.load(self.teacher)
-            if not loaded.labels or loaded.fresh:
+            if loaded.head is None or loaded.fresh:
                 raise UsageError(
                     f"teacher '{self.teacher}' was never fine-tuned: it has no classifier; fine-tune it first, "
                     "or teach with finetuned:full."
                 )
-            teacher = _neural.Neural("finetuned", replace(task, classes=loaded.labels), loaded, 0)
+            teacher = _neural.Neural("finetuned", replace(task, classes=loaded.head.labels), loaded, 0)
         if sorted(teacher.task.classes) != sorted(task.classes):
             raise UsageError(
                 f"teacher '{self.teacher}' knows the classes {', '.join(teacher.task.classes)}, but the rows have "
@@ -212,9 +213,10 @@ class Distilled(Contender):
     def _student(self, guide: _neural.Neural | None, task: Task, texts: Sequence[str]) -> Checkpoint:
         """Build the student: with new blocks, or with some of the teacher's."""
         from headstart.checkpoints.folder import Checkpoint
+        from headstart.checkpoints.header import find_family
         from headstart.distillation import objectives
         from headstart.nn.encoder import Encoder
-        from headstart.nn.heads import ClassificationHead, Model
+        from headstart.nn.heads import Model
         from headstart.text import vocabulary
 
         if self.student.startswith("layers:"):
@@ -241,8 +243,9 @@ class Distilled(Contender):
             theirs = guide.model.encoder.embeddings
             if width <= theirs.word.embedding_dim:
                 objectives.inherit(encoder.embeddings, theirs)
-        model = Model(encoder, ClassificationHead(width, len(task.classes), pooling=self.pooling))
-        return Checkpoint(model, tokenizer, "bert", arguments, task.classes)
+        plan = task.head()
+        model = Model(encoder, find_family("bert", "").head(arguments, plan, arguments["dropout"], self.pooling))
+        return Checkpoint(model, tokenizer, "bert", arguments, plan)
 
     def _of_layers(self, guide: _neural.Neural | None) -> Checkpoint:
         """Copy the teacher with only some of its layers."""

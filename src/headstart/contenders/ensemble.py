@@ -21,7 +21,7 @@ import numpy as np
 
 from headstart.checkpoints import manifest
 from headstart.contenders import _members
-from headstart.core.contracts import Contender, Fitted, Task, Value, metric_values
+from headstart.core.contracts import Contender, Fitted, Task, Value, class_numbers, metric_values
 from headstart.core.errors import CheckpointError, HeadstartError, TrainingError, UsageError, did_you_mean, shown
 from headstart.core.files import write_text
 from headstart.core.opening import read_object
@@ -152,11 +152,11 @@ class Ensemble(Contender):
             raise TrainingError(f"no member of the ensemble could be trained: {'; '.join(reasons)}.")
         names, models = tuple(fitted_members), tuple(model for model, _ in fitted_members.values())
         weights, stacked = np.full(len(names), 1 / len(names)), None
-        known = validation.take(np.flatnonzero(task.numbers(validation) >= 0)) if len(validation) else validation
+        known = validation.take(np.flatnonzero(class_numbers(task.classes, validation.targets) >= 0))
         if len(known):
             answers = _asked(models, known.inputs).astype(np.float64)
             if self.how == "stacking":
-                stacked = stacking(answers, task.numbers(known))
+                stacked = stacking(answers, class_numbers(task.classes, known.targets))
             weights = WAYS[self.how](answers, known, task, run.metric)
         counts = [number for number, weight in enumerate(weights) if weight > 0]
         return FittedEnsemble(
@@ -238,7 +238,7 @@ def greedy(answers: np.ndarray, validation: Rows, task: Task, metric: str) -> np
     Ensemble selection of Caruana et al. 2004, "Ensemble Selection from Libraries of Models", section 2.1. Among equal
     scores the higher likelihood decides, then the shorter list.
     """
-    numbers = task.numbers(validation)
+    numbers = class_numbers(task.classes, validation.targets)
     counts = np.zeros(len(answers))
     best: tuple[tuple[float, float], np.ndarray] | None = None
     for _ in range(ROUNDS):
@@ -261,7 +261,7 @@ def likeliest(answers: np.ndarray, validation: Rows, task: Task, metric: str) ->
 
     By expectation maximisation (Dempster et al. 1977, section 4.3), which never decreases the likelihood.
     """
-    numbers = task.numbers(validation)
+    numbers = class_numbers(task.classes, validation.targets)
     right = np.maximum(answers[:, np.arange(len(numbers)), numbers], LEAST)
     weights = np.full(len(answers), 1 / len(answers))
     for _ in range(STEPS):

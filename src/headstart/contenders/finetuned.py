@@ -100,8 +100,8 @@ class Finetuned(Contender):
             )
         strategy = self._strategy
         torch.manual_seed(seed.derive(run.seed, "weights"))
-        checkpoint = checkpoints.load(self.backbone, classes=len(task.classes), pooling=strategy.pooling)
-        assert isinstance(checkpoint.model, Model)  # classes were given, so there is a head
+        checkpoint = checkpoints.load(self.backbone, head=task.head(), pooling=strategy.pooling)
+        assert isinstance(checkpoint.model, Model)  # as planned
         checkpoint.model.encoder.recompute = self.recompute
         settings = Settings(
             epochs=strategy.epochs,

@@ -57,10 +57,11 @@ class Scratch(Contender):
         import torch
 
         from headstart.checkpoints.folder import Checkpoint
+        from headstart.checkpoints.header import find_family
         from headstart.contenders import _neural
         from headstart.core import seed
         from headstart.nn.encoder import Encoder
-        from headstart.nn.heads import ClassificationHead, Model
+        from headstart.nn.heads import Model
         from headstart.strategies.full import Full
         from headstart.text import vocabulary
         from headstart.training.loop import Settings
@@ -78,9 +79,9 @@ class Scratch(Contender):
         }
         torch.manual_seed(seed.derive(run.seed, "weights"))
         encoder = Encoder(**arguments)
-        head = ClassificationHead(self.width, len(task.classes), self.dropout, pooling=self.pooling)
-        model = Model(encoder, head)
-        checkpoint = Checkpoint(model, tokenizer, "bert", arguments, task.classes, (), ())
+        plan = task.head()
+        model = Model(encoder, find_family("bert", "").head(arguments, plan, self.dropout, self.pooling))
+        checkpoint = Checkpoint(model, tokenizer, "bert", arguments, plan)
         settings = Settings(epochs=self.epochs, least_steps=400, most_epochs=20, batch_rows=self.batch_rows)
         strategy = Full(learning_rate=self.learning_rate, layer_decay=1.0, epochs=self.epochs)
         return _neural.fit(

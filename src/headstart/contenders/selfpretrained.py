@@ -80,7 +80,7 @@ class SelfPretrained(Contender):
         place, reused = self._pretrained((*run.unlabelled, *all_texts(task, train.inputs)), run)
         torch.manual_seed(seed.derive(run.seed, "weights"))
         # Without a base: `place` is deleted when the contest ends, so the model is saved with all its word embeddings.
-        checkpoint = replace(checkpoints.load(place, classes=len(task.classes), pooling=self.pooling), base="")
+        checkpoint = replace(checkpoints.load(place, head=task.head(), pooling=self.pooling), base="")
         fitted = _neural.fit(
             self.name,
             checkpoint,

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeAl
 
 import numpy as np
 
+from headstart.core.sequences import IGNORED, Encoded, Ragged
 from headstart.core.tally import Metric, Tally
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from headstart.core.records import Predictions, Rows, Run
 
 # The form of an answer: one label, several labels, a number, a set of tuples such as entities, or a text.
@@ -28,26 +27,33 @@ Kind = Literal["label", "labels", "number", "facts", "text"]
 Value: TypeAlias = Any
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """Token ids of many texts without padding.
+# Hugging Face's suffix of the class that a model opens in, which names the kind of its head.
+Suffix = Literal["ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering"]
+# The loss of a head that scores whole texts, as Hugging Face names it in config.json.
+Problem = Literal["single_label_classification", "multi_label_classification", "regression"]
 
-    tokens: int32 ``(tokens,)``, text after text, with special tokens.
-    boundaries: int64 ``(texts + 1,)``; text i is ``tokens[boundaries[i]:boundaries[i + 1]]``.
-    cut_off: share (0 to 1) of the texts' tokens that are beyond the window and were truncated.
+
+@dataclass(frozen=True)
+class HeadPlan:
+    """What the head of a model computes.
+
+    labels: name of each output, in order.
+    suffix: which kind of head.
+    problem: its loss, for heads that score whole texts.
     """
 
-    tokens: np.ndarray
-    boundaries: np.ndarray
-    cut_off: float = 0.0
+    labels: tuple[str, ...]
+    suffix: Suffix = "ForSequenceClassification"
+    problem: Problem = "single_label_classification"
 
-    def __len__(self) -> int:
-        return len(self.boundaries) - 1
+    @staticmethod
+    def numbered(outputs: int) -> HeadPlan:
+        """Plan a classifier of texts whose classes have no names but Hugging Face's.
 
-    @property
-    def lengths(self) -> np.ndarray:
-        """Tokens of each text, int64 ``(texts,)``."""
-        return np.diff(self.boundaries)
+        >>> HeadPlan.numbered(2).labels
+        ('LABEL_0', 'LABEL_1')
+        """
+        return HeadPlan(tuple(f"LABEL_{number}" for number in range(outputs)))
 
 
 @dataclass(frozen=True)
@@ -122,17 +128,33 @@ class Task(Protocol):
     def fitted(self, train: Rows) -> Self:
         """Return the task with what it learns from the training rows, such as the classes."""
 
+    def head(self) -> HeadPlan:
+        """Return what the head of a model for this task computes."""
+
     def encode(self, inputs: Sequence[Value], tokenizer: Tokenizer) -> Encoded:
         """Turn inputs into token ids."""
 
-    def numbers(self, rows: Rows) -> np.ndarray:
-        """Return each row's target as the loss needs it, int64 ``(rows,)``; -100 if it cannot be learnt from."""
+    def targets(self, rows: Rows, encoded: Encoded) -> Ragged:
+        """Return what the head should predict for each sequence of the encoded rows; see `nn.heads` for its form.
 
-    def decode(self, logits: Tensor) -> Predictions:
-        """Turn a head's output ``(rows, classes)`` into predictions: the inverse of :meth:`numbers`."""
+        Integers are -100 where there is nothing to learn from.
+        """
+
+    def decode(self, outputs: Ragged, encoded: Encoded, inputs: Sequence[Value]) -> Predictions:
+        """Turn a head's float32 outputs for each sequence of encoded inputs into one prediction per input."""
 
     def tally(self, predictions: Predictions, targets: Sequence[Value]) -> Tally:
         """Return what each row adds to the sums that the metrics are functions of."""
+
+
+def class_numbers(classes: Sequence[str], targets: Sequence[Value]) -> np.ndarray:
+    """Return the number of each target among the classes, int64 ``(rows,)``; -100 for one that is not among them.
+
+    >>> class_numbers(("ham", "spam"), ("spam", "eggs")).tolist()
+    [1, -100]
+    """
+    known = {label: number for number, label in enumerate(classes)}
+    return np.array([known.get(label, IGNORED) for label in targets], dtype=np.int64)
 
 
 def metric_values(task: Task, predictions: Predictions, rows: Rows) -> dict[str, float]:

@@ -12,13 +12,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from headstart.activations import forward
-from headstart.core.contracts import Encoded, Task, metric_values
+from headstart.core.contracts import Task, metric_values
 from headstart.core.hashing import parts_sha256
 from headstart.core.records import Rows, Run
+from headstart.core.sequences import IGNORED, Encoded, Ragged
 from headstart.distillation import objectives
 from headstart.nn.encoder import Stack
 from headstart.nn.groups import Group
-from headstart.nn.heads import Model
+from headstart.nn.heads import Model, mean_loss
 from headstart.nn.packed import Batch, StoredStates, pack, to_device
 from headstart.strategies.full import Full
 from headstart.training import collapse
@@ -174,12 +175,12 @@ def answer(
         minutes: time that is left.
     """
     run, model, contender, rows_labelled = lesson.run, lesson.model, lesson.contender, len(lesson.train)
-    targets = np.full(lesson.texts, -100)
-    targets[:rows_labelled] = lesson.task.numbers(lesson.train)
+    validation, labelled = student.since(lesson.texts), student.until(rows_labelled)
+    true_targets = lesson.task.targets(lesson.train, labelled)
+    held_out = lesson.task.targets(lesson.validation, validation)
+    targets = np.full(lesson.texts, IGNORED)
+    targets[:rows_labelled] = true_targets.values
     numbers = torch.from_numpy(targets).to(run.device)
-    held_out = torch.from_numpy(lesson.task.numbers(lesson.validation))
-    start = student.boundaries[lesson.texts]
-    validation = Encoded(student.tokens[start:], student.boundaries[lesson.texts :] - start)
     share = 1.0 if soft is None else contender.label_weight
 
     def loss(rows: np.ndarray) -> Tensor:
@@ -187,15 +188,16 @@ def answer(
         with forward.precision(run.device):
             logits = model(batch).float()
         order = to_device(torch.from_numpy(rows), run.device)[batch.order]
-        true = F.cross_entropy(logits, numbers[order], ignore_index=-100, reduction="sum") / len(rows)
+        true = F.cross_entropy(logits, numbers[order], ignore_index=IGNORED, reduction="sum") / len(rows)
         if soft is None:
             return true
         return share * true + (1 - share) * objectives.soft_loss(logits, soft[order], contender.temperature)
 
     def evaluate() -> tuple[float, float]:
-        logits = forward.scores(model, validation, run.device)
-        score = metric_values(lesson.task, lesson.task.decode(logits), lesson.validation)[run.metric]
-        return score, float(model.head.loss(logits, held_out).nan_to_num(posinf=1e9))
+        outputs = forward.outputs(model, validation, run.device)
+        predictions = lesson.task.decode(outputs, validation, lesson.validation.inputs)
+        score = metric_values(lesson.task, predictions, lesson.validation)[run.metric]
+        return score, mean_loss(model.head, outputs, held_out)
 
     fingerprint = lesson.fingerprint("answers")
 
@@ -214,10 +216,10 @@ def answer(
         )
 
     def judge() -> str:
-        def logits_of(rows: np.ndarray) -> Tensor:
-            return forward.scores(model, student, run.device, texts=rows)
+        def outputs_of(sequences: np.ndarray) -> Ragged:
+            return forward.outputs(model, labelled, run.device, sequences=sequences)
 
-        return collapse.judged(logits_of, torch.from_numpy(targets[:rows_labelled]))
+        return collapse.judged(outputs_of, model.head, true_targets)
 
     place = replace(run, folder=run.folder / "answers", minutes=minutes)
     collapse.train(attempt, judge, lesson.groups(), place, fingerprint)

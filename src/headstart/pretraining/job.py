@@ -236,7 +236,7 @@ def pretrain(
         "machine": devices.describe(run.device),
     }
     with model_folder.saving(out) as fresh:
-        checkpoints.save(fresh, model.to("cpu"), tokenizer, "bert", checkpoint.arguments, ())
+        checkpoints.save(fresh, model.to("cpu"), tokenizer, "bert", checkpoint.arguments, None)
         write_text(fresh / RECORD, json.dumps(record, indent=1) + "\n")
     return record
 
@@ -257,7 +257,7 @@ def _start(corpus: Corpus, recipe: Recipe, run: Run, work: Path) -> Checkpoint:
     arguments = shape(recipe.size, tokenizer.size) | {"window": recipe.window, "dropout": recipe.dropout}
     torch.manual_seed(seed.derive(run.seed, "weights"))
     model = Pretraining(Encoder(**arguments), PretrainingHead(arguments["width"], tokenizer.size))
-    return Checkpoint(model, tokenizer, "bert", arguments, ())
+    return Checkpoint(model, tokenizer, "bert", arguments, None)
 
 
 def shape(size: str, words: int) -> dict[str, Any]:

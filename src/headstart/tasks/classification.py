@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from headstart.core.contracts import Column, Encoded, Kind, Tokenizer, Value
+from headstart.core.contracts import Column, HeadPlan, Kind, Tokenizer, Value, class_numbers
 from headstart.core.records import Predictions, Rows
+from headstart.core.sequences import Encoded, Ragged
 from headstart.core.tally import Metric, Tally
 from headstart.data.cells import label_cell, text_cell
 from headstart.data.roles import LABEL, TEXT
 from headstart.metrics import labels
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -73,18 +71,19 @@ class Classification:
         """Turn texts into token ids, each truncated to the tokenizer's window."""
         return tokenizer.encode(inputs)
 
-    def numbers(self, rows: Rows) -> np.ndarray:
-        """Return each row's class number, int64 ``(rows,)``; -100 for a label not seen in training.
+    def head(self) -> HeadPlan:
+        """Return the plan of a head with one logit per class."""
+        return HeadPlan(self.classes)
 
-        >>> Classification(("ham", "spam")).numbers(Rows(("1", "2"), ("x", "y"), ("spam", "eggs"))).tolist()
-        [1, -100]
-        """
-        known = {label: number for number, label in enumerate(self.classes)}
-        return np.array([known.get(label, -100) for label in rows.targets], dtype=np.int64)
+    def targets(self, rows: Rows, encoded: Encoded) -> Ragged:
+        """Return the number of each row's class, int64 ``(rows,)``; -100 for a label not seen in training."""
+        return Ragged.single(class_numbers(self.classes, rows.targets))
 
-    def decode(self, logits: Tensor) -> Predictions:
-        """Turn logits ``(rows, classes)`` into labels and probabilities: the inverse of :meth:`numbers`."""
-        probabilities = logits.double().softmax(dim=-1).float().numpy()
+    def decode(self, outputs: Ragged, encoded: Encoded, inputs: Sequence[Value]) -> Predictions:
+        """Turn logits ``(rows, classes)`` into labels and probabilities."""
+        from scipy.special import softmax
+
+        probabilities = softmax(outputs.values.astype(np.float64), axis=-1).astype(np.float32)
         values = tuple(self.classes[number] for number in probabilities.argmax(axis=1))
         return Predictions(values, self.classes, probabilities)
 

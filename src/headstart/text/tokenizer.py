@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import tokenizers
 
-from headstart.core.contracts import Encoded
 from headstart.core.errors import CheckpointError
 from headstart.core.files import write_text
 from headstart.core.opening import guarded, naming
+from headstart.core.sequences import Encoded
 from headstart.text._open_tokenizer import build
 from headstart.text._tokenizer_files import read as read_files
 from headstart.text._tokenizer_safety import inside

@@ -1,8 +1,7 @@
 """A collapsed training is detected and repeated once from the same initial weights at a third of the learning rate.
 
 It collapsed if a gradient was not finite, or if the model has learnt no more about its own training rows than their
-class
-shares: predicting these shares, whatever the text, has the lowest loss of all predictions independent of the text.
+class shares: predicting these, whatever the text, has the lowest loss of all predictions independent of the text.
 """
 
 from __future__ import annotations
@@ -13,13 +12,14 @@ from dataclasses import replace
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from headstart.core import sealed
 from headstart.core.errors import DivergedError
 from headstart.core.files import make_folder
 from headstart.core.records import Attempt, Run
+from headstart.core.sequences import IGNORED, Ragged
 from headstart.nn.groups import Group
+from headstart.nn.heads import Head
 
 FACTOR = 1 / 3
 FILE = "collapsed.json"
@@ -86,63 +86,81 @@ def train(
 
 
 def judged(
-    logits_of: Callable[[np.ndarray], Tensor],
-    targets: Tensor,
+    outputs_of: Callable[[np.ndarray], Ragged],
+    head: Head,
+    targets: Ragged,
     weights: Tensor | None = None,
     *,
     head_only: bool = False,
 ) -> str:
-    """Return why a trained model's predictions for some of its training rows show a collapse; '' if they do not.
+    """Return why a trained model's outputs for some of its training sequences show a collapse; '' if they do not.
 
     Args:
-        logits_of: returns the logits ``(rows, classes)`` of training rows, by their numbers int64 ``(rows,)``.
-        targets: class numbers of all training rows, int64 ``(training rows,)``.
+        outputs_of: returns the outputs for training sequences, by their numbers int64 ``(sequences,)``.
+        head: the model's.
+        targets: of all training sequences.
         weights: see `reason`.
         head_only: see `reason`.
     """
     for count in (FEW_ROWS, MOST_ROWS):
-        rows = np.unique(np.linspace(0, len(targets) - 1, count).astype(np.int64))
-        logits, some = logits_of(rows), targets[torch.from_numpy(rows)]
+        some = np.unique(np.linspace(0, len(targets) - 1, count).astype(np.int64))
+        outputs = outputs_of(some)
+        logits, ends, right = map(torch.from_numpy, (outputs.values, outputs.boundaries, targets.take(some).values))
         if count == FEW_ROWS and torch.isfinite(logits).all():
-            loss, least = _losses(logits, some, weights)
+            loss, least = _losses(head, logits, right, ends, weights)
             if loss < CLEARLY * least:
                 return ""
-    return reason(logits, some, weights, head_only=head_only)
+    return reason(head, logits, right, ends, weights, head_only=head_only)
 
 
-def reason(logits: Tensor, targets: Tensor, weights: Tensor | None = None, *, head_only: bool = False) -> str:
-    """Return why a model's predictions for its training rows show a collapse; '' if they do not.
+def reason(
+    head: Head,
+    logits: Tensor,
+    targets: Tensor,
+    boundaries: Tensor,
+    weights: Tensor | None = None,
+    *,
+    head_only: bool = False,
+) -> str:
+    """Return why a model's outputs for its training sequences show a collapse; '' if they do not.
 
     Args:
-        logits: float32 ``(rows, classes)``.
-        targets: class numbers int64 ``(rows,)``.
-        weights: of the classes in the loss ``(classes,)``; None for ones.
+        head: the model's.
+        logits: float32 ``(items, outputs)``.
+        targets: see `nn.heads`.
+        boundaries: of the logits' sequences, int64 ``(sequences + 1,)``.
+        weights: of the classes in the loss ``(outputs,)``; None for ones.
         head_only: whether only the head was trained.
 
-    >>> reason(torch.zeros(4, 2), torch.tensor([0, 1, 0, 1]))
+    >>> from headstart.nn.heads import ClassificationHead
+    >>> head, right, ends = ClassificationHead(8, 2), torch.tensor([0, 1, 0, 1]), torch.arange(5)
+    >>> reason(head, torch.zeros(4, 2), right, ends)
     'one class for all texts'
-    >>> reason(torch.tensor([[2.0, 0.0], [0.0, 2.0]]), torch.tensor([0, 1]))
+    >>> reason(head, 2.0 * torch.eye(2)[right], right, ends)
     ''
     """
     if not torch.isfinite(logits).all():
         return "answers that are not finite numbers"
-    counts = torch.bincount(targets, minlength=logits.shape[1])
-    if int((counts > 0).sum()) < 2:
+    loss, least = _losses(head, logits, targets, boundaries, weights)
+    if least <= 0:  # all targets are the same: nothing to learn
         return ""
-    loss, least = _losses(logits, targets, weights)
+    constant = "that of the class shares" if head.classifies else "that of the best constant answer"
     if head_only:
-        return "a loss above that of the class shares" if loss > OVERSHOT * least else ""
-    alike = int(logits.argmax(-1).unique().numel()) == 1
-    certain = alike and float(counts.max() / counts.sum()) <= MOST_SHARE
+        return f"a loss above {constant}" if loss > OVERSHOT * least else ""
+    alike = certain = False
+    if head.classifies:
+        counts = torch.bincount(targets[targets != IGNORED])  # (classes,)
+        alike = int(logits.argmax(-1).unique().numel()) == 1
+        certain = alike and float(counts.max() / counts.sum()) <= MOST_SHARE
     if loss < (ONE_ANSWER if certain else NOTHING) * least:
         return ""
-    return "one class for all texts" if alike else "a loss that never fell below that of the class shares"
+    return "one class for all texts" if alike else f"a loss that never fell below {constant}"
 
 
-def _losses(logits: Tensor, targets: Tensor, weights: Tensor | None) -> tuple[float, float]:
+def _losses(
+    head: Head, logits: Tensor, targets: Tensor, boundaries: Tensor, weights: Tensor | None
+) -> tuple[float, float]:
     """Return the loss of the logits, and the lowest loss of all predictions independent of the text."""
-    counts = torch.bincount(targets, minlength=logits.shape[1]).double()
-    factors = torch.ones_like(counts) if weights is None else weights.double().cpu()
-    share = counts * factors
-    least = -(share * (share / share.sum()).clamp(min=1e-12).log()).sum()
-    return float(F.cross_entropy(logits.double(), targets, factors, reduction="sum")), float(least)
+    factors = None if weights is None else weights.cpu()
+    loss = head.loss(logits, targets, boundaries, factors)
+    return float(loss), head.constant_loss(targets, boundaries, factors)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from headstart.checkpoints._family import BERT_KEYS, EXPECTED, Family, bert_encoder, read_argument, with_defaults
+from headstart.core.contracts import HeadPlan
 from headstart.core.errors import CheckpointError
 from headstart.nn.disentangled import DisentangledEncoder
 from headstart.nn.encoder import Stack
@@ -102,11 +103,11 @@ class DebertaV2(Family):
         return DisentangledEncoder(**arguments)
 
     def config(
-        self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int
+        self, arguments: Mapping[str, Any], head: HeadPlan | None, head_dropout: float, pad: int
     ) -> dict[str, Any]:
         """Write the arguments as a complete config.json."""
         arguments = with_defaults(DisentangledEncoder, arguments)
-        written = super().config(arguments, labels, head_dropout, pad) | {
+        written = super().config(arguments, head, head_dropout, pad) | {
             "type_vocab_size": arguments["types"],
             "embedding_size": arguments["embedding_width"] or arguments["width"],
             "pooler_hidden_size": arguments["width"],

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from headstart.checkpoints._family import BERT_KEYS, Family, bert_encoder
+from headstart.core.contracts import HeadPlan
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Electra(Family):
         return {**arguments, "embedding_width": None if wide else arguments["embedding_width"]}
 
     def config(
-        self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int
+        self, arguments: Mapping[str, Any], head: HeadPlan | None, head_dropout: float, pad: int
     ) -> dict[str, Any]:
         """Write the arguments as config.json, which always contains the embeddings' width.
 
@@ -45,7 +46,7 @@ class Electra(Family):
             CheckpointError: the family cannot express the encoder.
         """
         width = arguments.get("embedding_width") or arguments["width"]
-        return super().config({**arguments, "embedding_width": width}, labels, head_dropout, pad)
+        return super().config({**arguments, "embedding_width": width}, head, head_dropout, pad)
 
 
 PLUGIN = Electra

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from headstart.checkpoints._family import EXPECTED, Family, read_argument, with_defaults
+from headstart.core.contracts import HeadPlan
 from headstart.core.errors import CheckpointError
 from headstart.nn.encoder import Stack
 from headstart.nn.modern import ModernEncoder
@@ -59,6 +60,7 @@ class ModernBert(Family):
     neutral: ClassVar = {}
     head_activation: ClassVar = "gelu"
     head_norm: ClassVar = True
+    head_modules: ClassVar = {}
 
     def arguments(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Turn config.json into the encoder's arguments.
@@ -98,13 +100,13 @@ class ModernBert(Family):
         return {"classifier_pooling": "cls" if pooling == "first" else pooling}
 
     def config(
-        self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int
+        self, arguments: Mapping[str, Any], head: HeadPlan | None, head_dropout: float, pad: int
     ) -> dict[str, Any]:
         """Write the arguments as a complete config.json, with keys that old and new readers know."""
         arguments = with_defaults(ModernEncoder, arguments)
         every = arguments["far_every"]
         return {
-            **super().config(arguments, labels, head_dropout, pad),
+            **super().config(arguments, head, head_dropout, pad),
             "embedding_dropout": arguments["dropout"],
             "local_attention": 2 * arguments["reach"],
             "global_attn_every_n_layers": every,

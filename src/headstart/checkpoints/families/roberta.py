@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from headstart.checkpoints._family import BERT_KEYS, NEUTRAL, Family, bert_encoder
+from headstart.core.contracts import HeadPlan
 from headstart.core.errors import CheckpointError
 
 
@@ -44,7 +45,7 @@ class Roberta(Family):
         return {**arguments, "window": arguments["window"] - offset, "position_offset": offset}
 
     def config(
-        self, arguments: Mapping[str, Any], labels: Sequence[str], head_dropout: float, pad: int
+        self, arguments: Mapping[str, Any], head: HeadPlan | None, head_dropout: float, pad: int
     ) -> dict[str, Any]:
         """Write the arguments as config.json; `pad` follows from where the positions begin.
 
@@ -57,7 +58,7 @@ class Roberta(Family):
                 f"the {self.model_type} family counts positions from 1 or more; save as another family."
             )
         rows = {**arguments, "window": arguments["window"] + offset}
-        return super().config(rows, labels, head_dropout, offset - 1)
+        return super().config(rows, head, head_dropout, offset - 1)
 
 
 PLUGIN = Roberta

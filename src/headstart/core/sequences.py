@@ -1,0 +1,114 @@
+"""Rows of tokens, and what a head predicts for them, as flat arrays without padding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# The target of an item that cannot be learnt from, such as a class that no training row has.
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """One item or several for each of some sequences: the targets of a head, or its outputs.
+
+    values: ``(items,)`` or ``(items, outputs)``.
+    boundaries: int64 ``(sequences + 1,)``; sequence i has the items ``values[boundaries[i]:boundaries[i + 1]]``.
+    """
+
+    values: np.ndarray
+    boundaries: np.ndarray
+
+    @staticmethod
+    def single(values: np.ndarray) -> Ragged:
+        """Return one item for each sequence."""
+        return Ragged(values, np.arange(len(values) + 1))
+
+    def __len__(self) -> int:
+        return len(self.boundaries) - 1
+
+    def take(self, sequences: np.ndarray) -> Ragged:
+        """Return the items of some sequences, int64 ``(sequences,)``, in the given order.
+
+        >>> Ragged(np.array([7, 8, 9]), np.array([0, 1, 3])).take(np.array([1, 0])).values.tolist()
+        [8, 9, 7]
+        """
+        if len(self.values) == len(self):
+            return Ragged.single(self.values[sequences])
+        places, ends = spans(self.boundaries, sequences)
+        return Ragged(self.values[places], ends)
+
+
+def spans(boundaries: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places of all items of some sequences, end to end, and the boundaries of these sequences there.
+
+    >>> places, ends = spans(np.array([0, 2, 5]), np.array([1, 0]))
+    >>> places.tolist(), ends.tolist()
+    ([2, 3, 4, 0, 1], [0, 3, 5])
+    """
+    counts = boundaries[chosen + 1] - boundaries[chosen]
+    ends = np.concatenate([[0], np.cumsum(counts)])
+    return np.repeat(boundaries[chosen] - ends[:-1], counts) + np.arange(ends[-1]), ends
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Token ids of many rows without padding: rows consist of sequences (one, or several windows), these of tokens.
+
+    tokens: int32 ``(tokens,)``, sequence after sequence, with special tokens.
+    boundaries: int64 ``(sequences + 1,)``; sequence i is ``tokens[boundaries[i]:boundaries[i + 1]]``.
+    cut_off: share (0 to 1) of the texts' tokens that are beyond the window and were truncated.
+    rows: int64 ``(rows + 1,)``; row i has the sequences from ``rows[i]`` up to ``rows[i + 1]``. None for one sequence
+        per row.
+    segments: uint8 ``(tokens,)``, 0 for the first passage of a sequence and 1 for the second; None if all are 0.
+    characters: int32 ``(tokens, 2)``, start and end of each token in the text that it is from, both 0 for special
+        tokens; None if the task does not need them.
+    """
+
+    tokens: np.ndarray
+    boundaries: np.ndarray
+    cut_off: float = 0.0
+    rows: np.ndarray | None = None
+    segments: np.ndarray | None = None
+    characters: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.boundaries if self.rows is None else self.rows) - 1
+
+    @property
+    def sequence_lengths(self) -> np.ndarray:
+        """Tokens of each sequence, int64 ``(sequences,)``."""
+        return np.diff(self.boundaries)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each row, int64 ``(rows,)``."""
+        return np.diff(self.boundaries if self.rows is None else self.boundaries[self.rows])
+
+    def sequences(self, rows: np.ndarray) -> np.ndarray:
+        """Return the numbers of the sequences of some rows, int64 ``(sequences,)``."""
+        return rows if self.rows is None else spans(self.rows, rows)[0]
+
+    def until(self, row: int) -> Encoded:
+        """Return the rows before one."""
+        return self._between(0, row)
+
+    def since(self, row: int) -> Encoded:
+        """Return a row and those after it."""
+        return self._between(row, len(self))
+
+    def _between(self, first: int, last: int) -> Encoded:
+        rows = None if self.rows is None else self.rows[first : last + 1] - self.rows[first]
+        if self.rows is not None:
+            first, last = int(self.rows[first]), int(self.rows[last])
+        start, stop = self.boundaries[first], self.boundaries[last]
+        return Encoded(
+            self.tokens[start:stop],
+            self.boundaries[first : last + 1] - start,
+            self.cut_off,
+            rows,
+            None if self.segments is None else self.segments[start:stop],
+            None if self.characters is None else self.characters[start:stop],
+        )
