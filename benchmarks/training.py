@@ -196,7 +196,8 @@ def _lesson(load: Load, texts: Sequence[list[int]], targets: Any, dropout: float
 
     def loss(rows: np.ndarray) -> Any:
         batch = pack(tokens, boundaries, rows)
-        return model.head.loss(model(batch), targets[torch.from_numpy(rows)][batch.order])
+        right = targets[torch.from_numpy(rows)][batch.order]
+        return model.head.loss(model(batch), right, batch.boundaries) / len(rows)
 
     return groups, loss, lengths
 
@@ -221,7 +222,7 @@ def saved_bytes(load: Load) -> float:
     texts = load.batches[0]
     batch = pack(renumber(np.concatenate(texts)), np.cumsum([0, *map(len, texts)]), np.arange(len(texts)))
     with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
-        model.head.loss(model(batch), (torch.arange(len(texts)) % 2)[batch.order])
+        model.head.loss(model(batch), (torch.arange(len(texts)) % 2)[batch.order], batch.boundaries)
     return round(sum(storages.values()) / len(batch.ids))
 
 

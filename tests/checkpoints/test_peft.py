@@ -39,7 +39,7 @@ def make(place, name, labels=LABELS):
             arguments["embedding_width"] = 4
     arguments |= family.always
     torch.manual_seed(0)
-    model = Model(family.encoder(arguments), family.head(arguments, 3, 0.0))
+    model = Model(family.encoder(arguments), family.head(arguments, HeadPlan.numbered(3), 0.0))
     with torch.no_grad():
         for weight in model.parameters():
             if weight.dim() > 1:

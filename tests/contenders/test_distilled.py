@@ -425,7 +425,7 @@ def modern(rows, tmp_path):
     family = rooms.load("checkpoints.families", "modernbert")
     tokenizer = vocabulary.train(rows.inputs, 60, window=24)
     arguments = {"vocabulary": tokenizer.size, "dropout": 0.0, "epsilon": 1e-5, "activation": "gelu", **SHAPE}
-    model = Model(family.encoder(arguments), family.head(arguments, 3, 0.0))
+    model = Model(family.encoder(arguments), family.head(arguments, HeadPlan.numbered(3), 0.0))
     place = tmp_path / "modern"
     place.mkdir()
     folder.save(place, model, tokenizer, "modernbert", arguments, HeadPlan(LABELS))

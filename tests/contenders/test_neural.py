@@ -224,8 +224,8 @@ def test_one_thread_answers_what_is_too_little_for_two(backbone, rows, task, tmp
     fitted = fit(backbone, rows, task, tmp_path / "run")
     small = fitted.with_int8()
     threads = []
-    real = _neural.scores
-    monkeypatch.setattr(_neural, "scores", lambda *a: threads.append(torch.get_num_threads()) or real(*a))
+    real = _neural.outputs
+    monkeypatch.setattr(_neural, "outputs", lambda *a: threads.append(torch.get_num_threads()) or real(*a))
     monkeypatch.setattr(_neural, "ALONE", 10 * 16)
     monkeypatch.setattr(_neural, "ALONE_INT8", 100 * 16)
     set_threads(2)

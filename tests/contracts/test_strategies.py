@@ -45,7 +45,7 @@ def learn(model, texts, groups, steps=3):
     batch = pack(texts.tokens, texts.boundaries, torch.arange(len(texts)).numpy())
     targets = torch.arange(len(texts)) % 3
     for _ in range(steps):
-        model.head.loss(model(batch), targets[batch.order]).backward()
+        model.head.loss(model(batch), targets[batch.order], batch.boundaries).backward()
         optimizer.step()
         optimizer.zero_grad()
 
@@ -79,7 +79,7 @@ def test_no_gradient_flows_below_what_learns(name, model, texts):
         states = model.encoder(batch, stop=number)
         learns = any(weight.requires_grad for part in model.encoder.stages[:number] for weight in part.parameters())
         assert states.requires_grad == learns, stage
-    model.head.loss(model(batch), torch.arange(len(texts)) % 3).backward()
+    model.head.loss(model(batch), torch.arange(len(texts)) % 3, batch.boundaries).backward()
     assert all((weight.grad is None) == (not weight.requires_grad) for weight in model.parameters())
 
 

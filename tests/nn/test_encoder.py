@@ -246,6 +246,6 @@ def test_the_head_drops_where_its_family_does(first):
 def test_the_loss_weighs_classes():
     logits, targets = torch.tensor([[2.0, 0.0], [2.0, 0.0]]), torch.tensor([0, 1])
     losses = [-math.log(math.exp(2) / (math.exp(2) + 1)), -math.log(1 / (math.exp(2) + 1))]
-    assert ClassificationHead.loss(logits, targets).item() == pytest.approx(sum(losses) / 2)
-    weighed = ClassificationHead.loss(logits, targets, torch.tensor([1.0, 3.0])).item()
-    assert weighed == pytest.approx((losses[0] + 3 * losses[1]) / 2)
+    head, ends = ClassificationHead(8, 2), torch.arange(3)
+    assert head.loss(logits, targets, ends).item() == pytest.approx(sum(losses))
+    assert head.loss(logits, targets, ends, torch.tensor([1.0, 3.0])).item() == pytest.approx(losses[0] + 3 * losses[1])
