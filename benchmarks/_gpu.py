@@ -174,7 +174,8 @@ def ours(model: Path, work: Load, device: str, dropout: float, *, half: bool = T
         batch = pack(tokens, boundaries, rows).to(device)
         with precision(device if half else "cpu"):
             logits = net(batch)
-        value: Tensor = net.head.loss(logits, targets[to_device(torch.from_numpy(rows), device)][batch.order])
+        right = targets[to_device(torch.from_numpy(rows), device)][batch.order]
+        value: Tensor = net.head.loss(logits, right, batch.boundaries) / len(rows)
         return value
 
     def take(number: int, opened: Any = halves) -> tuple[Tensor, Tensor]:  # closed when the step is garbage-collected

@@ -64,7 +64,11 @@ MUTANTS = (
         (NEURAL,),
     ),
     Mutant(
-        "class weights are ignored", "contenders/_neural.py", "batch.boundaries, weights), count", "batch.boundaries), count", (NEURAL,)
+        "class weights are ignored",
+        "contenders/_neural.py",
+        "batch.boundaries, weights), count",
+        "batch.boundaries), count",
+        (NEURAL,),
     ),
     Mutant(
         "class weights are ignored where the head is solved",

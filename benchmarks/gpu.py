@@ -29,8 +29,9 @@ import headstart
 from benchmarks import _gpu, _gpu_checks, pretraining
 from benchmarks._common import data, record, show, table, transformers, versions
 from benchmarks.training import operations
-from headstart.activations.forward import scores
+from headstart.activations.forward import outputs
 from headstart.checkpoints import folder
+from headstart.core.contracts import HeadPlan
 from headstart.nn.encoder import Encoder
 from headstart.nn.heads import ClassificationHead, Model
 from headstart.nn.pretraining import operations as operations_of_pretraining
@@ -105,11 +106,14 @@ def card(device: str, scale: _gpu.Scale) -> dict[str, Any]:
     return {"name": of.name, "gigabytes": round(of.total_memory / 2**30), "cuda": torch.version.cuda, **known}
 
 
+EVEN_ODD = HeadPlan(("even", "odd"))
+
+
 def prepare(place: Path, scale: _gpu.Scale) -> dict[str, tuple[Path, dict[str, int]]]:
     """Write MiniLM with a new head, and a model of BERT-base's size with random weights: name -> folder and shape."""
 
     torch.manual_seed(0)
-    small = folder.load(SOURCE, classes=2)
+    small = folder.load(SOURCE, head=EVEN_ODD)
     width = scale.width
     arguments = {
         "vocabulary": small.arguments["vocabulary"],
@@ -124,7 +128,7 @@ def prepare(place: Path, scale: _gpu.Scale) -> dict[str, tuple[Path, dict[str, i
     made = {}
     for name, model, given in (("MiniLM", small.model, small.arguments), ("BERT-base", large, arguments)):
         (place / name).mkdir()
-        folder.save(place / name, model, small.tokenizer, "bert", given, ("even", "odd"))
+        folder.save(place / name, model, small.tokenizer, "bert", given, EVEN_ODD)
         shape = {"width": given["width"], "wide": given["feed_forward"], "layers": given["layers"]}
         made[name] = (place / name, shape)
     return made
@@ -190,14 +194,17 @@ def predictions(
     peer = transformers().AutoModelForSequenceClassification.from_pretrained(model, attn_implementation="sdpa").eval()
     work = _gpu.load(texts, 1, model)
     some, given = _gpu.encoded(work.texts[:64]), _gpu.encoded(work.texts)
-    expected = scores(net, some, "cpu")
+    expected = torch.from_numpy(outputs(net, some, "cpu").values)
     net.to(device)
     peer.to(device)
     few, batches = (list(_gpu.sorted_batches(of, scale.budget, device)) for of in (work.texts[:64], work.texts))
-    differences = {OURS: scores(net, some, device) - expected, SORTED: _gpu.their_scores(peer, few, device) - expected}
+    differences = {
+        OURS: torch.from_numpy(outputs(net, some, device).values) - expected,
+        SORTED: _gpu.their_scores(peer, few, device) - expected,
+    }
     actions: dict[str, Callable[[], object]] = {
         SORTED: lambda: _gpu.their_scores(peer, batches, device),
-        OURS: lambda: scores(net, given, device),
+        OURS: lambda: outputs(net, given, device),
     }
     relative = {side: float(value.norm() / expected.norm()) for side, value in differences.items()}
     return {

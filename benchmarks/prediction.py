@@ -244,7 +244,7 @@ def checked(model: Path, texts: Sequence[str]) -> dict[str, Any]:
     pipeline = transformers().pipeline("text-classification", model=str(model), device="cpu")
     ours = headstart.open_model(model)
     encoded = ours.task.encode(texts, ours.checkpoint.tokenizer)
-    logits = forward.scores(ours.model, encoded, "cpu").numpy()
+    logits = forward.outputs(ours.model, encoded, "cpu").values
     answers = pipeline(list(texts), batch_size=BATCH, top_k=None, function_to_apply="none")
     by_label = [{entry["label"]: entry["score"] for entry in answer} for answer in answers]
     theirs = np.array([[one[name] for name in ours.task.classes] for one in by_label])
