@@ -31,8 +31,8 @@ MUTANTS = (
     Mutant(
         "the kept seed is chosen on test rows",
         "contest/run.py",
-        '"validation": validation[terms.metric]',
-        '"validation": metric_values(fitted_task, predictions, splits.test)[terms.metric]',
+        '"validation": models.merit(validation, fitted.task, terms)',
+        '"validation": models.merit(metric_values(fitted.task, predictions, splits.test), fitted.task, terms)',
         (MODELS,),
     ),
     Mutant(

@@ -79,7 +79,7 @@ class Comparison:
 
     @property
     def leaderboard(self) -> list[dict[str, Value]]:
-        """One dictionary per contender, best first: score with its 95 % interval (0 to 1), who ties, costs."""
+        """One dictionary per contender, best first: score with its 95 % interval (a share 0 to 1), who ties, costs."""
         return [
             {
                 "contender": standing.contender,
@@ -212,7 +212,11 @@ def compare(
     place = Path(out) if out is not None else None
     with run_folder.opened(place, splits, table.name, say) as folder:
         terms = Terms(folder, judged_by, budget, chosen, texts, tracked)
-        with live.Watch(terms.metric, planned.trials) if listener is None else nullcontext(listener) as listen:
+        with (
+            live.Watch(named(rules.metrics, judged_by), planned.trials)
+            if listener is None
+            else nullcontext(listener) as listen
+        ):
             outcome = contest.run(splits, rules, planned.trials, terms, listen)
         skipped = {**planned.skipped, **outcome.failed}
         if (group or time) and test is None:

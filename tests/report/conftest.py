@@ -9,6 +9,7 @@ import pytest
 
 from headstart.core.records import Audit, Cost, Finding, Predictions, Record, Rejected, Rows, Splits, Table, Trial
 from headstart.core.results import CurvePoint, Equivalent, Interval, LadderLevel, Result, Standing
+from headstart.tasks.classification import Classification
 
 CLASSES = ("negative", "neutral", "positive")
 NASTY = (
@@ -101,7 +102,7 @@ def make_record(contender: str, size: int | None, seed: int, test: Rows, shared:
     return Record(
         trial=Trial(contender, {}, size, seed),
         train_rows=rows,
-        scores={"accuracy": accuracy, "macro-f1": accuracy - 0.03},
+        scores={"accuracy": accuracy, "macro-F1": accuracy - 0.03},
         clean_scores=None,
         validation={"accuracy": accuracy + 0.004},
         calibration={"ece": 0.05},
@@ -130,7 +131,7 @@ def make_standing(contender: str, records: list[Record], leader: float) -> Stand
         difference=None if first else Interval(gap, gap - 0.021, gap + 0.021),
         ties=not first and gap < 0.02,
         clean=None,
-        scores={"accuracy": mean, "macro-f1": mean - 0.03},
+        scores={"accuracy": mean, "macro-F1": mean - 0.03},
         calibration_error=0.031,
         cost=records[0].cost,
     )
@@ -206,6 +207,7 @@ def make_result(seeds: int = 3, sizes: tuple[int | None, ...] = SIZES) -> Result
         name="tweets",
         metric="accuracy",
         task="classification",
+        rules=Classification(CLASSES),
         table=Table(
             "tweets.csv",
             Rows((), ()),

@@ -18,7 +18,8 @@ from headstart.core.records import Predictions, Rejected, Rows, Trial
 from headstart.core.results import Interval, Result
 from headstart.report import _format as form
 from headstart.report import build
-from headstart.report._mistakes import confusions, examples, full_records
+from headstart.report._mistakes import examples, full_records
+from headstart.report.kinds.label import confusions
 from headstart.report.wording import verdict_of
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
@@ -180,7 +181,7 @@ def test_every_standing_is_shown_with_its_own_numbers(page: Page, result: Result
         half = 50 * (s.score.high - s.score.low)
         assert f"{100 * s.score.value:.1f} ± {half:.1f} %" in page.text
         assert f"± {100 * s.spread:.1f}" in page.text
-        assert f"{100 * s.scores['macro-f1']:.1f} %" in page.text
+        assert f"{100 * s.scores['macro-F1']:.1f} %" in page.text
 
 
 def test_every_trial_is_shown_with_its_score_and_record(source: str, result: Result) -> None:
@@ -298,9 +299,10 @@ def test_confusion_counts_every_answer_of_every_seed(result: Result) -> None:
     assert [c.contender for c in matrices] == [s.contender for s in result.standings if s.contender != "majority"]
     for c in matrices:
         records = full_records(result)[c.contender]
-        assert c.counts.sum() == 3 * len(result.splits.test)
+        counts = np.array([[count for count, _, _ in row.cells] for row in c.rows])
+        assert counts.sum() == 3 * len(result.splits.test)
         right = sum(r.scores["accuracy"] for r in records) * len(result.splits.test)
-        assert np.trace(c.counts) == round(right)
+        assert np.trace(counts) == round(right)
 
 
 def test_more_classes_than_fit_leave_the_rarest_out(result: Result) -> None:
@@ -414,7 +416,21 @@ def test_json_holds_the_numbers_and_nothing_that_json_cannot_write(result: Resul
     assert fields["verdict"] == list(verdict_of(result))
     assert "predictions" not in fields["trials"][0]
     assert set(fields) == {
-        *("name", "task", "metric", "best", "verdict", "standings", "curve", "equivalents", "ladder"),
+        *(
+            "name",
+            "task",
+            "metric",
+            "kind",
+            "unit",
+            "higher_is_better",
+            "best",
+            "verdict",
+            "standings",
+            "curve",
+            "equivalents",
+            "ladder",
+        ),
+        *("kind", "unit", "higher_is_better"),
         *("receipts", "reliability", "skipped", "data", "splits", "audit", "trials", "report", "content_sha256"),
     }
 

@@ -5,6 +5,7 @@ import io
 
 from rich.console import Console
 
+from headstart.metrics.labels import METRICS
 from headstart.report import _collapse, build
 from headstart.report.wording import _caveats
 
@@ -26,10 +27,10 @@ def test_table_page_and_verdict_mark_it(result, monkeypatch):
     assert f"* scratch: {MARK}" in text.getvalue()
     assert MARK in build.fragment(marked)
     assert MARK in build.html(marked)
-    assert f"Note that for scratch, {MARK}." in _caveats(marked.standings, {}, ())
+    assert f"Note that for scratch, {MARK}." in _caveats(marked.standings, METRICS[0], {}, ())
     several = [dataclasses.replace(s, retried=1, collapsed=1) for s in marked.standings[:3]]
     names = [s.contender for s in several]
-    assert f"trainings of {names[0]}, {names[1]} and {names[2]} collapsed, so" in _caveats(several, {}, ())
+    assert f"trainings of {names[0]}, {names[1]} and {names[2]} collapsed, so" in _caveats(several, METRICS[0], {}, ())
     assert "collapsed" not in build.fragment(result)
     assert " *" not in "".join(map(str, build.leaderboard(result).columns[0].cells))
 

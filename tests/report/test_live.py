@@ -8,6 +8,7 @@ from rich.console import Console
 from headstart.contest.run import Event
 from headstart.core.records import Progress, Record, Trial
 from headstart.core.results import Result
+from headstart.metrics.labels import METRICS
 from headstart.report.live import Watch
 
 
@@ -21,7 +22,7 @@ class Clock:
 def watch(plan: list[Trial], *, terminal: bool, clock: Clock) -> tuple[Watch, io.StringIO]:
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=terminal, width=100, height=40)
-    return Watch("accuracy", plan, console, clock), stream
+    return Watch(METRICS[0], plan, console, clock), stream
 
 
 def drawn(board: Watch) -> str:
@@ -137,7 +138,7 @@ def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch, records: list[Rec
     def drawn_codes() -> str:
         stream = io.StringIO()
         console = Console(file=stream, force_terminal=True, width=100, color_system="truecolor")
-        with Watch("accuracy", [], console) as board:
+        with Watch(METRICS[0], [], console) as board:
             board(Event("progress", records[0].trial, 1, 1, Progress("training", 0.5)))
         return stream.getvalue()
 
@@ -151,7 +152,7 @@ def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch, records: list[Rec
 def test_standard_error_is_the_default(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], records: list[Record]
 ) -> None:
-    with Watch("accuracy") as board:
+    with Watch(METRICS[0]) as board:
         board(Event("finished", records[0].trial, 1, 1, record=records[0]))
     captured = capsys.readouterr()
     assert captured.out == ""

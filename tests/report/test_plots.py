@@ -9,8 +9,10 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from headstart.core.results import Equivalent, Interval, Result
+from headstart.metrics.labels import METRICS
 from headstart.report import plots
 
+ACCURACY = METRICS[0]
 ARROW = Equivalent("scratch", "finetuned:full", 100, 0.611, Interval(2070.0, 1480.0, 2240.0), 2240)
 
 
@@ -18,10 +20,10 @@ def figures(result: Result) -> dict[str, str]:
     order = [s.contender for s in result.standings]
     bins = result.reliability["linear"]
     return {
-        "curves": plots.learning_curves(result.curve, order, "accuracy", ARROW),
-        "curves-narrow": plots.learning_curves(result.curve, order, "accuracy", ARROW, narrow=True),
-        "latency": plots.against(result.standings, "latency", "time", lambda s: s.cost.latency_p50, "accuracy"),
-        "training": plots.against(result.standings, "training", "time", lambda s: s.cost.train_seconds, "accuracy"),
+        "curves": plots.learning_curves(result.curve, order, ACCURACY, ARROW),
+        "curves-narrow": plots.learning_curves(result.curve, order, ACCURACY, ARROW, narrow=True),
+        "latency": plots.against(result.standings, "latency", "time", lambda s: s.cost.latency_p50, ACCURACY),
+        "training": plots.against(result.standings, "training", "time", lambda s: s.cost.train_seconds, ACCURACY),
         "reliability2": plots.reliability("linear", 2, bins),
     }
 
@@ -84,7 +86,7 @@ def test_the_label_equivalent_is_drawn_when_it_is_known(drawn: dict[str, str], r
     assert words in texts(drawn["curves"])
     assert words.removesuffix(" of scratch") in texts(drawn["curves-narrow"])
     order = [s.contender for s in result.standings]
-    assert words not in texts(plots.learning_curves(result.curve, order, "accuracy"))
+    assert words not in texts(plots.learning_curves(result.curve, order, ACCURACY))
 
 
 def test_names_at_the_lines_ends_do_not_cover_each_other(drawn: dict[str, str], result: Result) -> None:
@@ -109,7 +111,7 @@ def test_drawing_leaves_matplotlibs_global_state_alone(result: Result) -> None:
 
 def test_more_contenders_than_colours_still_draw(result: Result) -> None:
     many = tuple(dataclasses.replace(result.standings[0], contender=f"c{i}") for i in range(12))
-    svg = plots.against(many, "latency", "time", lambda s: s.cost.latency_p50, "accuracy")
+    svg = plots.against(many, "latency", "time", lambda s: s.cost.latency_p50, ACCURACY)
     assert {f"c{i}" for i in range(12)} <= set(texts(svg))
 
 
@@ -122,7 +124,7 @@ def test_names_of_lines_that_end_close_together_stay_inside_the_axes(result: Res
         if point.contender == "scratch"
     ]
     order = [f"c{number}" for number in range(14)]
-    root = ElementTree.fromstring(plots.learning_curves(many, order, "accuracy"))
+    root = ElementTree.fromstring(plots.learning_curves(many, order, ACCURACY))
     heights = {"".join(node.itertext()): float(node.attrib["y"]) for node in root.iter("text") if "y" in node.attrib}
     named, ticks = (
         sorted(height for text, height in heights.items() if text in order),

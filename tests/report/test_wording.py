@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from headstart.contest.rank import winner
 from headstart.core.records import Audit, Cost, Finding
 from headstart.core.results import CurvePoint, Equivalent, Interval, Standing
+from headstart.metrics.labels import METRICS
 from headstart.report._head_start import labels_range
 from headstart.report._head_start import sentence as head_start
 from headstart.report.wording import behind, cheapest, verdict
@@ -36,7 +37,7 @@ def verdict_of(
     skipped: dict[str, str] | None = None,
 ) -> tuple[str, ...]:
     return verdict(
-        standings, curve, equivalents, audit, metric="accuracy", train_rows=1600, test_rows=1821, skipped=skipped or {}
+        standings, curve, equivalents, audit, metric=METRICS[0], train_rows=1600, test_rows=1821, skipped=skipped or {}
     )
 
 

@@ -1,10 +1,11 @@
-"""May a model predict with 8-bit weights? Only if its labels of the validation rows are almost unchanged.
+"""May a model predict with 8-bit weights? Only if its predictions of the validation rows are almost unchanged.
 
 models/KEY/int8.json, best/int8.json    the result of the comparison, next to the weights
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,15 +13,25 @@ import numpy as np
 
 from headstart.checkpoints import manifest
 from headstart.core import sealed
-from headstart.core.contracts import Fitted, metric_values
+from headstart.core.contracts import Fitted, Kind, metric_values
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.records import Rows
+from headstart.core.tally import named
+from headstart.metrics import format as form
+from headstart.metrics.agreement import agreement as agreement_of
 from headstart.saved import model_folder
 
 FILE = "int8.json"
-# The minimum share of validation texts with an unchanged label, and the maximum change of the score (0 to 1).
+# The minimum agreement of predictions (of labels the share that is unchanged), and the maximum change of the score, see
+# `metrics.format.whole`.
 AGREEMENT = 0.985
 MOVE = 0.005
+_MEASURES: Mapping[Kind, tuple[str, str]] = {
+    "labels": ("label sets", "Jaccard index"),
+    "number": ("numbers", "distance as a part of their spread"),
+    "facts": ("facts", "Jaccard index"),
+    "text": ("answers", "token F1"),
+}
 # Validation texts that are compared: enough for a share to be accurate to half a point, in at most minutes.
 MOST_ROWS = 2000
 
@@ -30,10 +41,13 @@ class Agreement:
     """A model's 8-bit version compared with the model itself on validation texts.
 
     rows: number of texts.
-    agreement: share of equal labels (0 to 1).
+    agreement: mean of `metrics.agreement` (0 to 1); of labels the share of equal ones.
     metric: the comparison's metric.
-    score: score of the model (0 to 1).
-    int8_score: score of its 8-bit version (0 to 1).
+    score: score of the model.
+    int8_score: score of its 8-bit version.
+    kind: form of the predictions.
+    unit: of the metric.
+    most: the maximum change of the score.
     """
 
     rows: int
@@ -41,6 +55,10 @@ class Agreement:
     metric: str
     score: float
     int8_score: float
+    # Files of earlier versions, which knew labels and shares alone, lack these.
+    kind: Kind = "label"
+    unit: str = "%"
+    most: float = MOVE
 
     @property
     def offered(self) -> bool:
@@ -52,7 +70,7 @@ class Agreement:
         False
         """
         # Exactly half a point is allowed, but 0.885 - 0.880 is a little more in binary.
-        return self.agreement >= AGREEMENT and round(abs(self.int8_score - self.score), 9) <= MOVE
+        return self.agreement >= AGREEMENT and round(abs(self.int8_score - self.score), 9) <= self.most
 
     @property
     def sentence(self) -> str:
@@ -60,14 +78,30 @@ class Agreement:
 
         >>> print(Agreement(436, 0.9885, "MCC", 0.8991, 0.8968).sentence)
         int8 is available (predict --int8): 98.85 % of 436 validation labels are unchanged, MCC changes by -0.23 points.
+        >>> print(Agreement(436, 0.9612, "chrF", 0.52, 0.51, "text").sentence)
+        int8 is refused: the answers predicted for 436 validation texts agree to 96.12 % (token F1), chrF changes by \
+-1.00 points; it needs 98.5 % and at most 0.5 points.
         """
-        figures = (
-            f"{100 * self.agreement:.2f} % of {self.rows:,} validation labels are unchanged, "
-            f"{self.metric} changes by {100 * (self.int8_score - self.score):+.2f} points"
-        )
+        change = self.int8_score - self.score
+        figures = f"{self._agree}, {self.metric} changes by {self._written(change, '+', 2)}"
         if self.offered:
             return f"int8 is available (predict --int8): {figures}."
-        return f"int8 is refused: {figures}; it needs {100 * AGREEMENT:.1f} % and at most {100 * MOVE:.1f} points."
+        most = self._written(self.most, "", 1)
+        return f"int8 is refused: {figures}; it needs {100 * AGREEMENT:.1f} % and at most {most}."
+
+    @property
+    def _agree(self) -> str:
+        share = f"{100 * self.agreement:.2f} %"
+        if self.kind == "label":
+            return f"{share} of {self.rows:,} validation labels are unchanged"
+        what, measure = _MEASURES[self.kind]
+        return f"the {what} predicted for {self.rows:,} validation texts agree to {share} ({measure})"
+
+    def _written(self, change: float, sign: str, decimals: int) -> str:
+        """Write a change of the score."""
+        if self.unit == "%":
+            return f"{100 * change:{sign}.{decimals}f} points"
+        return f"{change:{sign}.3g}{f' {self.unit}' if self.unit else ''}"
 
 
 def judge(folder: Path, validation: Rows, metric: str) -> Agreement | None:
@@ -97,9 +131,11 @@ def judge(folder: Path, validation: Rows, metric: str) -> Agreement | None:
         return None
     rows = validation.take(np.unique(np.linspace(0, len(validation) - 1, MOST_ROWS).astype(int)))
     answers = [model.predict(rows.inputs) for model in (fitted, fitted.with_int8())]
-    scores = [metric_values(fitted.task, answer, rows)[metric] for answer in answers]
-    same = [one == other for one, other in zip(answers[0].values, answers[1].values, strict=True)]
-    agreement = Agreement(len(rows), float(np.mean(same)), metric, *map(float, scores))
+    score, int8_score = (metric_values(fitted.task, answer, rows)[metric] for answer in answers)
+    task = fitted.task
+    judged, same = named(task.metrics, metric), agreement_of(task.kind, answers[0].values, answers[1].values)
+    most = MOVE * form.whole(judged, score)
+    agreement = Agreement(len(rows), float(same.mean()), metric, score, int8_score, task.kind, judged.unit, most)
     sealed.write_note(folder / FILE, asdict(agreement))
     manifest.add(folder, FILE)
     return agreement

@@ -115,12 +115,17 @@ def _read_lines(path: Path, stored: dict[str, Value], splits: Splits, remedy: st
     if hashlib.sha256(content).hexdigest() != stored["sha256"]:
         raise CheckpointError(f"'{path}' is damaged (its SHA-256 is not the one in its record); {remedy}.")
     rows = [json.loads(line) for line in content.split(b"\n")[:-1]]
-    if len(rows) != stored["rows"] or [row["target"] for row in rows] != list(splits.test.targets):
+    if len(rows) != stored["rows"] or _frozen([row["target"] for row in rows]) != _frozen(splits.test.targets):
         raise CheckpointError(f"'{path}' has other test rows than this comparison; {remedy}.")
     classes = tuple(stored["classes"])
     scores = [row["scores"] for row in rows if "scores" in row]
     probabilities = np.array(scores, dtype=np.float32).reshape(len(rows), len(classes)) if scores else None
-    return Predictions(tuple(row["predicted"] for row in rows), classes, probabilities)
+    return Predictions(tuple(_frozen(row["predicted"]) for row in rows), classes, probabilities)
+
+
+def _frozen(value: Value) -> Value:
+    """Return a value with tuples for lists, which is what JSON makes of both."""
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
 
 
 def _migrated(path: Path, values: dict[str, Value], splits: Splits) -> Record:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,9 +19,10 @@ from headstart.checkpoints import _rows, manifest
 from headstart.contest import meter
 from headstart.contest.trials import Job, Terms
 from headstart.core import files, sealed
-from headstart.core.contracts import Fitted, Value
+from headstart.core.contracts import Fitted, Task, Value
 from headstart.core.errors import CheckpointError
 from headstart.core.files import replacing_folder, writing
+from headstart.core.tally import named
 from headstart.saved import model_folder
 
 ANNOUNCED = "announced"
@@ -67,7 +68,7 @@ def keep(job: Job, terms: Terms, saved: Path, note: dict[str, Value]) -> None:
         job: its trial.
         terms: the settings common to all trials.
         saved: the folder it was saved in.
-        note: with its 'validation' score.
+        note: with its 'validation' score, of which higher is better.
     """
     others = _kept(job.group, terms)
     if any(other["validation"] >= note["validation"] for model, other in others if model.name != job.key):
@@ -82,6 +83,17 @@ def keep(job: Job, terms: Terms, saved: Path, note: dict[str, Value]) -> None:
     for model, other in others:
         if model != folder and not other[ANNOUNCED]:
             delete(model)
+
+
+def merit(validation: Mapping[str, float], task: Task, terms: Terms) -> float:
+    """Return the score that decides among seeds, with its sign turned if lower is better.
+
+    Args:
+        validation: metric -> value on the validation rows.
+        task: whose metrics these are.
+        terms: with the metric that decides.
+    """
+    return named(task.metrics, terms.metric).sign * validation[terms.metric]
 
 
 def best_of(job: Job, terms: Terms) -> Path | None:

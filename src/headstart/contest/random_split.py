@@ -16,6 +16,7 @@ from headstart.core.records import Finding, Rows, Run, Splits
 from headstart.core.results import Interval
 from headstart.core.tally import Metric
 from headstart.data.split import split
+from headstart.metrics import format as form
 from headstart.metrics import stats
 
 CONTENDER = "linear"  # cheap, deterministic, and as good at remembering a person's words as any other
@@ -55,13 +56,13 @@ def _joint(splits: Splits, task: Task, metric: Metric) -> stats.Joint:
 def _finding(difference: Interval, here: stats.Joint, there: stats.Joint, metric: Metric, by_time: bool) -> Finding:
     way = "on the newest rows" if by_time else "on rows of unseen groups"
     scores = [metric.sign * joint.scores[0] for joint in (here, there)]
-    percent = 100 if metric.unit == "%" else 1
-    own, other = (f"{percent * score:.1f}{' %' if percent == 100 else ''}" for score in scores)
-    low, value, high = (percent * part for part in (difference.low, difference.value, difference.high))
+    own, other = (form.score(metric, score, difference) for score in scores)
+    # In `difference` a higher value is better, as in the scores of `stats.joint`; in the sentence it is the metric's.
+    raw = difference if metric.higher else Interval(-difference.value, -difference.high, -difference.low)
     apart = difference.low > 0 or difference.high < 0
     sentence = (
-        f"{CONTENDER} reaches {own} {metric.name} {way} and {other} with a random split: a difference of {value:+.1f} "
-        f"({low:+.1f} to {high:+.1f}), "
+        f"{CONTENDER} reaches {own} {metric.name} {way} and {other} with a random split: a difference of "
+        f"{form.signed(metric, raw)}, "
         + ("which a random split would have hidden." if apart else "within its uncertainty.")
     )
     return Finding("split", "warning" if difference.low > 0 else "note", 0, 0.0, sentence)

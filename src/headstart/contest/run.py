@@ -123,7 +123,7 @@ def run(
     named = jobs(splits, task, trials, terms)
     known = {job.key: load_record(path, splits) for job in named if (path := record_path(job, terms)).exists()}
     models.remove_leftovers(terms, _wanted(named, known))
-    for key in tuple(_without_model(named, known, terms)):
+    for key in tuple(_without_model(named, known, task, terms)):
         del known[key]
     contest = Contest(splits, task, terms, wanted=_wanted(named, known))
     records: list[Record] = []
@@ -171,15 +171,15 @@ def _wanted(named: Sequence[Job], known: Mapping[str, Record]) -> frozenset[str]
     return frozenset(member.key for job in named if job.key not in known for member in _all_members(job))
 
 
-def _without_model(named: Sequence[Job], known: Mapping[str, Record], terms: Terms) -> Iterator[str]:
+def _without_model(named: Sequence[Job], known: Mapping[str, Record], task: Task, terms: Terms) -> Iterator[str]:
     """Yield the keys of trials that run again: best of their seeds on validation, with a model missing or damaged."""
     for group in dict.fromkeys(job.group for job in named if job.trial.size is None):
         team = [job for job in named if job.group == group and job.key in known]
-        best = max(team, key=lambda job: known[job.key].validation[terms.metric], default=None)
+        best = max(team, key=lambda job: models.merit(known[job.key].validation, task, terms), default=None)
         if best is None:
             continue
         best_model = models.best_of(best, terms)
-        score = known[best.key].validation[terms.metric]
+        score = models.merit(known[best.key].validation, task, terms)
         if best_model is None or models.note_of(best_model)["validation"] < score or not models.is_sound(best_model):
             yield best.key
 
@@ -250,7 +250,7 @@ def judge(contest: Contest, job: Job, saved: Path, progress: Callable[[Progress]
     p50, p95 = meter.latency(fitted, splits.validation.inputs)
     disk_bytes = models.whole_bytes(saved)
     if trial.size is None:
-        models.keep(job, terms, saved, {**note, "validation": validation[terms.metric]})
+        models.keep(job, terms, saved, {**note, "validation": models.merit(validation, fitted.task, terms)})
     attempts = [Attempt(**attempt) for attempt in note["attempts"]]
     record = Record(
         trial=trial,
@@ -258,7 +258,7 @@ def judge(contest: Contest, job: Job, saved: Path, progress: Callable[[Progress]
         scores=metric_values(fitted.task, predictions, splits.test),
         clean_scores=_without(splits, fitted.task, predictions),
         validation=validation,
-        calibration=_calibration(predictions, splits.test),
+        calibration=_calibration(fitted.task, predictions, splits.test),
         cost=Cost(
             train_seconds=note["seconds"],
             peak_bytes=note["peak_bytes"],
@@ -357,8 +357,8 @@ def _without(splits: Splits, task: Task, predictions: Predictions) -> dict[str, 
     return metric_values(task, some, splits.test.take(unleaked))
 
 
-def _calibration(predictions: Predictions, rows: Rows) -> dict[str, float]:
-    if predictions.probabilities is None:
+def _calibration(task: Task, predictions: Predictions, rows: Rows) -> dict[str, float]:
+    if predictions.probabilities is None or task.kind != "label":
         return {}
     return {
         "ece": calibration.expected_error(predictions, rows.targets),

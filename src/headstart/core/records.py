@@ -276,7 +276,7 @@ class Record:
 
     trial: what was trained.
     train_rows: number of training rows.
-    scores: metric -> value (0 to 1, higher is better) on all test rows.
+    scores: metric -> value on all test rows; its unit and direction are those of the task's metric.
     clean_scores: the same without leaked rows; None if none leaked.
     validation: the same on validation.
     calibration: calibration error and Brier score; empty without probabilities.

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headstart.core.records import Audit, Cost, Record, Splits, Table
+from headstart.core.tally import Metric, named
+
+if TYPE_CHECKING:
+    from headstart.core.contracts import Task
 
 
 @dataclass(frozen=True)
@@ -135,14 +140,18 @@ class BaselineComparison:
 class Result:
     """A complete comparison, ready to be reported.
 
+    metric: name of the score that decides, one of the task's.
+    task: name of the task.
+    rules: the task itself, not fitted.
     skipped: contender -> why it did not run.
-    reliability: contender -> (mean confidence, accuracy, rows) per bin.
+    reliability: contender -> (mean confidence, accuracy, rows) per bin; empty for kinds other than one label.
     baselines: ensembles and students compared with the contenders they build on.
     """
 
     name: str
     metric: str
     task: str
+    rules: Task
     table: Table
     splits: Splits
     audit: Audit
@@ -155,3 +164,8 @@ class Result:
     skipped: Mapping[str, str]
     folder: Path
     baselines: tuple[BaselineComparison, ...] = ()
+
+
+def deciding(result: Result) -> Metric:
+    """Return the metric that decides a comparison."""
+    return named(result.rules.metrics, result.metric)

@@ -80,11 +80,16 @@ def _answer(answer: str, targets: Sequence[str]) -> tuple[float, float]:
     given = normalised(answer)
     return (
         float(max(given == normalised(text) for text in targets)),
-        max(_token_f1(given.split(), normalised(text).split()) for text in targets),
+        max(token_f1(given.split(), normalised(text).split()) for text in targets),
     )
 
 
-def _token_f1(given: list[str], true: list[str]) -> float:
+def token_f1(given: Sequence[str], true: Sequence[str]) -> float:
+    """Return the F1 of words as bags: 1 for the same words, and for none on either side.
+
+    >>> token_f1(["red", "house"], ["red", "car"])
+    0.5
+    """
     if not given or not true:
         return float(given == true)
     return 2 * (Counter(given) & Counter(true)).total() / (len(given) + len(true))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from headstart.core.results import BaselineComparison, Standing
-from headstart.report._format import percent, points, savings
+from headstart.core.tally import Metric
+from headstart.metrics import format as form
+from headstart.report._format import percent, savings
 
 LEVEL = 0.05
 
@@ -15,12 +17,15 @@ def worth_it(comparison: BaselineComparison) -> bool:
     return comparison.difference.value > 0 and comparison.p_value <= LEVEL
 
 
-def sentences(comparisons: Sequence[BaselineComparison], standings: Mapping[str, Standing]) -> list[str]:
+def sentences(
+    comparisons: Sequence[BaselineComparison], standings: Mapping[str, Standing], metric: Metric
+) -> list[str]:
     """Say what one contender gains and what it costs.
 
     Args:
         comparisons: those of this contender, at least one.
         standings: contender -> its line of the leaderboard.
+        metric: the score that decides.
     """
     name = comparisons[0].contender
     by_role = {comparison.role: comparison for comparison in comparisons}
@@ -29,26 +34,26 @@ def sentences(comparisons: Sequence[BaselineComparison], standings: Mapping[str,
         cost = savings(standings[name].cost, standings[member.other].cost)
         if worth_it(member):
             lines.append(
-                f"{name} is {_gain(member)} better than its best member {member.other}; in exchange it {cost}."
+                f"{name} is {_gain(member, metric)} better than its best member {member.other}; in exchange it {cost}."
             )
         else:
             lines.append(
                 f"There is no evidence that {name} is better than its best member {member.other} "
-                f"({_signed(member)}), and it {cost}."
+                f"({_signed(member, metric)}), and it {cost}."
             )
     if teacher := by_role.get("teacher"):
         theirs = standings[teacher.other]
-        share = standings[name].score.value / max(theirs.score.value, 1e-9)
         lines.append(
-            f"{name} reaches {percent(share)} of the score of its teacher {teacher.other}; compared with the teacher "
+            f"{name} reaches {_reached(standings[name], theirs, metric)}; compared with the teacher "
             f"it {savings(standings[name].cost, theirs.cost)}."
         )
     if alone := by_role.get("alone"):
-        own = f"without it the same student reaches {percent(standings[alone.other].score.value)}"
+        score = standings[alone.other].score
+        own = f"without it the same student reaches {form.score(metric, score.value, score)}"
         gain = (
-            f"The teacher adds {_gain(alone)}"
+            f"The teacher adds {_gain(alone, metric)}"
             if worth_it(alone)
-            else f"There is no evidence that the teacher helps ({_signed(alone)})"
+            else f"There is no evidence that the teacher helps ({_signed(alone, metric)})"
         )
         lines.append(f"{gain}: {own}.")
     elif teacher:
@@ -57,12 +62,21 @@ def sentences(comparisons: Sequence[BaselineComparison], standings: Mapping[str,
     return lines
 
 
-def _gain(comparison: BaselineComparison) -> str:
-    low, high = 100 * comparison.difference.low, 100 * comparison.difference.high
-    return f"{points(comparison.difference.value)} (95 % interval {low:.1f} to {high:.1f})"
+def _reached(student: Standing, teacher: Standing, metric: Metric) -> str:
+    """Word a student's score beside its teacher's: as a part of it only if it is a share, whose lowest value is 0."""
+    if metric.unit == "%" and metric.higher:
+        share = student.score.value / max(teacher.score.value, 1e-9)
+        return f"{percent(share)} of the score of its teacher {teacher.contender}"
+    own, theirs = (form.score(metric, line.score.value, line.score) for line in (student, teacher))
+    return f"{metric.name} {own}, and its teacher {teacher.contender} {theirs}"
 
 
-def _signed(comparison: BaselineComparison) -> str:
+def _gain(comparison: BaselineComparison, metric: Metric) -> str:
     difference = comparison.difference
-    value, low, high = (100 * share for share in (difference.value, difference.low, difference.high))
-    return f"a difference of {value:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}"
+    return f"{form.difference(metric, difference.value, difference)} (95 % interval {form.ends(metric, difference)})"
+
+
+def _signed(comparison: BaselineComparison, metric: Metric) -> str:
+    value, _, ends = form.signed(metric, comparison.difference).partition(" ")
+    unit = {"%": " points", "": ""}.get(metric.unit, f" {metric.unit}")
+    return f"a difference of {value}{unit}, 95 % interval {ends.strip('()')}"

@@ -1,7 +1,8 @@
-"""The evidence for the report's claims, worded for the page: confusion, audit, labels, provenance, trials."""
+"""The evidence for the report's claims, worded for the page: audit, labels, provenance, trials."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,35 +10,28 @@ from headstart.checkpoints import hub
 from headstart.contest.trials import all_sources
 from headstart.core.records import Record
 from headstart.core.results import Result
+from headstart.core.tally import Metric
+from headstart.metrics import format as form
 from headstart.report import _format as write
-from headstart.report._mistakes import Confusion
+from headstart.report._values import shown_answer, shown_input
 
 SEVERITIES = ("warning", "note", "fine")
-
-
-def confusion(counted: Confusion) -> dict[str, Any]:
-    """Word a confusion matrix: counts, shares of the row (0 to 1), and whether a cell is on the diagonal."""
-    rows = []
-    for place, (label, counts) in enumerate(zip(counted.classes, counted.counts, strict=True)):
-        total = int(counts.sum())
-        shares = [int(c) / total if total else 0.0 for c in counts]
-        cells = [(int(c), share, column == place) for column, (c, share) in enumerate(zip(counts, shares, strict=True))]
-        rows.append({"label": label, "total": write.count(total), "cells": cells})
-    return {
-        "contender": counted.contender,
-        "classes": counted.classes,
-        "rows": rows,
-        "left_out": counted.left_out,
-    }
 
 
 def findings(result: Result) -> list[dict[str, Any]]:
     """Sort the audit's findings by severity, with the texts of their examples."""
     splits = {"train": result.splits.train, "validation": result.splits.validation, "test": result.splits.test}
+    examples = {item for finding in result.audit.findings for group in finding.examples for item in group}
     known = {
-        row: {"id": row, "text": str(text), "label": str(label), "split": name}
+        row: {
+            "id": row,
+            "text": shown_input(result.rules, value),
+            "label": shown_answer(result.rules, target, value),
+            "split": name,
+        }
         for name, rows in splits.items()
-        for row, text, label in zip(rows.ids, rows.inputs, rows.targets, strict=True)
+        for row, value, target in zip(rows.ids, rows.inputs, rows.targets, strict=True)
+        if row in examples
     }
     ordered = sorted(result.audit.findings, key=lambda f: SEVERITIES.index(f.severity))
     return [
@@ -50,9 +44,9 @@ def findings(result: Result) -> list[dict[str, Any]]:
 
 
 def labels(result: Result) -> dict[str, Any]:
-    """Word how many rows each label has in each split."""
-    splits = list(result.audit.labels)
-    names = sorted({label for counts in result.audit.labels.values() for label in counts})
+    """Word how many rows each label has in each split; of kinds other than one label, no line."""
+    splits = list(result.audit.labels) if result.rules.kind == "label" else []
+    names = sorted({label for split in splits for label in result.audit.labels[split]})
     return {
         "splits": splits,
         "rows": [(name, [write.count(result.audit.labels[s].get(name, 0)) for s in splits]) for name in names],
@@ -115,14 +109,14 @@ def _repeated(record: Record) -> str:
     return " (collapsed twice)" if record.collapsed else " (collapsed, then retried)"
 
 
-def trial(record: Record, metric: str) -> dict[str, str]:
+def trial(record: Record, metric: Metric) -> dict[str, str]:
     """Word one finished trial."""
     return {
         "contender": record.trial.contender,
         "rows": write.count(record.train_rows),
         "seed": f"{record.trial.seed}{_repeated(record)}",
-        "score": write.percent(record.scores[metric]),
-        "validation": write.percent(record.validation[metric]) if metric in record.validation else "–",
+        "score": form.score(metric, record.scores[metric.name]),
+        "validation": form.score(metric, record.validation.get(metric.name, math.nan)),
         "training": write.duration(record.cost.train_seconds),
         "latency": write.milliseconds(record.cost.latency_p50),
         "made": record.made,

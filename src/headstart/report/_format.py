@@ -1,4 +1,4 @@
-"""How numbers and texts from the data are written: the one place that decides on digits, units and cleaning."""
+"""How numbers and texts from the data are written: digits, units and cleaning; for scores see `metrics.format`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import unicodedata
 
 from headstart.core.errors import visible
 from headstart.core.records import Cost
-from headstart.core.results import Interval
 
 HARMLESS = "\n\t\u200c\u200d\xad"  # of what has no shape: line ends, joiners, soft hyphen
 
@@ -49,58 +48,6 @@ def percent(share: float) -> str:
     ('91.2 %', '–')
     """
     return "–" if math.isnan(share) else f"{100 * share:.1f} %"
-
-
-def number(share: float) -> str:
-    """Write a share (0 to 1) times 100 without the per cent sign, for columns whose heading has it.
-
-    >>> number(0.9123)
-    '91.2'
-    """
-    return "–" if math.isnan(share) else f"{100 * share:.1f}"
-
-
-def points(difference: float) -> str:
-    """Write the size of a difference between two shares in percentage points.
-
-    >>> points(-0.0421), points(0.01)
-    ('4.2 points', '1.0 point')
-    """
-    text = f"{abs(100 * difference):.1f}"
-    return f"{text} {'point' if text == '1.0' else 'points'}"
-
-
-def half_width(interval: Interval) -> float:
-    """Return half the width of an interval: the number after the ± sign."""
-    return (interval.high - interval.low) / 2
-
-
-def plus_minus(interval: Interval) -> str:
-    """Write a score with half the width of its 95 % interval.
-
-    >>> plus_minus(Interval(0.912, 0.901, 0.923))
-    '91.2 ± 1.1 %'
-    """
-    return f"{number(interval.value)} ± {number(half_width(interval))} %"
-
-
-def signed(difference: Interval) -> str:
-    """Write a signed difference of two scores in percentage points, with the two ends of its interval.
-
-    >>> signed(Interval(0.0241, 0.0102, 0.0383)), signed(Interval(-0.05, -0.061, -0.04))
-    ('+2.4 (+1.0 to +3.8)', '-5.0 (-6.1 to -4.0)')
-    """
-    value, low, high = (f"{100 * number:+.1f}" for number in (difference.value, difference.low, difference.high))
-    return f"{value} ({low} to {high})"
-
-
-def between(interval: Interval) -> str:
-    """Write the two ends of a 95 % interval.
-
-    >>> between(Interval(0.912, 0.901, 0.923))
-    '90.1 to 92.3 %'
-    """
-    return f"{number(interval.low)} to {number(interval.high)} %"
 
 
 def duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Where contenders go wrong: which labels they mix up, and the test texts on which they disagree."""
+"""The test rows on which contenders disagree."""
 
 from __future__ import annotations
 
@@ -10,33 +10,17 @@ import numpy as np
 
 from headstart.core.records import Record
 from headstart.core.results import Result
+from headstart.report._values import shown_answer, shown_input
 
-MOST_CLASSES = 20
 MOST_EXAMPLES = 16
 
 
 @dataclass(frozen=True)
-class Confusion:
-    """The confusion matrix of one contender, summed over its seeds.
-
-    contender: its name.
-    classes: the labels shown, at most MOST_CLASSES.
-    counts: int ``(classes, classes)``, one row per true label, one column per predicted label.
-    left_out: number of less frequent classes that are not shown.
-    """
-
-    contender: str
-    classes: tuple[str, ...]
-    counts: np.ndarray
-    left_out: int
-
-
-@dataclass(frozen=True)
 class Answer:
-    """A predicted label and the contenders that predicted it.
+    """A predicted value and the contenders that predicted it.
 
-    label: the predicted label.
-    right: whether it is the true label.
+    label: the predicted value as text.
+    right: whether it is the true one.
     given_by: (contender, its confidence from 0 to 1, or None if it gives no probabilities).
     """
 
@@ -50,10 +34,10 @@ class Example:
     """A test row on which contenders disagree.
 
     id: the row's id.
-    text: its text.
-    label: its true label.
+    text: its input as text.
+    label: its true value as text.
     leaked: whether the text also occurs in the training data.
-    answers: the predicted labels, the true one first.
+    answers: the predicted values, the true one first.
     """
 
     id: str
@@ -74,26 +58,8 @@ def full_records(result: Result) -> dict[str, list[Record]]:
     return by_contender
 
 
-def confusions(result: Result) -> list[Confusion]:
-    """Compute each contender's confusion matrix, without 'majority', which predicts only one label."""
-    targets = [str(target) for target in result.splits.test.targets]
-    matrices = []
-    for contender, records in full_records(result).items():
-        if contender == "majority":
-            continue
-        pairs = Counter(
-            (target, str(value)) for r in records for target, value in zip(targets, r.predictions.values, strict=True)
-        )
-        frequent = Counter(targets)
-        known = sorted({label for pair in pairs for label in pair}, key=lambda label: (-frequent[label], label))
-        classes = tuple(sorted(known[:MOST_CLASSES]))
-        counts = np.array([[pairs[target, value] for value in classes] for target in classes])
-        matrices.append(Confusion(contender, classes, counts, max(0, len(known) - MOST_CLASSES)))
-    return matrices
-
-
 def examples(result: Result) -> list[Example]:
-    """Pick the test texts on which the contenders disagree most; the winner is right on half of them.
+    """Pick the test rows on which the contenders disagree most; the winner is right on half of them.
 
     Each contender is represented by its first seed. 'majority' is shown but does not count as disagreement, since its
     prediction does not depend on the text.
@@ -102,8 +68,9 @@ def examples(result: Result) -> list[Example]:
     if len(first) < 2:
         return []
     voters = [contender for contender in first if contender != "majority"]
-    targets = [str(target) for target in result.splits.test.targets]
-    labels = {c: [str(value) for value in r.predictions.values] for c, r in first.items()}
+    test = result.splits.test
+    targets = _written(result, test.targets)
+    labels = {c: _written(result, r.predictions.values) for c, r in first.items()}
     split = [row for row in range(len(targets)) if len({labels[c][row] for c in voters}) > 1]
     split.sort(key=lambda row: (-_disagreement([labels[c][row] for c in voters]), row))
     winner = labels[voters[0]] if voters else []
@@ -111,7 +78,15 @@ def examples(result: Result) -> list[Example]:
     wrong = [row for row in split if winner[row] != targets[row]]
     half = MOST_EXAMPLES // 2
     shown = right[: max(half, MOST_EXAMPLES - len(wrong))] + wrong[: max(half, MOST_EXAMPLES - len(right))]
-    return [_example(result, row, labels, first) for row in sorted(shown[:MOST_EXAMPLES], key=split.index)]
+    return [
+        _example(result, row, targets[row], labels, first) for row in sorted(shown[:MOST_EXAMPLES], key=split.index)
+    ]
+
+
+def _written(result: Result, answers: Sequence[object]) -> list[str]:
+    """Return answers to the test rows as text."""
+    inputs = result.splits.test.inputs
+    return [shown_answer(result.rules, answer, value) for answer, value in zip(answers, inputs, strict=True)]
 
 
 def _disagreement(answers: Sequence[str]) -> float:
@@ -120,21 +95,23 @@ def _disagreement(answers: Sequence[str]) -> float:
     return float(1 - np.sum(shares**2))
 
 
-def _example(result: Result, row: int, predicted: Mapping[str, Sequence[str]], first: Mapping[str, Record]) -> Example:
+def _example(
+    result: Result, row: int, target: str, predicted: Mapping[str, Sequence[str]], first: Mapping[str, Record]
+) -> Example:
     test = result.splits.test
-    target = str(test.targets[row])
     labels = sorted({answers[row] for answers in predicted.values()}, key=lambda label: (label != target, label))
     answers = tuple(
         Answer(
             label,
             label == target,
-            tuple((c, _confidence(first[c], row)) for c, answers in predicted.items() if answers[row] == label),
+            tuple((c, _confidence(result, first[c], row)) for c, answers in predicted.items() if answers[row] == label),
         )
         for label in labels
     )
-    return Example(test.ids[row], str(test.inputs[row]), target, test.ids[row] in result.splits.leaked, answers)
+    text = shown_input(result.rules, test.inputs[row])
+    return Example(test.ids[row], text, target, test.ids[row] in result.splits.leaked, answers)
 
 
-def _confidence(record: Record, row: int) -> float | None:
+def _confidence(result: Result, record: Record, row: int) -> float | None:
     probabilities = record.predictions.probabilities
-    return None if probabilities is None else float(probabilities[row].max())
+    return None if probabilities is None or result.rules.kind != "label" else float(probabilities[row].max())

@@ -20,7 +20,8 @@ from headstart.core import checked
 from headstart.core.errors import visible
 from headstart.core.files import make_folder, write_whole
 from headstart.core.records import Record
-from headstart.core.results import Result
+from headstart.core.results import Result, deciding
+from headstart.metrics import format as scores
 from headstart.report import _collapse, wording
 from headstart.report import _format as form
 from headstart.report._evidence import SEVERITIES, pretrained
@@ -83,7 +84,8 @@ def leaderboard(result: Result, width: int = WIDTH) -> Table:
 def _leaderboard(result: Result, broken: bool, omitted: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim", collapse_padding=True)
     table.add_column("contender", no_wrap=not broken, overflow="fold")
-    table.add_column(result.metric, justify="right", no_wrap=True)
+    metric = deciding(result)
+    table.add_column(scores.heading(metric), justify="right", no_wrap=True)
     table.add_column("against the best", no_wrap=True)
     costs = {title: name for title, name in COSTS.items() if title not in omitted}
     for title in costs:
@@ -93,7 +95,7 @@ def _leaderboard(result: Result, broken: bool, omitted: Sequence[str]) -> Table:
         style = "bold green" if standing is leader else ("green" if standing.ties else "")
         name = f"{line['contender']} {_collapse.MARK}" if line["mark"] else line["contender"]
         name = name.replace("@", "\n  @") if broken else name
-        cells = (name, line["score"], against_best(standing, result.standings))
+        cells = (name, line["score"], against_best(standing, result.standings, metric))
         table.add_row(
             *(Text(visible(cell, unchanged="\n"), style=style) for cell in cells),
             *(Text(line[name]) for name in costs.values()),
@@ -115,7 +117,9 @@ def show(result: Result, console: Console) -> None:
     console.print()
     table = leaderboard(result, console.width)
     console.print(table)
-    console.print(Text("± half of the 95 % interval; ties: no evidence of a difference from the best", style="dim"))
+    lower = "" if deciding(result).higher else f"{scores.LOWER} lower is better; "
+    note = f"{lower}± half of the 95 % interval; ties: no evidence of a difference from the best"
+    console.print(Text(note, style="dim"))
     shown = {str(column.header) for column in table.columns}
     legend = "; ".join(f"{title}: {meaning}" for title, meaning in LEGEND.items() if title in shown)
     if legend:
@@ -151,7 +155,13 @@ def fragment(result: Result) -> str:
     return (
         _environment()
         .get_template("fragment.html")
-        .render(result=result, verdict=wording.verdict_of(result), board=board(result), pretrained=pretrained(result))
+        .render(
+            result=result,
+            metric=scores.heading(deciding(result)),
+            verdict=wording.verdict_of(result),
+            board=board(result),
+            pretrained=pretrained(result),
+        )
     )
 
 
@@ -165,7 +175,10 @@ def as_json(result: Result) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "name": result.name,
         "task": result.task,
+        "kind": result.rules.kind,
         "metric": result.metric,
+        "unit": deciding(result).unit,
+        "higher_is_better": deciding(result).higher,
         "best": winner(result.standings).contender,
         "verdict": wording.verdict_of(result),
         "standings": result.standings,

@@ -15,7 +15,9 @@ from rich.text import Text
 
 from headstart.core.errors import visible
 from headstart.core.records import Trial
-from headstart.report._format import count, duration, number, percent
+from headstart.core.tally import Metric
+from headstart.metrics import format as form
+from headstart.report._format import count, duration
 
 if TYPE_CHECKING:
     from headstart.contest.run import Event
@@ -41,7 +43,7 @@ class Watch:
 
     def __init__(
         self,
-        metric: str,
+        metric: Metric,
         plan: Sequence[Trial] = (),
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -84,7 +86,7 @@ class Watch:
         if event.kind in ("finished", "cached") and event.record:
             how = f"in {duration(self._board.last_seconds)}" if event.kind == "finished" else "from an earlier run"
             metric = self._board.metric
-            return f"{head}: {metric} {percent(event.record.scores[metric])} {how}"
+            return f"{head}: {metric.name} {form.score(metric, event.record.scores[metric.name])} {how}"
         if event.kind == "failed":
             return f"{head}: failed, {event.reason}"
         if event.kind == "progress" and event.progress and self._clock() - self._printed >= QUIET_SECONDS:
@@ -97,7 +99,7 @@ class Watch:
 class _Board:
     """The state of a running contest, and how it is drawn."""
 
-    def __init__(self, metric: str, plan: Sequence[Trial], clock: Callable[[], float]) -> None:
+    def __init__(self, metric: Metric, plan: Sequence[Trial], clock: Callable[[], float]) -> None:
         self.metric = metric
         self.last_seconds = 0.0
         self._plan = list(plan)
@@ -123,7 +125,7 @@ class _Board:
             self._failed[cell] = event.reason
             self._over.add(_key(event.trial))
         elif event.record and event.kind in ("finished", "cached"):
-            self._scores[cell].append(event.record.scores[self.metric])
+            self._scores[cell].append(event.record.scores[self.metric.name])
             self._rows[event.trial.size] = event.record.train_rows
             self._over.add(_key(event.trial))
             if event.kind == "finished":
@@ -156,8 +158,8 @@ class _Board:
                 return Text("failed", style="red")
             return Text("running" if running else "", style="cyan")
         done = f" {len(scores)}/{planned}" if planned else f" {len(scores)}"
-        mean = number(sum(scores) / len(scores))
-        return Text.assemble((f"{mean} %", "cyan" if running else "bold"), (done, "dim"))
+        mean = form.score(self.metric, sum(scores) / len(scores))
+        return Text.assemble((mean, "cyan" if running else "bold"), (done, "dim"))
 
     def _status(self, event: Event) -> RenderableType:
         lines = Table.grid(padding=(0, 2))

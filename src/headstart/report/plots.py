@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart.core.results import CurvePoint, Equivalent, Standing
+from headstart.core.tally import Metric
+from headstart.report import _values
 from headstart.report._format import about, count
 from headstart.report._svg import FAINT, GREY, INK, PAPER, PLACEHOLDERS, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+# A figure of errors shows at most so many dots, and of more rows so many groups of equally many.
+MOST_DOTS, GROUPS = 500, 16
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p")
 LINES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)), (0, (1, 1)), (0, (9, 3)), "-", (0, (3, 2)))
 TICKS = {
@@ -33,7 +37,7 @@ Box = tuple[float, float, float, float]
 def learning_curves(
     points: Sequence[CurvePoint],
     order: Sequence[str],
-    metric: str,
+    metric: Metric,
     arrow: Equivalent | None = None,
     narrow: bool = False,
 ) -> str:
@@ -42,7 +46,7 @@ def learning_curves(
     Args:
         points: the points of all learning curves.
         order: contenders in the leaderboard's order, which decides their colours.
-        metric: name of the score.
+        metric: the score.
         arrow: a label equivalent with an estimate, drawn as an arrow from the reference's size to the rival's.
         narrow: draw for a phone, with two thirds of the width and the same font size.
     """
@@ -64,16 +68,18 @@ def learning_curves(
         axes.set_xticks(sizes, [count(size) for size in sizes])
         axes.set_xticks([], minor=True)
         axes.set_xlabel("training rows")
-        _shares(axes, metric)
+        _scores(axes, metric)
         if arrow is not None and arrow.labels is not None:
             _arrow(axes, arrow.size, arrow.labels.value, arrow.score, "" if narrow else f" of {arrow.contender}")
         _labels_at_right(axes, ends, order)
 
-    label = f"Learning curves: {metric} over the number of training rows, one line per contender."
+    label = f"Learning curves: {metric.name} over the number of training rows, one line per contender."
     return svg("curves-narrow", label, (4.2, 3.6), draw) if narrow else svg("curves", label, (6.6, 3.5), draw)
 
 
-def against(standings: Sequence[Standing], name: str, what: str, cost: Callable[[Standing], float], metric: str) -> str:
+def against(
+    standings: Sequence[Standing], name: str, what: str, cost: Callable[[Standing], float], metric: Metric
+) -> str:
     """Draw the score over a cost on a log scale, with the score's interval; marks that tie with the best are filled.
 
     'majority' costs almost nothing and would stretch the axis, so it is drawn as a horizontal line.
@@ -83,7 +89,7 @@ def against(standings: Sequence[Standing], name: str, what: str, cost: Callable[
         name: 'latency' or 'training'; decides the ticks and prefixes the ids inside the figure.
         what: the label of the cost axis.
         cost: returns milliseconds of latency or seconds of training.
-        metric: name of the score.
+        metric: the score.
     """
     order = [s.contender for s in standings]
 
@@ -110,10 +116,10 @@ def against(standings: Sequence[Standing], name: str, what: str, cost: Callable[
         axes.set_xticks([at for at, _ in ticks], [text for _, text in ticks])
         axes.set_xticks([], minor=True)
         axes.set_xlabel(what)
-        _shares(axes, metric)
+        _scores(axes, metric)
         _labels_beside(axes, spots, order)
 
-    label = f"{metric} over {what}: one point per contender, with its 95 % interval."
+    label = f"{metric.name} over {what}: one point per contender, with its 95 % interval."
     return svg(name, label, (4.3, 3.1), draw)
 
 
@@ -143,6 +149,42 @@ def reliability(contender: str, place: int, bins: Sequence[tuple[float, float, i
     return svg(f"reliability{place}", label, (2.3, 2.1), draw)
 
 
+def residuals(
+    contender: str, place: int, targets: np.ndarray, predicted: np.ndarray, between: tuple[float, float]
+) -> str:
+    """Draw the errors of predicted numbers over the targets: a dot a row, or of many rows the quantiles of groups.
+
+    Args:
+        contender: its name.
+        place: its place in the leaderboard, from 0; decides its colour and the ids inside the figure.
+        targets: float64 ``(rows,)``.
+        predicted: float64 ``(rows,)``.
+        between: lowest and highest error on the axis, the same in the figures of all contenders.
+    """
+    errors = predicted - targets
+
+    def draw(axes: Axes) -> None:
+        colour = PLACEHOLDERS[place % len(PLACEHOLDERS)]
+        axes.axhline(0, color=GREY, lw=0.9, linestyle=(0, (3, 2)))
+        if len(targets) <= MOST_DOTS:
+            axes.plot(targets, errors, "o", color=colour, markersize=3, mew=0, alpha=0.5)
+        else:
+            limits = np.unique(np.quantile(targets, np.linspace(0, 1, GROUPS + 1)[1:-1]))
+            group = np.searchsorted(limits, targets)
+            members = [np.flatnonzero(group == number) for number in np.unique(group)]
+            middles = [float(np.median(targets[rows])) for rows in members]
+            low, half, high = np.array([np.quantile(errors[rows], (0.1, 0.5, 0.9)) for rows in members]).T
+            axes.fill_between(middles, low, high, color=colour, alpha=0.2, lw=0)
+            axes.plot(middles, half, color=colour, lw=1.3)
+        room = 0.05 * (between[1] - between[0]) or 1.0
+        axes.set_ylim(between[0] - room, between[1] + room)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(lambda value, _: _values.number(float(f"{value:.4g}")))
+        axes.set(xlabel="true number", ylabel="prediction minus truth")
+
+    return svg(f"residuals{place}", f"Errors of {contender} over the true number.", (2.9, 2.3), draw)
+
+
 # --- parts of a figure ---------------------------------------------------------------------------------------
 
 
@@ -157,9 +199,10 @@ def _look(contender: str, order: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _shares(axes: Axes, metric: str) -> None:
-    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g} %")
-    axes.set_ylabel(metric)
+def _scores(axes: Axes, metric: Metric) -> None:
+    factor, unit = (100, " %") if metric.unit == "%" else (1, f" {metric.unit}".rstrip())
+    axes.yaxis.set_major_formatter(lambda value, _: f"{factor * value:.3g}{unit}".replace("e+0", "e"))
+    axes.set_ylabel(metric.name if metric.higher else f"{metric.name} (lower is better)")
     axes.grid(visible=False, axis="x")
 
 
