@@ -306,7 +306,7 @@ def predict(
     columns = roles(text, None, column)
     from headstart import usage
 
-    usage.check_predict(model, file)
+    usage.check_predict(model, file, columns)
     from headstart import prediction
 
     prediction.predict_file(

@@ -108,6 +108,7 @@ def predict_file(
         answer,
         task=fitted.task,
         columns=reading.named(text, None, columns),
+        texts=0 if fitted.task.kind == "number" else 1,
         encoding=encoding,
         report=report,
     )

@@ -112,15 +112,18 @@ def check_demo(name: str) -> None:
         raise UsageError(f"no demonstration {shown(name)}; {did_you_mean(name, demos.NAMES)}")
 
 
-def check_predict(model: str, file: Path) -> None:
+def check_predict(model: str, file: Path, columns: Given) -> None:
     """Check the arguments of `prediction.predict_file`.
 
     Raises:
         DataError: no such file.
         CheckpointError: no such model folder, or one whose manifest is damaged.
+        UsageError: a role that the model's task does not have.
     """
     check_sources([str(file)])
-    manifest.read(Path(model))
+    task = manifest.read(Path(model)).task
+    if task in rooms.names("tasks"):  # of another, the model itself says what is wrong
+        given_columns([column for column in tasks.load(task).columns if not column.target], columns)
 
 
 def check_sources(sources: Sequence[str | None]) -> None:

@@ -272,6 +272,29 @@ def test_facts_are_read_split_checked_and_predicted(tmp_path):
     assert json.loads(out.read_text().splitlines()[0])["prediction"] == [[0, "word0"]]
 
 
+@pytest.mark.parametrize(("answers", "texts"), [([[0, "PER"], {"a": None}], 1), (2.5, 0)])
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+def test_predictions_that_are_no_text_are_written_in_every_format(tmp_path, answers, texts, name):
+    source = lines(tmp_path / "in.jsonl", SENTENCES[:2])
+    out = tmp_path / name
+    write.extend(
+        source,
+        out,
+        ("prediction",),
+        lambda inputs: [(answers,)] * len(inputs),
+        task=Spans(),
+        texts=texts,
+        report=pytest.fail,
+    )
+    if name == "a.csv":
+        written = pandas.read_csv(out)["prediction"][1]
+    elif name == "a.jsonl":
+        written = json.loads(out.read_text().splitlines()[1])["prediction"]
+    else:
+        written = parquet.read_table(out)["prediction"].to_pylist()[1]
+    assert (json.loads(written) if isinstance(written, str) else written) == answers
+
+
 def test_the_hash_of_a_split_does_not_depend_on_the_order_of_keys():
     def hashed(*keys):
         rows = Rows(tuple("abcd"), tuple({key: [key, number] for key in keys} for number in range(4)), ((),) * 4)
@@ -352,6 +375,11 @@ def test_several_labels_in_one_column_or_in_a_column_for_each(tmp_path):
         (list_cell, " ", "has no list"),
         (list_cell, "a;b", r"has 'a;b' where a list \(list\) is expected"),
         (list_cell, "[1, ", r"has '\[1, ' where a list"),
+        (list_cell, "['a' 'b']", r"has '\['a' 'b'\]' where a list"),
+        (list_cell, "[{1}]", r"has '\[\{1\}\]' where a list"),
+        (list_cell, "[1" + ", 1" * 500_000 + ",]", r"has '\[1, 1, .*' where a list"),
+        (list_cell, "[" * 100_000, r"where a list"),
+        (list_cell, '["\\ud800"]', "holds half of a surrogate pair"),
         (list_cell, {"a": 1}, r"has an object where a list"),
         (list_cell, b"a", r"has a bytes where a list"),
         (words_cell, [], "has no words"),
@@ -368,3 +396,4 @@ def test_cells_of_other_types():
     assert list_cell(("a", 1)) == ["a", 1]
     assert list_cell('[[1, 2], {"a": null}]') == [[1, 2], {"a": None}]
     assert list_cell("", separator=";") == []
+    assert list_cell(" ['a',\n ('b', None)]") == ["a", ["b", None]]

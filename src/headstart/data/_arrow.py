@@ -185,8 +185,10 @@ Put = Callable[[Sequence[Row], Sequence[Sequence[object]]], None]
 
 
 @contextmanager
-def extended(path: Path, source: Records, again: Callable[[], Records], added: Sequence[str]) -> Iterator[Put]:
-    """Open a Parquet file for the rows of a table and further columns, the first of text and the others of numbers.
+def extended(
+    path: Path, source: Records, again: Callable[[], Records], added: Sequence[str], texts: int
+) -> Iterator[Put]:
+    """Open a Parquet file for the rows of a table and further columns, first those of text and then those of numbers.
 
     Columns have the same types as in Parquet, Feather and Arrow sources; for JSON Lines the types are inferred from the
     values; for CSV all columns are text.
@@ -196,6 +198,7 @@ def extended(path: Path, source: Records, again: Callable[[], Records], added: S
         source: the table whose rows are written, in order; some may be left out.
         again: opens the same table once more, since the type of a JSON Lines column may depend on its last value.
         added: names of the further columns.
+        texts: how many of these hold text; lists and objects are written as JSON.
 
     Raises:
         DataError: a Feather or Arrow file has a column of a type that Parquet lacks.
@@ -212,8 +215,9 @@ def extended(path: Path, source: Records, again: Callable[[], Records], added: S
     if lacking:
         name, of = shown(lacking[0].name), shown(lacking[0].type)
         raise DataError(f"{source.name} has a column {name} of type {of}, which Parquet lacks: {advice}")
-    new = [arrow.field(name, arrow.float64() if place else arrow.string()) for place, name in enumerate(added)]
-    extended = arrow.schema([*schema, *new], metadata=_with_features(schema, added))
+    kinds = [arrow.string() if place < texts else arrow.float64() for place in range(len(added))]
+    new = [arrow.field(name, kind) for name, kind in zip(added, kinds, strict=True)]
+    extended = arrow.schema([*schema, *new], metadata=_with_features(schema, added, texts))
     copied = _taken(source.file) if source.file else functools.partial(_typed, schema)
     with parquet.ParquetWriter(path, extended) as writer:
 
@@ -222,7 +226,8 @@ def extended(path: Path, source: Records, again: Callable[[], Records], added: S
                 return
             table = copied(rows)
             for field, values in zip(new, zip(*answers, strict=True), strict=True):
-                table = table.append_column(field, arrow.array(values, field.type))
+                filled = _filled(values, as_text=arrow.types.is_string(field.type))
+                table = table.append_column(field, arrow.array(filled, field.type))
             try:
                 writer.write_table(table.cast(extended))
             except arrow.ArrowNotImplementedError as error:  # of a type that is only refused with rows
@@ -332,12 +337,12 @@ def _writable(schema: arrow.Schema) -> bool:
     return True
 
 
-def _with_features(schema: arrow.Schema, added: Sequence[str]) -> dict[bytes, bytes] | None:
+def _with_features(schema: arrow.Schema, added: Sequence[str], texts: int) -> dict[bytes, bytes] | None:
     """Add the new columns to the metadata of Hugging Face's datasets library, if present, so that it opens the file."""
     metadata = dict(schema.metadata or {})
     if features := _features(schema):
         whole = json.loads(metadata[HUGGING_FACE])
-        kinds = ("string", *("float64" for _ in added[1:]))
+        kinds = ["string" if place < texts else "float64" for place in range(len(added))]
         new = {name: {"dtype": kind, "_type": "Value"} for name, kind in zip(added, kinds, strict=True)}
         whole["info"]["features"] = {**features, **new}
         metadata[HUGGING_FACE] = json.dumps(whole).encode()

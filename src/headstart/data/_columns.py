@@ -17,6 +17,7 @@ OTHER_NAMES = {
     *("id", "idx", "index", "no", "nr", "number", "row", "rowid", "uid", "uuid", "user", "userid", "username", "name"),
     *("title", "subject", "date", "time", "timestamp", "created", "createdat", "author", "source", "url", "lang"),
     *("language", "country", "product", "split", "confidence", "summary", "reviewer", "email", "unnamed0"),
+    *("premise", "hypothesis", "sentence1", "sentence2", "question1", "question2", "tokens", "nertags", "answers"),
 }
 
 

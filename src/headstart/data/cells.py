@@ -6,15 +6,21 @@ A cell is a plain Python value: text in CSV, any JSON value in JSON Lines; in Pa
 from __future__ import annotations
 
 import ast
+import io
+import itertools
 import json
 import math
+import tokenize
 from collections.abc import Mapping
 from decimal import Decimal
 
 from headstart.core.contracts import Value
 from headstart.core.errors import DataError, shown
 from headstart.data import _labels, _texts
+from headstart.data._stream import fault
 from headstart.data._values import cell, missing
+
+LONGEST = 2**20  # characters of a list as Python writes it, whose syntax tree takes a hundred times the memory
 
 
 def text_cell(value: object, what: str = "text") -> str:
@@ -128,13 +134,30 @@ def words_cell(value: object, what: str = "words") -> list[str]:
 
 
 def _parsed(text: str) -> object:
-    """Read a list that is written in a text cell; None if it is none."""
-    for read in (json.loads, ast.literal_eval):
+    """Read a list that is written in a text cell; None if it is none.
+
+    Raises:
+        DataError: it holds half of a surrogate pair.
+    """
+    for read in (json.loads, _python):
         try:
-            return read(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            parsed = read(text)
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError, tokenize.TokenError):
             continue
+        if reason := fault(cell(parsed)):
+            raise DataError(reason)
+        return parsed
     return None
+
+
+def _python(text: str) -> object:
+    """Read a list as Python writes it. Two texts without a comma between them, as numpy writes them, are no list."""
+    if len(text) > LONGEST:
+        raise ValueError
+    tokens = [token for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type != tokenize.NL]
+    if any(one.type == two.type == tokenize.STRING for one, two in itertools.pairwise(tokens)):
+        raise ValueError
+    return json.loads(json.dumps(ast.literal_eval(text.strip())))
 
 
 def _described(value: object) -> str:

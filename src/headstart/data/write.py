@@ -53,6 +53,7 @@ def extend(
     *,
     task: Task,
     columns: Given | None = None,
+    texts: int = 1,
     encoding: str | None = None,
     report: Callable[[Rejected | ReadWarning], None],
 ) -> int:
@@ -66,10 +67,11 @@ def extend(
     Args:
         source: the file to read.
         out: the file to write; the format is chosen by :func:`suffix_for`.
-        names: of the new columns, the first for text and the others for numbers. One that already exists is renamed.
+        names: of the new columns. One that already exists is renamed.
         answer: inputs -> the new cells of each.
         task: says how cells become an input, and which columns the training rows had.
         columns: role -> name of the column; others are those of the training rows, or detected.
+        texts: how many of the new columns hold text; those after them hold numbers.
         encoding: of a text file; None to detect it.
         report: called with rejected rows and warnings.
 
@@ -96,7 +98,7 @@ def extend(
     nothing = (None,) * len(names)
     written = 0
     again = partial(records, source, encoding)
-    with _sink(opened, again, out, suffix, unused(names, opened.columns)) as put:
+    with _sink(opened, again, out, suffix, unused(names, opened.columns), texts) as put:
         for chunk in _chunks(with_joined_words(items, prose)):
             rows = [item for item in chunk if isinstance(item, Row)]
             checked = [_input(task, by_role(row.cells)) for row in rows]
@@ -173,7 +175,7 @@ def _format(path: Path) -> str:
 
 @contextmanager
 def _sink(
-    opened: Records, again: Callable[[], Records], out: Path | None, suffix: str, added: Sequence[str]
+    opened: Records, again: Callable[[], Records], out: Path | None, suffix: str, added: Sequence[str], texts: int
 ) -> Iterator[_arrow.Put]:
     """Open a table for the rows of another one with columns added; yields a function that adds rows.
 
@@ -182,7 +184,7 @@ def _sink(
         UsageError: Parquet, and pyarrow is not installed.
     """
     if out is not None and suffix == ".parquet":
-        with _whole(out) as part, _arrow.extended(part, opened, again, added) as put:
+        with _whole(out) as part, _arrow.extended(part, opened, again, added, texts) as put:
             yield put
         return
     with table(out, suffix, [*opened.columns, *added]) as write:
