@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import csv
+import functools
 import json
 import tracemalloc
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from tests.data.classified import read
 
 from headstart.core.errors import DataError, UsageError
+from headstart.data import _arrow
 from headstart.data._files import records
 
 Write = Callable[..., Path]
@@ -490,6 +492,40 @@ def test_parquet_that_is_damaged_inside(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"a.parquet is damaged Parquet after row 0 \("):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("levels", "sentence"),
+    [
+        (49, None),
+        (
+            50,
+            r"^a.parquet has a column with more levels than .* \(.*too deeply nested.*\): flatten it or leave it",
+        ),
+    ],
+)
+def test_parquet_that_is_nested_too_deeply_is_not_called_damaged(
+    tmp_path: Path, levels: int, sentence: str | None
+) -> None:
+    deep = functools.reduce(lambda inner, _: pyarrow.list_(inner), range(levels), pyarrow.int32())
+    columns = {"text": ["one", "two"], "label": ["a", "b"], "deep": pyarrow.nulls(2, deep)}
+    pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet")
+    if sentence is None:
+        assert len(read(tmp_path / "a.parquet").rows) == 2
+        return
+    with pytest.raises(DataError, match=sentence):
+        read(tmp_path / "a.parquet")
+
+
+def test_feather_that_is_nested_too_deeply_is_not_called_damaged(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pyarrow writes no such file, but others may."""
+
+    def deep(*_: object) -> None:
+        raise pyarrow.ArrowInvalid("Max recursion depth reached")
+
+    monkeypatch.setattr(_arrow, "_schema", deep)
+    with pytest.raises(DataError, match=r"levels than can be read \(Max recursion depth reached\): flatten it"):
+        read(write(b"ARROW1"))
 
 
 def test_other_sources() -> None:

@@ -79,7 +79,7 @@ def open_arrow(path: Path, head: bytes) -> tuple[ArrowFile, Iterator[Item]]:
     try:
         file = ArrowFile(_schema(path, head), batches)
     except damage as error:
-        raise DataError(f"{path.name} is damaged {kind(head)} ({error}).") from error
+        raise _unreadable(path.name, kind(head), error) from error
     return file, _rows(file, path.name, kind(head), damage)
 
 
@@ -143,7 +143,22 @@ def _rows(file: ArrowFile, name: str, of: str, damage: tuple[type[Exception], ..
             f"{name} needs more memory after row {number} than there is: split it into smaller files."
         ) from error
     except damage as error:
-        raise DataError(f"{name} is damaged {of} after row {number} ({error}).") from error
+        raise _unreadable(name, f"{of} after row {number}", error) from error
+
+
+def _unreadable(name: str, where: str, error: Exception) -> DataError:
+    """Say of a file that pyarrow cannot read whether it is damaged, or sound with columns beyond pyarrow's depth.
+
+    Args:
+        name: of the file.
+        where: its format, and how far it was read.
+        error: of pyarrow, which has no type of its own for depth.
+    """
+    if "too deeply nested" in str(error) or "recursion depth" in str(error):
+        return DataError(
+            f"{name} has a column with more levels than can be read ({error}): flatten it or leave it out."
+        )
+    return DataError(f"{name} is damaged {where} ({error}).")
 
 
 def _exact(column: arrow.Array) -> arrow.Array:
