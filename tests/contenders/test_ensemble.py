@@ -176,7 +176,7 @@ def test_a_member_that_failed_is_left_out(rows, answers, tmp_path):
         fit(rows, answers, tmp_path, names=("one", "two"), fail=("one", "two"))
 
 
-@pytest.mark.parametrize("how", ensemble.WAYS)
+@pytest.mark.parametrize("how", ensemble.METHODS)
 def test_without_validation_rows_all_members_count_alike(rows, answers, tmp_path, how):
     def fitted(name):
         return Says(answers["xy".index(name)]), 0.0
@@ -194,7 +194,7 @@ def test_a_way_that_does_not_exist_is_refused(rows, answers, tmp_path):
         fit(rows, answers, tmp_path, "greed")
 
 
-@pytest.mark.parametrize("how", ensemble.WAYS)
+@pytest.mark.parametrize("how", ensemble.METHODS)
 def test_answers_from_its_folder_as_before(how, tmp_path, rows):
     texts = [f"word{n % 3} word{n % 7}" for n in range(60)]
     labelled = Rows(tuple(texts), tuple(texts), tuple(CLASSES[n % 3] for n in range(60)))

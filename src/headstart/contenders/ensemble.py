@@ -38,7 +38,7 @@ STRENGTHS = (0.01, 0.1, 1.0)  # of 'stacking'; inverse regularisation
 FOLDS = 5
 LEAST = 1e-6  # lower limit of a probability in logarithms
 TIE = 1e-3  # weight of the mean probabilities in a vote, which break ties
-Way = Literal["greedy", "weights", "stacking", "mean", "vote"]
+Method = Literal["greedy", "weights", "stacking", "mean", "vote"]
 NEVER = -1e4  # the logit of a class that does not occur in validation; its probability is 0
 
 
@@ -73,7 +73,7 @@ class FittedEnsemble(Fitted):
 
     def predict(self, inputs: Sequence[Value]) -> Predictions:
         """Predict with every member, and combine the predictions."""
-        answers = _asked(self.members, inputs)
+        answers = _probabilities(self.members, inputs)
         if self.stacked is not None:
             probabilities = stack(answers, self.stacked)
         else:
@@ -109,7 +109,7 @@ class Ensemble(Contender):
     """
 
     members: tuple[str, ...] = (_members.ALL,)
-    how: Way = "greedy"
+    how: Method = "greedy"
 
     level: ClassVar[str] = "ensemble"
 
@@ -137,8 +137,8 @@ class Ensemble(Contender):
             UsageError: an unknown method.
             TrainingError: no member could be trained.
         """
-        if self.how not in WAYS:
-            raise UsageError(f"no ensemble method {shown(self.how)}; {did_you_mean(self.how, WAYS)}")
+        if self.how not in METHODS:
+            raise UsageError(f"no ensemble method {shown(self.how)}; {did_you_mean(self.how, METHODS)}")
         names = ALONE if _members.ALL in self.members else tuple(dict.fromkeys(self.members))
         fitted_members: dict[str, tuple[Fitted, float]] = {}
         reasons = []
@@ -154,10 +154,10 @@ class Ensemble(Contender):
         weights, stacked = np.full(len(names), 1 / len(names)), None
         known = validation.take(np.flatnonzero(class_numbers(task.classes, validation.targets) >= 0))
         if len(known):
-            answers = _asked(models, known.inputs).astype(np.float64)
+            answers = _probabilities(models, known.inputs).astype(np.float64)
             if self.how == "stacking":
                 stacked = stacking(answers, class_numbers(task.classes, known.targets))
-            weights = WAYS[self.how](answers, known, task, run.metric)
+            weights = METHODS[self.how](answers, known, task, run.metric)
         counts = [number for number, weight in enumerate(weights) if weight > 0]
         return FittedEnsemble(
             task,
@@ -201,7 +201,7 @@ class Ensemble(Contender):
         return FittedEnsemble(task, tuple(map(str, names)), members, stored["weights"], stored.get("stacked"), vote)
 
 
-def _asked(models: Sequence[Fitted], inputs: Sequence[Value]) -> np.ndarray:
+def _probabilities(models: Sequence[Fitted], inputs: Sequence[Value]) -> np.ndarray:
     """Return every model's probabilities, float32 ``(M, N, C)``."""
     answers = []
     for model in models:
@@ -332,7 +332,7 @@ def _predictions(probabilities: np.ndarray, task: Task) -> Predictions:
     return Predictions(tuple(task.classes[number] for number in single.argmax(axis=1)), task.classes, single)
 
 
-WAYS: dict[Way, Callable[[np.ndarray, Rows, Task, str], np.ndarray]] = {
+METHODS: dict[Method, Callable[[np.ndarray, Rows, Task, str], np.ndarray]] = {
     "greedy": greedy,
     "weights": likeliest,
     "stacking": equal,

@@ -69,10 +69,10 @@ class Finetuned(Contender):
 
     @property
     def _strategy(self) -> Strategy:
-        return strategies.load(self.strategy, self._said)
+        return strategies.load(self.strategy, self._strategy_options)
 
     @property
-    def _said(self) -> dict[str, Value]:
+    def _strategy_options(self) -> dict[str, Value]:
         own = {"learning_rate": self.learning_rate, "epochs": self.epochs, "pooling": self.pooling}
         known = {field.name for field in dataclasses.fields(strategies.plugin(self.strategy))}
         given = {name: value for name, _, value in (option.partition("=") for option in self.options)}
@@ -105,7 +105,7 @@ class Finetuned(Contender):
         checkpoint.model.encoder.recompute = self.recompute
         settings = Settings(
             epochs=strategy.epochs,
-            least_steps=0 if "epochs" in self._said else 200,
+            least_steps=0 if "epochs" in self._strategy_options else 200,
             most_epochs=10,
             batch_rows=self.batch_rows,
             warmup=self.warmup,

@@ -70,7 +70,7 @@ def keep(job: Job, terms: Terms, saved: Path, note: dict[str, Value]) -> None:
         saved: the folder it was saved in.
         note: with its 'validation' score, of which higher is better.
     """
-    others = _kept(job.group, terms)
+    others = _permanent(job.group, terms)
     if any(other["validation"] >= note["validation"] for model, other in others if model.name != job.key):
         return
     folder = terms.folder / "models" / job.key
@@ -98,7 +98,7 @@ def merit(validation: Mapping[str, float], task: Task, terms: Terms) -> float:
 
 def best_of(job: Job, terms: Terms) -> Path | None:
     """Return the stored model with the best validation score of a trial and its sisters; None if there is none."""
-    candidates = _kept(job.group, terms)
+    candidates = _permanent(job.group, terms)
     return max(candidates, key=lambda one: (one[1]["validation"], -one[1]["seed"]))[0] if candidates else None
 
 
@@ -168,7 +168,7 @@ def delete(folder: Path) -> None:
         sealed.remove(path)
 
 
-def _kept(group: str, terms: Terms) -> list[tuple[Path, dict[str, Value]]]:
+def _permanent(group: str, terms: Terms) -> list[tuple[Path, dict[str, Value]]]:
     """Return the permanent models of sister trials, with their notes."""
     folders = [path.with_suffix("") for path in sorted((terms.folder / "models").glob("*.json"))]
     notes = [(folder, note_of(folder)) for folder in folders if folder.is_dir()]

@@ -65,9 +65,9 @@ def plan(
         UsageError: an unknown contender, strategy, option or size.
     """
     chosen = _cheapest_first("contenders", CONTENDERS) if "all" in contenders else list(contenders)
-    ways = _cheapest_first("strategies", STRATEGIES) if "all" in strategies else list(strategies)
-    for way in ways:
-        strategy_class(way)
+    strategy_names = _cheapest_first("strategies", STRATEGIES) if "all" in strategies else list(strategies)
+    for strategy in strategy_names:
+        strategy_class(strategy)
     given = _options(options or {})
     named = backbones.named(backbones.read(backbone))
     for owner in given:
@@ -76,7 +76,7 @@ def plan(
     build = functools.partial(_build, named=named, given=given)
     contestants: dict[str, _Contestant] = {}
     skipped: dict[str, str] = {}
-    for contestant in itertools.chain.from_iterable(build(name, ways) for name in chosen):
+    for contestant in itertools.chain.from_iterable(build(name, strategy_names) for name in chosen):
         if task.kind in contestant.plugin.kinds:
             contestants[contestant.name] = contestant
         else:
@@ -199,7 +199,7 @@ def _entry(
 
 def _build(
     name: str,
-    ways: Sequence[str] = (),
+    strategy_names: Sequence[str] = (),
     *,
     near: str = "",
     named: Mapping[str, str],
@@ -209,7 +209,7 @@ def _build(
 
     Args:
         name: the leaderboard name.
-        ways: the strategies of the plan.
+        strategy_names: the strategies of the plan.
         near: the backbone of what builds on it, which comes first if it names none.
         named: the competing backbones, see `backbones.named`.
         given: options by contender or strategy.
@@ -231,8 +231,8 @@ def _build(
         if not _members.has_field(kind, "strategy"):
             built.append(_Contestant(load_contender(kind, values), label))
             continue
-        known = not ways or "strategy" in values
-        for strategy in [dataclasses.asdict(load_contender(kind, values))["strategy"]] if known else ways:
+        known = not strategy_names or "strategy" in values
+        for strategy in [dataclasses.asdict(load_contender(kind, values))["strategy"]] if known else strategy_names:
             spelt = _spelt(strategy, given.get(strategy, {}))
             options = {"options": spelt} if spelt else {}
             built.append(_Contestant(load_contender(kind, {**values, "strategy": strategy, **options}), label))

@@ -98,7 +98,7 @@ def survey(path: Path, encoding: str | None = None, *, rows: bool = True) -> Sur
     except damage as error:
         raise DataError(f"{path.name} is a damaged archive ({error}); fetch or pack it again.") from error
     if encoding:
-        return Survey(_said(encoding, marked), sha256)
+        return Survey(_checked_name(encoding, marked), sha256)
     encoding = detected
     if not encoding and not utf8 and _controls(head) > 0.05:
         raise _binary(path.name)
@@ -153,7 +153,7 @@ def _letters_in_utf7(code: bytes) -> str:
     return text if text.isprintable() and any(map(str.isalpha, text)) and not any(map(str.isascii, text)) else ""
 
 
-def _said(encoding: str, marked: str) -> str:
+def _checked_name(encoding: str, marked: str) -> str:
     """Check an encoding named by the caller; UTF-8 handles a byte order mark if the file has one."""
     try:
         name = codecs.lookup(encoding).name

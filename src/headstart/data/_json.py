@@ -33,7 +33,7 @@ class _Object:
 LAST_COMMA = re.compile(r",\s*\]\Z")
 BETWEEN = re.compile(r"[\s,]*")
 
-_Found = _Object | Rejected | ReadWarning
+_Parsed = _Object | Rejected | ReadWarning
 
 
 def open_json(name: str, lines: Callable[[], Iterator[str]]) -> tuple[list[str], Iterator[Item]]:
@@ -72,7 +72,7 @@ def open_json(name: str, lines: Callable[[], Iterator[str]]) -> tuple[list[str],
     return list(columns), _filled(itertools.chain(sample, objects), list(columns))
 
 
-def _objects(name: str, lines: Iterator[str]) -> Iterator[_Found]:
+def _objects(name: str, lines: Iterator[str]) -> Iterator[_Parsed]:
     warned = False
     twice: set[str] = set()  # keys
 
@@ -227,7 +227,7 @@ def _transposed(name: str, columns: dict[str, object]) -> list[dict[str, object]
     return [{column: values[key] for column, values in keyed.items()} for key in keys]
 
 
-def _filled(objects: Iterable[_Found], columns: Sequence[str]) -> Iterator[Item]:
+def _filled(objects: Iterable[_Parsed], columns: Sequence[str]) -> Iterator[Item]:
     for item in objects:
         if isinstance(item, _Object) and _is_deep(item.values):
             yield Rejected(item.line, f"is nested over {NESTING} levels deep")

@@ -56,7 +56,7 @@ class Block(nn.Module):
         attended = self.attention(hidden, batch, first_only, places, shared)
         if self.attention_adapter is not None:
             attended = self.attention_adapter(attended)
-        hidden = batch.asked(hidden, first_only, places)
+        hidden = batch.select(hidden, first_only, places)
         hidden = self.attention_norm(self.dropout(attended, hidden))
         expanded = self.down(self.activation(self.up(hidden)))
         if self.output_adapter is not None:

@@ -258,7 +258,7 @@ class DisentangledBlock(Block):
         out = super().forward(hidden, batch, first_only, places, shared)
         if self.convolution is None:
             return out
-        added = batch.asked(self.convolution(hidden, batch), first_only, places)
+        added = batch.select(self.convolution(hidden, batch), first_only, places)
         normed: Tensor = self.convolution.norm(out + added)
         return normed
 

@@ -85,7 +85,7 @@ class ModernBlock(nn.Module):
         attended = self.attention(normed, batch, turns, first_only, places)
         if self.attention_adapter is not None:
             attended = self.attention_adapter(attended)
-        hidden = batch.asked(hidden, first_only, places)
+        hidden = batch.select(hidden, first_only, places)
         hidden = hidden + attended
         active, gate = self.up(self.feed_forward_norm(hidden)).chunk(2, dim=-1)
         expanded = self.down(self.dropout(self.activation(active) * gate))

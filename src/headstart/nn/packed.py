@@ -48,7 +48,7 @@ class Batch:
         """The index of each text's first token, int32 ``(sequences,)``."""
         return self.boundaries[:-1]
 
-    def asked(self, states: Tensor, first_only: bool, places: Tensor | None) -> Tensor:
+    def select(self, states: Tensor, first_only: bool, places: Tensor | None) -> Tensor:
         """Select from states ``(tokens, width)`` those that are wanted: of first tokens, of some `places`, or all."""
         if first_only:
             return states[self.starts]

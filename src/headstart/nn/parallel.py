@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import torch
 
-Given = TypeVar("Given")
+Input = TypeVar("Input")
 Result = TypeVar("Result")
 
 # Minimum number of batches per thread: with fewer, one thread often waits for the last batch of another.
@@ -22,7 +22,7 @@ LEAST = 2
 AHEAD = 2  # batches per thread that are started ahead; their results take memory
 
 
-def each(work: Callable[[Given], Result], batches: Sequence[Given], device: str) -> Iterator[Result]:
+def each(work: Callable[[Input], Result], batches: Sequence[Input], device: str) -> Iterator[Result]:
     """Yield the result of `work` for each batch, in order, computed on a CPU by as many threads as torch has.
 
     Grad mode and autocast belong to a thread, so `work` has to set them itself.

@@ -172,7 +172,7 @@ def pretrain(
     mean = float(lengths.mean())
     batch_rows = max(1, round(recipe.batch_tokens / mean))
 
-    def loss(rows: np.ndarray) -> gradients.Found:
+    def loss(rows: np.ndarray) -> gradients.LossValue:
         # From the generator that the loop seeds for each step: a resumed training sees the same masks.
         questions = np.random.default_rng(int(torch.randint(2**62, (), generator=chance.generator())))
         return scoring.loss_of(model, objective.ask(shard, windows, rows, words, questions), run.device)

@@ -16,7 +16,7 @@ from headstart.pretraining.objective import UNASKED, Questions
 from headstart.training import gradients
 
 
-def loss_of(model: Pretraining, asked: Questions, device: str) -> gradients.Found:
+def loss_of(model: Pretraining, asked: Questions, device: str) -> gradients.LossValue:
     """Return the losses of masked words and of passages: sums with a graph, and their counts."""
     sums = Answers().after(model, asked, device)
     return (sums.word_loss, sums.words), (sums.pair_loss, sums.pairs)

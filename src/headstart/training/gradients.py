@@ -20,9 +20,9 @@ from headstart.nn import chance, parallel
 from headstart.training.batches import halves
 
 # The mean over rows as a scalar; or a list of (sum, count) pairs whose means are added.
-Found = Tensor | Sequence[tuple[Tensor, int]]
+LossValue = Tensor | Sequence[tuple[Tensor, int]]
 # Computes the loss of rows int64 ``(rows,)``, with a graph.
-Loss = Callable[[np.ndarray], Found]
+Loss = Callable[[np.ndarray], LossValue]
 # Adds the gradient of the loss of rows to the weights, in so many parts; the last argument is the random seed.
 Backward = Callable[[Loss, np.ndarray, Iterable[nn.Parameter], int, int], Tensor]
 
@@ -46,7 +46,7 @@ def backward(lengths: np.ndarray | None, device: str) -> Iterator[Backward]:
             yield partial(_side_by_side, pool, lengths)
 
 
-def mean(value: Found) -> Tensor:
+def mean(value: LossValue) -> Tensor:
     """Return a loss as a scalar."""
     return value if isinstance(value, Tensor) else _over([count for _, count in value], value)
 
