@@ -70,7 +70,7 @@ HELD_OUT_FEW = HELD_OUT.take(range(FEW))
 WAYS: dict[str, list[dict[str, str]]] = {
     "finetuned": [{"strategy": name, "pooling": "mean"} for name in rooms.names("strategies")],
     "distilled": [{"method": method} for method in distilled.METHODS],
-    "ensemble": [{"how": how} for how in ensemble.WAYS],
+    "ensemble": [{"how": how} for how in ensemble.METHODS],
 }
 CASES = [(kind, way) for kind in rooms.names("contenders") for way in WAYS.get(kind, [{}])]
 # Ways of an ensemble that learn from validation how much each member counts.
