@@ -20,8 +20,10 @@ SIZES = (690, "all")
 def main() -> None:
     """Run the comparison (one to two hours on 2 cores; rerun to resume) and write the record."""
     from headstart import compare
+    from headstart.core.results import deciding
+    from headstart.metrics.format import plus_minus, signed
     from headstart.report import build
-    from headstart.report._format import duration, milliseconds, parameters, plus_minus, signed, size
+    from headstart.report._format import duration, milliseconds, parameters, size
 
     resumed = FOLDER.exists()
     began = time.monotonic()
@@ -39,18 +41,18 @@ def main() -> None:
     fields: dict[str, Any] = build.as_json(comparison.result)
     recorded = {key: fields[key] for key in ("verdict", "standings", "ladder", "curve", "skipped")}
     record("ladder", {"minutes": minutes, "resumed": resumed, "sizes": SIZES, **recorded})
-    lines = []
+    lines, metric = [], deciding(comparison.result)
     for level in comparison.result.ladder:
         worth = level.worth
         needs = (f"{worth.labels.value:.0f}" if worth.labels else f"> {worth.beyond}") if worth else ""
-        gain = (signed(level.gain) + (", a tie" if level.ties else "")) if level.gain else ""
-        lines.append([level.name, level.contender, plus_minus(level.score), gain, level.over, needs])
+        gain = (signed(metric, level.gain) + (", a tie" if level.ties else "")) if level.gain else ""
+        lines.append([level.name, level.contender, plus_minus(metric, level.score), gain, level.over, needs])
     show("ladder", table(["level", "contender", "accuracy", "adds, points", "over", "which would need labels"], lines))
     for standing in comparison.result.standings:
         cost = standing.cost
         show(
             f"method {standing.contender.removeprefix('finetuned:')}",
-            f"On SST-2 (6,920 sentences, one seed): {plus_minus(standing.score)} test accuracy, "
+            f"On SST-2 (6,920 sentences, one seed): {plus_minus(metric, standing.score)} test accuracy, "
             f"{parameters(cost.trained_parameters)} weights trained in {duration(cost.train_seconds)}, "
             f"{size(cost.peak_bytes)} more memory at most, {milliseconds(cost.latency_p50)} a text "
             "(`benchmarks/records/ladder.json`).",

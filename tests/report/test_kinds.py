@@ -256,7 +256,11 @@ def test_errors_of_numbers_are_in_their_unit_and_the_worst_come_first() -> None:
     (line,) = shown.lines
     assert (line.median, line.worst, line.bias) == ("0.25", "2", "-0.375")
     assert [row.id for row in shown.worst] == ["r2", "r0", "r1", "r3"]
-    assert shown.worst[0].answers == (("finetuned:full", "1", "-2"),)
+    assert [row.answers for row in shown.worst[:3]] == [
+        (("finetuned:full", "1", "-2"),),
+        (("finetuned:full", "1.5", "+0.5"),),
+        (("finetuned:full", "2", "0"),),
+    ]
     assert shown.best == "finetuned:full"
 
 

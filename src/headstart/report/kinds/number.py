@@ -159,4 +159,4 @@ def _rounded(value: float) -> float:
 
 def _signed(value: float) -> str:
     text = _values.number(_rounded(value))
-    return text if value < 0 else f"+{text}"
+    return text if text == "0" or value < 0 else f"+{text}"
