@@ -47,7 +47,7 @@ CONTENDERS, STRATEGIES = ["linear", "scratch", "finetuned", "distilled"], ["full
 
 
 def main() -> None:
-    """Measure every part (about four minutes on an H100) and write the record."""
+    """Measure every part (minutes) and write the record."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     asked = os.environ.get("HEADSTART_TINY", "")
     if device == "cpu" and not asked:

@@ -160,6 +160,25 @@ def test_what_is_matched_teaches_the_student_alone(batch):
         student.zero_grad()
 
 
+@pytest.mark.parametrize("heads", [2, 3])
+@pytest.mark.parametrize("method", ["tinybert", "minilm"])
+def test_matching_in_16_bits_differs_by_their_rounding(batch, method, heads):
+    """Under autocast, as on a GPU; on the CPU, whose autocast casts the same products."""
+    student, teacher = encoder(width=12, layers=2, heads=heads), encoder(seed=1)
+    matching = objectives.MiniLm(student, teacher)
+    if method == "tinybert":
+        matching = objectives.TinyBert(student, teacher, (1, 3))
+    given = {number: states.detach() for number, states in enumerate(objectives.trace(teacher, batch).states)}
+    gradients = []
+    for enabled in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            loss = matching(objectives.trace(student, batch), given, batch.groups)
+        loss.float().backward()
+        gradients.append(torch.cat([w.grad.flatten() for w in student.parameters() if w.grad is not None]))
+        student.zero_grad()
+    assert (gradients[1] - gradients[0]).norm() < 0.1 * gradients[0].norm()
+
+
 def test_answers_are_compared_as_hinton_does(rng):
     logits, teacher = rng.normal(size=(2, 6, 3)) * 2
     soft = np.exp(teacher / 4) / np.exp(teacher / 4).sum(1, keepdims=True)
