@@ -258,7 +258,7 @@ def test_a_winning_transformer_is_tried_with_int8_once(transformer):
     (own,) = (transformer / "models").glob(f"*/{eight_bits.FILE}")
     best = transformer / "best" / eight_bits.FILE
     agreement = sealed.read_note(best)
-    assert agreement.keys() == {"rows", "agreement", "metric", "score", "int8_score"}
+    assert agreement.keys() == {"rows", "agreement", "metric", "score", "int8_score", "kind", "unit", "most"}
     assert agreement["rows"] == len(split.read_and_split(make(100), Classification())[1].validation)
     assert sealed.read_note(own) == agreement
     assert eight_bits.FILE in manifest.verify(transformer / "best").files

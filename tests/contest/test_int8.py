@@ -89,6 +89,15 @@ def test_agreement_and_score_are_counted_and_kept(model, tmp_path):
     assert sealed.read_note(tmp_path / FILE) == vars(judged)
 
 
+def test_a_file_of_an_earlier_version_is_read(model, tmp_path):
+    known = {"rows": 50, "agreement": 0.99, "metric": "accuracy", "score": 0.9, "int8_score": 0.896}
+    sealed.write_note(tmp_path / FILE, known)
+    manifest.add(tmp_path, FILE)
+    found = int8.judge(tmp_path, rows(50), "accuracy")
+    assert found == Agreement(**known, kind="label", unit="%", most=0.005)
+    assert found.offered
+
+
 def test_what_was_found_is_not_sought_again(model, tmp_path):
     first = int8.judge(tmp_path, rows(50), "accuracy")
     seen = model.seen

@@ -384,3 +384,12 @@ def test_an_error_may_change_by_a_part_of_itself(tmp_path: Path, monkeypatch: py
     assert found.int8_score == pytest.approx(19.9)
     assert found.offered
     assert int8.judge(tmp_path, rows, "RMSE") == found
+
+
+def test_the_axis_of_many_errors_ends_where_most_of_them_do() -> None:
+    targets = np.zeros(plots.MOST_DOTS + 1)
+    errors = np.linspace(-1.0, 1.0, len(targets))
+    errors[0] = -1000.0
+    assert number._range({"linear": errors[None]}, targets)[0] > -1.0
+    assert number._range({"linear": errors[None, :-1]}, targets[:-1])[0] == -1000.0
+    assert number._range({"majority": errors[None]}, targets) == (0.0, 0.0)

@@ -113,9 +113,11 @@ def view(result: Result) -> NumberView:
 
 
 def _range(seeds: dict[str, np.ndarray], targets: np.ndarray) -> tuple[float, float]:
-    """Return the lowest and the highest error of the first seeds, so that all figures have the same axis."""
-    errors = np.concatenate([values[0] - targets for name, values in seeds.items() if name != "majority"])
-    return float(min(errors.min(), 0.0)), float(max(errors.max(), 0.0))
+    """Return the ends of the errors' axis, the same in all figures: of groups of rows those of most errors."""
+    errors = np.concatenate([values[0] - targets for name, values in seeds.items() if name != "majority"] or [targets])
+    ends = (0.02, 0.98) if len(targets) > plots.MOST_DOTS else (0.0, 1.0)
+    low, high = np.quantile(errors, ends)
+    return float(min(low, 0.0)), float(max(high, 0.0))
 
 
 def _line(contender: str, values: np.ndarray, targets: np.ndarray) -> ErrorLine:
