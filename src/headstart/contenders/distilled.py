@@ -16,7 +16,7 @@ import numpy as np
 from headstart.checkpoints import manifest
 from headstart.contenders import _members
 from headstart.core import rooms
-from headstart.core.contracts import Contender, Fitted, Task, Value, all_texts
+from headstart.core.contracts import Contender, Fitted, Task, Value, all_texts, one_text
 from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.core.records import Progress, Rows, Run
 from headstart.core.sequences import Encoded
@@ -68,8 +68,8 @@ class Distilled(Contender):
     learning_rate: peak rate of AdamW.
     backbone: the backbone of a teacher that is trained outside a comparison.
 
-    `run.unlabelled` is added to the training texts. Embeddings are initialised from the teacher's by principal
-    components.
+    `run.unlabelled` is added to the training texts, where an input is one text. Embeddings are initialised from the
+    teacher's by principal components.
     """
 
     teacher: str = "finetuned:full"
@@ -136,7 +136,7 @@ class Distilled(Contender):
         teacher, seconds = (None, 0.0) if self.teacher == NONE else self._teacher(train, validation, task, run)
         guide = teacher if isinstance(teacher, _neural.Neural) else None
         validation = validation if len(validation) else train
-        texts = [*train.inputs, *(run.unlabelled if teacher is not None else ())]
+        texts = [*train.inputs, *(run.unlabelled if teacher is not None and one_text(task) else ())]
         run.progress(Progress("tokenising", 0.0))
         torch.manual_seed(seed.derive(run.seed, "weights"))
         checkpoint = self._student(guide, task, texts)

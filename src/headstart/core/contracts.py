@@ -84,6 +84,9 @@ class Tokenizer(Protocol):
     def encode(self, texts: Sequence[str]) -> Encoded:
         """Turn texts into token ids, each truncated to the tokenizer's window."""
 
+    def encode_pairs(self, first: Sequence[str], second: Sequence[str]) -> Encoded:
+        """Turn pairs of texts into token ids and segments, each pair truncated to the tokenizer's window."""
+
 
 class Task(Protocol):
     """The plugin of a task: a frozen dataclass whose fields are its options and what it learns from the training rows.
@@ -161,6 +164,11 @@ def metric_values(task: Task, predictions: Predictions, rows: Rows) -> dict[str,
     """Score predictions against the targets of the same rows: metric name -> value."""
     total = task.tally(predictions, rows.targets).total
     return {metric.name: float(metric.of(total)) for metric in task.metrics}
+
+
+def one_text(task: Task) -> bool:
+    """Return whether an input of a task is one text, so that a text without a target is an input too."""
+    return [column.form for column in task.columns if not column.target] == ["text"]
 
 
 def joined_texts(task: Task, inputs: Iterable[Value]) -> list[str]:

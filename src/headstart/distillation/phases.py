@@ -104,11 +104,11 @@ def match(
     run, encoder = lesson.run, lesson.model.encoder
 
     def loss(rows: np.ndarray) -> Tensor:
-        batch = pack(student.tokens, student.boundaries, rows, stored).to(run.device)
+        batch = pack(student.tokens, student.boundaries, rows, stored, student.segments).to(run.device)
         with forward.precision(run.device):
             states = batch.hidden
             if states is None:
-                given = pack(encoded.tokens, encoded.boundaries, rows).to(run.device)
+                given = pack(encoded.tokens, encoded.boundaries, rows, segments=encoded.segments).to(run.device)
                 states = objectives.outputs(teacher, given, matching.stages)
             theirs = dict(zip(matching.stages, states.split(teacher.width, dim=1), strict=True))
             difference: Tensor = matching(objectives.trace(encoder, batch), theirs, batch.groups)
@@ -184,7 +184,7 @@ def answer(
     share = 1.0 if soft is None else contender.label_weight
 
     def loss(rows: np.ndarray) -> Tensor:
-        batch: Batch = pack(student.tokens, student.boundaries, rows).to(run.device)
+        batch: Batch = pack(student.tokens, student.boundaries, rows, segments=student.segments).to(run.device)
         with forward.precision(run.device):
             logits = model(batch).float()
         order = to_device(torch.from_numpy(rows), run.device)[batch.order]

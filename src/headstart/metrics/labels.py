@@ -39,7 +39,7 @@ def tally(targets: Sequence[str], predicted: Sequence[str]) -> Tally:
             f"{len(predicted)} predictions for {len(targets)} targets; scores need as many, and at least one."
         )
     true = sorted(set(targets))
-    names = {name: number for number, name in enumerate([*true, *sorted(set(predicted) - set(true))])}
+    names = {name: number for number, name in enumerate(classes_of(targets, predicted))}
     classes = max(len(names), 2)
     truth, answers = (np.fromiter(map(names.__getitem__, row), np.int64, len(row)) for row in (targets, predicted))
     shares = np.bincount(truth, minlength=classes) / len(truth)
@@ -51,6 +51,12 @@ def tally(targets: Sequence[str], predicted: Sequence[str]) -> Tally:
         _counts(every, np.where(every == first, second, first), classes).toarray(),
         shares[: len(true)],
     )
+
+
+def classes_of(targets: Sequence[str], predicted: Sequence[str]) -> list[str]:
+    """Return the classes in the order of a tally's sums: those of the targets, then those that were predicted alone."""
+    true = set(targets)
+    return [*sorted(true), *sorted(set(predicted) - true)]
 
 
 def score(targets: Sequence[str], predicted: Sequence[str]) -> dict[str, float]:

@@ -94,7 +94,8 @@ class DisentangledEmbeddings(FirstStage):
         if self.position is not None:
             hidden = hidden + self.position(batch.positions)
         if self.segment is not None:
-            hidden = hidden + (self.segment.weight[0] if batch.segments is None else self.segment(batch.segments))
+            first = batch.segments is None or len(self.segment.weight) == 1  # there is no row for a second segment
+            hidden = hidden + (self.segment.weight[0] if first else self.segment(batch.segments))
         if self.project is not None:
             hidden = self.project(hidden)
         normalised: Tensor = self.dropout(self.norm(hidden))

@@ -62,7 +62,8 @@ class Embeddings(FirstStage):
         """Look up states ``(tokens, width)``; a batch without segments belongs to the first segment."""
         hidden = self.word(batch.ids) + self.position(batch.positions + self.position_offset)
         if self.segment is not None:
-            first = batch.segments is None
+            # A family with one segment has no row for a second one.
+            first = batch.segments is None or len(self.segment.weight) == 1
             hidden = hidden + (self.segment.weight[0] if first else self.segment(batch.segments))
         states: Tensor = self.dropout(self.norm(hidden))
         if self.project is not None:

@@ -20,7 +20,8 @@ def load(name: str, options: Mapping[str, Value] | None = None) -> Task:
 def guess(look: Callable[[], Look]) -> str:
     """Return the name of the task that rows are for: the one that reads most of their columns.
 
-    Of tasks that would read the same columns, such as a text and a number, the one with a label for each row is taken.
+    Of tasks that would read the same columns, such as a text and a number, the one with a label for each row is taken,
+    and of these the one without further rules, such as marks in the text.
 
     Args:
         look: returns the beginning of the rows; called only if there are several tasks to choose from.
@@ -45,6 +46,11 @@ def guess(look: Callable[[], Look]) -> str:
     return fitting[0]
 
 
+def _specialises(task: Task, other: Task, alike: bool) -> bool:
+    """Return whether a task is another one with further rules for the same columns, which only a person can know of."""
+    return alike and type(task) is not type(other) and isinstance(task, type(other))
+
+
 def _fitting(tasks: Mapping[str, Task], look: Look, by_values: bool) -> list[str]:
     """Return the tasks that read columns of a table that no other task reads, by names or also by values."""
     read: dict[str, frozenset[str]] = {}
@@ -57,5 +63,10 @@ def _fitting(tasks: Mapping[str, Task], look: Look, by_values: bool) -> list[str
         if columns is not None:
             read[name] = columns
     most = [name for name in read if not any(read[name] < other for other in read.values())]
+    most = [
+        name
+        for name in most
+        if not any(_specialises(tasks[name], tasks[other], read[name] == read[other]) for other in most)
+    ]
     labelled = {read[name] for name in most if tasks[name].kind == "label"}
     return [name for name in most if tasks[name].kind == "label" or read[name] not in labelled]

@@ -86,6 +86,7 @@ class Tokenizer:
         self.settings = dict(settings or {})
         self.prefix = str(self.settings.get(PREFIX, ""))
         self.opening, self.closing = _around(backend)
+        self.between, self.segments = _of_pairs(backend, self.closing)
 
     def forget(self) -> None:
         """Stop caching texts, for a stream of texts that rarely repeat."""
@@ -172,6 +173,42 @@ class Tokenizer:
             lengths.append(len(self.opening) + used + len(self.closing))
         tokens = np.frombuffer(joined, dtype=np.int32)
         return Encoded(tokens, np.cumsum(lengths, dtype=np.int64), left_out / total if total else 0.0)
+
+    def encode_pairs(self, first: Sequence[str], second: Sequence[str], window: int | None = None) -> Encoded:
+        """Turn pairs of texts into token ids and segments, each pair truncated to the window, its longer text first.
+
+        Ids and segments are those of a fast tokenizer of Hugging Face with ``truncation="longest_first"``.
+
+        Args:
+            first: the first text of each pair.
+            second: the second text of each pair.
+            window: maximum number of tokens of a pair, with special tokens; None for the tokenizer's own.
+        """
+        window = min(window or self.window, self.window)
+        limit = window * CHARACTERS_PER_TOKEN
+        opening, between, closing = (array("i", part).tobytes() for part in (self.opening, self.between, self.closing))
+        room = max(0, window - len(self.opening) - len(self.between) - len(self.closing))
+        joined, numbers, lengths = bytearray(), array("B"), array("q", [0])
+        left_out = total = 0.0
+        sides = self._bodies(first, limit, self.prefix), self._bodies(second, limit)
+        for one, other, *texts in zip(*sides, first, second, strict=True):
+            counts = len(one) // BYTES, len(other) // BYTES
+            used = shares_of(room, *counts)
+            # For a text truncated before tokenising, the missing tokens are estimated from the part that was read.
+            full = sum(n * max(1.0, len(text) / limit) for n, text in zip(counts, texts, strict=True))
+            total += full
+            left_out += full - sum(used)
+            joined += opening + one[: used[0] * BYTES] + between + other[: used[1] * BYTES] + closing
+            parts = len(self.opening), used[0], len(self.between), used[1], len(self.closing)
+            for number, count in zip(self.segments, parts, strict=True):
+                numbers.extend([number] * count)
+            lengths.append(sum(parts))
+        return Encoded(
+            np.frombuffer(joined, dtype=np.int32),
+            np.cumsum(lengths, dtype=np.int64),
+            left_out / total if total else 0.0,
+            segments=np.frombuffer(numbers, dtype=np.uint8) if any(self.segments) else None,
+        )
 
     def encode_whole(self, texts: Sequence[str]) -> Encoded:
         """Turn texts into token ids without special tokens and without truncation."""
@@ -292,6 +329,38 @@ def _around(backend: tokenizers.Tokenizer) -> tuple[list[int], list[int]]:
             raise CheckpointError("the tokenizer puts special tokens inside a text, which is not supported.")
         return encoding.ids[:start], encoding.ids[end:]
     raise CheckpointError("the tokenizer finds no tokens in any text; fetch the model again.")
+
+
+def _of_pairs(backend: tokenizers.Tokenizer, closing: Sequence[int]) -> tuple[list[int], tuple[int, ...]]:
+    """Return the special tokens between two texts, and the segment of what is before, in, between, in and after them.
+
+    A tokenizer that joins two texts without special tokens gets those that close a text.
+    """
+    for text in _samples(backend):
+        if not backend.encode(text, add_special_tokens=False).ids:
+            continue
+        encoding = backend.encode(text, text)
+        owners, types = encoding.sequence_ids, encoding.type_ids
+        start, stop = owners.index(0), len(owners) - 1 - owners[::-1].index(0)
+        after, end = owners.index(1), len(owners) - 1 - owners[::-1].index(1)
+        between = encoding.ids[stop + 1 : after] or list(closing)
+        places = max(0, start - 1), start, min(stop + 1, after), after, min(end + 1, len(types) - 1)
+        return between, tuple(types[place] for place in places)
+    return list(closing), (0,) * 5
+
+
+def shares_of(room: int, first: int, second: int) -> tuple[int, int]:
+    """Return how many tokens of two texts fit into a room: the longer one is truncated first.
+
+    >>> shares_of(10, 3, 20), shares_of(10, 20, 20), shares_of(11, 20, 9), shares_of(10, 2, 3)
+    ((3, 7), (5, 5), (6, 5), (2, 3))
+    """
+    short, long = sorted((first, second))
+    if short + long > room:
+        long = max(short, room - short)
+    if short + long > room:
+        short, long = room // 2, room - room // 2
+    return (short, long) if first <= second else (long, short)
 
 
 def _samples(backend: tokenizers.Tokenizer) -> Iterator[str]:

@@ -1,0 +1,60 @@
+"""One label per pair of texts, such as whether a text supports a claim, or whether two questions mean the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from headstart.core.contracts import Column, Tokenizer, Value
+from headstart.core.sequences import Encoded
+from headstart.data.cells import label_cell, text_cell
+from headstart.data.roles import LABEL
+from headstart.tasks.classification import Classification
+
+FIRST = Column(
+    "first", frozenset({"premise", "sentence1", "text1", "texta", "question1", "query1", "evidence"}), form="text"
+)
+SECOND = Column(
+    "second", frozenset({"hypothesis", "sentence2", "text2", "textb", "question2", "query2", "claim"}), form="text"
+)
+
+
+@dataclass(frozen=True)
+class Pairs(Classification):
+    """Give each pair of texts exactly one label out of those seen in training.
+
+    A model reads both texts at once, as the first and the second segment of one sequence (Devlin et al. 2019, section
+    3); if they are longer than its window, the longer one is truncated first.
+    """
+
+    SAMPLE: ClassVar[tuple[tuple[Value, Value], ...]] = (
+        (("A man plays the piano.", "Somebody makes music."), "yes"),
+        (("Two dogs run on the beach.", "Animals are outdoors."), "yes"),
+        (("She bought three apples.", "She bought fruit."), "yes"),
+        (("A man plays the piano.", "Nobody makes music."), "no"),
+        (("Two dogs run on the beach.", "The dogs are asleep."), "no"),
+        (("She bought three apples.", "She bought a car."), "no"),
+    )
+    columns: ClassVar[tuple[Column, ...]] = (FIRST, SECOND, LABEL)
+
+    def read(self, cells: Mapping[str, Value]) -> tuple[Value, Value]:
+        """Return both texts and the label of a row.
+
+        Raises:
+            DataError: one of them is missing, or something else.
+        """
+        both = text_cell(cells["first"], "first text"), text_cell(cells["second"], "second text")
+        return both, label_cell(cells["label"]) if "label" in cells else None
+
+    def texts(self, value: Value) -> tuple[str, ...]:
+        """Return both texts."""
+        first, second = value
+        return first, second
+
+    def encode(self, inputs: Sequence[Value], tokenizer: Tokenizer) -> Encoded:
+        """Turn pairs into token ids and segments, each pair truncated to the tokenizer's window."""
+        return tokenizer.encode_pairs([first for first, _ in inputs], [second for _, second in inputs])
+
+
+PLUGIN = Pairs

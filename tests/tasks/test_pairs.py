@@ -1,0 +1,73 @@
+"""Pairs of texts and marked relations: what is read, refused and scored."""
+
+import numpy as np
+import pytest
+
+from headstart import tasks
+from headstart.core.errors import DataError
+from headstart.core.records import Predictions
+from headstart.metrics import relations
+from headstart.reading import read
+
+DIRECTED = ["Cause-Effect(e1,e2)", "Cause-Effect(e2,e1)", "Component-Whole(e1,e2)", "Component-Whole(e2,e1)", "Other"]
+
+
+def test_a_table_of_two_texts_is_for_pairs(tmp_path):
+    path = tmp_path / "claims.csv"
+    path.write_text("claim,evidence,label\nIt rains.,The street is wet.,yes\nIt snows.,,no\nIt hails.,It is July.,no\n")
+    table = read(path)
+    assert table.rows.inputs == (("The street is wet.", "It rains."), ("It is July.", "It hails."))
+    assert [(row.line, row.reason) for row in table.rejected] == [(3, "has no first text")]
+
+
+def test_a_text_and_a_label_are_for_classification_whatever_specialises_it(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label\n<e1>a</e1> <e2>b</e2>,x\nc d,y\n")
+    assert read(path).rows.inputs == ("<e1>a</e1> <e2>b</e2>", "c d")
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ({"text": "<e2>Smoke</e2> from a <e1>fire </e1>."}, "# Smoke # from a $ fire $."),
+        ({"text": "Smoke from a fire.", "e1": [13, 17], "e2": "[0, 5]"}, "# Smoke # from a $ fire $."),
+    ],
+)
+def test_entities_are_marked_by_tags_or_spans(cells, expected):
+    assert tasks.load("relation").read({**cells, "label": "x"}) == (expected, "x")
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ({"text": "<e1>Smoke</e1> from a fire."}, "does not mark one entity with <e1>"),
+        ({"text": "<e1>a</e1> <e1>b</e1> <e2>c</e2>"}, "does not mark one entity with <e1>"),
+        ({"text": "<e1> </e1> from <e2>fire</e2>"}, "has an entity without text"),
+        ({"text": "abc", "e1": [0, 2], "e2": [1, 3]}, "has two entities that overlap"),
+        ({"text": "abc", "e1": [0, 2], "e2": [2, 4]}, r"has a span of e2 \(2 to 4\) outside its text of 3 characters"),
+        ({"text": "abc", "e1": [0], "e2": [1, 3]}, "has a span of e1 that is not a start and an end"),
+    ],
+)
+def test_rows_without_two_entities_are_refused(cells, reason):
+    with pytest.raises(DataError, match=reason):
+        tasks.load("relation").read(cells)
+
+
+def official(targets, predicted):
+    """The rules of SemEval-2010 task 8, the slow way: F1 of each relation, whose wrong directions are errors."""
+    scores = []
+    for name in sorted({label.partition("(")[0] for label in [*targets, *predicted]} - {"Other"}):
+        right = sum(one == other and one.startswith(name) for one, other in zip(targets, predicted, strict=True))
+        given, true = (sum(label.startswith(name) for label in labels) for labels in (predicted, targets))
+        precision, recall = right / given if given else 0.0, right / true if true else 0.0
+        scores.append(2 * precision * recall / (precision + recall) if right else 0.0)
+    return sum(scores) / len(scores) if scores else 0.0
+
+
+def test_the_macro_f1_is_the_official_one(rng):
+    for _ in range(1000):
+        targets, predicted = (tuple(rng.choice(DIRECTED, size=12).tolist()) for _ in range(2))
+        total = tasks.load("relation").tally(Predictions(predicted), targets).total
+        macro, accuracy = (float(metric.of(total)) for metric in relations.METRICS)
+        assert macro == pytest.approx(official(targets, predicted))
+        assert accuracy == pytest.approx(np.mean([one == other for one, other in zip(targets, predicted, strict=True)]))
