@@ -189,7 +189,11 @@ def ours(model: Path, work: Load, device: str, dropout: float, *, half: bool = T
 def theirs(model: Path, batches: Sequence[Texts], device: str, dropout: float, *, half: bool = True) -> Step:
     """Build Hugging Face's step: padded to the longest text of the batch, attention by SDPA, fused AdamW."""
     net = transformers().AutoModelForSequenceClassification.from_pretrained(
-        model, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout, attn_implementation="sdpa"
+        model,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+        classifier_dropout=dropout,
+        attn_implementation="sdpa",
     )
     net.to(device).train()
     decayed = [weight for weight in net.parameters() if weight.ndim > 1]

@@ -43,6 +43,7 @@ SORTED = "HF sorted"
 MASKED = 0.15
 OURS, OURS_0 = "ours", "ours, dropout 0"
 PAIRS = ((LONGEST, OURS), (LONGEST_0, OURS_0), (GROUPED, OURS), (GROUPED_0, OURS_0))
+EVEN_ODD = HeadPlan(("even", "odd"))
 CONTENDERS, STRATEGIES = ["linear", "scratch", "finetuned", "distilled"], ["full", "lora", "frozen"]
 
 
@@ -106,12 +107,8 @@ def card(device: str, scale: _gpu.Scale) -> dict[str, Any]:
     return {"name": of.name, "gigabytes": round(of.total_memory / 2**30), "cuda": torch.version.cuda, **known}
 
 
-EVEN_ODD = HeadPlan(("even", "odd"))
-
-
 def prepare(place: Path, scale: _gpu.Scale) -> dict[str, tuple[Path, dict[str, int]]]:
     """Write MiniLM with a new head, and a model of BERT-base's size with random weights: name -> folder and shape."""
-
     torch.manual_seed(0)
     small = folder.load(SOURCE, head=EVEN_ODD)
     width = scale.width
