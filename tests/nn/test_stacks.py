@@ -169,7 +169,8 @@ def test_every_operation_stays_on_the_device_of_the_batch(kind, changes, pooling
     model = Model(KINDS[kind](**shape), ClassificationHead(16, 3, pooling=pooling))
     model.to("meta").train()
     logits = model(drop_words(batch.to("meta"), 0.5, 3, [0, 1]))
-    model.head.loss(logits, torch.zeros(len(batch), dtype=torch.long, device="meta")).backward()
+    targets, ends = torch.zeros(len(batch), dtype=torch.long), torch.arange(len(batch) + 1)
+    model.head.loss(logits, targets.to("meta"), ends.to("meta")).backward()
     assert all(weight.grad.device.type == "meta" for weight in model.parameters() if weight.requires_grad)
 
 
