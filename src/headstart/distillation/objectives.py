@@ -127,7 +127,7 @@ class TinyBert(nn.Module):
             loss = loss + F.mse_loss(self.states(student.states[number + 1]), teacher[layer])
             width = teacher[layer].shape[1]
             with torch.no_grad():
-                theirs = attention.qkv.part(teacher[layer - 1], 0, 2 * width)
+                theirs = attention.qkv.part(teacher[layer - 1], 0, 2 * width)  # (tokens, 2 * width)
             loss = loss + scores_loss(student.attention[number], self.heads, theirs, attention.heads, groups)
         return loss
 
@@ -151,7 +151,7 @@ class MiniLm(nn.Module):
     def forward(self, student: Trace, teacher: Mapping[int, Tensor], groups: Groups) -> Tensor:
         """Return the loss; `teacher` contains the outputs of `stages`."""
         with torch.no_grad():
-            theirs = self.asks[0].qkv(teacher[self.stages[0]])
+            theirs = self.asks[0].qkv(teacher[self.stages[0]])  # (tokens, 3 * width)
         pairs = zip(student.attention[-1].chunk(3, dim=1), theirs.chunk(3, dim=1), strict=True)
         return torch.stack([relation_loss(ours, other, groups, self.heads) for ours, other in pairs]).sum()
 
@@ -197,8 +197,9 @@ class _ScoresLoss(torch.autograd.Function):
                 strict=True,
             ):
                 choose(group)
-                query, key, _ = (part.flatten(0, 1) for part in sides)
-                asked, answered = (part.flatten(0, 1) for part in other)
+                query, key, _ = (part.flatten(0, 1) for part in sides)  # each (texts * heads, length, size)
+                asked, answered = (part.flatten(0, 1) for part in other)  # the same of the teacher
+                # (texts * heads, length, length)
                 difference = torch.baddbmm(asked @ answered.mT, query, key.mT, beta=-theirs, alpha=ours)
                 share = 1 / (texts * heads * group[1] ** 2)
                 losses.append(share * difference.float().square().sum())
@@ -224,9 +225,9 @@ def relation_loss(student: Tensor, teacher: Tensor, groups: Groups, heads: int) 
     """
     sums = []
     pair = (relations(side, side, groups, heads) for side in (student, teacher))
-    for ours, theirs in zip(*pair, strict=True):
+    for ours, theirs in zip(*pair, strict=True):  # each (texts, heads, length, length)
         divergence = F.kl_div(ours.log_softmax(-1), theirs.log_softmax(-1), reduction="none", log_target=True)
-        sums.append(divergence.sum(-1).mean(dim=(1, 2)).sum())
+        sums.append(divergence.sum(-1).mean(dim=(1, 2)).sum())  # (texts, heads, length), then (texts,)
     return torch.stack(sums).sum() / sum(count for count, _ in groups)
 
 
@@ -251,7 +252,7 @@ def inherit(student: Embeddings, teacher: FirstStage) -> None:
     """
     words = teacher.word.weight.double()
     width = student.word.weight.shape[1]
-    axes = torch.linalg.eigh(words.T @ words)[1][:, -width:]
+    axes = torch.linalg.eigh(words.T @ words)[1][:, -width:]  # (teacher's width, width)
     pairs: list[tuple[nn.Embedding | None, Tensor | None]] = [(student.word, teacher.word.weight)]
     if isinstance(teacher, Embeddings):
         pairs.append((student.position, teacher.position.weight[teacher.position_offset :]))

@@ -77,7 +77,7 @@ class SelfAttention(nn.Module):
     def queries_and_states(self, hidden: Tensor, batch: Batch, first_only: bool) -> tuple[Tensor | None, Tensor]:
         """Compute the arguments of :func:`attend_by_group`: queries and the rest, or None and everything."""
         if not first_only:
-            return None, self.qkv(hidden)
+            return None, self.qkv(hidden)  # (tokens, 3 * width)
         width = hidden.shape[-1]
         return self.qkv.part(hidden[batch.starts], 0, width), self.qkv.part(hidden, width, 3 * width)
 
@@ -139,6 +139,7 @@ def attend_by_group(
         ``(tokens, width)``, or ``(sequences, width)`` with `query`.
     """
     parts = zip(inputs(query, states, groups, heads), repeat(None) if terms is None else terms, strict=False)
+    # each (texts, heads, queries, size), then (texts * queries, width)
     answers = [F.scaled_dot_product_attention(q, k, v, term, scale=scale) for (q, k, v), term in parts]
     return torch.cat([answer.transpose(1, 2).flatten(0, 1).flatten(1) for answer in answers])
 
@@ -152,16 +153,16 @@ def attend_at_once(query: Tensor | None, states: Tensor, batch: Batch, heads: in
 
     ends, longest = batch.boundaries, batch.groups[-1][1]
     if query is None:
-        queries, keys, values = states.unflatten(-1, (3, heads, -1)).unbind(1)
+        queries, keys, values = states.unflatten(-1, (3, heads, -1)).unbind(1)  # each (tokens, heads, size)
         asking, most = ends, longest
     else:
-        queries = query.unflatten(-1, (heads, -1))
-        keys, values = states.unflatten(-1, (2, heads, -1)).unbind(1)
+        queries = query.unflatten(-1, (heads, -1))  # (sequences, heads, size)
+        keys, values = states.unflatten(-1, (2, heads, -1)).unbind(1)  # each (tokens, heads, size)
         asking, most = torch.arange(len(ends), dtype=torch.int32, device=ends.device), 1
     # Positional, since the names of the later arguments changed between releases.
     out = varlen_attn(queries, keys, values, asking, ends, most, longest)
     assert isinstance(out, Tensor)
-    return out.flatten(1)
+    return out.flatten(1)  # (tokens, width), or (sequences, width) with a query
 
 
 def relations(left: Tensor, right: Tensor, groups: Groups, heads: int) -> Iterator[Tensor]:
@@ -179,8 +180,9 @@ def relations(left: Tensor, right: Tensor, groups: Groups, heads: int) -> Iterat
     start = 0
     for count, length in groups:
         stop = start + count * length
+        # each (texts, heads, length, size)
         one, other = (part[start:stop].view(count, length, heads, -1).transpose(1, 2) for part in (left, right))
-        yield one @ other.transpose(2, 3) / one.shape[-1] ** 0.5
+        yield one @ other.transpose(2, 3) / one.shape[-1] ** 0.5  # (texts, heads, length, length)
         start = stop
 
 
@@ -195,7 +197,7 @@ class _Attend(torch.autograd.Function):
     def forward(ctx: Any, query: Tensor | None, states: Tensor, groups: Groups, heads: int) -> Tensor:
         """Attend as :func:`attend_by_group` does."""
         width = states.shape[-1] // (3 if query is None else 2)
-        out = states.new_empty(len(states if query is None else query), width)
+        out = states.new_empty(len(states if query is None else query), width)  # (tokens or sequences, width)
         sums = []
         with threads_that_pay(width) as choose:
             for qkv, (place,), group in zip(

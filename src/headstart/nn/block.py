@@ -53,10 +53,10 @@ class Block(nn.Module):
             places: int64 ``(places,)``, return only the states of these tokens; None for all.
             shared: the input common to all blocks, here the bias of the attention scores; None for none.
         """
-        attended = self.attention(hidden, batch, first_only, places, shared)
+        attended = self.attention(hidden, batch, first_only, places, shared)  # (tokens wanted, width)
         if self.attention_adapter is not None:
             attended = self.attention_adapter(attended)
-        hidden = batch.select(hidden, first_only, places)
+        hidden = batch.select(hidden, first_only, places)  # (tokens wanted, width)
         hidden = self.attention_norm(self.dropout(attended, hidden))
         expanded = self.down(self.activation(self.up(hidden)))
         if self.output_adapter is not None:

@@ -47,7 +47,7 @@ class Distances:
         >>> Distances(4, 9).rows(5).tolist()
         [1, 1, 1, 2, 3, 4, 5, 6, 7, 7, 7]
         """
-        distance = torch.arange(-length, length + 1)
+        distance = torch.arange(-length, length + 1)  # (2 * length + 1,)
         if self.buckets:
             middle = self.buckets // 2
             # The same order of operations as in the training of the checkpoints, since rounding may change the bucket.
@@ -90,14 +90,14 @@ class DisentangledEmbeddings(FirstStage):
 
     def forward(self, batch: Batch) -> Tensor:
         """Look up states ``(tokens, width)``; a batch without segments belongs to the first segment."""
-        hidden: Tensor = self.word(batch.ids)
+        hidden: Tensor = self.word(batch.ids)  # (tokens, width of the embeddings)
         if self.position is not None:
             hidden = hidden + self.position(batch.positions)
         if self.segment is not None:
             first = batch.segments is None or len(self.segment.weight) == 1  # there is no row for a second segment
             hidden = hidden + (self.segment.weight[0] if first else self.segment(batch.segments))
         if self.project is not None:
-            hidden = self.project(hidden)
+            hidden = self.project(hidden)  # (tokens, width)
         normalised: Tensor = self.dropout(self.norm(hidden))
         return normalised
 
@@ -148,10 +148,11 @@ class DisentangledAttention(SelfAttention):
     def _vectors(self, table: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Turn vectors of distances ``(buckets, width)`` into keys and queries ``(heads, buckets, size)``."""
         if self.shares:
-            query, key, _ = self.qkv(table).chunk(3, dim=1)
+            query, key, _ = self.qkv(table).chunk(3, dim=1)  # each (buckets, width)
         else:
             key = table if self.position_key is None else self.position_key(table)
             query = table if self.position_query is None else self.position_query(table)
+        # (heads, buckets, size)
         keys, queries = (part.unflatten(1, (self.heads, -1)).transpose(0, 1) for part in (key, query))
         return (keys if self.keys else None), (queries if self.queries else None)
 
@@ -160,7 +161,7 @@ class DisentangledAttention(SelfAttention):
     ) -> Iterator[Tensor | None]:
         """Yield the terms of each group's scores that depend on distances, ``(texts, heads, length or 1, length)``."""
         longest = groups[-1][1]
-        rows = self.distances.rows(longest)
+        rows = self.distances.rows(longest)  # (2 * longest + 1,)
         rows = to_device(rows - rows[0], states.device.type)
         for (q, k, _), (_, length) in zip(inputs(query, states, groups, self.heads), groups, strict=True):
             near = rows[longest - length : longest + length + 1]  # of the distances -length to length
@@ -170,11 +171,11 @@ class DisentangledAttention(SelfAttention):
                     continue
                 if query is not None:  # the query is at place 0, whose distance from place p is -p
                     given = vector[:, near[1 : length + 1].flip(0)]  # (heads, length, size)
-                    parts.append(q @ given.mT if asks else (k * given).sum(-1)[:, :, None])
+                    parts.append(q @ given.mT if asks else (k * given).sum(-1)[:, :, None])  # (texts, heads, 1, length)
                 elif asks:
-                    parts.append(_slid(_products(q, vector[:, near[:-1].flip(0)])))
+                    parts.append(_slid(_products(q, vector[:, near[:-1].flip(0)])))  # (texts, heads, length, length)
                 else:
-                    parts.append(_slid(_products(k, vector[:, near[1:]])).mT)
+                    parts.append(_slid(_products(k, vector[:, near[1:]])).mT)  # (texts, heads, length, length)
             yield sum(parts[1:], parts[0]) * self.scale if parts else None
 
 
@@ -192,7 +193,7 @@ def _products(left: Tensor, right: Tensor) -> Tensor:
     Returns: ``(heads, texts, length, 2 * length)``.
     """
     texts, _, length, _ = left.shape
-    flat = left.transpose(0, 1).flatten(1, 2)
+    flat = left.transpose(0, 1).flatten(1, 2)  # (heads, texts * length, size)
     products: Tensor = (flat @ right.mT).unflatten(1, (texts, length))
     return products
 
@@ -222,6 +223,7 @@ class Convolution(nn.Module):
         """Map states ``(tokens, width)`` to the values that are added to them, of the same shape."""
         sizes = [count * length for count, length in batch.groups]
         parts = [
+            # (texts, width, length) inside, (texts * length, width) outside
             self.filter(part.unflatten(0, group).mT).mT.flatten(0, 1)
             for part, group in zip(hidden.split(sizes), batch.groups, strict=True)
         ]
@@ -358,5 +360,5 @@ class DisentangledEncoder(Stack):
     def shared(self, batch: Batch) -> Tensor:
         """Return the vectors of all distances in the batch's texts, ``(buckets, width)``, ascending."""
         rows = self.distances.rows(batch.groups[-1][1])
-        table = self.embeddings.distance.weight[int(rows[0]) : int(rows[-1]) + 1]
+        table = self.embeddings.distance.weight[int(rows[0]) : int(rows[-1]) + 1]  # (buckets, width)
         return table if self.embeddings.distance_norm is None else self.embeddings.distance_norm(table)

@@ -49,7 +49,7 @@ class _Drop(torch.autograd.Function):
         """Drop each value with probability ``dropped / 65,536``."""
         count = values.numel()
         drawn = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None, generator=chance.generator())
-        bits = drawn.view(torch.int16)
+        bits = drawn.view(torch.int16)  # (4 * drawn,), at least one per value
         # Compared by numpy, whose loop over 16-bit integers is ten times as fast as torch's.
         mask = torch.from_numpy(bits[:count].numpy() >= dropped - STEPS // 2).view(torch.uint8).view(values.shape)
         scale = STEPS / (STEPS - dropped)

@@ -60,6 +60,7 @@ class Embeddings(FirstStage):
 
     def forward(self, batch: Batch) -> Tensor:
         """Look up states ``(tokens, width)``; a batch without segments belongs to the first segment."""
+        # (tokens, embedding width)
         hidden = self.word(batch.ids) + self.position(batch.positions + self.position_offset)
         if self.segment is not None:
             # A family with one segment has no row for a second one.
@@ -67,7 +68,7 @@ class Embeddings(FirstStage):
             hidden = hidden + (self.segment.weight[0] if first else self.segment(batch.segments))
         states: Tensor = self.dropout(self.norm(hidden))
         if self.project is not None:
-            states = self.project(states)
+            states = self.project(states)  # (tokens, width)
         return states
 
 

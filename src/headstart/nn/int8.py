@@ -87,18 +87,18 @@ class _Part:
     """Some outputs of a layer, in the memory layout of the kernel."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None):
-        scale = weight.abs().amax(1).clamp(min=torch.finfo(torch.float32).tiny) / WEIGHT_STEPS
+        scale = weight.abs().amax(1).clamp(min=torch.finfo(torch.float32).tiny) / WEIGHT_STEPS  # (outputs,)
         zero = torch.zeros(len(weight), dtype=torch.long)
         rounded = torch.quantize_per_channel(weight, scale, zero, 0, torch.qint8)
         self.packed = torch.ops.quantized.linear_prepack(rounded, None)
         # Sums of the quantised weights, by which the offset of an input is multiplied.
-        self.sums = rounded.dequantize().sum(1)
+        self.sums = rounded.dequantize().sum(1)  # (outputs,)
         self.bias = bias
 
     def __call__(self, hidden: Tensor) -> Tensor:
-        low, high = hidden.amin(1, keepdim=True), hidden.amax(1, keepdim=True)
+        low, high = hidden.amin(1, keepdim=True), hidden.amax(1, keepdim=True)  # each (tokens, 1)
         step = (high - low).div_(INPUT_STEPS).clamp_(min=torch.finfo(torch.float32).tiny)
-        product: Tensor = _multiply((hidden - low).div_(step), 1.0, 0, self.packed)
+        product: Tensor = _multiply((hidden - low).div_(step), 1.0, 0, self.packed)  # (tokens, outputs)
         product.mul_(step)
         if self.bias is not None:
             product.add_(self.bias)

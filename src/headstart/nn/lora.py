@@ -75,15 +75,16 @@ class LowRank(nn.Module):
     def part(self, hidden: Tensor, start: int, stop: int) -> Tensor:
         """Compute only the outputs from `start` up to `stop`, which must contain whole matrices."""
         bias = None if self.layer.bias is None else self.layer.bias[start:stop]
-        out = F.linear(hidden, self.layer.weight[start:stop], bias)
+        out = F.linear(hidden, self.layer.weight[start:stop], bias)  # (tokens, stop - start)
         updates: dict[str, Any] = dict(self.updates.items())
         within = {int(number) * self.height - start: update for number, update in updates.items()}
         within = {place: update for place, update in within.items() if 0 <= place < stop - start}
         if not within:
             return out
         # One product for all updates, with zeros for the other matrices: several products would each copy all outputs.
-        down = torch.cat([update.down for update in within.values()])
+        down = torch.cat([update.down for update in within.values()])  # (updates * rank, inputs)
         above = stop - start - self.height
+        # (stop - start, updates * rank)
         up = torch.cat([F.pad(update.up, (0, 0, place, above - place)) for place, update in within.items()], 1)
         return torch.addmm(out, self.dropout(hidden) @ down.T, up.T, alpha=self.scale)
 

@@ -81,14 +81,14 @@ class ModernBlock(nn.Module):
         """
         assert shared is not None
         normed = hidden if self.attention_norm is None else self.attention_norm(hidden)
-        turns = shared[0 if self.attention.reach is None else 1]
-        attended = self.attention(normed, batch, turns, first_only, places)
+        turns = shared[0 if self.attention.reach is None else 1]  # (2, tokens, 1, half a head's width)
+        attended = self.attention(normed, batch, turns, first_only, places)  # (tokens wanted, width)
         if self.attention_adapter is not None:
             attended = self.attention_adapter(attended)
-        hidden = batch.select(hidden, first_only, places)
+        hidden = batch.select(hidden, first_only, places)  # (tokens wanted, width)
         hidden = hidden + attended
-        active, gate = self.up(self.feed_forward_norm(hidden)).chunk(2, dim=-1)
-        expanded = self.down(self.dropout(self.activation(active) * gate))
+        active, gate = self.up(self.feed_forward_norm(hidden)).chunk(2, dim=-1)  # each (tokens wanted, feed_forward)
+        expanded = self.down(self.dropout(self.activation(active) * gate))  # (tokens wanted, width)
         if self.output_adapter is not None:
             expanded = self.output_adapter(expanded)
         hidden = hidden + expanded

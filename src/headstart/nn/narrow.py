@@ -38,11 +38,11 @@ def narrowed(
     >>> len(embedding.weight)
     100
     """
-    rows = np.union1d(learnt, evaluated)
+    rows = np.union1d(learnt, evaluated)  # (rows,)
     whole = embedding.weight
     places = torch.from_numpy(rows).to(whole.device)
     fixed = torch.from_numpy(np.flatnonzero(~np.isin(rows, learnt))).to(whole.device)
-    embedding.weight = nn.Parameter(whole.detach()[places], requires_grad=whole.requires_grad)
+    embedding.weight = nn.Parameter(whole.detach()[places], requires_grad=whole.requires_grad)  # (rows, width)
 
     @torch.no_grad()
     def restore(module: nn.Module, inputs: object) -> None:

@@ -47,7 +47,7 @@ def nearby_by_group(query: Tensor | None, states: Tensor, groups: Groups, heads:
             F.scaled_dot_product_attention(q[:, :, asking], k[:, :, near], v[:, :, near], mask)
             for asking, near, mask in _pieces(q.shape[2], k.shape[2], reach, q)
         ]
-        answers.append(torch.cat(parts, 2).transpose(1, 2).flatten(0, 1).flatten(1))
+        answers.append(torch.cat(parts, 2).transpose(1, 2).flatten(0, 1).flatten(1))  # (texts * queries, width)
     return torch.cat(answers)
 
 
@@ -66,8 +66,8 @@ def _pieces(asking: int, length: int, reach: int, like: Tensor) -> Iterator[tupl
         first, last = max(0, start - reach), min(stop + reach, length)
         mask = None
         if max(stop - 1 - first, last - 1 - start) > reach:
-            places = torch.arange(first, last, device=like.device)
-            far = (torch.arange(start, stop, device=like.device)[:, None] - places).abs() > reach
+            places = torch.arange(first, last, device=like.device)  # (keys,)
+            far = (torch.arange(start, stop, device=like.device)[:, None] - places).abs() > reach  # (queries, keys)
             mask = like.new_zeros(far.shape).masked_fill_(far, float("-inf"))[None, None]
         yield slice(start, stop), slice(first, last), mask
 

@@ -51,7 +51,7 @@ class Batch:
     def select(self, states: Tensor, first_only: bool, places: Tensor | None) -> Tensor:
         """Select from states ``(tokens, width)`` those that are wanted: of first tokens, of some `places`, or all."""
         if first_only:
-            return states[self.starts]
+            return states[self.starts]  # (sequences, width)
         return states if places is None else states[places]
 
     def to(self, device: str) -> Batch:
@@ -109,18 +109,18 @@ def pack(
     >>> batch.groups, batch.order.tolist()  # two texts of one token, then one of three
     (((2, 1), (1, 3)), [1, 2, 0])
     """
-    lengths = boundaries[rows + 1] - boundaries[rows]
+    lengths = boundaries[rows + 1] - boundaries[rows]  # (sequences,)
     order = np.argsort(lengths, kind="stable")
     rows, lengths = rows[order], lengths[order]
     starts = np.cumsum(lengths) - lengths
-    positions = np.arange(lengths.sum()) - np.repeat(starts, lengths)
-    places = np.repeat(boundaries[rows], lengths) + positions
-    sizes, counts = np.unique(lengths, return_counts=True)
+    positions = np.arange(lengths.sum()) - np.repeat(starts, lengths)  # (tokens,)
+    places = np.repeat(boundaries[rows], lengths) + positions  # (tokens,)
+    sizes, counts = np.unique(lengths, return_counts=True)  # each (groups,)
     hidden = None
     if stored is not None:
-        first = stored.starts[rows]
-        own = np.repeat(first, lengths) + positions if stored.by_token else first
-        hidden = stored.states[torch.from_numpy(own)].float()
+        first = stored.starts[rows]  # (sequences,)
+        own = np.repeat(first, lengths) + positions if stored.by_token else first  # (tokens,) or (sequences,)
+        hidden = stored.states[torch.from_numpy(own)].float()  # (tokens or sequences, width)
     return Batch(
         ids=torch.from_numpy(tokens[places].astype(np.int64)),
         positions=torch.from_numpy(positions),

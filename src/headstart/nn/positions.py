@@ -21,8 +21,8 @@ def sinusoids(length: int, width: int) -> Tensor:
     >>> sinusoids(4, 6)[0].tolist()
     [0.0, 1.0, 0.0, 1.0, 0.0, 1.0]
     """
-    position = torch.arange(length, dtype=torch.float64)[:, None]
-    rate = 10_000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
+    position = torch.arange(length, dtype=torch.float64)[:, None]  # (length, 1)
+    rate = 10_000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)  # (half the width, rounded up)
     table = torch.zeros(length, width, dtype=torch.float64)
     table[:, 0::2] = torch.sin(position * rate)
     table[:, 1::2] = torch.cos(position * rate[: width // 2])
@@ -45,7 +45,7 @@ def distance_buckets(length: int, count: int) -> Tensor:
     >>> distance_buckets(4, 32).tolist()
     [3, 2, 1, 0, 17, 18, 19]
     """
-    distances = torch.arange(1 - length, length)
+    distances = torch.arange(1 - length, length)  # (2 * length - 1,)
     half = count // 2
     exact = half // 2
     steps = distances.abs()
@@ -68,4 +68,4 @@ def distance_bias(weight: Tensor, length: int) -> Tensor:
     buckets = to_device(distance_buckets(length, len(weight)), weight.device.type)
     by_distance = F.embedding(buckets, weight).T  # (heads, 2 * length - 1)
     # The window that begins at a distance of -i is row i.
-    return by_distance.unfold(1, length, 1).flip(1)
+    return by_distance.unfold(1, length, 1).flip(1)  # (heads, length, length)

@@ -69,10 +69,11 @@ class Pretraining(nn.Module):
         Returns:
             logits ``(places, vocabulary)``; logits ``(sequences, 2)``, or None without `pairs`.
         """
-        read = torch.cat((batch.starts.long(), places)) if pairs else places
-        hidden = self.encoder(batch, places=read)
+        read = torch.cat((batch.starts.long(), places)) if pairs else places  # (sequences + places,) or (places,)
+        hidden = self.encoder(batch, places=read)  # (read, width)
+        # (sequences, width), empty without `pairs`; (places, width)
         first, hidden = hidden[: len(read) - len(places)], hidden[len(read) - len(places) :]
-        words = self.head.words(hidden, self.encoder.embeddings.word.weight)
+        words = self.head.words(hidden, self.encoder.embeddings.word.weight)  # (places, vocabulary)
         return words, self.head.next(self.head.dense(first).tanh()) if pairs else None
 
 
@@ -88,7 +89,7 @@ def begin_with(encoder: Encoder, vectors: Tensor) -> None:
         vectors: float32 ``(vocabulary, width)``, rows of length 1, or of zeros for words that stay random.
     """
     words, width = encoder.embeddings.word.weight, encoder.width
-    known = vectors.any(dim=1)
+    known = vectors.any(dim=1)  # (vocabulary,)
     words[known] = (vectors[known] * (LENGTH * DEVIATION * width**0.5)).to(words.device)
     block = encoder.blocks[0]
     assert isinstance(block, Block)
@@ -116,7 +117,7 @@ class _WordLoss(torch.autograd.Function):
         """Compute the loss."""
         chances = logits.softmax(-1)
         ctx.save_for_backward(chances, words)
-        right = chances.gather(1, words[:, None])
+        right = chances.gather(1, words[:, None])  # (places, 1)
         return -right.clamp(min=torch.finfo(right.dtype).tiny).log().sum()
 
     @staticmethod

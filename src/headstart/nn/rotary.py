@@ -49,9 +49,10 @@ class RotaryAttention(nn.Module):
         query: Tensor | None = None
         if first_only:
             query = self.qkv.part(hidden[batch.starts], 0, width)  # at place 0, where nothing is rotated
+            # (tokens, 2 * width)
             states = _Turn.apply(self.qkv.part(hidden, width, 3 * width), turns, width, self.heads)
         else:
-            states = _Turn.apply(self.qkv(hidden), turns, 2 * width, 2 * self.heads)
+            states = _Turn.apply(self.qkv(hidden), turns, 2 * width, 2 * self.heads)  # (tokens, 3 * width)
         if self.reach is None or batch.groups[-1][1] <= self.reach + 1:
             attended = attend(query, states, batch, self.heads)
         else:
@@ -70,8 +71,8 @@ def turns(batch: Batch, size: int, theta: float) -> Tensor:
     """
     longest = batch.groups[-1][1]
     device = batch.positions.device
-    speeds = theta ** (-torch.arange(0, size, 2, device=device, dtype=torch.float32) / size)
-    angles = torch.arange(longest, device=device)[:, None] * speeds
+    speeds = theta ** (-torch.arange(0, size, 2, device=device, dtype=torch.float32) / size)  # (half,)
+    angles = torch.arange(longest, device=device)[:, None] * speeds  # (longest, half)
     return torch.stack((angles.cos(), angles.sin()))[:, batch.positions, None]
 
 
