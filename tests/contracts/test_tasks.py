@@ -94,4 +94,4 @@ def test_encoding_keeps_one_entry_per_input(task, sample):
     tokenizer = vocabulary.train(all_texts(fitted, sample.inputs), 200, window=16)
     encoded = fitted.encode(sample.inputs, tokenizer)
     assert len(encoded) == len(sample)
-    assert encoded.lengths.max() <= 16
+    assert encoded.sequence_lengths.max() <= 16

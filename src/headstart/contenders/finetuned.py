@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from headstart import strategies
 from headstart.contenders._choices import ClassWeights
-from headstart.core.contracts import Contender, Task, Value
+from headstart.core.contracts import Contender, Kind, Task, Value
 from headstart.core.errors import UsageError
 from headstart.core.records import Rows, Run
 from headstart.nn.choices import Pooling
@@ -52,6 +52,8 @@ class Finetuned(Contender):
     accumulate: int = 1
     class_weights: ClassWeights = "none"
     recompute: bool = False
+
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "facts"})
 
     @property
     def name(self) -> str:

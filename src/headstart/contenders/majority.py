@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from headstart.checkpoints import manifest
-from headstart.core.contracts import Contender, Fitted, Task, Value
+from headstart.core.contracts import Contender, Fitted, Kind, Task, Value
 from headstart.core.errors import CheckpointError
 from headstart.core.files import write_text
 from headstart.core.opening import read_object
@@ -27,7 +27,9 @@ class FittedMajority(Fitted):
     shares: tuple[float, ...]
 
     def predict(self, inputs: Sequence[Value]) -> Predictions:
-        """Predict the most frequent class for every input, with the class shares as probabilities."""
+        """Predict the most frequent class for every input, with the class shares as probabilities; of facts, none."""
+        if self.task.kind == "facts":
+            return Predictions(((),) * len(inputs))
         best = self.task.classes[int(np.argmax(self.shares))]
         probabilities = np.tile(np.array(self.shares, dtype=np.float32), (len(inputs), 1))
         return Predictions((best,) * len(inputs), self.task.classes, probabilities)
@@ -45,12 +47,15 @@ class FittedMajority(Fitted):
 class Majority(Contender):
     """The most frequent training label for every text: the floor any model must beat."""
 
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "facts"})
     name: ClassVar[str] = "majority"
     level: ClassVar[str] = "floor"
     deterministic: ClassVar[bool] = True
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> FittedMajority:
         """Count the training labels; among equally frequent ones the first in the task's order is used."""
+        if task.kind == "facts":
+            return FittedMajority(task, (0.0,) * len(task.classes))
         counts = Counter(train.targets)
         return FittedMajority(task, tuple(counts[label] / len(train) for label in task.classes))
 

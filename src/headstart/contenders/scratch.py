@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from headstart.contenders._choices import ClassWeights
-from headstart.core.contracts import Contender, Task, Value, all_texts
+from headstart.core.contracts import Contender, Kind, Task, Value, all_texts
 from headstart.core.records import Rows, Run
 from headstart.nn.choices import Pooling
 
@@ -49,6 +49,7 @@ class Scratch(Contender):
     batch_rows: int = 32
     class_weights: ClassWeights = "none"
 
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "facts"})
     name: ClassVar[str] = "scratch"
     level: ClassVar[str] = "scratch"
 

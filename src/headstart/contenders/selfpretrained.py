@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from headstart.contenders._choices import ClassWeights, Size
-from headstart.core.contracts import Contender, Task, Value, all_texts
+from headstart.core.contracts import Contender, Kind, Task, Value, all_texts
 from headstart.core.hashing import parts_sha256
 from headstart.core.records import Rows, Run
 from headstart.nn.choices import Pooling
@@ -63,6 +63,7 @@ class SelfPretrained(Contender):
     batch_rows: int = 32
     class_weights: ClassWeights = "none"
 
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "facts"})
     name: ClassVar[str] = "selfpretrained"
     level: ClassVar[str] = "self-pretrained"
     reads_unlabelled: ClassVar[bool] = True

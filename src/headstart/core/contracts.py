@@ -87,6 +87,9 @@ class Tokenizer(Protocol):
     def encode_pairs(self, first: Sequence[str], second: Sequence[str]) -> Encoded:
         """Turn pairs of texts into token ids and segments, each pair truncated to the tokenizer's window."""
 
+    def encode_words(self, rows: Sequence[Sequence[str]]) -> Encoded:
+        """Turn rows of words into token ids with the word of each, in overlapping windows if they are long."""
+
 
 class Task(Protocol):
     """The plugin of a task: a frozen dataclass whose fields are its options and what it learns from the training rows.

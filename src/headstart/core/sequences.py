@@ -65,6 +65,8 @@ class Encoded:
     segments: uint8 ``(tokens,)``, 0 for the first passage of a sequence and 1 for the second; None if all are 0.
     characters: int32 ``(tokens, 2)``, start and end of each token in the text that it is from, both 0 for special
         tokens; None if the task does not need them.
+    words: int32 ``(tokens,)``, number of the word of its row that each token is from, -1 for special tokens; None if
+        the rows were not given as words.
     """
 
     tokens: np.ndarray
@@ -73,6 +75,7 @@ class Encoded:
     rows: np.ndarray | None = None
     segments: np.ndarray | None = None
     characters: np.ndarray | None = None
+    words: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.boundaries if self.rows is None else self.rows) - 1
@@ -111,4 +114,5 @@ class Encoded:
             rows,
             None if self.segments is None else self.segments[start:stop],
             None if self.characters is None else self.characters[start:stop],
+            None if self.words is None else self.words[start:stop],
         )

@@ -11,6 +11,9 @@ _UNSPACED = (
 )
 _UNIT = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
 _START = re.compile(rf"[{_UNSPACED}]")
+# Vowel signs and accents, which Python's \w does not count as part of a word.
+_MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0900-\u0963\u0981-\u0d4d"
+_WORD = re.compile(rf"[{_UNSPACED}]|(?:[^\W{_UNSPACED}]|[{_MARKS}])+|\S")
 
 
 def words(text: str) -> int:
@@ -29,3 +32,12 @@ def starts_unspaced(text: str) -> bool:
     (True, False)
     """
     return _START.match(text) is not None
+
+
+def spans_of_words(text: str) -> list[tuple[int, int]]:
+    """Return start and end of each word, punctuation mark, and character of a script without spaces.
+
+    >>> spans_of_words("Rome, 罗马")
+    [(0, 4), (4, 5), (6, 7), (7, 8)]
+    """
+    return [match.span() for match in _WORD.finditer(text)]

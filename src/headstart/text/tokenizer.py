@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from hashlib import sha256
 from itertools import islice
@@ -20,6 +20,7 @@ from headstart.core.sequences import Encoded
 from headstart.text._open_tokenizer import build
 from headstart.text._tokenizer_files import read as read_files
 from headstart.text._tokenizer_safety import inside
+from headstart.text._words import windowed
 from headstart.text.scripts import starts_unspaced
 
 # Maximum length of a text passed to a tokenizer, in characters per token of the window. A 10 MB text costs seconds and
@@ -210,6 +211,25 @@ class Tokenizer:
             segments=np.frombuffer(numbers, dtype=np.uint8) if any(self.segments) else None,
         )
 
+    def encode_words(self, rows: Sequence[Sequence[str]], window: int | None = None) -> Encoded:
+        """Turn rows of words into token ids with the number of the word that each token is from.
+
+        Ids are those of Hugging Face with ``is_split_into_words=True``. A row with more tokens than the window becomes
+        several sequences, which share a quarter of their tokens.
+
+        Args:
+            rows: the words of each row. A space at the beginning of a word matters to byte-level vocabularies, in which
+                words have other tokens without it.
+            window: maximum number of tokens of a sequence, with special tokens; None for the tokenizer's own.
+        """
+        window = min(window or self.window, self.window)
+        clear = [[clean(word[: window * CHARACTERS_PER_TOKEN]) for word in words] for words in rows]
+        prefix = [self.prefix.strip()] if self.prefix else []
+        known: dict[str, bytes] = {}
+        self._add_words(set(prefix).union(*clear), known)
+        opening = [*self.opening, *(number for word in prefix for number in array("i", known[word]))]
+        return windowed(clear, known, opening, self.closing, window)
+
     def encode_whole(self, texts: Sequence[str]) -> Encoded:
         """Turn texts into token ids without special tokens and without truncation."""
         bodies = list(self._bodies(texts, None))
@@ -238,8 +258,13 @@ class Tokenizer:
         split = [text.split(" ") for text in texts]
         if len(known) > MOST_WORDS:
             known.clear()
-        new = list(set().union(*split) - known.keys())
-        groups = [new[start : start + CHUNK] for start in range(0, len(new), CHUNK)]
+        self._add_words(set().union(*split) - known.keys(), known)
+        return [b"".join(map(known.__getitem__, words)) for words in split]
+
+    def _add_words(self, new: Collection[str], known: dict[str, bytes]) -> None:
+        """Add the ids of words that are encoded one by one to those of known words."""
+        listed = list(new)
+        groups = [listed[start : start + CHUNK] for start in range(0, len(listed), CHUNK)]
         # Not the "fast" call, which does not return which word a token came from.
         encodings = self.backend.encode_batch(groups, is_pretokenized=True, add_special_tokens=False)
         for words, encoding in zip(groups, encodings, strict=True):
@@ -247,7 +272,6 @@ class Tokenizer:
             starts = np.searchsorted(np.array(encoding.word_ids, dtype=np.int64), range(len(words) + 1)) * BYTES
             ends = starts[1:].tolist()
             known.update((word, ids[start:end]) for word, start, end in zip(words, starts.tolist(), ends, strict=False))
-        return [b"".join(map(known.__getitem__, words)) for words in split]
 
     def _splits_at_spaces(self) -> bool:
         """Return whether a word's tokens never depend on what comes after the next space, as in BERT."""

@@ -1,0 +1,118 @@
+"""Tags of words that say where entities begin and end: the schemes in use, and decoding without impossible tags.
+
+BIO, IOB1, IOBES and BILOU (Ramshaw & Marcus 1995; Ratinov & Roth 2009) write the same entities in different ways. One
+rule reads all of them: an entity begins at B, S or U, or at any other tag that does not continue one of the same type,
+and ends at E, L, S and U.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from headstart.core.errors import DataError, shown
+
+TAG = re.compile(r"O|[BIESLU]-.*\S.*")
+OUTSIDE = "O"
+SEQUENCES = 1024  # decoded side by side
+
+
+def is_tag(text: str) -> bool:
+    """Return whether a text is a tag of one of the schemes.
+
+    >>> is_tag("B-PER"), is_tag("O"), is_tag("PER")
+    (True, True, False)
+    """
+    return TAG.fullmatch(text) is not None
+
+
+def entities(tags: Sequence[str]) -> list[tuple[int, int, str]]:
+    """Return the entities that tags of BIO, IOB1, IOBES or BILOU mark: first word, the one after the last, type.
+
+    Raises:
+        DataError: another scheme, or two of them mixed.
+
+    >>> entities(["B-PER", "I-PER", "O", "S-LOC"])
+    [(0, 2, 'PER'), (3, 4, 'LOC')]
+    """
+    found: list[tuple[int, int, str]] = []
+    begun, open_type = 0, ""  # '' where no entity is open
+    letters = set()
+    for place, tag in enumerate(tags):
+        if not is_tag(tag):
+            raise DataError(f"has the tag {shown(tag)}, which is none of the schemes BIO, IOB1, IOBES and BILOU")
+        letter, _, name = tag.partition("-")
+        letters.add(letter)
+        if open_type and (letter in "OBSU" or name != open_type):
+            found.append((begun, place, open_type))
+            open_type = ""
+        if letter != OUTSIDE and not open_type:
+            begun, open_type = place, name
+        if open_type and letter in "ESLU":
+            found.append((begun, place + 1, open_type))
+            open_type = ""
+    if open_type:
+        found.append((begun, len(tags), open_type))
+    if letters & {"E", "S"} and letters & {"L", "U"}:
+        raise DataError("has tags of two schemes, IOBES and BILOU")
+    return found
+
+
+def bio(types: Iterable[str]) -> tuple[str, ...]:
+    """Return all tags of the scheme BIO for some types.
+
+    >>> bio(["LOC", "PER"])
+    ('O', 'B-LOC', 'I-LOC', 'B-PER', 'I-PER')
+    """
+    return (OUTSIDE, *(f"{letter}-{name}" for name in types for letter in "BI"))
+
+
+def transitions(tags: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores that forbid impossible tags of the scheme BIO: an I after anything but B or I of its type.
+
+    Returns:
+        float32 ``(tags, tags)`` for each tag after another, and ``(tags,)`` for each as the first: 0, or -inf.
+
+    >>> transitions(("O", "B-PER", "I-PER"))[1].tolist()
+    [0.0, 0.0, -inf]
+    """
+    inside = np.array([tag.startswith("I-") for tag in tags])
+    names = np.array([tag[1:] for tag in tags])
+    impossible = inside[None, :] & (names[:, None] != names[None, :])
+    return (
+        np.where(impossible, -np.inf, 0.0).astype(np.float32),
+        np.where(inside, -np.inf, 0.0).astype(np.float32),
+    )
+
+
+def viterbi(scores: np.ndarray, boundaries: np.ndarray, moves: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Return the sequence of tags with the highest sum of scores for each sequence of words: int64 ``(words,)``.
+
+    Args:
+        scores: of each tag for each word, float32 ``(words, tags)``.
+        boundaries: of the sequences, int64 ``(sequences + 1,)``.
+        moves: of each tag after another, float32 ``(tags, tags)``.
+        first: of each tag as the first, float32 ``(tags,)``.
+    """
+    best_tags = np.zeros(len(scores), dtype=np.int64)
+    lengths = np.diff(boundaries)
+    for start in range(0, len(lengths), SEQUENCES):
+        # Longest first: those that have a word at some place are then always the first ones.
+        order = start + np.argsort(-lengths[start : start + SEQUENCES], kind="stable")
+        starts, sizes = boundaries[:-1][order], lengths[order]
+        active = [int((sizes > place).sum()) for place in range(int(sizes.max(initial=0)))]
+        if not active:
+            continue
+        back = np.zeros((len(active), active[0], scores.shape[1]), dtype=np.int32)
+        best = scores[starts[: active[0]]] + first  # (sequences, tags)
+        for place, count in enumerate(active[1:], start=1):
+            through = best[:count, :, None] + moves  # (sequences, tags before, tags)
+            back[place, :count] = through.argmax(axis=1)
+            best[:count] = through.max(axis=1) + scores[starts[:count] + place]
+        tags = best.argmax(axis=1)
+        for place, count in reversed(list(enumerate(active))):
+            best_tags[starts[:count] + place] = tags[:count]
+            tags[:count] = back[place, np.arange(count), tags[:count]]
+    return best_tags
