@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from headstart.core.errors import DataError
 from headstart.core.tally import Metric, Tally
@@ -35,6 +34,8 @@ def tally(targets: Sequence[Facts], predicted: Sequence[Facts]) -> Tally:
     >>> [round(float(metric.of(counted.total)), 3) for metric in METRICS]
     [0.667, 0.5, 1.0, 0.5, 0.0]
     """
+    from scipy import sparse
+
     if not len(targets) or len(targets) != len(predicted):
         raise DataError(
             f"{len(predicted)} predictions for {len(targets)} targets; scores need as many, and at least one."

@@ -18,6 +18,7 @@ from headstart.core.files import write_text
 from headstart.core.opening import guarded, naming
 from headstart.core.sequences import Encoded
 from headstart.text._open_tokenizer import build
+from headstart.text._pairs import shares_of
 from headstart.text._tokenizer_files import read as read_files
 from headstart.text._tokenizer_safety import inside
 from headstart.text._words import windowed
@@ -371,20 +372,6 @@ def _of_pairs(backend: tokenizers.Tokenizer, closing: Sequence[int]) -> tuple[li
         places = max(0, start - 1), start, min(stop + 1, after), after, min(end + 1, len(types) - 1)
         return between, tuple(types[place] for place in places)
     return list(closing), (0,) * 5
-
-
-def shares_of(room: int, first: int, second: int) -> tuple[int, int]:
-    """Return how many tokens of two texts fit into a room: the longer one is truncated first.
-
-    >>> shares_of(10, 3, 20), shares_of(10, 20, 20), shares_of(11, 20, 9), shares_of(10, 2, 3)
-    ((3, 7), (5, 5), (6, 5), (2, 3))
-    """
-    short, long = sorted((first, second))
-    if short + long > room:
-        long = max(short, room - short)
-    if short + long > room:
-        short, long = room // 2, room - room // 2
-    return (short, long) if first <= second else (long, short)
 
 
 def _samples(backend: tokenizers.Tokenizer) -> Iterator[str]:
