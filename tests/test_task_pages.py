@@ -1,0 +1,62 @@
+"""The examples of docs/tasks run as they are, each in a folder with the files that it reads."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+PAGES = sorted((Path(__file__).parent.parent / "docs" / "tasks").glob("*.md"))
+WORDS = [
+    f"{first}{second}" for first in ("ba", "ke", "lo", "mi", "nu", "sa", "ti", "vo") for second in ("rel", "dan", "pis")
+]
+ROWS = 40
+
+
+def sentence(rng, *more):
+    """Random words in random order, so that no two rows are copies."""
+    return " ".join(rng.permutation([*rng.choice(WORDS, 8), *more]))
+
+
+def claims(rng):
+    for number in range(ROWS):
+        true = number % 2 == 0
+        yield {"evidence": sentence(rng), "claim": sentence(rng, "yes" if true else "no"), "label": str(true)}
+
+
+def relations(rng):
+    kinds = {"Cause-Effect(e1,e2)": "brought", "Component-Whole(e1,e2)": "of"}
+    for number in range(ROWS):
+        label, word = list(kinds.items())[number % 2]
+        text = f"{sentence(rng)} <e1>{rng.choice(WORDS)}</e1> {word} <e2>{rng.choice(WORDS)}</e2>"
+        yield {"text": text, "label": label}
+
+
+# File that an example reads -> its rows.
+FILES = {"claims.csv": claims, "relations.csv": relations}
+
+
+def write(path, rows):
+    if path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+def test_the_example_runs(page, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    examples = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert examples
+    for example in examples:
+        assert len(example.splitlines()) < 25
+        for name in FILES:
+            if name in example:
+                write(tmp_path / name, list(FILES[name](np.random.default_rng(0))))
+        exec(compile(example, str(page), "exec"), {})
+    assert capsys.readouterr().out
