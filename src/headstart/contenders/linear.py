@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from headstart.checkpoints import manifest
-from headstart.core.contracts import Contender, Fitted, Task, Value, joined_texts, metric_values
+from headstart.core.contracts import Contender, Fitted, Kind, Task, Value, joined_texts, metric_values
 from headstart.core.errors import CheckpointError, DataError
 from headstart.core.files import write_text
 from headstart.core.records import Predictions, Progress, Rows, Run
@@ -157,18 +157,19 @@ class FittedLinear(Fitted):
 
 @dataclass(frozen=True)
 class Linear(Contender):
-    """Logistic regression on word and character TF-IDF or NB-SVM, the better on validation.
+    """Logistic regression on word and character TF-IDF or NB-SVM, the better on validation; for entities, a CRF.
 
     features: maximum number of word n-grams, and of character n-grams.
     """
 
     features: int = 300_000
 
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "facts"})
     name: ClassVar[str] = "linear"
     level: ClassVar[str] = "linear"
     deterministic: ClassVar[bool] = True
 
-    def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> FittedLinear:
+    def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> Fitted:
         """Fit both kinds on the training rows with several strengths; use the better kind on validation.
 
         The strength of each kind is the one with the highest validation likelihood, which has less variance than a
@@ -177,6 +178,10 @@ class Linear(Contender):
         Raises:
             DataError: the training rows contain only one class.
         """
+        if task.kind == "facts":
+            from headstart.contenders import _crf
+
+            return _crf.fit(train, validation, task, run)
         if len(set(train.targets)) < 2:
             raise DataError(f"the {len(train)} training rows show one class only; give more rows.")
         until = time.monotonic() + 60 * run.minutes if run.minutes is not None else float("inf")
@@ -199,7 +204,7 @@ class Linear(Contender):
         return max(best.values(), key=lambda each: each[:2])[2]
 
     @staticmethod
-    def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> FittedLinear:
+    def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> Fitted:
         """Read a saved model.
 
         Raises:
@@ -207,6 +212,10 @@ class Linear(Contender):
         """
         from headstart.checkpoints import arrays
 
+        if task.kind == "facts":
+            from headstart.contenders import _crf
+
+            return _crf.load(folder, task)
         path = folder / "n_grams.json"
         n_grams = json.loads(path.read_bytes())
         words, characters = (_texts(n_grams, kind, path) for kind in ("words", "characters"))

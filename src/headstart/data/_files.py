@@ -1,4 +1,4 @@
-"""Files of rows of any size, read one row at a time: CSV, TSV, JSON Lines, Parquet, Feather and Arrow."""
+"""Files of rows of any size, read one row at a time: CSV, TSV, JSON Lines, CoNLL, Parquet, Feather and Arrow."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from pathlib import Path
 from headstart.core.errors import DataError, did_you_mean, shown
 from headstart.core.records import ReadWarning
 from headstart.data import _arrow
+from headstart.data._conll import SUFFIXES as CONLL
+from headstart.data._conll import is_conll, open_conll
 from headstart.data._encoding import open_bytes, open_text, survey, unpacked
 from headstart.data._json import open_json
 from headstart.data._layout import open_separated
@@ -24,11 +26,12 @@ from headstart.data._stream import Item, Records, fault, sound
 JSON = (".jsonl", ".ndjson", ".json")
 OBJECT = re.compile(r"""\s*(\[\s*)?\{\s*("[^"]*"|'[^']*')\s*:""")  # the beginning of JSON, whatever the file's name
 ADDRESS = re.compile(r"[a-z][a-z0-9]+:/")
+FIRST_LINES = 200  # by which a file with a word on each line is recognised
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
 def records(path: str | Path, encoding: str | None = None, named: Sequence[str] = ()) -> Records:
-    """Open a CSV, TSV, JSON Lines, Parquet, Feather or Arrow file of any size; rows are read lazily.
+    """Open a CSV, TSV, JSON Lines, CoNLL, Parquet, Feather or Arrow file of any size; rows are read lazily.
 
     Cells have the types of the file. Rows that cannot be read are returned as `Rejected`.
 
@@ -54,7 +57,13 @@ def records(path: str | Path, encoding: str | None = None, named: Sequence[str] 
     if suffix in JSON or _begins_with_object(path, seen.encoding):
         columns, items = open_json(path.name, partial(_decoded, path, seen.encoding))
     else:
-        columns, items = open_separated(path.name, suffix, _lines(path, seen.encoding), named)
+        lines = _lines(path, seen.encoding)
+        sample = list(itertools.islice(lines, FIRST_LINES))
+        everything = itertools.chain(sample, lines)
+        if suffix in CONLL or is_conll(sample):
+            columns, items = open_conll(everything)
+        else:
+            columns, items = open_separated(path.name, suffix, everything, named)
     doubts = [ReadWarning(seen.warning)] if seen.warning else []
     return _checked(path.name, columns, itertools.chain(doubts, items), seen.sha256)
 
