@@ -23,9 +23,9 @@ MUTANTS = (
     Mutant(
         "linear learns its n-grams from validation rows too",
         "contenders/linear.py",
-        "reader, features = Reader.fitted(joined_texts(task, train.inputs), self.features)",
-        "reader, _ = Reader.fitted(joined_texts(task, (*train.inputs, *validation.inputs)), self.features)\n"
-        "        features = reader.read(joined_texts(task, train.inputs))",
+        "reader, features = Reader.fitted(n_gram_texts(task, train.inputs), self.features)",
+        "reader, _ = Reader.fitted(n_gram_texts(task, (*train.inputs, *validation.inputs)), self.features)\n"
+        "        features = reader.read(n_gram_texts(task, train.inputs))",
         (LINEAR, PROTOCOL),
     ),
     Mutant(

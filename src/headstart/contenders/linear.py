@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from headstart.checkpoints import manifest
-from headstart.core.contracts import Contender, Fitted, Kind, Task, Value, joined_texts, metric_values
+from headstart.contenders._pair_words import TOKEN, n_gram_texts
+from headstart.core.contracts import Contender, Fitted, Kind, Task, Value, metric_values
 from headstart.core.errors import CheckpointError, DataError
 from headstart.core.files import write_text
 from headstart.core.records import Predictions, Progress, Rows, Run
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-# A word, or one Chinese, Japanese or similar character, or a punctuation mark or emoji.
-TOKEN = r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+|[^\w\s]"
 STRENGTHS = (1.0, 3.0, 10.0, 30.0)  # of TF-IDF; inverse regularisation
 RATIO_STRENGTHS = (0.1, 0.3, 1.0, 3.0)  # of NB-SVM
 # With more characters of training text, character n-grams cost minutes and no longer help, since there are enough
@@ -114,7 +113,7 @@ class FittedLinear(Fitted):
 
     def predict(self, inputs: Sequence[Value]) -> Predictions:
         """Predict any number of inputs, in order."""
-        texts = joined_texts(self.task, inputs)
+        texts = n_gram_texts(self.task, inputs)
         parts = [self._probabilities(self.reader.read(texts[i : i + CHUNK])) for i in range(0, len(texts), CHUNK)]
         probabilities = np.concatenate(parts) if parts else np.zeros((0, len(self.task.classes)), dtype=np.float32)
         values = tuple(self.task.classes[number] for number in probabilities.argmax(axis=1))
@@ -186,8 +185,8 @@ class Linear(Contender):
             raise DataError(f"the {len(train)} training rows show one class only; give more rows.")
         until = time.monotonic() + 60 * run.minutes if run.minutes is not None else float("inf")
         run.progress(Progress("reading texts", 0.0))
-        reader, features = Reader.fitted(joined_texts(task, train.inputs), self.features)
-        held_out = reader.read(joined_texts(task, validation.inputs))
+        reader, features = Reader.fitted(n_gram_texts(task, train.inputs), self.features)
+        held_out = reader.read(n_gram_texts(task, validation.inputs))
         best: dict[bool, tuple[float, float, FittedLinear]] = {}
         total = len(STRENGTHS) + len(RATIO_STRENGTHS)
         for number, model in enumerate(_candidates(reader, features, np.array(train.targets, dtype=object), task)):
