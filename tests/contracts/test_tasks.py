@@ -81,7 +81,11 @@ def test_decode_undoes_targets(task, sample, tokenizer):
     encoded = fitted.encode(sample.inputs, tokenizer)
     outputs = certain(fitted.head(), fitted.targets(sample, encoded), encoded)
     predictions = fitted.decode(outputs, encoded, sample.inputs)
-    assert predictions.values == sample.targets
+    if task.kind == "text":  # one of those that are right
+        accepted = [{text for text, *_ in target} or {""} for target in sample.targets]
+        assert all(value in right for value, right in zip(predictions.values, accepted, strict=True))
+    else:
+        assert predictions.values == sample.targets
     if task.kind == "label":
         assert np.allclose(predictions.probabilities.sum(axis=1), 1.0, atol=1e-6)
     scores = metric_values(fitted, predictions, sample)

@@ -53,7 +53,7 @@ class Finetuned(Contender):
     class_weights: ClassWeights = "none"
     recompute: bool = False
 
-    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "facts"})
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "facts", "text"})
 
     @property
     def name(self) -> str:

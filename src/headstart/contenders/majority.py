@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from headstart.checkpoints import manifest
+from headstart.contenders import _untrained
 from headstart.core.contracts import Contender, Fitted, Kind, Task, Value
 from headstart.core.errors import CheckpointError
 from headstart.core.files import write_text
@@ -47,25 +48,29 @@ class FittedMajority(Fitted):
 class Majority(Contender):
     """The most frequent training label for every text: the floor any model must beat."""
 
-    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "facts"})
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "facts", "text"})
     name: ClassVar[str] = "majority"
     level: ClassVar[str] = "floor"
     deterministic: ClassVar[bool] = True
 
-    def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> FittedMajority:
+    def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> Fitted:
         """Count the training labels; among equally frequent ones the first in the task's order is used."""
+        if task.kind == "text":
+            return _untrained.fit(train, task, run.metric)
         if task.kind == "facts":
             return FittedMajority(task, (0.0,) * len(task.classes))
         counts = Counter(train.targets)
         return FittedMajority(task, tuple(counts[label] / len(train) for label in task.classes))
 
     @staticmethod
-    def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> FittedMajority:
+    def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> Fitted:
         """Read a saved model.
 
         Raises:
             CheckpointError: its shares are not those of the task's classes.
         """
+        if task.kind == "text":
+            return _untrained.load(task, extra.get("silent"))
         path = folder / "majority.json"
         shares = read_object(path).get("shares")
         if (

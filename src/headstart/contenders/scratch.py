@@ -49,7 +49,7 @@ class Scratch(Contender):
     batch_rows: int = 32
     class_weights: ClassWeights = "none"
 
-    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "facts"})
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "facts", "text"})
     name: ClassVar[str] = "scratch"
     level: ClassVar[str] = "scratch"
 

@@ -63,7 +63,7 @@ class SelfPretrained(Contender):
     batch_rows: int = 32
     class_weights: ClassWeights = "none"
 
-    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "facts"})
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "facts", "text"})
     name: ClassVar[str] = "selfpretrained"
     level: ClassVar[str] = "self-pretrained"
     reads_unlabelled: ClassVar[bool] = True

@@ -90,6 +90,9 @@ class Tokenizer(Protocol):
     def encode_words(self, rows: Sequence[Sequence[str]]) -> Encoded:
         """Turn rows of words into token ids with the word of each, in overlapping windows if they are long."""
 
+    def encode_windows(self, questions: Sequence[str], contexts: Sequence[str]) -> Encoded:
+        """Turn questions with contexts into pairs of texts, a long context in several overlapping windows."""
+
 
 class Task(Protocol):
     """The plugin of a task: a frozen dataclass whose fields are its options and what it learns from the training rows.
@@ -151,6 +154,13 @@ class Task(Protocol):
 
     def tally(self, predictions: Predictions, targets: Sequence[Value]) -> Tally:
         """Return what each row adds to the sums that the metrics are functions of."""
+
+
+class TextTask(Task, Protocol):
+    """What tasks of the kind 'text' have besides."""
+
+    def untrained(self, value: Value) -> str:
+        """Return an answer to one input that needs no training: the floor of all scores."""
 
 
 def class_numbers(classes: Sequence[str], targets: Sequence[Value]) -> np.ndarray:

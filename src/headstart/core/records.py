@@ -216,11 +216,14 @@ class Predictions:
     values: one decoded prediction per input; for classification a label.
     classes: the class of each column of `probabilities`.
     probabilities: float32 ``(rows, classes)``, each row summing to 1; None if the task has none.
+    candidates: of each row the best values with their probabilities, best first, which sum to 1; empty if the task has
+        none. They are not stored with a record.
     """
 
     values: tuple[Value, ...]
     classes: tuple[str, ...] = ()
     probabilities: np.ndarray | None = None
+    candidates: tuple[tuple[tuple[Value, float], ...], ...] = ()
 
 
 @dataclass(frozen=True)

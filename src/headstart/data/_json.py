@@ -15,6 +15,7 @@ from typing import Any
 
 from headstart.core.errors import DataError, shown
 from headstart.core.records import ReadWarning, Rejected
+from headstart.data import _squad
 from headstart.data._columns import known_name
 from headstart.data._limits import DOCUMENT, NESTING, check_columns
 from headstart.data._stream import Item, Row, beginning
@@ -40,9 +41,8 @@ def open_json(name: str, lines: Callable[[], Iterator[str]]) -> tuple[list[str],
     """Return the keys of all objects in a JSON file as columns, and its items.
 
     A file with one object per line is read line by line, twice if there are many, since a key may first occur late. A
-    file
-    that is one JSON document is read whole: a list of objects, an object of columns (lists, or objects keyed by row),
-    or pandas' 'split' form.
+    file that is one JSON document is read whole: a list of objects, an object of columns (lists, or objects keyed by
+    row), pandas' 'split' form, or SQuAD's.
 
     Args:
         name: name of the file, for messages.
@@ -57,8 +57,14 @@ def open_json(name: str, lines: Callable[[], Iterator[str]]) -> tuple[list[str],
     if not objects_read or (len(objects_read) == 1 and _is_table(objects_read[0].values)):
         document = _document(name, lines())
         if document is not None:
-            objects_read = [_Object(number, row) for number, row in enumerate(_rows(name, document), start=1)]
-            sample, objects, whole = list(objects_read), iter(()), True
+            in_squad = _squad.holds_articles(document)
+            rows = _squad.questions(document) if in_squad else _rows(name, document)
+            sample = [
+                Rejected(number, row) if isinstance(row, str) else _Object(number, row)
+                for number, row in enumerate(rows, start=1)
+            ]
+            objects_read = [item for item in sample if isinstance(item, _Object)]
+            objects, whole = iter(()), True
     columns = dict.fromkeys(key for item in objects_read for key in item.values)
     if not columns:
         bad = next((item for item in sample if isinstance(item, Rejected)), None)

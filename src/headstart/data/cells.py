@@ -105,7 +105,7 @@ def list_cell(value: object, what: str = "list", separator: str = "") -> list[Va
     if missing(value) or (isinstance(value, str) and not separator and not value.strip()):
         raise DataError(f"has no {what}")
     if isinstance(value, str):
-        if value.lstrip().startswith("[") and isinstance(parsed := _parsed(value), list):
+        if value.lstrip().startswith("[") and isinstance(parsed := parse(value), list):
             return parsed
         if separator:
             return [part.strip() for part in value.split(separator) if part.strip()]
@@ -133,8 +133,8 @@ def words_cell(value: object, what: str = "words") -> list[str]:
     return words
 
 
-def _parsed(text: str) -> object:
-    """Read a list that is written in a text cell; None if it is none.
+def parse(text: str) -> object:
+    """Read a list or an object that is written in a text cell, as JSON or as Python does; None if it is none.
 
     Raises:
         DataError: it holds half of a surrogate pair.

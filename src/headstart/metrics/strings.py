@@ -42,11 +42,7 @@ def tally(targets: Sequence[Sequence[str]], predicted: Sequence[str]) -> Tally:
     Raises:
         DataError: no rows, a row without target, or targets and predictions differ in number.
     """
-    if not len(targets) or len(targets) != len(predicted) or not all(len(texts) for texts in targets):
-        raise DataError(
-            f"{len(predicted)} predicted texts for {len(targets)} rows of targets; scores need as many, and at least"
-            " one row and one target in each."
-        )
+    _check(targets, predicted)
     tokenize = _tokenizer()
     counted = np.array(
         [
@@ -64,6 +60,24 @@ def tally(targets: Sequence[Sequence[str]], predicted: Sequence[str]) -> Tally:
     return Tally(sparse.csr_array(counted), right[None], wrong[None], np.ones(1))
 
 
+def answer_tally(targets: Sequence[Sequence[str]], predicted: Sequence[str]) -> Tally:
+    """Compute what each row adds to the sums of answers alone, without those of longer texts.
+
+    Args:
+        targets: of each row the texts that are right, at least one; the empty text if there is no answer.
+        predicted: text of each row.
+
+    Returns:
+        sums ``(3,)``: rows, exact matches, token F1.
+
+    Raises:
+        DataError: as for :func:`tally`.
+    """
+    _check(targets, predicted)
+    counted = np.array([[1.0, *_answer(answer, texts)] for answer, texts in zip(predicted, targets, strict=True)])
+    return Tally(sparse.csr_array(counted), np.ones((1, 3)), np.array([[1.0, 0.0, 0.0]]), np.ones(1))
+
+
 def normalised(answer: str) -> str:
     """Return an answer without case, punctuation, articles and repeated spaces, as SQuAD compares them.
 
@@ -73,6 +87,14 @@ def normalised(answer: str) -> str:
     'eiffel tower'
     """
     return " ".join(_ARTICLES.sub(" ", answer.lower().translate(_NO_PUNCTUATION)).split())
+
+
+def _check(targets: Sequence[Sequence[str]], predicted: Sequence[str]) -> None:
+    if not len(targets) or len(targets) != len(predicted) or not all(len(texts) for texts in targets):
+        raise DataError(
+            f"{len(predicted)} predicted texts for {len(targets)} rows of targets; scores need as many, and at least"
+            " one row and one target in each."
+        )
 
 
 def _answer(answer: str, targets: Sequence[str]) -> tuple[float, float]:
@@ -165,9 +187,9 @@ def _chrf_of(counts: np.ndarray) -> np.ndarray:
     return ratio((1 + _BETA**2) * precision * recall, _BETA**2 * precision + recall)
 
 
+ANSWER_METRICS = (Metric("token F1", _f1), Metric("exact match", _exact))
 METRICS = (
-    Metric("exact match", _exact),
-    Metric("token F1", _f1),
+    *ANSWER_METRICS[::-1],
     Metric("BLEU", _bleu),
     Metric("chrF", lambda sums: _chrf_of(sums[..., _CHRF])),
 )

@@ -9,7 +9,7 @@ from headstart.core.contracts import Kind, Task, Value
 
 Span = tuple[int, int]
 FIGURES = 4  # significant figures of a number that is not whole
-NO_LABEL, NO_FACT = "no label", "nothing"
+NO_LABEL, NO_FACT, NO_TEXT = "no label", "nothing", "no answer"
 
 
 def shown_input(task: Task, value: Value) -> str:
@@ -30,6 +30,19 @@ def shown_answer(task: Task, answer: Value, value: Value) -> str:
     'spam'
     """
     return _WRITTEN[task.kind](answer, (task.texts(value) or ("",))[0])
+
+
+def texts(answer: Value) -> tuple[str, ...]:
+    """Return the texts that are right, or the one that was predicted; none for the empty text.
+
+    Args:
+        answer: a text, or several that are right: each alone, or in a pair with its place in the input.
+
+    >>> texts("in Rome"), texts(["in Rome", "Rome"]), texts([("in Rome", 5)]), texts("")
+    (('in Rome',), ('in Rome', 'Rome'), ('in Rome',), ())
+    """
+    several = [answer] if isinstance(answer, str) else answer
+    return tuple(filter(None, (each if isinstance(each, str) else str(each[0]) for each in several)))
 
 
 def spans(fact: Sequence[Value]) -> tuple[Span, ...]:
@@ -90,6 +103,5 @@ _WRITTEN: Mapping[Kind, Callable[[Value, str], str]] = {
     "facts": lambda answer, text: _several(
         sorted(answer, key=lambda fact: (spans(fact), str(fact))), lambda fact: _fact(fact, text), NO_FACT
     ),
-    # Several texts are several that are right.
-    "text": lambda answer, _: str(answer) if isinstance(answer, str) else " / ".join(map(str, answer)),
+    "text": lambda answer, _: " / ".join(dict.fromkeys(texts(answer))) or NO_TEXT,
 }

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 # A full stop or similar, with closing quotes or brackets, before white space; an ideographic one anywhere; a line end.
 _END = re.compile(r"[.!?…]+[\"')\]»”’]*(?=\s)|[。！？]+[\"”’」』]*|\n")
+# A word; of scripts without spaces, one character.
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
 # Maximum length of a piece, in characters.
 LONGEST = 10_000
 
@@ -24,3 +28,25 @@ def split(text: str) -> Iterator[str]:
         sentence = text[start:end].strip()
         yield from (sentence[place : place + LONGEST] for place in range(0, len(sentence), LONGEST))
         start = end
+
+
+def nearest(question: str, text: str) -> str:
+    """Return the sentence of a text that shares most with a question, rare words counting more; the first of equals.
+
+    A word counts the logarithm of the number of sentences per sentence that contains it (Spärck Jones 1972); their sum
+    is divided by the root of the sentence's number of words, so that a long one has no advantage.
+
+    >>> nearest("Where does Ada live?", "Bo lives in Bonn. Ada does live in Rome.")
+    'Ada does live in Rome.'
+    """
+    sentences = list(split(text))
+    words = [set(_WORD.findall(sentence.lower())) for sentence in sentences]
+    counts = Counter(word for known in words for word in known)
+    asked = set(_WORD.findall(question.lower()))
+
+    def score(known: set[str]) -> float:
+        shared = sum(math.log((1 + len(sentences)) / counts[word]) for word in sorted(known & asked))
+        return shared / math.sqrt(max(1, len(known)))
+
+    scores = list(map(score, words))
+    return sentences[scores.index(max(scores))] if sentences else ""

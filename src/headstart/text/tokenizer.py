@@ -17,6 +17,7 @@ from headstart.core.errors import CheckpointError
 from headstart.core.files import write_text
 from headstart.core.opening import guarded, naming
 from headstart.core.sequences import Encoded
+from headstart.text import windows
 from headstart.text._open_tokenizer import build
 from headstart.text._pairs import shares_of
 from headstart.text._tokenizer_files import read as read_files
@@ -230,6 +231,10 @@ class Tokenizer:
         self._add_words(set(prefix).union(*clear), known)
         opening = [*self.opening, *(number for word in prefix for number in array("i", known[word]))]
         return windowed(clear, known, opening, self.closing, window)
+
+    def encode_windows(self, questions: Sequence[str], contexts: Sequence[str]) -> Encoded:
+        """Turn questions with contexts into pairs of texts, see `text.windows`."""
+        return windows.encode(self, questions, contexts)
 
     def encode_whole(self, texts: Sequence[str]) -> Encoded:
         """Turn texts into token ids without special tokens and without truncation."""

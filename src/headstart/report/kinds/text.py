@@ -12,7 +12,7 @@ from headstart.core.tally import Metric, Tally
 from headstart.metrics import format as form
 from headstart.report import _format as write
 from headstart.report._mistakes import full_records
-from headstart.report._values import shown_answer, shown_input
+from headstart.report._values import NO_TEXT, shown_answer, shown_input, texts
 
 EACH = 6  # rows shown as best and as worst
 LENGTHS = 4  # groups of equally many inputs, from short to long
@@ -104,11 +104,10 @@ def _row(
 ) -> TextRow:
     test, task = result.splits.test, result.rules
     value, target = test.inputs[row], test.targets[row]
-    references = (target,) if isinstance(target, str) else tuple(target)
     return TextRow(
         test.ids[row],
         shown_input(task, value),
-        tuple(str(reference) for reference in references),
+        tuple(dict.fromkeys(texts(target))) or (NO_TEXT,),
         test.ids[row] in result.splits.leaked,
         tuple(
             Output(
