@@ -9,13 +9,16 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from headstart.core.errors import DataError
 from headstart.core.tally import Metric, Tally
 from headstart.metrics.labels import ratio
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -57,7 +60,7 @@ def tally(targets: Sequence[Sequence[str]], predicted: Sequence[str]) -> Tally:
     right[matches], wrong[matches] = mean[matches + 1], 0.0
     for order in range(_CHRF.start, _CHRF.stop, 3):
         right[order + 2], wrong[order + 2] = min(mean[order], mean[order + 1]), 0.0
-    return Tally(sparse.csr_array(counted), right[None], wrong[None], np.ones(1))
+    return Tally(_sparse(counted), right[None], wrong[None], np.ones(1))
 
 
 def answer_tally(targets: Sequence[Sequence[str]], predicted: Sequence[str]) -> Tally:
@@ -75,7 +78,7 @@ def answer_tally(targets: Sequence[Sequence[str]], predicted: Sequence[str]) -> 
     """
     _check(targets, predicted)
     counted = np.array([[1.0, *_answer(answer, texts)] for answer, texts in zip(predicted, targets, strict=True)])
-    return Tally(sparse.csr_array(counted), np.ones((1, 3)), np.array([[1.0, 0.0, 0.0]]), np.ones(1))
+    return Tally(_sparse(counted), np.ones((1, 3)), np.array([[1.0, 0.0, 0.0]]), np.ones(1))
 
 
 def normalised(answer: str) -> str:
@@ -87,6 +90,12 @@ def normalised(answer: str) -> str:
     'eiffel tower'
     """
     return " ".join(_ARTICLES.sub(" ", answer.lower().translate(_NO_PUNCTUATION)).split())
+
+
+def _sparse(counted: np.ndarray) -> sparse.csr_array:
+    from scipy import sparse
+
+    return sparse.csr_array(counted)
 
 
 def _check(targets: Sequence[Sequence[str]], predicted: Sequence[str]) -> None:
