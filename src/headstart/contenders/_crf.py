@@ -52,6 +52,10 @@ class WordTokens:
         """Join both texts of each pair."""
         return self.encode([f"{one} {other}" for one, other in zip(first, second, strict=True)])
 
+    def encode_windows(self, questions: Sequence[str], contexts: Sequence[str]) -> Encoded:
+        """Join each question and its context."""
+        return self.encode_pairs(questions, contexts)
+
     def encode_words(self, rows: Sequence[Sequence[str]]) -> Encoded:
         """Give each word a number of its own."""
         lengths = np.array([0, *map(len, rows)])
