@@ -34,13 +34,28 @@ def relations(rng):
         yield {"text": text, "label": label}
 
 
+def people(rng):
+    names, places = ("Ada Lovelace", "Li", "Turing"), ("London", "Rome")
+    for _ in range(ROWS):
+        name, place = str(rng.choice(names)).split(), str(rng.choice(places))
+        words = [*rng.choice(WORDS, 4), *name, "lives", "in", place, "."]
+        tags = ["O"] * 4 + ["B-person", "I-person"][: len(name)] + ["O", "O", "B-place", "O"]
+        yield {"tokens": words, "tags": tags}
+
+
 # File that an example reads -> its rows.
-FILES = {"claims.csv": claims, "relations.csv": relations}
+FILES = {"claims.csv": claims, "relations.csv": relations, "people.conll": people}
 
 
 def write(path, rows):
     if path.suffix == ".jsonl":
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return
+    if path.suffix == ".conll":
+        lines = (
+            "".join(f"{word}\t{tag}\n" for word, tag in zip(row["tokens"], row["tags"], strict=True)) for row in rows
+        )
+        path.write_text("\n".join(lines))
         return
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
