@@ -271,3 +271,12 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch) -> N
         files.replacing_folder(tmp_path / "model"),
     ):
         pass
+
+
+def test_a_folder_that_cannot_be_synced_is_an_error_of_the_disk(tmp_path, monkeypatch):
+    def full(handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DiskError, match=rf"cannot write '{tmp_path}' \(No space left on device"):
+        files.flush(tmp_path)

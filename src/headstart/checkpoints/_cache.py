@@ -8,7 +8,7 @@ from pathlib import Path
 
 from headstart.core import sealed
 from headstart.core.alone import in_turn
-from headstart.core.files import flush, unfinished_folder, writing
+from headstart.core.files import sync, unfinished_folder, writing
 from headstart.core.terminal import say
 
 INSTEAD = "set HEADSTART_CACHE to a folder of your own that has room"  # where the cache cannot be written
@@ -58,12 +58,12 @@ def made_once(name: str, make: Callable[[Path], None], sentence: str) -> Path:
         fresh.chmod(0o755)
         for path in fresh.rglob("*"):
             if path.is_file():
-                flush(path)
+                sync(path)
         try:
             fresh.rename(folder)
         except OSError:
             if not folder.is_dir():  # another process was faster, and its folder has the same content
                 raise
-        flush(folder.parent)
+        sync(folder.parent)
     say(f"headstart: {sentence} ({folder})")
     return folder

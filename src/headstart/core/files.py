@@ -71,7 +71,7 @@ def replacing(path: Path, suffix: str = "new", *, needed: int | None = None, ins
     try:
         with writing(path, needed, place=fresh, instead=instead):
             yield fresh
-            flush(fresh)
+            sync(fresh)
             fresh.replace(path)
     finally:
         with contextlib.suppress(OSError):
@@ -128,7 +128,17 @@ def make_folder(path: Path) -> None:
 
 
 def flush(path: Path) -> None:
-    """Wait until a file, or a folder's list of names, is on disk. Windows cannot open folders for this."""
+    """Wait until a file, or a folder's list of names, is on disk.
+
+    Raises:
+        DiskError: it cannot be written, see :func:`writing`.
+    """
+    with writing(path):
+        sync(path)
+
+
+def sync(path: Path) -> None:
+    """Do what :func:`flush` does, inside :func:`writing`. Windows cannot open folders for this."""
     if path.is_dir() and os.name == "nt":
         return
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
@@ -160,14 +170,14 @@ def replacing_folder(folder: Path, *, flushed: bool = False) -> Iterator[Path]:
         fresh.chmod(0o755)
         for path in [*fresh.rglob("*"), fresh]:
             if path.is_dir() or not flushed:
-                flush(path)
+                sync(path)
         if folder.exists():
             with unfinished_folder(folder, REPLACED) as old:
                 folder.rename(old / folder.name)
                 fresh.rename(folder)
         else:
             fresh.rename(folder)
-        flush(folder.parent)
+        sync(folder.parent)
 
 
 @contextmanager
