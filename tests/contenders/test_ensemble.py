@@ -10,11 +10,13 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from headstart.contenders import ensemble
 from headstart.contenders.majority import FittedMajority
-from headstart.core.contracts import class_numbers
+from headstart.core.contracts import Task, class_numbers, metric_values
 from headstart.core.errors import TrainingError, UsageError
 from headstart.core.records import Predictions, Rows, Run
 from headstart.saved import model_folder
 from headstart.tasks.classification import Classification
+from headstart.tasks.multilabel import Multilabel
+from headstart.tasks.regression import Regression
 
 CLASSES = ("a", "b", "c")
 TASK = Classification(CLASSES)
@@ -225,3 +227,66 @@ def test_outside_a_contest_all_means_a_small_set(tmp_path, rows, monkeypatch):
     monkeypatch.setattr(ensemble._members, "fitted", fitted)
     ensemble.Ensemble().fit(rows, rows, TASK, Run(0, tmp_path))
     assert asked == ["linear", "scratch"]
+
+
+# --- several labels, and numbers -----------------------------------------------------------------------------
+
+
+@dataclass
+class Knows:
+    """A fitted model of any task: text number -> probabilities, or a number."""
+
+    task: Task
+    table: np.ndarray
+
+    def predict(self, inputs):
+        answers = self.table[[int(text) for text in inputs]]
+        if self.task.kind == "number":
+            return Predictions(tuple(answers.tolist()))
+        return Predictions(((),) * len(inputs), self.task.classes, answers.astype(np.float32))
+
+
+def other_kind(task, targets, tables, tmp_path, how="greedy", metric=""):
+    texts = tuple(map(str, range(len(targets))))
+    rows = Rows(texts, texts, tuple(targets))
+    task = task.fitted(rows)
+    run = Run(
+        0,
+        tmp_path,
+        metric=metric or task.metrics[0].name,
+        fitted=lambda name: (Knows(task, tables[int(name)]), 0.0),
+    )
+    return ensemble.Ensemble(tuple(map(str, range(len(tables)))), how).fit(rows, rows, task, run), rows
+
+
+@pytest.mark.parametrize("metric", ["RMSE", "R2"])
+def test_numbers_are_averaged_with_the_weights_that_err_least(tmp_path, rng, metric):
+    targets = rng.normal(5, 2, 60)
+    errors = rng.normal(0, 1, (2, 60))
+    tables = [targets + errors[0], targets + errors[1], np.full(60, 100.0)]
+    fitted, rows = other_kind(Regression(), targets.tolist(), tables, tmp_path, metric=metric)
+    assert fitted.names == ("0", "1")
+    np.testing.assert_allclose(
+        fitted.predict(rows.inputs).values, fitted.weights[0] * tables[0] + fitted.weights[1] * tables[1]
+    )
+    mean, _ = other_kind(Regression(), targets.tolist(), tables, tmp_path, "mean")
+    np.testing.assert_allclose(mean.predict(rows.inputs).values, np.mean(tables, axis=0))
+
+
+def test_probabilities_of_several_labels_are_averaged_and_cut_at_thresholds_of_the_ensemble(tmp_path, rng):
+    truth = rng.random((80, 3)) < 0.4
+    targets = [tuple(np.array(CLASSES)[row].tolist()) for row in truth]
+    tables = [np.clip(0.2 * truth + rng.uniform(0, 0.2, (80, 3)), 0, 1), rng.uniform(0, 1, (80, 3))]
+    fitted, rows = other_kind(Multilabel(), targets, tables, tmp_path)
+    assert fitted.weights[0] == max(fitted.weights)
+    assert max(fitted.task.thresholds) < 0.5
+    predictions = fitted.predict(rows.inputs)
+    assert metric_values(fitted.task, predictions, rows)["micro-F1"] > 0.95
+    mixture = sum(weight * tables[int(name)] for weight, name in zip(fitted.weights, fitted.names, strict=True))
+    np.testing.assert_allclose(predictions.probabilities, mixture, atol=1e-6)
+
+
+@pytest.mark.parametrize("how", ["vote", "stacking", "weights"])
+def test_methods_for_one_label_refuse_other_answers(how, tmp_path):
+    with pytest.raises(UsageError, match=rf"an ensemble by '{how}' combines .* set ensemble.how=greedy or mean"):
+        other_kind(Regression(), [1.0, 2.0], [np.zeros(2)], tmp_path, how)

@@ -1,18 +1,21 @@
+import dataclasses
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 
-from headstart.contenders import linear
+from headstart.contenders import _ngrams, linear
 from headstart.contenders.linear import Linear
 from headstart.core.contracts import class_numbers, metric_values
 from headstart.core.errors import DataError
 from headstart.core.records import Rows, Run
 from headstart.saved import model_folder
 from headstart.tasks.classification import Classification
+from headstart.tasks.multilabel import Multilabel
+from headstart.tasks.regression import Regression
 
 DATA = Path(os.environ.get("HEADSTART_DATA", "../shared/data"))
 ANIMALS = ("cat dog horse cow", "red blue green pink", "one two three four")
@@ -38,7 +41,7 @@ def fitted(train: Rows, tmp_path: Path, validation: Rows | None = None, **option
 def candidates(train: Rows):
     task = Classification().fitted(train)
     reader, features = linear.Reader.fitted(train.inputs, 1000)
-    return features, list(linear._candidates(reader, features, np.array(train.targets, dtype=object), task))
+    return features, list(linear._one_label(reader, features, train, task))
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -80,7 +83,7 @@ def test_a_class_without_training_rows_has_probability_zero(index, missing):
     task = Classification().fitted(train)
     part = train.take([i for i, label in enumerate(train.targets) if label != missing])
     reader, features = linear.Reader.fitted(part.inputs, 1000)
-    model = list(linear._candidates(reader, features, np.array(part.targets, dtype=object), task))[index]
+    model = list(linear._one_label(reader, features, part, task))[index]
     predictions = model.predict(part.inputs)
     assert not predictions.probabilities[:, task.classes.index(missing)].any()
     assert metric_values(task, predictions, part)["accuracy"] > 0.95
@@ -153,7 +156,7 @@ def test_the_number_of_features_is_bounded(tmp_path):
 
 
 def test_long_training_texts_are_read_by_words_alone(monkeypatch):
-    monkeypatch.setattr(linear, "MOST_CHARACTERS", 100)
+    monkeypatch.setattr(_ngrams, "MOST_CHARACTERS", 100)
     reader, features = linear.Reader.fitted(topics(30).inputs, 1000)
     assert reader.characters == ()
     assert features.shape == (30, len(reader.words))
@@ -181,3 +184,78 @@ def test_sentiment_of_sentences(tmp_path):
     train, validation, test = (rows(list(zip(part.text, part.label.astype(str), strict=True))) for part in parts)
     model = fitted(train, tmp_path, validation)
     assert metric_values(model.task, model.predict(test.inputs), test)["accuracy"] >= 0.82
+
+
+# --- several labels, and numbers -----------------------------------------------------------------------------
+
+
+def colours(count: int, seed: int = 0) -> Rows:
+    """Texts of words of one or two of three topics, which are their labels."""
+    random = np.random.default_rng(seed)
+    targets = [tuple(sorted({f"class {n}" for n in random.integers(0, 3, 2)})) for _ in range(count)]
+    words = [[ANIMALS[int(label[-1])].split() for label in labels] for labels in targets]
+    texts = [" ".join(random.choice(own) for own in parts for _ in range(2)) for parts in words]
+    return Rows(tuple(map(str, range(count))), tuple(texts), tuple(targets))
+
+
+def test_each_label_has_scikit_learns_logistic_regression():
+    train = colours(40)
+    task = Multilabel().fitted(train)
+    reader, features = linear.Reader.fitted(train.inputs, 1000)
+    model = next(linear._several_labels(reader, features, train, task))
+    for column, label in enumerate(task.classes):
+        reference = LogisticRegression(C=1.0, solver="liblinear", tol=1e-3, max_iter=300, random_state=0)
+        expected = reference.fit(features, [label in labels for labels in train.targets]).predict_proba(features)[:, 1]
+        np.testing.assert_allclose(model.predict(train.inputs).probabilities[:, column], expected, atol=2e-5)
+
+
+def test_several_labels_are_learnt_with_thresholds_from_validation(tmp_path):
+    train, validation, test = colours(60), colours(40, 1), colours(60, 2)
+    model = Linear().fit(train, validation, Multilabel().fitted(train), Run(0, tmp_path, metric="micro-F1"))
+    assert metric_values(model.task, model.predict(test.inputs), test)["micro-F1"] > 0.95
+    assert model.task.thresholds == model.task.settled(model.predict(validation.inputs), validation.targets).thresholds
+    model.save(tmp_path / "saved")
+    assert model_folder.open_model(tmp_path / "saved").predict(test.inputs).values == model.predict(test.inputs).values
+
+
+def test_a_label_that_no_row_has_or_every_row_gets_no_weights():
+    train = dataclasses.replace(colours(20), targets=(("all", "some"), ("all",)) * 10)
+    reader, features = linear.Reader.fitted(train.inputs, 1000)
+    model = next(linear._several_labels(reader, features, train, Multilabel(("all", "none", "some"))))
+    probabilities = model.predict(train.inputs).probabilities
+    assert (probabilities[:, 0] == 1).all()
+    assert (probabilities[:, 1] == 0).all()
+    assert 0 < probabilities[:, 2].min() < probabilities[:, 2].max() < 1
+
+
+def numbers(count: int, seed: int = 0) -> Rows:
+    """Texts whose number is -3 and one more for each word of the second topic."""
+    random = np.random.default_rng(seed)
+    counts = random.integers(0, 7, count)
+    words = [[*random.choice(ANIMALS[1].split(), n), *random.choice(ANIMALS[0].split(), 6 - n)] for n in counts]
+    return Rows(tuple(map(str, range(count))), tuple(map(" ".join, words)), tuple((counts - 3.0).tolist()))
+
+
+def test_numbers_are_those_of_scikit_learns_ridge_regression(tmp_path, monkeypatch):
+    monkeypatch.setattr(linear, "RIDGE_STRENGTHS", (3.0,))
+    train, test = numbers(50), numbers(20, 1)
+    reader, features = linear.Reader.fitted(train.inputs, 1000)
+    expected = Ridge(3.0).fit(features.toarray(), train.targets).predict(reader.read(test.inputs).toarray())
+    model = Linear().fit(train, train, Regression().fitted(train), Run(0, tmp_path, metric="R2"))
+    np.testing.assert_allclose(model.predict(test.inputs).values, expected, atol=1e-2)
+
+
+@pytest.mark.parametrize("metric", ["RMSE", "R2"])
+def test_the_strength_with_the_lowest_error_on_validation_is_taken(tmp_path, metric):
+    train, validation = numbers(30), numbers(30, 1)
+    task, seen = Regression().fitted(train), []
+    model = Linear().fit(train, validation, task, Run(0, tmp_path, metric=metric, progress=seen.append))
+    reader, features = linear.Reader.fitted(train.inputs, 300_000)
+    others = [
+        metric_values(task, other.predict(validation.inputs), validation)
+        for other in linear._numbers(reader, features, train, task)
+    ]
+    score = metric_values(task, model.predict(validation.inputs), validation)
+    assert score["RMSE"] == pytest.approx(min(other["RMSE"] for other in others))
+    assert seen[-1].values == {metric: pytest.approx(score[metric])}
+    assert score["R2"] > 0.5

@@ -84,13 +84,24 @@ def test_decode_undoes_targets(task, sample, tokenizer):
     if task.kind == "text":  # one of those that are right
         accepted = [{text for text, *_ in target} or {""} for target in sample.targets]
         assert all(value in right for value, right in zip(predictions.values, accepted, strict=True))
+    elif task.kind == "number":
+        np.testing.assert_allclose(predictions.values, sample.targets, rtol=1e-6)
     else:
         assert predictions.values == sample.targets
     if task.kind == "label":
         assert np.allclose(predictions.probabilities.sum(axis=1), 1.0, atol=1e-6)
     scores = metric_values(fitted, predictions, sample)
     assert set(scores) == {metric.name for metric in task.metrics}
-    assert all(scores[metric.name] == pytest.approx(float(metric.higher)) for metric in task.metrics)
+    assert all(scores[metric.name] == pytest.approx(float(metric.higher), abs=1e-6) for metric in task.metrics)
+
+
+def test_settles_on_the_right_answers_of_predictions_that_are_nearly_certain(task, sample, tokenizer):
+    fitted = task.fitted(sample)
+    encoded = fitted.encode(sample.inputs, tokenizer)
+    outputs = certain(fitted.head(), fitted.targets(sample, encoded), encoded)
+    later = fitted.settled(fitted.decode(outputs, encoded, sample.inputs), sample.targets)
+    assert (later != fitted) == task.settles
+    assert later.decode(outputs, encoded, sample.inputs).values == fitted.decode(outputs, encoded, sample.inputs).values
 
 
 def test_encoding_keeps_one_entry_per_input(task, sample):

@@ -105,7 +105,7 @@ def test_several_labels_name_the_task_that_reads_them(tmp_path):
     with pytest.raises(
         DataError,
         match=r"rows.jsonl:3 has several labels \('pos', 'neg'\): texts with several labels are for the task "
-        r"'multilabel', which is not available yet; give one label for each row",
+        r"'multilabel' \(--task multilabel\); give one label for each row",
     ):
         read(path)
 

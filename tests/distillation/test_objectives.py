@@ -224,3 +224,12 @@ def test_more_layers_than_the_teacher_has_cannot_be_its_last():
     with pytest.raises(UsageError, match="'last' must name one of the teacher's layers, 1 to 2, for each of the"):
         objectives.layer_map("last", 3, 2)
     assert objectives.layer_map("2+2+1", 3, 2) == (2, 2, 1)
+
+
+def test_soft_losses_of_several_labels_and_of_numbers():
+    ours, theirs = torch.tensor([[0.5, -1.0]]), torch.tensor([[2.0, 0.0]])
+    share, right = (ours / 2).sigmoid(), (theirs / 2).sigmoid()
+    expected = -(right * share.log() + (1 - right) * (1 - share).log()).mean() * 4
+    several = objectives.soft_loss(ours, theirs, 2.0, "multi_label_classification")
+    torch.testing.assert_close(several, expected)
+    torch.testing.assert_close(objectives.soft_loss(ours, theirs, 2.0, "regression"), torch.tensor((1.5**2 + 1) / 2))

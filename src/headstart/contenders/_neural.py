@@ -22,7 +22,7 @@ from headstart.checkpoints.folder import load as load_checkpoint
 from headstart.checkpoints.folder import save as save_checkpoint
 from headstart.checkpoints.header import find_family
 from headstart.contenders._choices import ClassWeights
-from headstart.core.contracts import Fitted, HeadPlan, Task, Value, metric_values
+from headstart.core.contracts import Fitted, HeadPlan, Task, Value, metric_values, settled
 from headstart.core.errors import CheckpointError, UsageError, did_you_mean, shown
 from headstart.core.hashing import parts_sha256
 from headstart.core.opening import present
@@ -262,9 +262,16 @@ def fit(
                 logits = model(batch)
             return [(model.head.loss(logits, right, batch.boundaries, weights), count(expected))]
 
-        def evaluate() -> tuple[float, float]:
+        def on_validation() -> tuple[Task, Predictions, Ragged]:
             answers = outputs(model, validation_encoded, run.device, validation_kept)
-            predictions = task.decode(answers, validation_encoded, validation.inputs)
+
+            def decode(task: Task) -> Predictions:
+                return task.decode(answers, validation_encoded, validation.inputs)
+
+            return *settled(task, decode, validation.targets), answers
+
+        def evaluate() -> tuple[float, float]:
+            _, predictions, answers = on_validation()
             score = metric_values(task, predictions, validation)[run.metric]
             return named(task.metrics, run.metric).sign * score, mean_loss(model.head, answers, validation_targets)
 
@@ -311,6 +318,8 @@ def fit(
                 run.seed,
             )
             collapse.train(attempt, judge, groups, run, fingerprint)
+        if task.settles:
+            task = on_validation()[0]
     learnt = {name for group in groups for name in group.weights}
     trained = sum(weight.numel() for name, weight in model.named_parameters() if name in learnt)
     updates = strategy.merge(model)

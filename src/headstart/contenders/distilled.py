@@ -16,7 +16,7 @@ import numpy as np
 from headstart.checkpoints import manifest
 from headstart.contenders import _members
 from headstart.core import rooms
-from headstart.core.contracts import Contender, Fitted, Task, Value, all_texts, one_text
+from headstart.core.contracts import Contender, Fitted, Kind, Task, Value, all_texts, one_text
 from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.core.records import Progress, Rows, Run
 from headstart.core.sequences import Encoded
@@ -58,7 +58,7 @@ class Distilled(Contender):
         which is all that a teacher that is not a Transformer provides, whatever the method.
     layers: which of the teacher's layers 'tinybert' matches: 'uniform', 'last', or one for each of the student's, as in
         '2+4'. A student built from the teacher's layers matches those layers.
-    temperature: of the predictions.
+    temperature: of the predictions; not of numbers.
     label_weight: share (0 to 1) of the true labels in the loss of a labelled text.
     matching_epochs: passes over the texts in the first phase, more if there are few.
     epochs: passes over the texts in the second phase, more if there are few.
@@ -85,6 +85,7 @@ class Distilled(Contender):
     learning_rate: float = 5e-4
     backbone: str = "minilm"
 
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "labels", "number"})
     level: ClassVar[str] = "distilled"
     reads_unlabelled: ClassVar[bool] = True
 
@@ -163,7 +164,7 @@ class Distilled(Contender):
             if matching is not None and guide is not None:
                 spent = phases.match(lesson, matching, guide.model.encoder, encoded, student, stored)
                 minutes = minutes and max(0.0, minutes - spent / 60)
-            phases.answer(lesson, student, soft, minutes)
+            task = phases.answer(lesson, student, soft, minutes)
         parameters = sum(weight.numel() for weight in checkpoint.model.parameters() if weight.requires_grad)
         return _neural.Neural("distilled", task, checkpoint, parameters, run.device, seconds + saved)
 
@@ -193,7 +194,19 @@ class Distilled(Contender):
                     f"teacher '{self.teacher}' was never fine-tuned: it has no classifier; fine-tune it first, "
                     "or teach with finetuned:full."
                 )
+            plan = task.head()
+            if (loaded.head.suffix, loaded.head.problem) != (plan.suffix, plan.problem) or task.kind == "number":
+                # Nobody says in which units another library's model predicts numbers.
+                raise UsageError(
+                    f"teacher '{self.teacher}' is not known to predict what this task asks for; teach with a model "
+                    "that Headstart saved for the same task, or with finetuned:full."
+                )
             teacher = _neural.Neural("finetuned", replace(task, classes=loaded.head.labels), loaded, 0)
+        if teacher.task.kind != task.kind:
+            raise UsageError(
+                f"teacher '{self.teacher}' predicts answers of the kind '{teacher.task.kind}', but the task asks for "
+                f"'{task.kind}'; fine-tune it on such rows first."
+            )
         if sorted(teacher.task.classes) != sorted(task.classes):
             raise UsageError(
                 f"teacher '{self.teacher}' knows the classes {', '.join(teacher.task.classes)}, but the rows have "
@@ -335,7 +348,9 @@ def _keep(model: Model, stages: Sequence[int], encoded: Encoded, run: Run) -> tu
 def _answers(
     teacher: Fitted, texts: Sequence[str], task: Task, stored: StoredStates | None, lengths: np.ndarray, device: str
 ) -> Tensor:
-    """Return the teacher's log probabilities, float32 ``(texts, classes)``, from its stored states if there are any.
+    """Return what the student's logits should be, float32 ``(texts, outputs)``; see `objectives.soft_loss`.
+
+    Log probabilities of one label are computed from the teacher's stored states if there are any.
 
     Args:
         teacher: the fitted teacher.
@@ -349,9 +364,14 @@ def _answers(
 
     from headstart.contenders import _neural
 
+    if task.kind == "number":
+        numbers = Rows(tuple(map(str, range(len(texts)))), tuple(texts), teacher.predict(texts).values)
+        return torch.from_numpy(task.targets(numbers, Encoded.without_tokens(len(texts))).values).to(device)
     order = [teacher.task.classes.index(label) for label in task.classes]
-    if stored is None or not isinstance(teacher, _neural.Neural):
+    if task.kind == "labels" or stored is None or not isinstance(teacher, _neural.Neural):
         probabilities = torch.from_numpy(np.asarray(teacher.predict(texts).probabilities))[:, order]
+        if task.kind == "labels":
+            return probabilities.double().clamp(LEAST, 1 - LEAST).logit().float().to(device)
         return probabilities.clamp(min=LEAST).log().to(device)
     width = teacher.model.encoder.width
     starts = stored.starts[: len(texts)]

@@ -6,7 +6,9 @@ best epoch or strength on them, and the ensemble chooses again, so its validatio
 fewer rows there are and the more parameters are fitted. 'mean' and 'vote' fit none, 'greedy' and 'weights' one number
 per member, 'stacking' one per member and class. Test rows are not used.
 
-Shapes: M members, N texts, C classes.
+Numbers are averaged instead of probabilities. 'weights', 'stacking' and 'vote' are for one label per text.
+
+Shapes: M members, N texts, C classes (labels; 1 for numbers).
 """
 
 from __future__ import annotations
@@ -21,11 +23,13 @@ import numpy as np
 
 from headstart.checkpoints import manifest
 from headstart.contenders import _members
-from headstart.core.contracts import Contender, Fitted, Task, Value, class_numbers, metric_values
+from headstart.core.contracts import Contender, Fitted, Kind, Task, Value, class_numbers, metric_values, settled
 from headstart.core.errors import CheckpointError, HeadstartError, TrainingError, UsageError, did_you_mean, shown
 from headstart.core.files import write_text
 from headstart.core.opening import read_object
 from headstart.core.records import Predictions, Progress, Rows, Run
+from headstart.core.sequences import Encoded, Ragged
+from headstart.core.tally import named
 from headstart.core.tensors import save_arrays
 
 if TYPE_CHECKING:
@@ -78,7 +82,7 @@ class FittedEnsemble(Fitted):
             probabilities = stack(answers, self.stacked)
         else:
             probabilities = mix(votes(answers) if self.vote else answers, self.weights)
-        return _predictions(probabilities, self.task)
+        return _predictions(probabilities, self.task, inputs)
 
     def cut_off(self, inputs: Sequence[Value]) -> float:
         """Return the largest share of the inputs' tokens (0 to 1) that a member truncates."""
@@ -111,6 +115,7 @@ class Ensemble(Contender):
     members: tuple[str, ...] = (_members.ALL,)
     how: Method = "greedy"
 
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "labels", "number"})
     level: ClassVar[str] = "ensemble"
 
     @property
@@ -134,11 +139,16 @@ class Ensemble(Contender):
         Without validation rows all have the same weight. A member without weight is not part of the model.
 
         Raises:
-            UsageError: an unknown method.
+            UsageError: an unknown method, or one that the kind of task does not have.
             TrainingError: no member could be trained.
         """
         if self.how not in METHODS:
             raise UsageError(f"no ensemble method {shown(self.how)}; {did_you_mean(self.how, METHODS)}")
+        if task.kind != "label" and self.how not in ANY_KIND:
+            raise UsageError(
+                f"an ensemble by {shown(self.how)} combines the answers of tasks with one label per text; "
+                f"set ensemble.how={' or '.join(ANY_KIND)}."
+            )
         names = ALONE if _members.ALL in self.members else tuple(dict.fromkeys(self.members))
         fitted_members: dict[str, tuple[Fitted, float]] = {}
         reasons = []
@@ -152,12 +162,15 @@ class Ensemble(Contender):
             raise TrainingError(f"no member of the ensemble could be trained: {'; '.join(reasons)}.")
         names, models = tuple(fitted_members), tuple(model for model, _ in fitted_members.values())
         weights, stacked = np.full(len(names), 1 / len(names)), None
-        known = validation.take(np.flatnonzero(class_numbers(task.classes, validation.targets) >= 0))
+        known = validation.take(_known(validation, task))
         if len(known):
             answers = _probabilities(models, known.inputs).astype(np.float64)
             if self.how == "stacking":
                 stacked = stacking(answers, class_numbers(task.classes, known.targets))
             weights = METHODS[self.how](answers, known, task, run.metric)
+            if task.settles:
+                mixture = mix(answers, weights)
+                task, _ = settled(task, lambda task: _predictions(mixture, task, known.inputs), known.targets)
         counts = [number for number, weight in enumerate(weights) if weight > 0]
         return FittedEnsemble(
             task,
@@ -201,13 +214,22 @@ class Ensemble(Contender):
         return FittedEnsemble(task, tuple(map(str, names)), members, stored["weights"], stored.get("stacked"), vote)
 
 
+def _known(rows: Rows, task: Task) -> np.ndarray:
+    """Return the numbers of the rows from which weights can be learnt: all but those of unknown classes."""
+    if task.kind != "label":
+        return np.arange(len(rows))
+    return np.flatnonzero(class_numbers(task.classes, rows.targets) >= 0)
+
+
 def _probabilities(models: Sequence[Fitted], inputs: Sequence[Value]) -> np.ndarray:
-    """Return every model's probabilities, float32 ``(M, N, C)``."""
+    """Return every model's probabilities, float32 ``(M, N, C)``, or its numbers, float64 ``(M, N, 1)``."""
     answers = []
     for model in models:
-        probabilities = model.predict(inputs).probabilities
-        assert probabilities is not None  # as all contenders for tasks of this kind give them
-        answers.append(probabilities)
+        predictions = model.predict(inputs)
+        numbers = predictions.probabilities
+        if numbers is None:  # as of tasks whose answers are numbers
+            numbers = np.array(predictions.values, dtype=np.float64)[:, None]
+        answers.append(numbers)
     return np.stack(answers)
 
 
@@ -238,7 +260,7 @@ def greedy(answers: np.ndarray, validation: Rows, task: Task, metric: str) -> np
     Ensemble selection of Caruana et al. 2004, "Ensemble Selection from Libraries of Models", section 2.1. Among equal
     scores the higher likelihood decides, then the shorter list.
     """
-    numbers = class_numbers(task.classes, validation.targets)
+    sign = named(task.metrics, metric).sign
     counts = np.zeros(len(answers))
     best: tuple[tuple[float, float], np.ndarray] | None = None
     for _ in range(ROUNDS):
@@ -246,14 +268,30 @@ def greedy(answers: np.ndarray, validation: Rows, task: Task, metric: str) -> np
         for member in range(len(answers)):
             more = counts + np.eye(len(answers))[member]
             answer = mix(answers, more / more.sum())
-            score = metric_values(task, _predictions(answer, task), validation)[metric]
-            tried.append(((score, _log_likelihood(answer, numbers)), more))
+            score = sign * _score(answer, validation, task, metric)
+            tried.append(((score, _likelihood(answer, validation, task)), more))
         merit, counts = max(tried, key=lambda trial: trial[0])
         if best is None or merit > best[0]:
             best = merit, counts
     assert best is not None
     shares: np.ndarray = best[1] / best[1].sum()
     return shares
+
+
+def _score(answer: np.ndarray, rows: Rows, task: Task, metric: str) -> float:
+    """Score combined answers ``(N, C)``, with a task settled on the same rows."""
+    own, predictions = settled(task, lambda task: _predictions(answer, task, rows.inputs), rows.targets)
+    return metric_values(own, predictions, rows)[metric]
+
+
+def _likelihood(answer: np.ndarray, rows: Rows, task: Task) -> float:
+    """Return the mean log likelihood of the targets, of numbers without constants."""
+    if task.kind == "label":
+        return _log_likelihood(answer, class_numbers(task.classes, rows.targets))
+    if task.kind == "number":
+        return -float(np.square(answer[:, 0] - np.array(rows.targets, dtype=np.float64)).mean())
+    truth = task.targets(rows, Encoded.without_tokens(len(rows))).values
+    return float(np.log(np.maximum(np.where(truth > 0, answer, 1 - answer), LEAST)).mean())
 
 
 def likeliest(answers: np.ndarray, validation: Rows, task: Task, metric: str) -> np.ndarray:
@@ -327,11 +365,19 @@ def _log_likelihood(probabilities: np.ndarray, numbers: np.ndarray) -> float:
     return float(np.log(np.maximum(probabilities[np.arange(len(numbers)), numbers], LEAST)).mean())
 
 
-def _predictions(probabilities: np.ndarray, task: Task) -> Predictions:
-    single = probabilities.astype(np.float32)
+def _predictions(answers: np.ndarray, task: Task, inputs: Sequence[Value]) -> Predictions:
+    """Turn combined probabilities, or numbers, ``(N, C)`` into predictions."""
+    if task.kind == "number":
+        return Predictions(tuple(answers[:, 0].tolist()))
+    single = answers.astype(np.float32)
+    if task.kind == "labels":
+        from scipy.special import logit
+
+        return task.decode(Ragged.single(logit(answers)), Encoded.without_tokens(len(answers)), inputs)
     return Predictions(tuple(task.classes[number] for number in single.argmax(axis=1)), task.classes, single)
 
 
+ANY_KIND: tuple[Method, ...] = ("greedy", "mean")  # the methods for answers of any kind
 METHODS: dict[Method, Callable[[np.ndarray, Rows, Task, str], np.ndarray]] = {
     "greedy": greedy,
     "weights": likeliest,

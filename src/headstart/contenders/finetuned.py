@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from headstart import strategies
-from headstart.contenders._choices import ClassWeights
+from headstart.contenders._choices import KINDS, ClassWeights
 from headstart.core.contracts import Contender, Kind, Task, Value
 from headstart.core.errors import UsageError
 from headstart.core.records import Rows, Run
@@ -36,7 +36,7 @@ class Finetuned(Contender):
     warmup: see `training.loop.Settings`.
     decay: see `training.loop.Settings`.
     accumulate: see `training.loop.Settings`.
-    class_weights: 'none' or 'balanced'.
+    class_weights: 'none', or 'balanced' for tasks with one label per text.
     recompute: save memory by computing each block twice; see `nn.encoder.Encoder`.
     """
 
@@ -53,7 +53,7 @@ class Finetuned(Contender):
     class_weights: ClassWeights = "none"
     recompute: bool = False
 
-    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "facts", "text"})
+    kinds: ClassVar[frozenset[Kind]] = KINDS
 
     @property
     def name(self) -> str:

@@ -4,86 +4,51 @@ One is logistic regression on TF-IDF of words and characters; the other is NB-SV
 Bigrams", section 2.3) with a logistic loss, whose outputs are probabilities: presence of words, each scaled by its
 naive Bayes log-count ratio. The regularisation does what the paper's interpolation does for the hinge loss.
 
-Shapes: N texts, F features, C classes (one column if there are two classes).
+For several labels per text it is one logistic regression per label, and for numbers ridge regression, both on TF-IDF.
+
+Shapes: N texts, F features, C columns: one per class (a single one if a text has one of two classes), label or number.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from headstart.checkpoints import manifest
-from headstart.contenders._pair_words import TOKEN, n_gram_texts
-from headstart.core.contracts import Contender, Fitted, Kind, Task, Value, metric_values
+from headstart.contenders._ngrams import Reader
+from headstart.contenders._pair_words import n_gram_texts
+from headstart.core.contracts import (
+    Contender,
+    Fitted,
+    Kind,
+    Problem,
+    Task,
+    Value,
+    metric_values,
+    settled,
+)
 from headstart.core.errors import CheckpointError, DataError
 from headstart.core.files import write_text
 from headstart.core.records import Predictions, Progress, Rows, Run
+from headstart.core.sequences import Encoded, Ragged
+from headstart.core.tally import named
 from headstart.core.tensors import save_arrays
 
 if TYPE_CHECKING:
     from scipy import sparse
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
 STRENGTHS = (1.0, 3.0, 10.0, 30.0)  # of TF-IDF; inverse regularisation
 RATIO_STRENGTHS = (0.1, 0.3, 1.0, 3.0)  # of NB-SVM
-# With more characters of training text, character n-grams cost minutes and no longer help, since there are enough
-# words.
-MOST_CHARACTERS = 5_000_000
-RARE_ROWS = 1000  # from this many rows on, an n-gram must occur in two texts to count
+RIDGE_STRENGTHS = (10.0, 3.0, 1.0, 0.3)  # of ridge regression; regularisation
 CHUNK = 4096
 NEVER = -1e4  # the logit of a class without training rows; its probability is 0
-
-
-@dataclass(frozen=True)
-class Reader:
-    """Texts -> features: TF-IDF of word 1-2-grams, and of character 2-5-grams if used.
-
-    words: the word n-grams, in the order of the columns.
-    characters: the character n-grams, in the order of the columns; may be empty.
-    word_idf: float32, one weight per word n-gram.
-    character_idf: float32, one weight per character n-gram.
-    """
-
-    words: tuple[str, ...]
-    characters: tuple[str, ...]
-    word_idf: np.ndarray
-    character_idf: np.ndarray
-
-    @classmethod
-    def fitted(cls, texts: Sequence[str], features: int) -> tuple[Reader, sparse.csr_matrix]:
-        """Choose the `features` most frequent n-grams of each kind, compute IDF weights, and transform the texts."""
-        from scipy import sparse
-
-        rare = 2 if len(texts) >= RARE_ROWS else 1
-        words, word_idf, read = _learn("word", texts, features, rare)
-        if sum(map(len, texts)) > MOST_CHARACTERS:
-            return cls(words, (), word_idf, np.zeros(0, dtype=np.float32)), read
-        characters, character_idf, more = _learn("char", texts, features, rare)
-        return cls(words, characters, word_idf, character_idf), sparse.hstack([read, more]).tocsr()
-
-    def __post_init__(self) -> None:
-        readers = [_ready("word", self.words, self.word_idf)]
-        if self.characters:
-            readers.append(_ready("char", self.characters, self.character_idf))
-        object.__setattr__(self, "_readers", readers)
-
-    def words_only(self) -> Reader:
-        """Return the reader without characters."""
-        return Reader(self.words, (), self.word_idf, self.character_idf[:0])
-
-    def read(self, texts: Sequence[str]) -> sparse.csr_matrix:
-        """Turn texts into float32 ``(N, F)``: words first, then characters, each part of length 1."""
-        from scipy import sparse
-
-        readers: list[TfidfVectorizer] = self.__dict__["_readers"]
-        return sparse.hstack([reader.transform(texts) for reader in readers]).tocsr()
 
 
 @dataclass(frozen=True)
@@ -114,28 +79,27 @@ class FittedLinear(Fitted):
     def predict(self, inputs: Sequence[Value]) -> Predictions:
         """Predict any number of inputs, in order."""
         texts = n_gram_texts(self.task, inputs)
-        parts = [self._probabilities(self.reader.read(texts[i : i + CHUNK])) for i in range(0, len(texts), CHUNK)]
-        probabilities = np.concatenate(parts) if parts else np.zeros((0, len(self.task.classes)), dtype=np.float32)
-        values = tuple(self.task.classes[number] for number in probabilities.argmax(axis=1))
-        return Predictions(values, self.task.classes, probabilities)
+        parts = [self.outputs(self.reader.read(texts[i : i + CHUNK])) for i in range(0, len(texts), CHUNK)]
+        # The outputs of no texts are those of one, cut.
+        outputs = np.concatenate(parts) if parts else self.outputs(self.reader.read([""]))[:0]
+        return _decode(self.task, outputs, inputs)
 
-    def _probabilities(self, features: sparse.csr_matrix) -> np.ndarray:
-        """Compute float32 ``(N, classes)`` from features ``(N, F)``."""
-        from scipy.special import expit, softmax
+    def outputs(self, features: sparse.csr_matrix) -> np.ndarray:
+        """Compute what a head of the task would, float64 ``(N, outputs)``, from features ``(N, F)``."""
+        from scipy.special import expit
 
         if self.presence:
             features = _presence(features)
-        logits = (features @ self.weights + self.intercept).astype(np.float64)
-        if logits.shape[1] == 1:
-            second = expit(logits[:, 0])
-            return np.column_stack([1 - second, second]).astype(np.float32)
+        outputs: np.ndarray = (features @ self.weights + self.intercept).astype(np.float64)
+        if self.task.kind != "label":
+            return outputs
+        if outputs.shape[1] == 1:
+            return np.column_stack([np.zeros(len(outputs)), outputs[:, 0]])
         if not self.presence:
-            shares: np.ndarray = softmax(logits, axis=1)
-            return shares.astype(np.float32)
-        # One-versus-rest probabilities, normalised to a sum of one as in scikit-learn's OneVsRestClassifier.
-        ratios = np.maximum(expit(logits), np.finfo(np.float64).tiny)
-        normalised: np.ndarray = ratios / ratios.sum(axis=1, keepdims=True)
-        return normalised.astype(np.float32)
+            return outputs
+        # One-versus-rest probabilities, whose softmax normalises them as scikit-learn's OneVsRestClassifier does.
+        ratios: np.ndarray = np.log(np.maximum(expit(outputs), np.finfo(np.float64).tiny))
+        return ratios
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write the n-grams as JSON and the numbers as safetensors."""
@@ -156,23 +120,23 @@ class FittedLinear(Fitted):
 
 @dataclass(frozen=True)
 class Linear(Contender):
-    """Logistic regression on word and character TF-IDF or NB-SVM, the better on validation; for entities, a CRF.
+    """Logistic regression on TF-IDF or NB-SVM, the better on validation; for numbers ridge, for entities a CRF.
 
     features: maximum number of word n-grams, and of character n-grams.
     """
 
     features: int = 300_000
 
-    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "facts"})
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "labels", "number", "facts"})
     name: ClassVar[str] = "linear"
     level: ClassVar[str] = "linear"
     deterministic: ClassVar[bool] = True
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> Fitted:
-        """Fit both kinds on the training rows with several strengths; use the better kind on validation.
+        """Fit with each strength on the training rows; use the best model on validation.
 
-        The strength of each kind is the one with the highest validation likelihood, which has less variance than a
-        score that counts a few rows more or less; between the kinds `run.metric` decides.
+        The strength of each kind of features is the one with the highest validation likelihood, which has less variance
+        than a score that counts a few rows more or less; between the kinds `run.metric` decides.
 
         Raises:
             DataError: the training rows contain only one class.
@@ -181,23 +145,28 @@ class Linear(Contender):
             from headstart.contenders import _crf
 
             return _crf.fit(train, validation, task, run)
-        if len(set(train.targets)) < 2:
+        if task.kind == "label" and len(set(train.targets)) < 2:
             raise DataError(f"the {len(train)} training rows show one class only; give more rows.")
         until = time.monotonic() + 60 * run.minutes if run.minutes is not None else float("inf")
         run.progress(Progress("reading texts", 0.0))
         reader, features = Reader.fitted(n_gram_texts(task, train.inputs), self.features)
         held_out = reader.read(n_gram_texts(task, validation.inputs))
         best: dict[bool, tuple[float, float, FittedLinear]] = {}
-        total = len(STRENGTHS) + len(RATIO_STRENGTHS)
-        for number, model in enumerate(_candidates(reader, features, np.array(train.targets, dtype=object), task)):
-            probabilities = model._probabilities(held_out[:, : model.weights.shape[0]])
-            likelihood = _log_likelihood(probabilities, validation, task)
+        sign = named(task.metrics, run.metric).sign
+        candidates, total = CANDIDATES[task.head().problem]
+        for number, model in enumerate(candidates(reader, features, train, task)):
+            outputs = model.outputs(held_out[:, : model.weights.shape[0]])
+            likelihood = _log_likelihood(outputs, validation, task)
             if model.presence not in best or likelihood > best[model.presence][1]:
-                answers = tuple(task.classes[i] for i in probabilities.argmax(axis=1))
-                score = metric_values(task, Predictions(answers, task.classes, probabilities), validation)[run.metric]
-                best[model.presence] = (score, likelihood, model)
-            score = max(score for score, _, _ in best.values())
-            run.progress(Progress("fitting", (number + 1) / total, values={run.metric: score}))
+
+                def decode(task: Task, outputs: np.ndarray = outputs) -> Predictions:
+                    return _decode(task, outputs, validation.inputs)
+
+                own, predictions = settled(task, decode, validation.targets)
+                score = sign * metric_values(task, predictions, validation)[run.metric]
+                best[model.presence] = (score, likelihood, replace(model, task=own))
+            score = sign * max(score for score, _, _ in best.values())
+            run.progress(Progress("fitting", (number + 1) / total(), values={run.metric: score}))
             if time.monotonic() > until:
                 break
         return max(best.values(), key=lambda each: each[:2])[2]
@@ -218,7 +187,8 @@ class Linear(Contender):
         path = folder / "n_grams.json"
         n_grams = json.loads(path.read_bytes())
         words, characters = (_texts(n_grams, kind, path) for kind in ("words", "characters"))
-        columns = 1 if len(task.classes) == 2 else len(task.classes)
+        outputs = len(task.head().labels)
+        columns = 1 if outputs == 2 and task.kind == "label" else outputs
         shapes = {
             "weights": (len(words) + len(characters), columns),
             "intercept": (columns,),
@@ -243,13 +213,22 @@ def _texts(stored: object, kind: str, path: Path) -> tuple[str, ...]:
     return tuple(listed)
 
 
-def _candidates(reader: Reader, features: sparse.csr_matrix, targets: np.ndarray, task: Task) -> Iterator[FittedLinear]:
+def _decode(task: Task, outputs: np.ndarray, inputs: Sequence[Value]) -> Predictions:
+    return task.decode(Ragged.single(outputs), Encoded.without_tokens(len(outputs)), inputs)
+
+
+def _targets(task: Task, rows: Rows) -> np.ndarray:
+    return task.targets(rows, Encoded.without_tokens(len(rows))).values
+
+
+def _one_label(reader: Reader, features: sparse.csr_matrix, train: Rows, task: Task) -> Iterator[FittedLinear]:
     """Fit one model after the other: TF-IDF, then NB-SVM, from strong to weak regularisation.
 
     Classes without training rows get no weights and probability 0.
     """
     from scipy import sparse
 
+    targets = np.array(train.targets, dtype=object)
     seen = [number for number, label in enumerate(task.classes) if label in set(targets)]
     columns = [0] if len(task.classes) == 2 else seen
 
@@ -282,6 +261,33 @@ def _candidates(reader: Reader, features: sparse.csr_matrix, targets: np.ndarray
         yield FittedLinear(task, words, *widened(np.array(rows), np.array(intercepts)), presence=True)
 
 
+def _several_labels(reader: Reader, features: sparse.csr_matrix, train: Rows, task: Task) -> Iterator[FittedLinear]:
+    """Fit one logistic regression per label, all with one strength, from strong to weak regularisation.
+
+    A label that no row has, or every row, gets no weights.
+    """
+    truth = _targets(task, train) > 0  # (N, C)
+    for strength in STRENGTHS:
+        weights = np.zeros((features.shape[1], truth.shape[1]), dtype=np.float32)
+        intercept = np.where(truth[0], -NEVER, NEVER).astype(np.float32)
+        for column in np.flatnonzero(truth.any(axis=0) & ~truth.all(axis=0)):
+            model = _regression(strength, 2).fit(features, truth[:, column])
+            weights[:, column], intercept[column] = model.coef_[0], model.intercept_[0]
+        yield FittedLinear(task, reader, weights, intercept, presence=False)
+
+
+def _numbers(reader: Reader, features: sparse.csr_matrix, train: Rows, task: Task) -> Iterator[FittedLinear]:
+    """Fit ridge regressions from strong to weak regularisation."""
+    from sklearn.linear_model import Ridge
+
+    targets = _targets(task, train)  # (N, C)
+    for strength in RIDGE_STRENGTHS:
+        # Conjugate gradients: other solvers of sparse features need many more passes, or draw random numbers.
+        model = Ridge(alpha=strength, solver="sparse_cg", tol=1e-4).fit(features, targets)
+        weights = np.ascontiguousarray(np.atleast_2d(model.coef_).T, np.float32)
+        yield FittedLinear(task, reader, weights, np.atleast_1d(model.intercept_).astype(np.float32), presence=False)
+
+
 def _regression(strength: float, classes: int) -> LogisticRegression:
     """Choose the solver: coordinate descent is several times faster, but supports only two classes."""
     from sklearn.linear_model import LogisticRegression
@@ -305,47 +311,28 @@ def _presence(features: sparse.csr_matrix) -> sparse.csr_matrix:
     return sparse.csr_matrix((ones, features.indices, features.indptr), shape=features.shape)
 
 
-def _log_likelihood(probabilities: np.ndarray, rows: Rows, task: Task) -> float:
-    """Return the mean log probability of the targets; a label not seen in training has the lowest possible."""
+def _log_likelihood(outputs: np.ndarray, rows: Rows, task: Task) -> float:
+    """Return the mean log likelihood of the targets, of numbers without constants.
+
+    A label not seen in training has the lowest possible likelihood.
+    """
+    if task.kind == "number":
+        return -float(np.square(outputs - _targets(task, rows)).mean())
+    if task.kind == "labels":
+        return -float((np.logaddexp(0.0, outputs) - _targets(task, rows) * outputs).mean())
+    probabilities = _decode(task, outputs, rows.inputs).probabilities
+    assert probabilities is not None  # as tasks of this kind give them
     place = {label: number for number, label in enumerate(task.classes)}
     chosen = [p[place[label]] if label in place else 0.0 for p, label in zip(probabilities, rows.targets, strict=True)]
     return float(np.log(np.maximum(chosen, 1e-12)).mean())
 
 
-def _vectorizer(analyzer: str) -> TfidfVectorizer:
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    words = analyzer == "word"
-    return TfidfVectorizer(
-        analyzer=analyzer,
-        token_pattern=TOKEN if words else None,
-        ngram_range=(1, 2) if words else (2, 5),
-        sublinear_tf=True,
-        dtype=np.float32,
-    )
-
-
-def _learn(
-    analyzer: str, texts: Sequence[str], features: int, rare: int
-) -> tuple[tuple[str, ...], np.ndarray, sparse.csr_matrix]:
-    """Choose n-grams and their weights, and transform the texts."""
-    from scipy import sparse
-
-    vectorizer = _vectorizer(analyzer).set_params(max_features=features, min_df=rare)
-    try:
-        read = vectorizer.fit_transform(texts)
-    except ValueError:
-        # No n-gram is left. One that occurs in no text gives a model of the class shares only.
-        return ("\0",), np.ones(1, dtype=np.float32), sparse.csr_matrix(np.zeros((len(texts), 1), dtype=np.float32))
-    return tuple(vectorizer.get_feature_names_out()), vectorizer.idf_.astype(np.float32), read
-
-
-def _ready(analyzer: str, n_grams: Sequence[str], idf: np.ndarray) -> TfidfVectorizer:
-    """Build a vectorizer from known n-grams and weights, as when loading a folder."""
-    vectorizer = _vectorizer(analyzer)
-    vectorizer.set_params(vocabulary={n_gram: column for column, n_gram in enumerate(n_grams)})
-    vectorizer.idf_ = idf
-    return vectorizer
-
+Candidates = Callable[[Reader, "sparse.csr_matrix", Rows, Task], Iterator[FittedLinear]]
+# How models are fitted, and how many there are.
+CANDIDATES: Mapping[Problem, tuple[Candidates, Callable[[], int]]] = {
+    "single_label_classification": (_one_label, lambda: len(STRENGTHS) + len(RATIO_STRENGTHS)),
+    "multi_label_classification": (_several_labels, lambda: len(STRENGTHS)),
+    "regression": (_numbers, lambda: len(RIDGE_STRENGTHS)),
+}
 
 PLUGIN = Linear

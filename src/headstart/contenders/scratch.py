@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from headstart.contenders._choices import ClassWeights
+from headstart.contenders._choices import KINDS, ClassWeights
 from headstart.core.contracts import Contender, Kind, Task, Value, all_texts
 from headstart.core.records import Rows, Run
 from headstart.nn.choices import Pooling
@@ -32,7 +32,7 @@ class Scratch(Contender):
     learning_rate: peak rate of AdamW.
     epochs: see `training.loop.Settings`.
     batch_rows: see `training.loop.Settings`.
-    class_weights: 'none' or 'balanced'.
+    class_weights: 'none', or 'balanced' for tasks with one label per text.
     """
 
     vocabulary: int = 5000
@@ -49,7 +49,7 @@ class Scratch(Contender):
     batch_rows: int = 32
     class_weights: ClassWeights = "none"
 
-    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "facts", "text"})
+    kinds: ClassVar[frozenset[Kind]] = KINDS
     name: ClassVar[str] = "scratch"
     level: ClassVar[str] = "scratch"
 

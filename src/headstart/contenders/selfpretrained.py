@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from headstart.contenders._choices import ClassWeights, Size
+from headstart.contenders._choices import KINDS, ClassWeights, Size
 from headstart.core.contracts import Contender, Kind, Task, Value, all_texts
 from headstart.core.hashing import parts_sha256
 from headstart.core.records import Rows, Run
@@ -44,7 +44,7 @@ class SelfPretrained(Contender):
     word_dropout: share of words masked in fine-tuning, 0 to 1.
     epochs: of fine-tuning; see `training.loop.Settings`.
     batch_rows: of fine-tuning; see `training.loop.Settings`.
-    class_weights: 'none' or 'balanced'.
+    class_weights: 'none', or 'balanced' for tasks with one label per text.
     """
 
     size: Size = "tiny"
@@ -63,7 +63,7 @@ class SelfPretrained(Contender):
     batch_rows: int = 32
     class_weights: ClassWeights = "none"
 
-    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "facts", "text"})
+    kinds: ClassVar[frozenset[Kind]] = KINDS
     name: ClassVar[str] = "selfpretrained"
     level: ClassVar[str] = "self-pretrained"
     reads_unlabelled: ClassVar[bool] = True

@@ -7,7 +7,7 @@ Two contracts depend on more than this package may import and are elsewhere: `st
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeAlias
@@ -103,9 +103,11 @@ class Task(Protocol):
     SAMPLE: six examples, pairs of input and target, that a contender can learn from.
     classes: the possible labels, sorted; empty before :meth:`fitted`, and for kinds without labels.
     input_columns: columns that the training inputs were read from, each as 'ROLE=NAME'; empty if they are not known.
+    settles: whether :meth:`settled` chooses anything; contenders then call it after training.
     """
 
     kind: ClassVar[Kind]
+    settles: ClassVar[bool]
     metrics: ClassVar[tuple[Metric, ...]]
     columns: ClassVar[tuple[Column, ...]]
     SAMPLE: ClassVar[tuple[tuple[Value, Value], ...]]
@@ -150,7 +152,15 @@ class Task(Protocol):
         """
 
     def decode(self, outputs: Ragged, encoded: Encoded, inputs: Sequence[Value]) -> Predictions:
-        """Turn a head's float32 outputs for each sequence of encoded inputs into one prediction per input."""
+        """Turn a head's outputs (floats) for each sequence of encoded inputs into one prediction per input."""
+
+    def settled(self, predictions: Predictions, targets: Sequence[Value]) -> Self:
+        """Return the task with the settings of :meth:`decode`, such as thresholds, that suit predictions best.
+
+        Args:
+            predictions: of a trained model for the validation rows; their values are not used.
+            targets: of the same rows.
+        """
 
     def tally(self, predictions: Predictions, targets: Sequence[Value]) -> Tally:
         """Return what each row adds to the sums that the metrics are functions of."""
@@ -171,6 +181,21 @@ def class_numbers(classes: Sequence[str], targets: Sequence[Value]) -> np.ndarra
     """
     known = {label: number for number, label in enumerate(classes)}
     return np.array([known.get(label, IGNORED) for label in targets], dtype=np.int64)
+
+
+def settled(task: Task, decode: Callable[[Task], Predictions], targets: Sequence[Value]) -> tuple[Task, Predictions]:
+    """Settle a task on the validation rows; return it with what it predicts for them.
+
+    Args:
+        task: the task, fitted.
+        decode: returns a model's predictions for these rows, decoded by the given task.
+        targets: of these rows.
+    """
+    predictions = decode(task)
+    if not task.settles:
+        return task, predictions
+    own = task.settled(predictions, targets)
+    return own, predictions if own == task else decode(own)
 
 
 def metric_values(task: Task, predictions: Predictions, rows: Rows) -> dict[str, float]:

@@ -215,7 +215,8 @@ class Predictions:
 
     values: one decoded prediction per input; for classification a label.
     classes: the class of each column of `probabilities`.
-    probabilities: float32 ``(rows, classes)``, each row summing to 1; None if the task has none.
+    probabilities: float32 ``(rows, classes)``, 0 to 1; each row sums to 1 where a row has one label, and does not where
+        it may have several. None if the task has none.
     candidates: of each row the best values with their probabilities, best first, which sum to 1; empty if the task has
         none. They are not stored with a record.
     """

@@ -11,12 +11,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
+import math
 import pkgutil
 import types
 import typing
-from typing import Any
+from typing import Any, NewType
 
 from headstart.core.errors import UsageError, did_you_mean, shown
+
+# A field with a number of any sign; those that are plain ints or floats are counts, rates or shares.
+Signed = NewType("Signed", float)
 
 
 def names(room: str) -> list[str]:
@@ -95,6 +99,9 @@ def _read(value: Any, hint: Any, where: str) -> Any:
                 return value
             if isinstance(value, str) and value.lower() in ("true", "false"):
                 return value.lower() == "true"
+        elif kind is Signed:
+            if type(value) in (int, float) and math.isfinite(value):
+                return value
         elif kind in (int, float, str):
             if isinstance(value, bool) or (kind is int and isinstance(value, float) and value != int(value)):
                 continue
@@ -102,7 +109,7 @@ def _read(value: Any, hint: Any, where: str) -> Any:
                 converted = kind(value)
             except (TypeError, ValueError):
                 continue
-            # All are counts, rates or shares; this also refuses 'nan'.
+            # This also refuses 'nan'.
             if kind is not str and not converted >= 0:
                 raise UsageError(f"{where} is {value}; give a number from 0 up.")
             return converted

@@ -77,6 +77,11 @@ class Encoded:
     characters: np.ndarray | None = None
     words: np.ndarray | None = None
 
+    @staticmethod
+    def without_tokens(rows: int) -> Encoded:
+        """Return rows of one sequence each for models that read texts otherwise than as tokens."""
+        return Encoded(np.zeros(0, dtype=np.int32), np.zeros(rows + 1, dtype=np.int64))
+
     def __len__(self) -> int:
         return len(self.boundaries if self.rows is None else self.rows) - 1
 

@@ -64,8 +64,8 @@ def known(kind: Kind, targets: Sequence[Value]) -> tuple[str, ...]:
 def several(labels: _labels.SeveralLabels, where: str) -> DataError:
     """Return the error for a row with several labels where one is expected."""
     return DataError(
-        f"{where} has several labels ({labels}): texts with several labels are for the task 'multilabel', which is "
-        "not available yet; give one label for each row."
+        f"{where} has several labels ({labels}): texts with several labels are for the task 'multilabel' (--task "
+        "multilabel); give one label for each row."
     )
 
 

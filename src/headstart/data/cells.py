@@ -22,6 +22,11 @@ from headstart.data._values import cell, missing
 
 LONGEST = 2**20  # characters of a list as Python writes it, whose syntax tree takes a hundred times the memory
 
+FLAGS = {
+    **dict.fromkeys(("1", "1.0", "true", "yes"), True),
+    **dict.fromkeys(("0", "0.0", "false", "no"), False),
+}
+
 
 def text_cell(value: object, what: str = "text") -> str:
     """Return the text of a cell; a list of words is joined by spaces.
@@ -84,6 +89,25 @@ def number_cell(value: object, what: str = "number") -> float:
     if not math.isfinite(number):
         raise DataError(f"has {shown(cell(value))} where a number is expected")
     return number
+
+
+def flag_cell(value: object, what: str) -> bool:
+    """Return whether a cell says that a row has something: 0 and 1, false and true, no and yes.
+
+    Args:
+        value: the cell.
+        what: the column, for messages.
+
+    Raises:
+        DataError: anything else, such as an empty cell.
+
+    >>> flag_cell("1", "loud"), flag_cell(0.0, "loud"), flag_cell("False", "loud")
+    (True, False, False)
+    """
+    plain = cell(value).strip().casefold()
+    if plain not in FLAGS:
+        raise DataError(f"has {shown(cell(value))} in column {shown(what)}, where 0 or 1 is expected")
+    return FLAGS[plain]
 
 
 def list_cell(value: object, what: str = "list", separator: str = "") -> list[Value]:

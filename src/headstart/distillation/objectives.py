@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from headstart.core.contracts import Problem
 from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.nn.attention import Groups, SelfAttention, by_group, relations, threads_that_pay
 from headstart.nn.encoder import Embeddings, Encoder, FirstStage, Stack
@@ -231,15 +232,27 @@ def relation_loss(student: Tensor, teacher: Tensor, groups: Groups, heads: int) 
     return torch.stack(sums).sum() / sum(count for count, _ in groups)
 
 
-def soft_loss(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+def soft_loss(
+    logits: Tensor, teacher: Tensor, temperature: float, problem: Problem = "single_label_classification"
+) -> Tensor:
     """Compare predictions at a temperature (Hinton et al. 2015, section 2.1): the divergence, times its square.
 
+    For several labels it is the mean of each label's binary cross-entropy with the teacher's probability; for numbers
+    the squared difference, without a temperature.
+
     Args:
-        logits: of the student, ``(texts, classes)``.
-        teacher: its logits or log probabilities, of the same shape.
+        logits: of the student, ``(texts, outputs)``.
+        teacher: its logits (or log probabilities of one label), or its numbers in the student's units, of the same
+            shape.
         temperature: of both distributions.
+        problem: see `core.contracts.HeadPlan`.
     """
-    ours, theirs = ((side.float() / temperature).log_softmax(-1) for side in (logits, teacher))
+    if problem == "regression":
+        return F.mse_loss(logits.float(), teacher.float())
+    ours, theirs = (side.float() / temperature for side in (logits, teacher))
+    if problem == "multi_label_classification":
+        return F.binary_cross_entropy_with_logits(ours, theirs.sigmoid()) * temperature**2
+    ours, theirs = ours.log_softmax(-1), theirs.log_softmax(-1)
     return F.kl_div(ours, theirs, reduction="batchmean", log_target=True) * temperature**2
 
 

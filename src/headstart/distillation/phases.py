@@ -9,13 +9,13 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from headstart.activations import forward
-from headstart.core.contracts import Task, metric_values
+from headstart.core.contracts import Task, metric_values, settled
 from headstart.core.hashing import parts_sha256
-from headstart.core.records import Rows, Run
-from headstart.core.sequences import IGNORED, Encoded, Ragged
+from headstart.core.records import Predictions, Rows, Run
+from headstart.core.sequences import Encoded, Ragged
+from headstart.core.tally import named
 from headstart.distillation import objectives
 from headstart.nn.encoder import Stack
 from headstart.nn.groups import Group
@@ -165,39 +165,51 @@ def answer(
     student: Encoded,
     soft: Tensor | None,
     minutes: float | None,
-) -> None:
-    """Train the student to predict as the teacher does, and as the labels say.
+) -> Task:
+    """Train the student to predict as the teacher does, and as the labels say; return the task, settled.
 
     Args:
         lesson: what is trained.
         student: the texts in the student's tokens.
-        soft: the teacher's log probabilities ``(texts, classes)``; None without a teacher.
+        soft: the teacher's outputs ``(texts, outputs)``, see `objectives.soft_loss`; None without a teacher.
         minutes: time that is left.
     """
     run, model, contender, rows_labelled = lesson.run, lesson.model, lesson.contender, len(lesson.train)
     validation, labelled = student.since(lesson.texts), student.until(rows_labelled)
     true_targets = lesson.task.targets(lesson.train, labelled)
     held_out = lesson.task.targets(lesson.validation, validation)
-    targets = np.full(lesson.texts, IGNORED)
-    targets[:rows_labelled] = true_targets.values
-    numbers = torch.from_numpy(targets).to(run.device)
+    targets = true_targets.values
+    expected = torch.from_numpy(targets).to(run.device)  # (labelled,) or (labelled, outputs)
+    problem = lesson.task.head().problem
     share = 1.0 if soft is None else contender.label_weight
 
     def loss(rows: np.ndarray) -> Tensor:
         batch: Batch = pack(student.tokens, student.boundaries, rows, segments=student.segments).to(run.device)
         with forward.precision(run.device):
             logits = model(batch).float()
-        order = to_device(torch.from_numpy(rows), run.device)[batch.order]
-        true = F.cross_entropy(logits, numbers[order], ignore_index=IGNORED, reduction="sum") / len(rows)
+        numbers = rows[batch.order.numpy()]  # of the texts, in the order of the logits
+        order = to_device(torch.from_numpy(numbers), run.device)
+        if len(rows) and rows.max() < rows_labelled:
+            true = model.head.loss(logits, expected[order], batch.boundaries) / len(rows)
+        else:
+            known = to_device(torch.from_numpy(np.flatnonzero(numbers < rows_labelled)), run.device)
+            true = model.head.loss(logits[known], expected[order[known]], batch.boundaries) / len(rows)
         if soft is None:
             return true
-        return share * true + (1 - share) * objectives.soft_loss(logits, soft[order], contender.temperature)
+        return share * true + (1 - share) * objectives.soft_loss(logits, soft[order], contender.temperature, problem)
+
+    def on_validation() -> tuple[Task, Predictions, Ragged]:
+        outputs = forward.outputs(model, validation, run.device)
+
+        def decode(task: Task) -> Predictions:
+            return task.decode(outputs, validation, lesson.validation.inputs)
+
+        return *settled(lesson.task, decode, lesson.validation.targets), outputs
 
     def evaluate() -> tuple[float, float]:
-        outputs = forward.outputs(model, validation, run.device)
-        predictions = lesson.task.decode(outputs, validation, lesson.validation.inputs)
-        score = metric_values(lesson.task, predictions, lesson.validation)[run.metric]
-        return score, mean_loss(model.head, outputs, held_out)
+        task, predictions, outputs = on_validation()
+        score = metric_values(task, predictions, lesson.validation)[run.metric]
+        return named(task.metrics, run.metric).sign * score, mean_loss(model.head, outputs, held_out)
 
     fingerprint = lesson.fingerprint("answers")
 
@@ -223,3 +235,4 @@ def answer(
 
     place = replace(run, folder=run.folder / "answers", minutes=minutes)
     collapse.train(attempt, judge, lesson.groups(), place, fingerprint)
+    return on_validation()[0] if lesson.task.settles else lesson.task

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import sparse
-from scipy.stats import rankdata
 
 from headstart.core.errors import DataError
 from headstart.core.tally import Metric, Tally
@@ -31,6 +29,9 @@ def tally(targets: Sequence[float] | np.ndarray, predicted: Sequence[float] | np
     Raises:
         DataError: no rows, or targets and predictions differ in number.
     """
+    from scipy import sparse
+    from scipy.stats import rankdata
+
     if not len(targets) or len(targets) != len(predicted):
         raise DataError(
             f"{len(predicted)} predictions for {len(targets)} targets; scores need as many, and at least one."

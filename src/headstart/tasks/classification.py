@@ -38,6 +38,7 @@ class Classification:
         ("Waste of money; I sent it back.", "bad"),
     )
     kind: ClassVar[Kind] = "label"
+    settles: ClassVar[bool] = False
     columns: ClassVar[tuple[Column, ...]] = (TEXT, LABEL)
     metrics: ClassVar[tuple[Metric, ...]] = labels.METRICS
 
@@ -86,6 +87,10 @@ class Classification:
         probabilities = softmax(outputs.values.astype(np.float64), axis=-1).astype(np.float32)
         values = tuple(self.classes[number] for number in probabilities.argmax(axis=1))
         return Predictions(values, self.classes, probabilities)
+
+    def settled(self, predictions: Predictions, targets: Sequence[Value]) -> Classification:
+        """Return the task: the class with the largest logit is predicted."""
+        return self
 
     def tally(self, predictions: Predictions, targets: Sequence[Value]) -> Tally:
         """Count what each row adds to the hits, predictions and targets of each class."""

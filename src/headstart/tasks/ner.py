@@ -56,6 +56,7 @@ class Ner:
         ("She died in London at 36.", ((12, 18, "place"),)),
     )
     kind: ClassVar[Kind] = "facts"
+    settles: ClassVar[bool] = False
     columns: ClassVar[tuple[Column, ...]] = (INPUT, ENTITIES)
     metrics: ClassVar[tuple[Metric, ...]] = sets.METRICS
 
@@ -128,6 +129,10 @@ class Ner:
             found = tags.entities([names[number] for number in best[first:last]]) if best[first:last].any() else []
             values.append(tuple((words[start][0], words[end - 1][1], name) for start, end, name in found))
         return Predictions(tuple(values))
+
+    def settled(self, predictions: Predictions, targets: Sequence[Value]) -> Ner:
+        """Return the task: there is nothing to choose."""
+        return self
 
     def tally(self, predictions: Predictions, targets: Sequence[Value]) -> Tally:
         """Count what each row adds to the hits, predictions and targets of each type."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from headstart.core.contracts import Column, HeadPlan, Kind, Tokenizer, Value
 from headstart.core.records import Predictions, Rows
+from headstart.core.rooms import Signed
 from headstart.core.sequences import Encoded, Ragged
 from headstart.core.tally import Metric, Tally
 from headstart.data.answers import answers_cell
@@ -44,7 +45,7 @@ class QuestionAnswering:
     """
 
     unanswerable: bool = False
-    threshold: float | None = None
+    threshold: Signed | None = None
     classes: tuple[str, ...] = ()
     input_columns: tuple[str, ...] = ()
 
@@ -57,6 +58,7 @@ class QuestionAnswering:
         _example("Who sold the house?", "Paul wrote the song, and Mary sang it."),
     )
     kind: ClassVar[Kind] = "text"
+    settles: ClassVar[bool] = True
     columns: ClassVar[tuple[Column, ...]] = (QUESTION, CONTEXT, ANSWERS)
     metrics: ClassVar[tuple[Metric, ...]] = strings.ANSWER_METRICS
 
@@ -156,7 +158,7 @@ class QuestionAnswering:
         possible = borders[1:] > borders[:-1]  # equal rows are answered alike
         count = int(np.argmax(np.where(possible, totals, -1.0)))
         low, high = np.clip(borders[count : count + 2], -1000.0, 1000.0)
-        return replace(self, threshold=float((low + high) / 2))
+        return replace(self, threshold=Signed(float((low + high) / 2)))
 
     def tally(self, predictions: Predictions, targets: Sequence[Value]) -> Tally:
         """Count what each row adds to the exact matches and to the token F1."""

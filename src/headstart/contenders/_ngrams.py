@@ -1,0 +1,104 @@
+"""Texts -> features: TF-IDF of word and character n-grams.
+
+Shapes: N texts, F features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from headstart.contenders._pair_words import TOKEN
+
+if TYPE_CHECKING:
+    from scipy import sparse
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+# With more characters of training text, character n-grams cost minutes and no longer help, since there are enough
+# words.
+MOST_CHARACTERS = 5_000_000
+RARE_ROWS = 1000  # from this many rows on, an n-gram must occur in two texts to count
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Texts -> features: TF-IDF of word 1-2-grams, and of character 2-5-grams if used.
+
+    words: the word n-grams, in the order of the columns.
+    characters: the character n-grams, in the order of the columns; may be empty.
+    word_idf: float32, one weight per word n-gram.
+    character_idf: float32, one weight per character n-gram.
+    """
+
+    words: tuple[str, ...]
+    characters: tuple[str, ...]
+    word_idf: np.ndarray
+    character_idf: np.ndarray
+
+    @classmethod
+    def fitted(cls, texts: Sequence[str], features: int) -> tuple[Reader, sparse.csr_matrix]:
+        """Choose the `features` most frequent n-grams of each kind, compute IDF weights, and transform the texts."""
+        from scipy import sparse
+
+        rare = 2 if len(texts) >= RARE_ROWS else 1
+        words, word_idf, read = _learn("word", texts, features, rare)
+        if sum(map(len, texts)) > MOST_CHARACTERS:
+            return cls(words, (), word_idf, np.zeros(0, dtype=np.float32)), read
+        characters, character_idf, more = _learn("char", texts, features, rare)
+        return cls(words, characters, word_idf, character_idf), sparse.hstack([read, more]).tocsr()
+
+    def __post_init__(self) -> None:
+        readers = [_ready("word", self.words, self.word_idf)]
+        if self.characters:
+            readers.append(_ready("char", self.characters, self.character_idf))
+        object.__setattr__(self, "_readers", readers)
+
+    def words_only(self) -> Reader:
+        """Return the reader without characters."""
+        return Reader(self.words, (), self.word_idf, self.character_idf[:0])
+
+    def read(self, texts: Sequence[str]) -> sparse.csr_matrix:
+        """Turn texts into float32 ``(N, F)``: words first, then characters, each part of length 1."""
+        from scipy import sparse
+
+        readers: list[TfidfVectorizer] = self.__dict__["_readers"]
+        return sparse.hstack([reader.transform(texts) for reader in readers]).tocsr()
+
+
+def _vectorizer(analyzer: str) -> TfidfVectorizer:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    words = analyzer == "word"
+    return TfidfVectorizer(
+        analyzer=analyzer,
+        token_pattern=TOKEN if words else None,
+        ngram_range=(1, 2) if words else (2, 5),
+        sublinear_tf=True,
+        dtype=np.float32,
+    )
+
+
+def _learn(
+    analyzer: str, texts: Sequence[str], features: int, rare: int
+) -> tuple[tuple[str, ...], np.ndarray, sparse.csr_matrix]:
+    """Choose n-grams and their weights, and transform the texts."""
+    from scipy import sparse
+
+    vectorizer = _vectorizer(analyzer).set_params(max_features=features, min_df=rare)
+    try:
+        read = vectorizer.fit_transform(texts)
+    except ValueError:
+        # No n-gram is left. One that occurs in no text gives a model of the class shares only.
+        return ("\0",), np.ones(1, dtype=np.float32), sparse.csr_matrix(np.zeros((len(texts), 1), dtype=np.float32))
+    return tuple(vectorizer.get_feature_names_out()), vectorizer.idf_.astype(np.float32), read
+
+
+def _ready(analyzer: str, n_grams: Sequence[str], idf: np.ndarray) -> TfidfVectorizer:
+    """Build a vectorizer from known n-grams and weights, as when loading a folder."""
+    vectorizer = _vectorizer(analyzer)
+    vectorizer.set_params(vocabulary={n_gram: column for column, n_gram in enumerate(n_grams)})
+    vectorizer.idf_ = idf
+    return vectorizer
