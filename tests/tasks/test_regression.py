@@ -25,6 +25,8 @@ def test_targets_are_standardised_by_the_training_rows_alone():
 
 def test_a_negative_mean_is_read_back():
     assert rooms.load("tasks", "regression", {"mean": -6.0, "scale": 2.0}).mean == -6.0
+    thresholds = [rooms.load("tasks", "qa", {"threshold": value}).threshold for value in (None, -0.5)]
+    assert thresholds == [None, -0.5]
 
 
 @pytest.mark.parametrize("mean", [float("nan"), "x", True, None])

@@ -90,7 +90,7 @@ def _singular(room: str) -> str:
 
 def _read(value: Any, hint: Any, where: str) -> Any:
     """Convert one option to the type its field declares."""
-    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    kinds = typing.get_args(hint) if typing.get_origin(hint) in (types.UnionType, typing.Union) else (hint,)
     if value is None and type(None) in kinds:
         return None
     for kind in kinds:
