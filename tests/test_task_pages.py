@@ -43,8 +43,20 @@ def people(rng):
         yield {"tokens": words, "tags": tags}
 
 
+def questions(rng):
+    """SQuAD's form: articles of one paragraph, with a question that has an answer and one that has none."""
+    for number in range(ROWS // 2):
+        context = sentence(rng, f"year{number}")
+        answer = {"text": f"year{number}", "answer_start": context.index("year")}
+        asked = [
+            {"question": sentence(rng, "when"), "answers": [answer]},
+            {"question": sentence(rng, "who"), "answers": []},
+        ]
+        yield {"title": str(number), "paragraphs": [{"context": context, "qas": asked}]}
+
+
 # File that an example reads -> its rows.
-FILES = {"claims.csv": claims, "relations.csv": relations, "people.conll": people}
+FILES = {"claims.csv": claims, "relations.csv": relations, "people.conll": people, "questions.json": questions}
 
 
 def write(path, rows):
@@ -56,6 +68,9 @@ def write(path, rows):
             "".join(f"{word}\t{tag}\n" for word, tag in zip(row["tokens"], row["tags"], strict=True)) for row in rows
         )
         path.write_text("\n".join(lines))
+        return
+    if path.suffix == ".json":
+        path.write_text(json.dumps({"version": "2.0", "data": rows}))
         return
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from transformers import BertTokenizerFast, RobertaTokenizerFast
 
+from headstart.contenders.majority import Majority
+from headstart.core import rooms
 from headstart.core.errors import DataError
-from headstart.core.records import Predictions, Rows
+from headstart.core.records import Predictions, Rows, Run
 from headstart.core.sequences import Ragged
 from headstart.data.read import read
+from headstart.saved import model_folder
 from headstart.tasks.qa import KEPT, LONGEST, QuestionAnswering
 from headstart.text import vocabulary, windows
 from headstart.text.tokenizer import Tokenizer
@@ -301,3 +304,26 @@ def test_scores_are_those_of_squad():
 def test_the_floor_is_the_sentence_nearest_to_the_question():
     value = {"question": "When did the bridge fall, and what fell?", "context": CONTEXT}
     assert QuestionAnswering().untrained(value) == "The bridge fell in 1901, and Anna died."
+
+
+@pytest.mark.parametrize(("answers", "expected"), [(1, "Anna Berg built the bridge in 1887."), (0, "")])
+def test_the_floor_is_no_answer_where_that_scores_higher_in_training(answers, expected, tmp_path):
+    value = {"question": "Who built the bridge?", "context": CONTEXT}
+    train = rows([(value, (("Anna Berg", 0),) * answers)] * 3)
+    task = QuestionAnswering().fitted(train)
+    fitted = Majority().fit(train, train, task, Run(0, tmp_path / "work", metric="token F1"))
+    assert fitted.predict([value]).values == (expected,)
+    fitted.save(tmp_path / "saved")
+    assert model_folder.open_model(tmp_path / "saved").predict([value]).values == (expected,)
+
+
+@pytest.mark.parametrize("strategy", rooms.names("strategies"))
+def test_every_strategy_trains_a_span_head(strategy, backbone, tmp_path):
+    """The window of the backbone is short, so that nearly every context has several."""
+    train = rows(QuestionAnswering.SAMPLE)
+    task = QuestionAnswering().fitted(train)
+    contender = rooms.load("contenders", "finetuned", {"backbone": backbone, "strategy": strategy, "epochs": 1})
+    fitted = contender.fit(train, train, task, Run(0, tmp_path / "work", metric="token F1"))
+    predictions = fitted.predict(train.inputs)
+    assert all(answer in value["context"] for answer, value in zip(predictions.values, train.inputs, strict=True))
+    assert all(dict(candidates)[""] > 0 for candidates in predictions.candidates)
