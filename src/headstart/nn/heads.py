@@ -159,13 +159,7 @@ class ClassificationHead(Head):
     ):
         """Build a head with random weights.
 
-        Args:
-            width: hidden size.
-            outputs: number of logits per sequence.
-            dropout: rate before the linear layer, 0 to 1.
-            activation: name in `block.ACTIVATIONS`.
-            dropout_first: also apply dropout before the dense layer.
-            norm_epsilon: epsilon of a norm after the activation; None for no norm.
+        Args: as for :class:`Head`, and
             pooling: 'first' or 'mean'. The dense layer belongs to the first token; means are scored by the linear layer
                 only (docs/lab.md), except in ModernBERT, whose dense layer supports both.
             problem: its loss, see `core.contracts.HeadPlan`.

@@ -68,11 +68,11 @@ class Multilabel:
         text = text_cell(cells["text"])
         if "labels" not in cells:
             return text, None
-        found = cells["labels"]
-        if isinstance(found, Mapping):
-            labels = [label for label, cell in found.items() if flag_cell(cell, label)]
+        cell = cells["labels"]
+        if isinstance(cell, Mapping):
+            labels = [label for label, flag in cell.items() if flag_cell(flag, label)]
         else:
-            labels = [label_cell(label) for label in list_cell(found, "labels", SEPARATOR)]
+            labels = [label_cell(label) for label in list_cell(cell, "labels", SEPARATOR)]
         return text, tuple(sorted(set(labels)))
 
     def fitted(self, train: Rows) -> Multilabel:
