@@ -129,13 +129,17 @@ def test_a_curve_that_falls_gains_where_lower_is_better() -> None:
     assert "is flat at 400 rows" in " ".join(wording.verdict_of(dataclasses.replace(result, curve=flat)))
 
 
-def test_no_better_than_the_floor_names_the_lowest_and_no_label() -> None:
-    result = made("number")
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("number", "always predicting the same: the lowest is "), ("text", "what needs no training: the highest is ")],
+)
+def test_no_better_than_the_floor_names_the_floor_and_the_best(kind: Kind, expected: str) -> None:
+    result = made(kind)
     floor = next(standing for standing in result.standings if standing.contender == "majority")
     tied = dataclasses.replace(floor, ties=True)
     others = tuple(standing for standing in result.standings if standing is not floor)
     verdict = wording.verdict_of(dataclasses.replace(result, standings=(*others, tied)))
-    assert verdict[0].startswith("No contender is shown to beat always predicting the same: the lowest is ")
+    assert verdict[0].startswith(f"No contender is shown to beat {expected}")
 
 
 # --- inputs and answers --------------------------------------------------------------------------------------
@@ -161,6 +165,9 @@ def test_inputs_and_answers_of_every_kind_are_readable() -> None:
     }
     assert shown_answer(made("labels").rules, (), "a text") == "no label"
     assert shown_answer(made("facts").rules, (), ("a",)) == "nothing"
+    asked = {"question": "Who?", "context": "Bo."}
+    assert shown_answer(made("text").rules, (("Bo", 4), ("Bo", 9)), asked) == "Bo"
+    assert [shown_answer(made("text").rules, answer, asked) for answer in ((), "")] == ["no answer"] * 2
     assert shown_answer(made("facts").rules, ((0, 1, 3, 4, "near"),), ("a or b",)) == "a – r [near]"
 
 

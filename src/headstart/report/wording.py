@@ -117,6 +117,13 @@ def _choices(standings: Sequence[Standing]) -> list[Standing]:
     return [leader, *(s for s in standings if s is not leader and s.ties and _useful(s))]
 
 
+# What 'majority' does, where it does not predict the same value for all inputs or that value has a name.
+_FLOORS: Mapping[Kind, str] = {
+    "label": "always predicting the most frequent label",
+    "text": "what needs no training",
+}
+
+
 # --- the winner and its price --------------------------------------------------------------------------------
 
 
@@ -128,11 +135,10 @@ def _winner(standings: Sequence[Standing], metric: Metric, kind: Kind, test_rows
     if len(standings) == 1:
         return f"Only {leader.contender} ran, and it reaches {score}{_over(leader)}."
     if no_better_than_majority(standings):
-        floor = "most frequent label" if kind == "label" else "same"
+        floor = _FLOORS.get(kind, "always predicting the same")
         extreme = "highest" if metric.higher else "lowest"
         return (
-            f"No contender is shown to beat always predicting the {floor}: "
-            f"the {extreme} is {leader.contender} with {score}{_over(leader)}."
+            f"No contender is shown to beat {floor}: the {extreme} is {leader.contender} with {score}{_over(leader)}."
         )
     ties = [s.contender for s in standings if s.ties and s is not leader]
     noise = f"; there is no evidence of a difference between it and {joined(ties)}" if ties else ""
