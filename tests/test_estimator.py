@@ -18,11 +18,11 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import check_estimator, estimator_checks_generator, parametrize_with_checks
 from sklearn.utils.validation import validate_data
 
-from headstart import estimator
+from headstart import estimator, tasks
 from headstart.contenders.majority import Majority
 from headstart.core.errors import UsageError
 from headstart.core.records import Attempt, Rows
-from headstart.estimator import TextClassifier, hold_out, read_texts
+from headstart.estimator import TextClassifier, TextRegressor, hold_out, read_texts
 from headstart.tasks.classification import Classification
 
 # Of an estimator that takes text, scikit-learn checks next to nothing (`test_the_checks_for_text`). So its checks for
@@ -341,3 +341,42 @@ def test_a_training_that_collapsed_is_warned_about(monkeypatch):
     monkeypatch.setattr(estimator._members, "build", lambda name, more: Collapses())
     with pytest.warns(ConvergenceWarning, match=r"scratch collapsed, .* \(one class for all texts\): try a lower"):
         TextClassifier("scratch").fit(["a", "b", "c", "d"], [0, 1, 0, 1])
+
+
+# --- numbers -------------------------------------------------------------------------------------------------
+
+
+def test_the_checks_for_text_of_a_regressor():
+    check_estimator(TextRegressor())
+
+
+def test_a_regressor_predicts_numbers_and_scores_by_r2():
+    numbers = [8.5, -2.0, 8.0, -1.5, 9.0, -3.0] * 5
+    model = TextRegressor("linear", validation_fraction=0.2).fit(TEXTS, numbers)
+    assert model.predict(TEXTS[:2]) == pytest.approx([8.5, -2.0], abs=1.5)
+    assert model.score(TEXTS, numbers) > 0.9
+    assert len(model.predict(["so good"])) == 1
+    assert clone(model).get_params()["validation_fraction"] == 0.2
+
+
+def test_a_held_out_part_of_numbers_is_not_trained_on():
+    rows = Rows(tuple(map(str, range(20))), ("x",) * 20, tuple(map(float, range(20))))
+    train, validation = hold_out(rows, tasks.load("regression"), 0.25, seed=0)
+    assert (len(train), len(validation)) == (15, 5)
+    assert set(train.ids).isdisjoint(validation.ids)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        (None, "requires y to be passed, but the target y is None"),
+        ([], r"y is empty, with 0 sample\(s\)"),
+        (["a", "b"], "where numbers are expected"),
+        ([1.0, float("nan")], "Input y contains NaN"),
+        ([2.5, 2.5], "all 2 numbers are 2.5; different ones are needed"),
+        ([1.0, 2.0, 3.0], "inconsistent numbers of samples"),
+    ],
+)
+def test_numbers_that_are_none_are_refused(numbers, message):
+    with pytest.raises(ValueError, match=message):
+        TextRegressor().fit(["one text", "another"], numbers)

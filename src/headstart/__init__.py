@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headstart.api import Comparison, check, compare, demo, open_model, predict, pretrain, read_result
-    from headstart.estimator import TextClassifier
+    from headstart.estimator import TextClassifier, TextRegressor
     from headstart.reading import read
 
     __version__: str
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison",
     "TextClassifier",
+    "TextRegressor",
     "check",
     "compare",
     "demo",
@@ -25,7 +26,7 @@ __all__ = [
     "read_result",
 ]
 
-_HOMES = {"TextClassifier": "headstart.estimator", "read": "headstart.reading"}
+_HOMES = {"TextClassifier": "headstart.estimator", "TextRegressor": "headstart.estimator", "read": "headstart.reading"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Any contender as a scikit-learn estimator, with labels of any type."""
+"""Any contender as a scikit-learn estimator: a classifier with labels of any type, and a regressor."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import assert_all_finite, check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
@@ -27,7 +27,74 @@ from headstart.data import _values
 from headstart.data.split import nested
 
 
-class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class _TextEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """What estimators on texts share: options, training with a held-out part, and predictions."""
+
+    def __init__(
+        self,
+        contender: str = "linear",
+        *,
+        options: Mapping[str, Value] | None = None,
+        validation_fraction: float = 0.1,
+        metric: str | None = None,
+        minutes: float | None = None,
+        device: str = "auto",
+        random_state: int | np.random.RandomState | None = 0,
+    ) -> None:
+        self.contender = contender
+        self.options = options
+        self.validation_fraction = validation_fraction
+        self.metric = metric
+        self.minutes = minutes
+        self.device = device
+        self.random_state = random_state
+
+    def _train(self, texts: Sequence[str], targets: Sequence[Value], name: str) -> None:
+        """Train the contender for a task; set `model_`."""
+        if not 0 < self.validation_fraction < 1:
+            raise ValueError(f"validation_fraction must lie between 0 and 1, not {self.validation_fraction!r}.")
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        rows = Rows(tuple(map(str, range(len(texts)))), tuple(texts), tuple(targets))
+        task = tasks.load(name)
+        train, validation = hold_out(rows, task, self.validation_fraction, seed)
+        task = task.fitted(train)
+        plugin = _members.build(self.contender, more=self.options)
+        attempts: list[Attempt] = []
+        with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
+            run = Run(
+                seed=seed,
+                folder=Path(folder),
+                metric=named(task.metrics, self.metric).name if self.metric else task.metrics[0].name,
+                minutes=self.minutes,
+                device=devices.choose(self.device),
+                attempted=attempts.append,
+            )
+            self.model_ = plugin.fit(train, validation, task, run)
+        if attempts and attempts[-1].collapsed:
+            warnings.warn(
+                f"the training of {self.contender} collapsed, at a third of its learning rate too "
+                f"({attempts[-1].collapsed}): try a lower learning rate, or more texts.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.non_deterministic = self.random_state is None
+        return tags
+
+    def _predictions(self, X: Sequence[str]) -> Predictions:
+        check_is_fitted(self)
+        return self.model_.predict(self._texts(X))
+
+    def _texts(self, X: object) -> list[str]:
+        return read_texts(X)
+
+
+class TextClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Classify texts with one contender, following scikit-learn's conventions.
 
     Works in pipelines, cross-validation and searches. X is a sequence of texts: a list, a one-dimensional array, or a
@@ -53,25 +120,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     [1]
     """
 
-    def __init__(
-        self,
-        contender: str = "linear",
-        *,
-        options: Mapping[str, Value] | None = None,
-        validation_fraction: float = 0.1,
-        metric: str | None = None,
-        minutes: float | None = None,
-        device: str = "auto",
-        random_state: int | np.random.RandomState | None = 0,
-    ) -> None:
-        self.contender = contender
-        self.options = options
-        self.validation_fraction = validation_fraction
-        self.metric = metric
-        self.minutes = minutes
-        self.device = device
-        self.random_state = random_state
-
     def fit(self, X: Sequence[str], y: Sequence[object]) -> TextClassifier:
         """Train on texts and their labels.
 
@@ -83,38 +131,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         texts = self._texts(X)
         labels = _labels(y)
         check_consistent_length(texts, labels)
-        if not 0 < self.validation_fraction < 1:
-            raise ValueError(f"validation_fraction must lie between 0 and 1, not {self.validation_fraction!r}.")
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
                 f"all labels are {self.classes_.tolist()[0]!r}: a classifier needs two classes, not 1 class."
             )
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         names = self._names()
-        rows = Rows(tuple(map(str, range(len(texts)))), tuple(texts), tuple(names[code] for code in codes))
-        task = tasks.load("classification")
-        train, validation = hold_out(rows, task, self.validation_fraction, seed)
-        task = task.fitted(train)
-        plugin = _members.build(self.contender, more=self.options)
-        attempts: list[Attempt] = []
-        with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
-            run = Run(
-                seed=seed,
-                folder=Path(folder),
-                metric=named(task.metrics, self.metric).name if self.metric else task.metrics[0].name,
-                minutes=self.minutes,
-                device=devices.choose(self.device),
-                attempted=attempts.append,
-            )
-            self.model_ = plugin.fit(train, validation, task, run)
-        if attempts and attempts[-1].collapsed:
-            warnings.warn(
-                f"the training of {self.contender} collapsed, at a third of its learning rate too "
-                f"({attempts[-1].collapsed}): try a lower learning rate, or more texts.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+        self._train(texts, [names[code] for code in codes], "classification")
         return self
 
     def predict(self, X: Sequence[str]) -> np.ndarray:
@@ -143,25 +166,70 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         normal: np.ndarray = probabilities / probabilities.sum(axis=1, keepdims=True)
         return normal
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.one_d_array = True
-        tags.input_tags.two_d_array = False
-        tags.non_deterministic = self.random_state is None
-        return tags
-
-    def _predictions(self, X: Sequence[str]) -> Predictions:
-        check_is_fitted(self)
-        return self.model_.predict(self._texts(X))
-
     def _names(self) -> list[str]:
         """Return the internal names of the classes, which are text."""
         names = [str(label) for label in self.classes_.tolist()]
         return names if len(set(names)) == len(names) else [str(number) for number in range(len(names))]
 
-    def _texts(self, X: object) -> list[str]:
-        return read_texts(X)
+
+class TextRegressor(RegressorMixin, _TextEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Predict a number for each text with one contender, following scikit-learn's conventions.
+
+    Works in pipelines, cross-validation and searches, as :class:`TextClassifier` does.
+
+    Args:
+        contender: a leaderboard name that supports numbers: 'majority', 'linear', 'finetuned:full', 'ensemble', ...
+        metric: the score it chooses by; None for RMSE.
+        The others: as for :class:`TextClassifier`.
+
+    Attributes:
+        model_: the fitted model, with `predict`, `save` and `cut_off`.
+
+    >>> texts = ["good film", "bad film", "good plot", "bad plot"] * 5
+    >>> model = TextRegressor("linear").fit(texts, [8.5, -2, 8.5, -2] * 5)
+    >>> good, bad = model.predict(["such a good story", "such a bad story"])
+    >>> bool(good > 5 > 0 > bad)
+    True
+    """
+
+    def fit(self, X: Sequence[str], y: Sequence[float]) -> TextRegressor:
+        """Train on texts and their numbers.
+
+        Raises:
+            ValueError: X is not a sequence of texts, y not finite numbers or all the same, or they differ in length;
+                `validation_fraction` is not between 0 and 1.
+            UsageError: an unknown contender, option, metric or device.
+        """
+        texts = self._texts(X)
+        numbers = _numbers(y)
+        check_consistent_length(texts, numbers)
+        self._train(texts, numbers.tolist(), "regression")
+        return self
+
+    def predict(self, X: Sequence[str]) -> np.ndarray:
+        """Return the number of each text, float64 ``(texts,)``.
+
+        Raises:
+            NotFittedError: before `fit`.
+            ValueError: X is not a sequence of texts.
+        """
+        return np.array(self._predictions(X).values, dtype=np.float64)
+
+
+def _numbers(y: Any) -> np.ndarray:
+    """Check that targets are finite numbers of one dimension: float64 ``(rows,)``."""
+    if y is None:
+        raise ValueError("TextRegressor requires y to be passed, but the target y is None.")
+    numbers: np.ndarray = column_or_1d(y, warn=True)
+    if not len(numbers):
+        raise ValueError("y is empty, with 0 sample(s) where a minimum of 1 is required.")
+    if numbers.dtype.kind in "UScmM":
+        raise ValueError(f"y holds values of the type {numbers.dtype}, where numbers are expected. Unknown label type.")
+    numbers = numbers.astype(np.float64)
+    assert_all_finite(numbers, input_name="y")
+    if (numbers == numbers[0]).all():
+        raise ValueError(f"all {len(numbers)} numbers are {numbers[0]:g}; different ones are needed.")
+    return numbers
 
 
 def read_texts(X: object) -> list[str]:
@@ -198,7 +266,7 @@ def hold_out(rows: Rows, task: Task, fraction: float, seed: int) -> tuple[Rows, 
     [4, 2]
     """
     size = len(rows) - max(1, round(fraction * len(rows)))
-    if size < len(set(rows.targets)):
+    if size < len(set(map(task.stratum, rows.targets))):
         return rows, rows
     train = nested(rows, task, [size], seed)[size]
     train_ids = set(train.ids)
