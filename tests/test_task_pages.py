@@ -55,8 +55,26 @@ def questions(rng):
         yield {"title": str(number), "paragraphs": [{"context": context, "qas": asked}]}
 
 
+def complaints(rng):
+    for number in range(ROWS):
+        labels = [name for place, name in enumerate(("battery", "noise")) if number >> place & 1]
+        yield {"text": sentence(rng, *labels), "labels": ";".join(labels)}
+
+
+def stars(rng):
+    for number in range(ROWS):
+        yield {"text": sentence(rng, *["good"] * (number % 3)), "number": number % 3 - 0.5}
+
+
 # File that an example reads -> its rows.
-FILES = {"claims.csv": claims, "relations.csv": relations, "people.conll": people, "questions.json": questions}
+FILES = {
+    "claims.csv": claims,
+    "relations.csv": relations,
+    "people.conll": people,
+    "questions.json": questions,
+    "complaints.csv": complaints,
+    "stars.csv": stars,
+}
 
 
 def write(path, rows):
