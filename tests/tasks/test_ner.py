@@ -8,7 +8,7 @@ import seqeval.metrics
 
 from headstart.core.contracts import metric_values
 from headstart.core.errors import DataError
-from headstart.core.records import Predictions, Rows
+from headstart.core.records import Predictions, Rows, Run
 from headstart.core.sequences import IGNORED, Ragged
 from headstart.data.read import read
 from headstart.tasks import guess
@@ -164,6 +164,21 @@ def test_a_type_that_training_never_shows_is_not_learnt(tokenizer):
     task, rows = Ner(classes=("PER",)), rows_of([TEXT], [ENTITIES])
     encoded = task.encode(rows.inputs, tokenizer)
     assert sorted(task.targets(rows, encoded).values[task.targets(rows, encoded).values >= 0]) == [0, 0, 0, 1, 2]
+
+
+def test_a_transformer_learns_entities(rng, tmp_path):
+    from headstart.contenders.scratch import Scratch
+
+    names, places = ("Anna", "Li", "Turing"), ("Rome", "London")
+    pairs = [(str(rng.choice(names)), str(rng.choice(places))) for _ in range(40)]
+    rows = rows_of(
+        [f"{name} lives in {place}." for name, place in pairs],
+        [((0, len(n), "PER"), (len(n) + 10, len(n) + 10 + len(p), "LOC")) for n, p in pairs],
+    )
+    shape = {"vocabulary": 120, "layers": 1, "width": 32, "heads": 2, "feed_forward": 32, "window": 32}
+    contender = Scratch(**shape, epochs=4, learning_rate=3e-3)
+    fitted = contender.fit(rows, rows, Ner().fitted(rows), Run(0, tmp_path / "work", metric="micro-F1"))
+    assert fitted.predict(rows.inputs).values == rows.targets
 
 
 def test_scores_are_those_of_seqeval(rng):

@@ -56,7 +56,7 @@ def read(
     """Read the rows of a task, without targets unless `labelled`, with every unusable row listed and explained.
 
     Args:
-        source: path of a CSV, TSV, JSON Lines, Parquet, Feather or Arrow file; an address
+        source: path of a CSV, TSV, JSON Lines, CoNLL, Parquet, Feather or Arrow file; an address
             ``hf://datasets/owner/name[@revision][/path/in/repo]``; a DataFrame of pandas, polars, pyarrow or another
             library that narwhals supports; or a tuple of sequences, one for each column of the task, in its order.
         task: says which columns there are, and how the cells of a row become its input and target.
