@@ -31,29 +31,32 @@ def outputs(
     encoded: Encoded,
     device: str,
     stored: StoredStates | None = None,
-    sequences: np.ndarray | None = None,
+    units: np.ndarray | None = None,
 ) -> Ragged:
-    """Compute the head's outputs for sequences, in order: float32 ``(items, outputs)`` on the CPU.
+    """Compute the head's outputs for units, in order: float32 ``(items, outputs)`` on the CPU.
+
+    A unit is a sequence, or a row if the head pools a row's windows (see :func:`joins_windows`).
 
     Args:
         model: the model.
         encoded: the texts.
         device: 'cpu' or 'cuda'.
         stored: output of the model's frozen stages for all sequences of `encoded`, if there is one.
-        sequences: numbers of the wanted sequences, int64; None for all.
+        units: numbers of the wanted ones, int64; None for all.
     """
     if model.training:  # checked first: switching every module costs as much as tokenising a short text
         model.eval()
-    chosen = np.arange(len(encoded.boundaries) - 1) if sequences is None else sequences
-    lengths = encoded.sequence_lengths[chosen]
+    lengths = encoded.lengths if joins_windows(model, encoded) else encoded.sequence_lengths
+    chosen = np.arange(len(lengths)) if units is None else units
+    lengths = lengths[chosen]
     by_token = model.head.reads_all
     ends = np.concatenate([[0], np.cumsum(lengths)]) if by_token else np.arange(len(chosen) + 1)
     out = torch.zeros(int(ends[-1]), model.head.output.out_features, device=device)
 
     @torch.inference_mode()
     def answer(places: np.ndarray) -> None:
-        batch = pack(encoded.tokens, encoded.boundaries, chosen[places], stored, encoded.segments)
-        packed = places[batch.order.numpy()]
+        batch, order = pack_units(model, encoded, chosen[places], stored)
+        packed = places[order]
         items = spans(ends, packed)[0] if by_token else packed
         with precision(device):
             logits = model(batch.to(device))
@@ -61,6 +64,40 @@ def outputs(
 
     deque(parallel.each(answer, _batches(model, lengths, device), device), maxlen=0)
     return Ragged(out.cpu().numpy(), ends)
+
+
+def joins_windows(model: Model, encoded: Encoded) -> bool:
+    """Return whether the head has one row of logits for each row, and not for each of its windows or tokens."""
+    return encoded.rows is not None and not model.head.reads_all
+
+
+def pack_units(
+    model: Model, encoded: Encoded, units: np.ndarray, stored: StoredStates | None = None
+) -> tuple[Batch, np.ndarray]:
+    """Pack some sequences, or all windows of some rows, and return the place in `units` of each unit of the logits.
+
+    Args:
+        model: the model.
+        encoded: the texts.
+        units: int64 ``(units,)``, numbers of sequences, or of rows if :func:`joins_windows`.
+        stored: output of the model's frozen stages for all sequences of `encoded`, if there is one.
+    """
+    if not joins_windows(model, encoded):
+        batch = pack(encoded.tokens, encoded.boundaries, units, stored, encoded.segments)
+        return batch, batch.order.numpy()
+    places, numbers = encoded.sequences(units), np.arange(len(units))
+    owners = np.repeat(numbers, encoded.windows[units])  # (sequences,)
+    return pack(encoded.tokens, encoded.boundaries, places, stored, encoded.segments, owners), numbers
+
+
+def features(model: Model, encoded: Encoded, stored: StoredStates) -> np.ndarray:
+    """Return what the head scores, from pooled states of a wholly frozen encoder: float32 ``(units, width)``."""
+    states = stored.states[torch.from_numpy(stored.starts)].float()  # (sequences, width)
+    if not joins_windows(model, encoded):
+        return states.numpy()
+    batch, _ = pack_units(model, encoded, np.arange(len(encoded)))
+    in_order = states[torch.from_numpy(encoded.sequences(np.arange(len(encoded))))[batch.order]]
+    return model.head.join(in_order, batch).numpy()
 
 
 def _batches(model: Model, lengths: np.ndarray, device: str) -> list[np.ndarray]:

@@ -15,16 +15,28 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from headstart.activations.forward import frozen_states, outputs, pooled_states, precision, weights_key
+from headstart.activations.forward import (
+    features,
+    frozen_states,
+    joins_windows,
+    outputs,
+    pack_units,
+    pooled_states,
+    precision,
+    weights_key,
+)
 from headstart.checkpoints import manifest, peft
 from headstart.checkpoints.folder import Checkpoint
 from headstart.checkpoints.folder import load as load_checkpoint
 from headstart.checkpoints.folder import save as save_checkpoint
 from headstart.checkpoints.header import find_family
+from headstart.contenders import _long
 from headstart.contenders._choices import ClassWeights
+from headstart.contenders._long import FIRST
 from headstart.core.contracts import Fitted, HeadPlan, Task, Value, metric_values, settled
 from headstart.core.errors import CheckpointError, UsageError, did_you_mean, shown
 from headstart.core.hashing import parts_sha256
+from headstart.core.long_texts import LongTexts
 from headstart.core.opening import present
 from headstart.core.records import Predictions, Progress, Rows, Run
 from headstart.core.sequences import IGNORED, Ragged
@@ -36,7 +48,7 @@ from headstart.nn.heads import Model, count, mean_loss
 from headstart.nn.int8 import quantised
 from headstart.nn.lora import Updates
 from headstart.nn.narrow import narrowed
-from headstart.nn.packed import StoredStates, drop_words, pack, to_device
+from headstart.nn.packed import drop_words, to_device
 from headstart.saved import model_folder
 from headstart.strategies import Strategy
 from headstart.training import collapse, convex
@@ -80,6 +92,11 @@ class Neural(Fitted):
         """The encoder with its head."""
         assert isinstance(self.checkpoint.model, Model)
         return self.checkpoint.model
+
+    @property
+    def long(self) -> LongTexts:
+        """What it reads of texts beyond its window."""
+        return self.checkpoint.tokenizer.long
 
     @property
     def parameters(self) -> int:
@@ -146,7 +163,8 @@ class Neural(Fitted):
                 family = find_family(part.family, part.source)
                 head = None if plain.head.needs_modules else plain.head
                 peft.write(fresh / "adapter", self.updates, head, family, part.source)
-            manifest.write(fresh, self.contender, self.task, {"trained_parameters": self.trained})
+            extra = {"trained_parameters": self.trained, **_long.stored(self.long)}
+            manifest.write(fresh, self.contender, self.task, extra)
 
 
 def load(contender: str, folder: Path, task: Task, extra: Mapping[str, Value]) -> Neural:
@@ -174,6 +192,7 @@ def load(contender: str, folder: Path, task: Task, extra: Mapping[str, Value]) -
         )
     if present(folder / BOTTLENECKS):
         bottleneck.join(checkpoint.model, load_file(folder / BOTTLENECKS))
+    checkpoint = _long.reading(checkpoint, _long.of_manifest(folder, extra))
     return Neural(contender, task, checkpoint, trained)
 
 
@@ -194,6 +213,7 @@ def fit(
     settings: Settings,
     class_weights: str = "none",
     word_dropout: float = 0.0,
+    long: LongTexts = FIRST,
 ) -> Neural:
     """Train a checkpoint's model for a task with a strategy.
 
@@ -208,14 +228,17 @@ def fit(
         settings: of the training.
         class_weights: 'none', or 'balanced' to weight each class by the inverse of its share.
         word_dropout: share (0 to 1) of the tokens masked in each step; see `nn.packed.drop_words`.
+        long: what is read of texts beyond the window.
 
     Raises:
-        UsageError: other class weights, or balanced ones for a task without classes.
+        UsageError: other class weights, or balanced ones for a task without classes; or a task that does not read long
+            texts in this way.
         TrainingError: see `training.loop.train`.
     """
     if class_weights not in CLASS_WEIGHTS:
         raise UsageError(f"no class weights {shown(class_weights)}; {did_you_mean(class_weights, CLASS_WEIGHTS)}")
     run.progress(Progress("tokenising", 0.0))
+    checkpoint = _long.reading(checkpoint, long)
     assert isinstance(checkpoint.model, Model)
     model = checkpoint.model.to(run.device)
     tokenizer = checkpoint.tokenizer
@@ -225,6 +248,9 @@ def fit(
     validation_encoded = task.encode(validation.inputs, tokenizer)
     targets = task.targets(train_rows, encoded)
     validation_targets = task.targets(validation, validation_encoded)
+    joined = joins_windows(model, encoded)
+    if long.windows:
+        settings = _long.in_parts(settings, encoded.lengths, tokenizer.window)
     weights = None
     if class_weights == "balanced":
         if targets.values.ndim > 1:
@@ -252,9 +278,9 @@ def fit(
             stored, validation_kept = (pooled_states(model, part, run.device) for part in (encoded, validation_encoded))
 
         def loss(rows: np.ndarray) -> Sequence[tuple[Tensor, int]]:
-            sequences = encoded.sequences(rows)
-            batch = pack(encoded.tokens, encoded.boundaries, sequences, stored, encoded.segments)
-            expected = targets.take(sequences[batch.order.numpy()]).values
+            units = rows if joined else encoded.sequences(rows)
+            batch, order = pack_units(model, encoded, units, stored)
+            expected = targets.take(units[order]).values
             batch, right = batch.to(run.device), to_device(torch.from_numpy(expected), run.device)
             if word_dropout and hidden:
                 batch = drop_words(batch, word_dropout, hidden[0], special)
@@ -296,14 +322,15 @@ def fit(
             )
 
         def judge() -> str:
-            def outputs_of(sequences: np.ndarray) -> Ragged:
-                return outputs(model, encoded, run.device, stored, sequences)
+            def outputs_of(units: np.ndarray) -> Ragged:
+                return outputs(model, encoded, run.device, stored, units)
 
             return collapse.judged(outputs_of, model.head, targets, weights, head_only=head_only)
 
         if convex_head:
             assert stored is not None
-            solve_head(model, stored, targets.values, evaluate, run, balanced=class_weights == "balanced")
+            states = features(model, encoded, stored)
+            solve_head(model, states, targets.values, evaluate, run, balanced=class_weights == "balanced")
         else:
             fingerprint = parts_sha256(
                 settings,
@@ -312,6 +339,7 @@ def fit(
                 word_dropout,
                 checkpoint.arguments,
                 model.head.first_only,
+                long,
                 weights_key([model], run.device),
                 train_rows,
                 validation,
@@ -329,7 +357,7 @@ def fit(
 @torch.no_grad()
 def solve_head(
     model: Model,
-    stored: StoredStates,
+    states: np.ndarray,
     targets: np.ndarray,
     evaluate: Callable[[], tuple[float, float]],
     run: Run,
@@ -340,16 +368,15 @@ def solve_head(
 
     Args:
         model: the model.
-        stored: pooled states of the training texts.
+        states: pooled states of the training texts, float32 ``(texts, width)``.
         targets: int64 ``(texts,)``.
         evaluate: validation score (higher is better) and loss, by which the regularisation strength is chosen.
         run: the context of the training.
         balanced: see `training.convex.solutions`.
     """
-    features = stored.states[torch.from_numpy(stored.starts)].float().numpy()
     output = model.head.output
     best: tuple[float, float] | None = None
-    for number, solution in enumerate(convex.solutions(features, targets, balanced=balanced), start=1):
+    for number, solution in enumerate(convex.solutions(states, targets, balanced=balanced), start=1):
         before = output.weight.clone(), output.bias.clone()
         output.weight.copy_(torch.from_numpy(solution.weight))
         output.bias.copy_(torch.from_numpy(solution.bias))

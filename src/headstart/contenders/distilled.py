@@ -55,7 +55,8 @@ class Distilled(Contender):
         section 3).
     method: 'tinybert' matches attention scores, states and embeddings before the predictions (Jiao et al. 2020);
         'minilm' relations in the last layer (Wang et al. 2020); 'logits' only the predictions (Hinton et al. 2015),
-        which is all that a teacher that is not a Transformer provides, whatever the method.
+        which is all that a teacher that is not a Transformer, or reads a text in several windows, provides, whatever
+        the method.
     layers: which of the teacher's layers 'tinybert' matches: 'uniform', 'last', or one for each of the student's, as in
         '2+4'. A student built from the teacher's layers matches those layers.
     temperature: of the predictions; not of numbers.
@@ -135,7 +136,8 @@ class Distilled(Contender):
                 "set distilled.method=logits too, or leave the vocabulary."
             )
         teacher, seconds = (None, 0.0) if self.teacher == NONE else self._teacher(train, validation, task, run)
-        guide = teacher if isinstance(teacher, _neural.Neural) else None
+        # A teacher that reads a text in several windows has no one sequence of states for a student to match.
+        guide = teacher if isinstance(teacher, _neural.Neural) and not teacher.long.windows else None
         validation = validation if len(validation) else train
         texts = [*train.inputs, *(run.unlabelled if teacher is not None and one_text(task) else ())]
         run.progress(Progress("tokenising", 0.0))

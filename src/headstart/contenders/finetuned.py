@@ -12,6 +12,7 @@ from headstart import strategies
 from headstart.contenders._choices import KINDS, ClassWeights
 from headstart.core.contracts import Contender, Kind, Task, Value
 from headstart.core.errors import UsageError
+from headstart.core.long_texts import Long, LongTexts
 from headstart.core.records import Rows, Run
 from headstart.nn.choices import Pooling
 from headstart.strategies import Strategy
@@ -38,6 +39,8 @@ class Finetuned(Contender):
     accumulate: see `training.loop.Settings`.
     class_weights: 'none', or 'balanced' for tasks with one label per text.
     recompute: save memory by computing each block twice; see `nn.encoder.Encoder`.
+    long: what is read of texts beyond the window, for tasks that score whole texts; see `core.long_texts.LongTexts`.
+    most_windows: see `core.long_texts.LongTexts`.
     """
 
     strategy: str = "full"
@@ -52,6 +55,8 @@ class Finetuned(Contender):
     accumulate: int = 1
     class_weights: ClassWeights = "none"
     recompute: bool = False
+    long: Long = "first"
+    most_windows: int = 8
 
     kinds: ClassVar[frozenset[Kind]] = KINDS
 
@@ -124,6 +129,7 @@ class Finetuned(Contender):
             strategy=strategy,
             settings=settings,
             class_weights=self.class_weights,
+            long=LongTexts(self.long, self.most_windows),
         )
 
     @staticmethod

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from headstart.contenders._choices import KINDS, ClassWeights
 from headstart.core.contracts import Contender, Kind, Task, Value, all_texts
+from headstart.core.long_texts import Long, LongTexts
 from headstart.core.records import Rows, Run
 from headstart.nn.choices import Pooling
 
@@ -33,6 +34,8 @@ class Scratch(Contender):
     epochs: see `training.loop.Settings`.
     batch_rows: see `training.loop.Settings`.
     class_weights: 'none', or 'balanced' for tasks with one label per text.
+    long: what is read of texts beyond the window, for tasks that score whole texts; see `core.long_texts.LongTexts`.
+    most_windows: see `core.long_texts.LongTexts`.
     """
 
     vocabulary: int = 5000
@@ -48,6 +51,8 @@ class Scratch(Contender):
     epochs: int = 8
     batch_rows: int = 32
     class_weights: ClassWeights = "none"
+    long: Long = "first"
+    most_windows: int = 8
 
     kinds: ClassVar[frozenset[Kind]] = KINDS
     name: ClassVar[str] = "scratch"
@@ -96,6 +101,7 @@ class Scratch(Contender):
             settings=settings,
             class_weights=self.class_weights,
             word_dropout=self.word_dropout,
+            long=LongTexts(self.long, self.most_windows),
         )
 
     @staticmethod

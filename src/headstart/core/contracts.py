@@ -82,7 +82,7 @@ class Tokenizer(Protocol):
     """The part of a tokenizer that a task uses."""
 
     def encode(self, texts: Sequence[str]) -> Encoded:
-        """Turn texts into token ids, each truncated to the tokenizer's window."""
+        """Turn texts into token ids, each truncated to the tokenizer's window or divided into several windows."""
 
     def encode_pairs(self, first: Sequence[str], second: Sequence[str]) -> Encoded:
         """Turn pairs of texts into token ids and segments, each pair truncated to the tokenizer's window."""
@@ -147,6 +147,8 @@ class Task(Protocol):
 
     def targets(self, rows: Rows, encoded: Encoded) -> Ragged:
         """Return what the head should predict for each sequence of the encoded rows; see `nn.heads` for its form.
+
+        A head that scores whole texts pools the windows of a row, and so predicts one value for each row.
 
         Integers are -100 where there is nothing to learn from.
         """

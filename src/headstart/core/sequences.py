@@ -95,6 +95,11 @@ class Encoded:
         """Tokens of each row, int64 ``(rows,)``."""
         return np.diff(self.boundaries if self.rows is None else self.boundaries[self.rows])
 
+    @property
+    def windows(self) -> np.ndarray:
+        """Sequences of each row, int64 ``(rows,)``."""
+        return np.ones(len(self), dtype=np.int64) if self.rows is None else np.diff(self.rows)
+
     def sequences(self, rows: np.ndarray) -> np.ndarray:
         """Return the numbers of the sequences of some rows, int64 ``(sequences,)``."""
         return rows if self.rows is None else spans(self.rows, rows)[0]

@@ -228,8 +228,8 @@ def answer(
         )
 
     def judge() -> str:
-        def outputs_of(sequences: np.ndarray) -> Ragged:
-            return forward.outputs(model, labelled, run.device, sequences=sequences)
+        def outputs_of(units: np.ndarray) -> Ragged:
+            return forward.outputs(model, labelled, run.device, units=units)
 
         return collapse.judged(outputs_of, model.head, true_targets)
 

@@ -14,12 +14,13 @@ from torch.nn import functional as F
 
 from headstart.core.contracts import Problem, Suffix
 from headstart.core.errors import UsageError, did_you_mean, shown
+from headstart.core.long_texts import Windows
 from headstart.core.sequences import IGNORED, Ragged
 from headstart.nn.block import ACTIVATIONS
 from headstart.nn.choices import Pooling
 from headstart.nn.dropout import Dropout
 from headstart.nn.encoder import Stack, initialise
-from headstart.nn.packed import Batch, means
+from headstart.nn.packed import Batch, means, pool_windows
 
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
@@ -97,6 +98,15 @@ class Head(nn.Module):
         """
         return states
 
+    def join(self, pooled: Tensor, batch: Batch) -> Tensor:
+        """Pool the states ``(items, width)`` of windows of the same row, if the batch has such windows.
+
+        Args:
+            pooled: what :meth:`pool` computed.
+            batch: its `owners` say which windows belong together.
+        """
+        return pooled
+
     def forward(self, pooled: Tensor) -> Tensor:
         """Map pooled states ``(items, width)`` to logits ``(items, outputs)``."""
         if self.dense is not None:
@@ -139,12 +149,18 @@ class ClassificationHead(Head):
     matrices under other names. RoBERTa and ELECTRA also apply dropout before the dense layer (`dropout_first`).
     ModernBERT (GELU) has a norm after the activation, with epsilon `norm_epsilon`, and no bias before it.
 
+    A row of several windows (see `Batch.owners`) has one row of logits: the vectors of its windows are pooled first.
+    Shapes below are those of rows with one window.
+
+    windows: how the vectors of a row's windows are pooled, 'mean' or 'max'.
+
     Targets by problem: class numbers int64 ``(sequences,)``; float32 ``(sequences, outputs)`` of 0 and 1, for several
     labels; float32 ``(sequences, outputs)``, for regression.
     """
 
     suffix: ClassVar[Suffix] = "ForSequenceClassification"
     reads_all: ClassVar[bool] = False
+    windows: Windows = "mean"
 
     def __init__(
         self,
@@ -201,6 +217,10 @@ class ClassificationHead(Head):
     def pool(self, states: Tensor, batch: Batch) -> Tensor:
         """Compute the head's input ``(sequences, width)`` from the encoder's last states, see `Head.pool`."""
         return states if self.first_only else means(states, batch)
+
+    def join(self, pooled: Tensor, batch: Batch) -> Tensor:
+        """Pool vectors ``(sequences, width)`` to ``(rows, width)``, see `Head.join`."""
+        return pooled if batch.owners is None else pool_windows(pooled, batch.owners, batch.rows, self.windows)
 
     def loss(self, logits: Tensor, targets: Tensor, boundaries: Tensor, weights: Tensor | None = None) -> Tensor:
         """Sum cross-entropies, means over labels of binary cross-entropies, or squared errors; see `Head.loss`."""
@@ -305,11 +325,14 @@ class Model(nn.Module):
         self.head = head
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the head's logits in the packed order of the batch (see ``batch.order``)."""
+        """Return the head's logits in the packed order of the batch (see ``batch.order``), or one row for each row.
+
+        Rows of windows have their logits in the order of the request.
+        """
         states = self.encoder(batch, self.head.first_only, batch.stages)
         # If a batch contains the output of all stages, that output is already pooled (see `frozen_states`).
         pooled = states if batch.stages == len(self.encoder.stages) else self.head.pool(states, batch)
-        logits: Tensor = self.head(pooled)
+        logits: Tensor = self.head(self.head.join(pooled, batch))
         return logits
 
     def train(self, mode: bool = True) -> Model:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from headstart.core.long_texts import Windows
 from headstart.nn import chance
 
 
@@ -29,6 +30,9 @@ class Batch:
         every stage is frozen; None if it has to be computed.
     stages: number of stages whose output `hidden` is.
     segments: int64 ``(tokens,)``, 0 or 1 if a text is a pair of passages; None if every token is in the first.
+    owners: int64 ``(sequences,)``, the row of the request that each text is a window of, if the states of windows are
+        pooled into one per row; None if every text is scored by itself.
+    rows: number of these rows.
     """
 
     ids: Tensor
@@ -39,6 +43,8 @@ class Batch:
     hidden: Tensor | None = None
     stages: int = 0
     segments: Tensor | None = None
+    owners: Tensor | None = None
+    rows: int = 0
 
     def __len__(self) -> int:
         return len(self.order)
@@ -65,6 +71,8 @@ class Batch:
             hidden=None if self.hidden is None else to_device(self.hidden, device),
             stages=self.stages,
             segments=None if self.segments is None else to_device(self.segments, device),
+            owners=None if self.owners is None else to_device(self.owners, device),
+            rows=self.rows,
         )
 
 
@@ -95,6 +103,7 @@ def pack(
     rows: np.ndarray,
     stored: StoredStates | None = None,
     segments: np.ndarray | None = None,
+    owners: np.ndarray | None = None,
 ) -> Batch:
     """Pack some texts of a flat token array into a batch.
 
@@ -104,6 +113,7 @@ def pack(
         rows: int ``(sequences,)``, which texts.
         stored: output of the model's frozen stages for all texts; None if there is none.
         segments: int ``(all tokens,)``, the segment of each token; None if all are in the first.
+        owners: int64 ``(sequences,)``, from 0 up, the row that each text is a window of; None if there are no windows.
 
     >>> batch = pack(np.array([1, 2, 3, 4, 5]), np.array([0, 3, 4, 5]), np.array([0, 1, 2]))
     >>> batch.groups, batch.order.tolist()  # two texts of one token, then one of three
@@ -130,6 +140,8 @@ def pack(
         hidden=hidden,
         stages=stored.stages if stored is not None else 0,
         segments=None if segments is None else torch.from_numpy(segments[places].astype(np.int64)),
+        owners=None if owners is None else torch.from_numpy(owners[order]),
+        rows=0 if owners is None else int(owners.max(initial=-1)) + 1,
     )
 
 
@@ -145,6 +157,26 @@ def means(states: Tensor, batch: Batch) -> Tensor:
     owners = torch.repeat_interleave(numbers, lengths, output_size=len(states))  # (tokens,)
     sums = states.new_zeros(len(lengths), states.shape[1], dtype=torch.float32).index_add(0, owners, states.float())
     return sums / lengths[:, None]
+
+
+def pool_windows(states: Tensor, owners: Tensor, rows: int, way: Windows) -> Tensor:
+    """Pool the states of each row's windows: ``(sequences, width)`` to ``(rows, width)``.
+
+    Args:
+        states: pooled state of each window.
+        owners: int64 ``(sequences,)``, the row of each window; every row has one.
+        rows: number of rows.
+        way: 'mean', or 'max' for the largest of each value.
+
+    >>> pool_windows(torch.tensor([[1.0, 5.0], [2.0, 2.0], [6.0, 0.0]]), torch.tensor([1, 0, 0]), 2, "mean").tolist()
+    [[4.0, 1.0], [1.0, 5.0]]
+    """
+    if way == "max":
+        least = states.new_full((rows, states.shape[1]), -torch.inf)
+        return least.scatter_reduce(0, owners[:, None].expand_as(states), states, "amax")  # (rows, width)
+    sums = states.new_zeros(rows, states.shape[1], dtype=torch.float32).index_add(0, owners, states.float())
+    counts = sums.new_zeros(rows).index_add(0, owners, sums.new_ones(len(owners)))  # (rows,)
+    return sums / counts[:, None]
 
 
 def drop_words(batch: Batch, rate: float, unknown: int, spared: Sequence[int]) -> Batch:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import tokenizers
 
-from headstart.core.errors import CheckpointError
+from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.files import write_text
+from headstart.core.long_texts import LongTexts
 from headstart.core.opening import guarded, naming
 from headstart.core.sequences import Encoded
-from headstart.text import windows
+from headstart.text import _long, windows
 from headstart.text._open_tokenizer import build
 from headstart.text._pairs import shares_of
+from headstart.text._special_tokens import around, of_pairs
 from headstart.text._tokenizer_files import read as read_files
 from headstart.text._tokenizer_safety import inside
 from headstart.text._words import windowed
@@ -88,8 +90,15 @@ class Tokenizer:
         self.window = window
         self.settings = dict(settings or {})
         self.prefix = str(self.settings.get(PREFIX, ""))
-        self.opening, self.closing = _around(backend)
-        self.between, self.segments = _of_pairs(backend, self.closing)
+        self.long = LongTexts()
+        self.opening, self.closing = around(backend)
+        self.between, self.segments = of_pairs(backend, self.closing)
+
+    def reading(self, long: LongTexts) -> Tokenizer:
+        """Return the same tokenizer with another way to read texts beyond its window."""
+        copied = copy.copy(self)
+        copied.long = long
+        return copied
 
     def forget(self) -> None:
         """Stop caching texts, for a stream of texts that rarely repeat."""
@@ -152,7 +161,7 @@ class Tokenizer:
         return next((number for number in ids if number is not None), None)
 
     def encode(self, texts: Sequence[str], window: int | None = None) -> Encoded:
-        """Turn texts into token ids, truncate each to the window and count what was truncated.
+        """Turn texts into token ids, limit each to the window as `long` says, and count what was cut off.
 
         Args:
             texts: the texts.
@@ -160,6 +169,12 @@ class Tokenizer:
         """
         window = min(window or self.window, self.window)
         limit = window * CHARACTERS_PER_TOKEN
+        if self.long.way != "first":
+            read = [_long.readable(text, limit, self.long) for text in texts]
+            longer = (max(1.0, len(text) / max(1, len(part))) for text, part in zip(texts, read, strict=True))
+            prefix = b"".join(self._bodies([self.prefix.strip()], None)) if self.prefix else b""
+            bodies = self._bodies(read, None, self.prefix)
+            return _long.joined(bodies, longer, prefix, self.opening, self.closing, window, self.long)
         room = max(0, window - len(self.opening) - len(self.closing))
         opening, closing = array("i", self.opening).tobytes(), array("i", self.closing).tobytes()
         joined = bytearray()
@@ -186,7 +201,14 @@ class Tokenizer:
             first: the first text of each pair.
             second: the second text of each pair.
             window: maximum number of tokens of a pair, with special tokens; None for the tokenizer's own.
+
+        Raises:
+            UsageError: long texts are to be read in another way.
         """
+        if self.long.way != "first":
+            raise UsageError(
+                "pairs of texts are truncated to the model's window, the longer text first; leave 'long' at 'first'."
+            )
         window = min(window or self.window, self.window)
         limit = window * CHARACTERS_PER_TOKEN
         opening, between, closing = (array("i", part).tobytes() for part in (self.opening, self.between, self.closing))
@@ -340,49 +362,6 @@ def _load(folder: Path, window: int, model_type: str) -> Tokenizer:
             f"{folder}: a window of {window} tokens leaves no room for text next to the special tokens."
         )
     return tokenizer
-
-
-def _around(backend: tokenizers.Tokenizer) -> tuple[list[int], list[int]]:
-    """Return the special tokens before and after a text.
-
-    Raises:
-        CheckpointError: they are elsewhere, or no text has tokens.
-    """
-    for text in _samples(backend):
-        plain = backend.encode(text, add_special_tokens=False).ids
-        if not plain:
-            continue
-        encoding = backend.encode(text)
-        places = [place for place, owner in enumerate(encoding.sequence_ids) if owner is not None]
-        start, end = places[0], places[-1] + 1
-        if encoding.ids[start:end] != plain:
-            raise CheckpointError("the tokenizer puts special tokens inside a text, which is not supported.")
-        return encoding.ids[:start], encoding.ids[end:]
-    raise CheckpointError("the tokenizer finds no tokens in any text; fetch the model again.")
-
-
-def _of_pairs(backend: tokenizers.Tokenizer, closing: Sequence[int]) -> tuple[list[int], tuple[int, ...]]:
-    """Return the special tokens between two texts, and the segment of what is before, in, between, in and after them.
-
-    A tokenizer that joins two texts without special tokens gets those that close a text.
-    """
-    for text in _samples(backend):
-        if not backend.encode(text, add_special_tokens=False).ids:
-            continue
-        encoding = backend.encode(text, text)
-        owners, types = encoding.sequence_ids, encoding.type_ids
-        start, stop = owners.index(0), len(owners) - 1 - owners[::-1].index(0)
-        after, end = owners.index(1), len(owners) - 1 - owners[::-1].index(1)
-        between = encoding.ids[stop + 1 : after] or list(closing)
-        places = max(0, start - 1), start, min(stop + 1, after), after, min(end + 1, len(types) - 1)
-        return between, tuple(types[place] for place in places)
-    return list(closing), (0,) * 5
-
-
-def _samples(backend: tokenizers.Tokenizer) -> Iterator[str]:
-    """Yield texts that should have tokens: a letter, then tokens of the vocabulary, which may be of any alphabet."""
-    yield "a"
-    yield from islice(backend.get_vocab(with_added_tokens=False), 100)
 
 
 def _parts(part: object) -> Iterator[dict[str, object]]:
