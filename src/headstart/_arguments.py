@@ -27,6 +27,10 @@ Group = Annotated[
 Time = Annotated[
     str | None, typer.Option(metavar="COL", help="Column with a date: train on the past, test on the future.")
 ]
+By = Annotated[
+    str | None,
+    typer.Option(metavar="COL", help="Column of the test rows, such as a language: scores for each of its values too."),
+]
 Encoding = Annotated[
     str | None, typer.Option(metavar="NAME", help="Encoding of the files, such as gb18030. Default: detected.")
 ]

@@ -30,7 +30,7 @@ from headstart.data import split as splitting
 from headstart.data.roles import Given, input_columns
 from headstart.prediction import open_model, predict, predict_file
 from headstart.pretraining import job
-from headstart.report import build, judged, live, wording
+from headstart.report import build, judged, live, subsets, wording
 from headstart.report import pretraining as telling
 from headstart.report.findings import lines as warning_lines
 from headstart.usage import catalogue
@@ -95,6 +95,11 @@ class Comparison:
         ]
 
     @property
+    def by(self) -> list[dict[str, Value]]:
+        """One dictionary per contender and value of the column `by`: score, rows, difference from all other rows."""
+        return subsets.lines(self.result)
+
+    @property
     def best(self) -> Fitted:
         """The winner of this comparison, whatever ran since: ``best.predict(texts)``."""
         return open_model(self.model)
@@ -112,6 +117,7 @@ def compare(
     columns: Given | None = None,
     group: str | None = None,
     time: str | None = None,
+    by: str | None = None,
     encoding: str | None = None,
     test: object = None,
     validation: object = None,
@@ -145,6 +151,8 @@ def compare(
         group: name of the column that says what a row belongs to (a person, a product, a document). Rows of a group are
             never in two parts, and intervals and tests treat groups, not rows, as independent.
         time: name of the column with the time of a row: train on the past, test on the future.
+        by: name of a column of the test rows, such as their language, for each of whose values scores are given too. No
+            model reads it. If the training rows have it, the drop on values that they lack is also given.
         encoding: of text files, such as 'cp1252'; None to detect it.
         test: your own test rows, as `data`; None to split off 20 % of `data`.
         validation: your own validation rows, as `data`; None to split off 10 % of `data`.
@@ -177,9 +185,9 @@ def compare(
     tracked = trackers.check(track)
     name = task or reading.guess(data, encoding)
     rules = tasks.load(name)
-    named_columns = reading.named(text, label, columns)
+    columns = reading.named(text, label, columns)
     table, splits = splitting.read_and_split(
-        data, rules, test, validation, columns=named_columns, group=group, time=time, encoding=encoding, seed=seed
+        data, rules, test, validation, columns=columns, group=group, time=time, by=by, encoding=encoding, seed=seed
     )
     rules = replace(rules, input_columns=input_columns(rules, table.columns))
     audit = auditing.audit(splits, rules)
@@ -228,7 +236,7 @@ def compare(
                 ),
             )
             warn(audit.findings[-1:])
-        result = judged.result(name, rules, table, splits, audit, outcome.records, terms, skipped)
+        result = judged.result(name, rules, table, splits, audit, outcome.records, terms, skipped, by)
         winner = outcome.models[rank.winner(result.standings).contender]
         with models.naming_record(winner, terms):
             message = eight_bits.message(winner, splits.validation, terms.metric)

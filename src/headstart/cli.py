@@ -15,6 +15,7 @@ import typer
 from headstart import _output
 from headstart._arguments import (
     Backbone,
+    By,
     Columns,
     Contenders,
     Data,
@@ -67,6 +68,7 @@ def compare(
     column: Columns = None,
     group: Group = None,
     time: Time = None,
+    by: By = None,
     encoding: Encoding = None,
     unlabelled: Unlabelled = None,
     contenders: Contenders = None,
@@ -116,6 +118,7 @@ def compare(
         columns=columns,
         group=group,
         time=time,
+        by=by,
         encoding=encoding,
         test=test,
         validation=validation,

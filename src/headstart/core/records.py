@@ -15,6 +15,8 @@ import numpy as np
 if TYPE_CHECKING:
     from headstart.core.contracts import Fitted, Value
 
+NO_VALUE = "(none)"  # subset of a row without a value
+
 # --- data ----------------------------------------------------------------------------------------------------
 
 
@@ -27,6 +29,7 @@ class Rows:
     targets: one per row, a JSON value; for classification a label, always a string. Empty if rows are unlabelled.
     groups: what each row belongs to (a person, a document); rows of a group are never split. Empty if unknown.
     times: when each row was made, numbers that grow with time. Empty if unknown.
+    subsets: the value by which scores are also given, such as a language; never part of an input. Empty if unknown.
     """
 
     ids: tuple[str, ...]
@@ -34,6 +37,7 @@ class Rows:
     targets: tuple[Value, ...] = ()
     groups: tuple[str, ...] = ()
     times: tuple[float, ...] = ()
+    subsets: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -46,6 +50,7 @@ class Rows:
             tuple(self.targets[i] for i in indices) if self.targets else (),
             tuple(self.groups[i] for i in indices) if self.groups else (),
             tuple(self.times[i] for i in indices) if self.times else (),
+            tuple(self.subsets[i] for i in indices) if self.subsets else (),
         )
 
 

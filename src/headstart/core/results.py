@@ -137,6 +137,65 @@ class BaselineComparison:
 
 
 @dataclass(frozen=True)
+class SubsetScore:
+    """A contender's score on the test rows with one value of a column.
+
+    contender: its name.
+    value: the value.
+    rows: number of test rows with it.
+    score: mean over seeds on these rows; None for fewer than `contest.subsets.FEWEST_ROWS`.
+    difference: how much better the contender is on these rows than on all others, so that a positive one is better
+        whatever the metric; None with too few rows here or elsewhere.
+    p_value: of no difference, corrected for the number of all such comparisons (Holm); None without `difference`.
+    """
+
+    contender: str
+    value: str
+    rows: int
+    score: Interval | None
+    difference: Interval | None
+    p_value: float | None
+
+
+@dataclass(frozen=True)
+class Shift:
+    """The winner's scores on test rows with values that training rows have, and with other values.
+
+    contender: the winner.
+    seen: score on rows with values that training rows have; None with too few such rows, or none.
+    unseen: score on rows with other values; likewise.
+    drop: how much better it is on `seen` than on `unseen`; None if either is.
+    values: the values that no training row has.
+    rows: number of test rows with them.
+    """
+
+    contender: str
+    seen: Interval | None
+    unseen: Interval | None
+    drop: Interval | None
+    values: tuple[str, ...]
+    rows: int
+
+
+@dataclass(frozen=True)
+class SubsetScores:
+    """The scores of all contenders by the values of a column of the test rows.
+
+    column: its name.
+    test_rows: value -> number of test rows, the most frequent first.
+    train_rows: value -> number of training rows; empty if the training rows lack the column.
+    scores: of each contender, in leaderboard order, for each value in the order of `test_rows`.
+    shift: the winner on values that no training row has; None if there are none, or the training rows lack the column.
+    """
+
+    column: str
+    test_rows: Mapping[str, int]
+    train_rows: Mapping[str, int]
+    scores: tuple[SubsetScore, ...]
+    shift: Shift | None
+
+
+@dataclass(frozen=True)
 class Result:
     """A complete comparison, ready to be reported.
 
@@ -146,6 +205,7 @@ class Result:
     skipped: contender -> why it did not run.
     reliability: contender -> (mean confidence, accuracy, rows) per bin; empty for kinds other than one label.
     baselines: ensembles and students compared with the contenders they build on.
+    by: scores by the values of a column; None if none was named.
     """
 
     name: str
@@ -164,6 +224,7 @@ class Result:
     skipped: Mapping[str, str]
     folder: Path
     baselines: tuple[BaselineComparison, ...] = ()
+    by: SubsetScores | None = None
 
 
 def deciding(result: Result) -> Metric:

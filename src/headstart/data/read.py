@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 from headstart.core import memory
 from headstart.core.contracts import Column, Task
 from headstart.core.errors import DataError, UsageError, did_you_mean, shown
-from headstart.core.records import ReadWarning, Rejected, Rows, Table
+from headstart.core.records import NO_VALUE, ReadWarning, Rejected, Rows, Table
 from headstart.data import _columns, _hub, _labels, _targets, _texts, _values
 from headstart.data._by_role import cells_by_role
 from headstart.data._files import records
@@ -49,6 +50,8 @@ def read(
     *,
     group: str | int | None = None,
     time: str | int | None = None,
+    by: str | int | None = None,
+    by_optional: bool = False,
     labelled: bool = True,
     encoding: str | None = None,
     like: Table | None = None,
@@ -63,6 +66,8 @@ def read(
         columns: role -> name of the column; others are detected by name, and texts and labels also by their values.
         group: name of the column with what a row belongs to, such as a person; None for none.
         time: name of the column with the time of a row; None for none.
+        by: name of the column by whose values scores are also given; None for none.
+        by_optional: whether the column `by` may be missing, since the rows are not those that are scored.
         labelled: whether targets are read; without them `targets` is empty.
         encoding: of a text file, such as 'utf-8' or 'cp1252'; None to detect it.
         like: the table of the training rows, whose columns are read if they exist, and whose names of labels are used:
@@ -84,18 +89,21 @@ def read(
     roles = [role for role in task.columns if labelled or not role.target]
     sequences = _sequences(source, task.columns, roles)
     given = {role.role: (role.role,) for role in sequences} if sequences else given_columns(task.columns, columns or {})
-    group, time = (None if column is None else str(column) for column in (group, time))  # a DataFrame's may be numbers
+    # A DataFrame's names may be numbers.
+    group, time, by = (None if column is None else str(column) for column in (group, time, by))
     known = {**(like.columns if like else {}), **given}
     named = [column for names in known.values() for column in names]
-    opened, prefix = _open(source, sequences, encoding, [*named, *filter(None, (group, time))])
+    needed = None if by_optional else by
+    opened, prefix = _open(source, sequences, encoding, [*named, *filter(None, (group, time, needed))])
     if like is not None:
         group, time = (column if column in opened.columns else None for column in (like.group_column, like.time_column))
-    for column, flag in ((group, "--group"), (time, "--time")):
+    for column, flag in ((group, "--group"), (time, "--time"), (needed, "--by")):
         if column is not None and column not in opened.columns:
             raise UsageError(
                 f"{opened.name} has no column {shown(column)} ({flag}); {did_you_mean(column, opened.columns)}"
             )
-    others = {group, time} - {column for names in given.values() for column in names}
+    by = by if by in opened.columns else None
+    others = {group, time, by} - {column for names in given.values() for column in names}
     sample, items = peek(opened.items)
     labels = () if like is None else _targets.known(task.kind, like.rows.targets)
     chosen, warnings = _columns.choose(
@@ -111,7 +119,7 @@ def read(
         _texts.check_is_text(opened.name, column, sample)
     by_role = cells_by_role(chosen, opened.file.classes if opened.file else {})
     fault = _targets.fault(task.kind) if labelled else None
-    ids, inputs, targets, groups, times = [], [], [], [], []
+    ids, inputs, targets, groups, times, subsets = [], [], [], [], [], []
     rejected: list[Rejected] = []
     held = 0
     for item in _texts.with_joined_words(items, prose):
@@ -146,6 +154,8 @@ def read(
         if group:
             # A row that names no group is one of its own.
             groups.append(_values.cell(item.cells[group]).strip() or f"{prefix}:{item.line}")
+        if by:
+            subsets.append(_subset(item.cells[by]))
     rejected.sort(key=lambda row: row.line)
     if not ids:
         raise DataError(f"{opened.name} has no usable row{_first(rejected)}.")
@@ -166,8 +176,20 @@ def read(
         tuple(targets) if target_column else (),
         tuple(groups),
         tuple(times) if time else (),
+        tuple(subsets),
     )
     return Table(opened.name, rows, chosen, opened.sha256, tuple(rejected), tuple(warnings), group, time)
+
+
+def _subset(value: object) -> str:
+    """Return the value by which a row is scored; 1.0 is the same as 1, since a column with gaps may be read as floats.
+
+    >>> _subset(" en "), _subset(1.0), _subset(None)
+    ('en', '1', '(none)')
+    """
+    value = _values.plain(value)
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value
+    return sys.intern(_values.cell(whole).strip()) or NO_VALUE  # many rows share a value
 
 
 def look(source: Any, encoding: str | None = None) -> Look:

@@ -30,6 +30,7 @@ TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.1
 # Ten rows cannot choose between models: with little data, validation gets up to twice its share to reach this number.
 VALIDATION_ROWS = 50
+MOST_SUBSETS = 50
 
 
 def split(rows: Rows, task: Task, *, test: Rows | None = None, validation: Rows | None = None, seed: int = 0) -> Splits:
@@ -105,6 +106,7 @@ def read_and_split(
     columns: Given | None = None,
     group: str | None = None,
     time: str | None = None,
+    by: str | None = None,
     encoding: str | None = None,
     seed: int = 0,
 ) -> tuple[Table, Splits]:
@@ -120,16 +122,22 @@ def read_and_split(
         columns: see `data.read.read`.
         group: see `data.read.read`.
         time: see `data.read.read`; with `test` and `validation` of one's own, nothing is split by it.
+        by: see `data.read.read`; only the rows that the test rows come from must have this column.
         encoding: see `data.read.read`.
         seed: see :func:`split`.
 
     Raises:
         DataError: as for `data.read.read` and :func:`split`.
-        UsageError: as for `data.read.read`.
+        UsageError: as for `data.read.read`; or the column `by` has too many different values.
     """
-    reading = partial(read, task=task, columns=columns, encoding=encoding)
-    table = data if isinstance(data, Table) else reading(data, group=group, time=time)
-    own = [None if part is None else reading(part, like=table) for part in (test, validation)]
+    reading = partial(read, task=task, columns=columns, by=by, encoding=encoding)
+    given = test is not None
+    table = data if isinstance(data, Table) else reading(data, group=group, time=time, by_optional=given)
+    own = [
+        None if part is None else reading(part, like=table, by_optional=part is validation)
+        for part in (test, validation)
+    ]
+    _check_subsets(by, own[0] or table)
     rows = [None if part is None else part.rows for part in own]
     splits = split(table.rows, task, test=rows[0], validation=rows[1], seed=seed)
     for part in filter(None, own):
@@ -137,6 +145,16 @@ def read_and_split(
         file_warnings = tuple(f"{part.name}: {warning}" for warning in part.warnings)
         table = replace(table, rejected=(*table.rejected, *bad), warnings=(*table.warnings, *file_warnings))
     return table, splits
+
+
+def _check_subsets(by: str | None, table: Table) -> None:
+    """Check that the rows which are tested have few enough subsets for a score of each."""
+    count = len(set(table.rows.subsets))
+    if count > MOST_SUBSETS:
+        raise UsageError(
+            f"column {shown(by)} of {table.name} has {count:,} different values, and --by takes at most "
+            f"{MOST_SUBSETS}, such as languages; for persons or documents use --group, for dates --time."
+        )
 
 
 def nested(train: Rows, task: Task, sizes: Iterable[int], seed: int = 0) -> dict[int, Rows]:

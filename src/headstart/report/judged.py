@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from headstart.contest import curve, ladder, rank, windows
+from headstart.contest import curve, ladder, rank, subsets, windows
 from headstart.contest.trials import Terms
 from headstart.core.contracts import Task
 from headstart.core.errors import TrainingError
@@ -24,6 +24,7 @@ def result(
     records: tuple[Record, ...],
     terms: Terms,
     skipped: Mapping[str, str],
+    column: str | None = None,
 ) -> Result:
     """Rank the trials of a comparison.
 
@@ -36,6 +37,7 @@ def result(
         records: all finished trials.
         terms: the settings common to all trials.
         skipped: contender -> why it did not run.
+        column: name of the column with the subsets of the rows; None if they have none.
 
     Raises:
         TrainingError: no trial on all rows finished.
@@ -46,7 +48,12 @@ def result(
         reasons = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in skipped.items())
         raise TrainingError(f"no contender could be trained: {reasons}.")
     cut_off = windows.truncation({standing.contender: standing.cost.cut_off for standing in standings})
-    audit = replace(audit, findings=(*audit.findings, cut_off, *_collapse.finding(records)))
+    by = None
+    if column is not None:
+        order = [standing.contender for standing in standings]
+        by = subsets.scores(column, records, order, splits, task, metric)
+    shift = subsets.findings(by, metric) if by else ()
+    audit = replace(audit, findings=(*audit.findings, cut_off, *_collapse.finding(records), *shift))
     learning = curve.curve(records, metric)
     worth = curve.equivalents(records, metric)
     baselines = rank.against_baselines(records, splits, task, metric)
@@ -67,4 +74,5 @@ def result(
         skipped=skipped,
         folder=terms.folder,
         baselines=baselines,
+        by=by,
     )
