@@ -39,7 +39,7 @@ class SubsetView:
     contenders: in leaderboard order.
     lines: one per value, the most frequent first.
     trained: whether the numbers of training rows are known.
-    fewest: rows that a score needs.
+    least: rows that a score needs.
     """
 
     column: str
@@ -47,7 +47,7 @@ class SubsetView:
     contenders: tuple[str, ...]
     lines: tuple[SubsetLine, ...]
     trained: bool
-    fewest: int
+    least: int
 
 
 def view(result: Result) -> SubsetView | None:
