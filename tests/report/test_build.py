@@ -431,7 +431,7 @@ def test_json_holds_the_numbers_and_nothing_that_json_cannot_write(result: Resul
             "ladder",
         ),
         *("kind", "unit", "higher_is_better"),
-        *("receipts", "reliability", "skipped", "data", "splits", "audit", "trials", "report", "content_sha256"),
+        *("by", "receipts", "reliability", "skipped", "data", "splits", "audit", "trials", "report", "content_sha256"),
     }
 
 
