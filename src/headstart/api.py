@@ -183,9 +183,9 @@ def compare(
         TrainingError: no contender could be trained.
     """
     tracked = trackers.check(track)
-    name = task or reading.guess(data, encoding)
-    rules = tasks.load(name)
     columns = reading.named(text, label, columns)
+    name = task or reading.guess(data, encoding, columns)
+    rules = tasks.load(name)
     table, splits = splitting.read_and_split(
         data, rules, test, validation, columns=columns, group=group, time=time, by=by, encoding=encoding, seed=seed
     )
@@ -348,9 +348,9 @@ def check(
 
     The rows are split as in :func:`compare`. Args and Raises: as there.
     """
-    name = task or reading.guess(data, encoding)
-    rules = tasks.load(name)
     named_columns = reading.named(text, label, columns)
+    name = task or reading.guess(data, encoding, named_columns)
+    rules = tasks.load(name)
     table, splits = splitting.read_and_split(
         data, rules, test, validation, columns=named_columns, group=group, time=time, encoding=encoding, seed=seed
     )

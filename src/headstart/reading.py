@@ -44,7 +44,7 @@ def read(
     >>> read((["good", "", "bad"], [1.0, 1.0, 0.0])).rows.targets
     ('1', '0')
     """
-    rules = tasks.load(task or guess(source, encoding))
+    rules = tasks.load(task or guess(source, encoding, named(text, label, columns)))
     return data.read(
         source,
         rules,
@@ -57,7 +57,7 @@ def read(
     )
 
 
-def guess(source: Any, encoding: str | None) -> str:
+def guess(source: Any, encoding: str | None, given: Given | None = None) -> str:
     """Return the name of the task that rows are for.
 
     Raises:
@@ -65,7 +65,7 @@ def guess(source: Any, encoding: str | None) -> str:
     """
     if isinstance(source, Table):
         return tasks.guess(lambda: data.Look(tuple(source.columns)))
-    return tasks.guess(lambda: data.look(source, encoding))
+    return tasks.guess(lambda: data.look(source, encoding), given)
 
 
 def named(

@@ -62,7 +62,7 @@ def check_compare(
     check_sources([*sources, unlabelled])
     trackers.known(track)
     devices.check(device)
-    rules = tasks.load(task or reading.guess(sources[0], encoding))
+    rules = tasks.load(task or reading.guess(sources[0], encoding, columns))
     given_columns(rules.columns, columns)
     if metric is not None:
         named(rules.metrics, metric)
@@ -88,7 +88,7 @@ def check_check(
 ) -> None:
     """Check the arguments of `api.check`. Raises: as :func:`check_compare`."""
     check_sources(sources)
-    given_columns(tasks.load(task or reading.guess(sources[0], encoding)).columns, columns)
+    given_columns(tasks.load(task or reading.guess(sources[0], encoding, columns)).columns, columns)
     for source in backbones.read(backbone):
         hub.check(source)
 

@@ -42,8 +42,8 @@ def test_the_only_task_is_taken_without_a_look_at_the_columns(monkeypatch):
     assert tasks.guess(look) == "classification"
 
 
-def guess(*columns, sample=(), named=True):
-    return tasks.guess(lambda: Look(columns, sample, named))
+def guess(*columns, sample=(), named=True, **given):
+    return tasks.guess(lambda: Look(columns, sample, named), given)
 
 
 def test_the_one_task_whose_columns_are_there_is_taken(several):
@@ -69,6 +69,21 @@ def test_columns_with_other_names_are_judged_by_their_values(several):
 def test_sequences_are_told_apart_by_their_number(several):
     assert guess("1", "2", named=False) == "classification"
     assert guess("1", "2", "3", named=False) == "pairs"
+
+
+def test_named_columns_are_those_of_the_task(several):
+    assert guess("a", "b", "c", text="a", label="c") == "classification"
+    assert guess("a", "b", "c", text="a", value="c") == "regression"
+    assert guess("a", "text", "c", value="c") == "regression"
+    assert guess("a", "b", "c", text="a", label="no such column") == "classification"  # which says what is missing
+    assert guess("first", "second", "c", label="c") == "pairs"
+
+
+def test_columns_that_no_task_has_are_refused_by_the_task_that_has_most_of_them(several):
+    with pytest.raises(UsageError, match=r"the task reads no 'tone' \(--column tone\); its columns are text and value"):
+        guess("a", "b", text="a", value="b", tone="c")
+    with pytest.raises(UsageError, match="both read from column 'a'; name two columns"):
+        guess("a", "b", text="a", label="a")
 
 
 def test_columns_of_two_tasks_are_no_guess(several):

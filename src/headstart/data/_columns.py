@@ -85,7 +85,10 @@ def named(columns: Sequence[str], roles: Sequence[Column], given: Names) -> dict
 
 
 def filled(
-    roles: Sequence[Column], columns: Sequence[str], sample: Sequence[Mapping[str, object]] | None
+    roles: Sequence[Column],
+    columns: Sequence[str],
+    sample: Sequence[Mapping[str, object]] | None,
+    given: Names | None = None,
 ) -> frozenset[str] | None:
     """Return the columns of a table that a task would read; None if the table lacks a required one.
 
@@ -93,12 +96,17 @@ def filled(
         roles: those of the task.
         columns: names of all columns.
         sample: the first rows; None to go by names only.
+        given: columns that the caller named; they need not exist, which is an error of the task that is chosen.
 
     >>> filled((TEXT, LABEL), ("id", "text"), None) is None
     True
     """
     try:
-        found = named(columns, roles, {}) if sample is None else find("", columns, sample, roles, {})
+        own = {role: names for role, names in (given or {}).items() if set(names) <= set(columns)}
+        missing = {role: names for role, names in (given or {}).items() if role not in own}
+        left = [role for role in roles if role.role not in missing]
+        found = named(columns, left, own) if sample is None else find("", columns, sample, left, own)
+        found |= missing
     except (DataError, UsageError):
         return None
     if any(role.required and role.role not in found for role in roles):

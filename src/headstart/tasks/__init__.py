@@ -9,6 +9,7 @@ from headstart.core.contracts import Task, Value
 from headstart.core.errors import UsageError, shown
 from headstart.data import _columns
 from headstart.data.read import Look
+from headstart.data.roles import Given, Names, given_columns
 
 
 def load(name: str, options: Mapping[str, Value] | None = None) -> Task:
@@ -17,7 +18,7 @@ def load(name: str, options: Mapping[str, Value] | None = None) -> Task:
     return task
 
 
-def guess(look: Callable[[], Look]) -> str:
+def guess(look: Callable[[], Look], given: Given | None = None) -> str:
     """Return the name of the task that rows are for: the one that reads most of their columns.
 
     Of tasks that would read the same columns, such as a text and a number, the one with a label for each row is taken,
@@ -25,6 +26,7 @@ def guess(look: Callable[[], Look]) -> str:
 
     Args:
         look: returns the beginning of the rows; called only if there are several tasks to choose from.
+        given: columns that a person named, see `data.roles.given_columns`; only tasks with these roles are chosen.
 
     Raises:
         UsageError: no task, or more than one, has these columns.
@@ -35,9 +37,22 @@ def guess(look: Callable[[], Look]) -> str:
     names = rooms.names("tasks")
     if len(names) == 1:
         return names[0]
-    seen = look()
     tasks = {name: load(name) for name in names}
-    fitting = _fitting(tasks, seen, by_values=False) or _fitting(tasks, seen, by_values=True)
+    chosen: dict[str, Names] = {}
+    errors: dict[str, UsageError] = {}
+    for name, task in tasks.items():
+        try:
+            chosen[name] = given_columns(task.columns, given or {})
+        except UsageError as error:
+            errors[name] = error
+    seen = look()
+    unnamed: dict[str, Names] = {name: {} for name in names}
+    # Without the named columns the task is found that says what is wrong with them.
+    searches = ((choice, by_values) for choice in (chosen, unnamed) for by_values in (False, True))
+    fitting: list[str] = next(filter(None, (_fitting(tasks, seen, *search) for search in searches)), [])
+    if not fitting and not chosen:  # the task that has most of the named roles says it
+        known = {name: sum(column.role in (given or {}) for column in task.columns) for name, task in tasks.items()}
+        raise errors[max(known, key=lambda name: known[name])]
     if len(fitting) != 1:
         raise UsageError(
             f"the columns {shown(', '.join(seen.columns), most=200)[1:-1]} could be for the tasks "
@@ -51,15 +66,23 @@ def _specialises(task: Task, other: Task, alike: bool) -> bool:
     return alike and type(task) is not type(other) and isinstance(task, type(other))
 
 
-def _fitting(tasks: Mapping[str, Task], look: Look, by_values: bool) -> list[str]:
-    """Return the tasks that read columns of a table that no other task reads, by names or also by values."""
+def _fitting(tasks: Mapping[str, Task], look: Look, given: Mapping[str, Names], by_values: bool) -> list[str]:
+    """Return the tasks that read columns of a table that no other task reads, by names or also by values.
+
+    Args:
+        tasks: name -> task.
+        look: the beginning of the rows.
+        given: name of a task that may be chosen -> the columns that a person named.
+        by_values: whether columns are also recognised by their values.
+    """
     read: dict[str, frozenset[str]] = {}
-    for name, task in tasks.items():
+    for name, named in given.items():
+        task = tasks[name]
         if not look.named:
             required = sum(column.required for column in task.columns)
             columns = frozenset(look.columns) if required == len(look.columns) else None
         else:
-            columns = _columns.filled(task.columns, look.columns, look.sample if by_values else None)
+            columns = _columns.filled(task.columns, look.columns, look.sample if by_values else None, named)
         if columns is not None:
             read[name] = columns
     most = [name for name in read if not any(read[name] < other for other in read.values())]
