@@ -44,6 +44,14 @@ def test_only_the_source_of_the_test_rows_needs_the_column():
         read_and_split(frame(language="en"), TASK, by="langage")
 
 
+def test_a_table_that_was_read_without_the_column():
+    table, _ = read_and_split(frame(language="en"), TASK)
+    with pytest.raises(
+        UsageError, match=r"table was read without the column 'language' \(--by\); read it from its file"
+    ):
+        read_and_split(table, TASK, by="language")
+
+
 def test_too_many_values():
     with pytest.raises(
         UsageError,

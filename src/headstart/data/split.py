@@ -148,7 +148,9 @@ def read_and_split(
 
 
 def _check_subsets(by: str | None, table: Table) -> None:
-    """Check that the rows which are tested have few enough subsets for a score of each."""
+    """Check that the rows which are tested have subsets if they should, and few enough for a score of each."""
+    if by and not table.rows.subsets:  # a table that was read before
+        raise UsageError(f"{table.name} was read without the column {shown(by)} (--by); read it from its file again.")
     count = len(set(table.rows.subsets))
     if count > MOST_SUBSETS:
         raise UsageError(
