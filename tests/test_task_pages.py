@@ -66,11 +66,18 @@ def stars(rng):
         yield {"text": sentence(rng, *["good"] * (number % 3)), "number": number % 3 - 0.5}
 
 
+def letters(rng):
+    for number in range(ROWS):
+        words = ["".join(rng.choice(WORDS, 2)) for _ in range(30)]
+        yield {"text": " ".join([*words, "complaint" if number % 2 else "thanks"]), "label": str(number % 2)}
+
+
 # File that an example reads -> its rows.
 FILES = {
     "claims.csv": claims,
     "relations.csv": relations,
     "people.conll": people,
+    "letters.csv": letters,
     "questions.json": questions,
     "complaints.csv": complaints,
     "stars.csv": stars,

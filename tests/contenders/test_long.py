@@ -230,6 +230,20 @@ def test_a_student_learns_from_a_teacher_that_reads_long_texts(whole, rows, task
     assert np.isfinite(student.predict(rows.inputs).probabilities).all()
 
 
+@pytest.mark.parametrize("name", ["multilabel", "regression"])
+def test_several_labels_and_numbers_of_windows(backbone, rows, tmp_path, name):
+    task = rooms.load("tasks", name)
+    targets = [target for _, target in task.SAMPLE]
+    some = Rows(rows.ids, rows.inputs, tuple(targets[number % len(targets)] for number in range(len(rows))))
+    fitted = fit(backbone, some, task.fitted(some), tmp_path / "run", "max")
+    text = " ".join(["red"] * 14)
+    one, other = (fitted.task.encode([words], fitted.checkpoint.tokenizer) for words in (text, f"{text} bad bad"))
+    logits = [forward.outputs(fitted.model, part, "cpu").values for part in (one, other)]
+    assert logits[0].shape == logits[1].shape == (1, fitted.model.head.output.out_features)
+    assert not np.array_equal(*logits)
+    assert len(fitted.predict(rows.inputs).values) == len(rows)
+
+
 def test_tasks_that_do_not_score_whole_texts_refuse_it(backbone, rows, tmp_path):
     ner = rooms.load("tasks", "ner")
     inputs, targets = zip(*ner.SAMPLE, strict=True)
