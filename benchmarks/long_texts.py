@@ -116,7 +116,7 @@ def _fitted(window: int, long: str, train: Any, validation: Any, task: Any, devi
     checkpoint = checkpoints.load("minilm", head=task.head())
     checkpoint.tokenizer.window = window
     strategy = Full()
-    settings = Settings(epochs=strategy.epochs, least_steps=200, most_epochs=10)
+    settings = Settings(epochs=strategy.epochs)
     with tempfile.TemporaryDirectory() as place:
         return _neural.fit(
             "finetuned",

@@ -68,7 +68,7 @@ def stars(rng):
 
 def letters(rng):
     for number in range(ROWS):
-        words = ["".join(rng.choice(WORDS, 2)) for _ in range(30)]
+        words = ["".join(rng.choice(WORDS, 2)) for _ in range(9)]
         yield {"text": " ".join([*words, "complaint" if number % 2 else "thanks"]), "label": str(number % 2)}
 
 

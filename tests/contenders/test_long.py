@@ -235,7 +235,8 @@ def test_several_labels_and_numbers_of_windows(backbone, rows, tmp_path, name):
     task = rooms.load("tasks", name)
     targets = [target for _, target in task.SAMPLE]
     some = Rows(rows.ids, rows.inputs, tuple(targets[number % len(targets)] for number in range(len(rows))))
-    fitted = fit(backbone, some, task.fitted(some), tmp_path / "run", "max")
+    contender = rooms.load("contenders", "finetuned", {"backbone": backbone, "epochs": 1, "long": "max"})
+    fitted = contender.fit(some, some, task.fitted(some), Run(0, tmp_path, metric=task.metrics[0].name))
     text = " ".join(["red"] * 14)
     one, other = (fitted.task.encode([words], fitted.checkpoint.tokenizer) for words in (text, f"{text} bad bad"))
     logits = [forward.outputs(fitted.model, part, "cpu").values for part in (one, other)]
