@@ -58,7 +58,7 @@ def split(model: Model) -> tuple[Model, dict[str, Tensor]]:
     >>> from headstart.nn.encoder import Encoder
     >>> from headstart.nn.heads import ClassificationHead
     >>> encoder = Encoder(vocabulary=9, width=8, layers=1, heads=2, feed_forward=16, window=4)
-    >>> model = Model(encoder, ClassificationHead(8, classes=2))
+    >>> model = Model(encoder, ClassificationHead(8, 2))
     >>> insert(model, "pfeiffer", 2)
     >>> sorted(split(model)[1])[:2]
     ['encoder.blocks.0.output_adapter.down.bias', 'encoder.blocks.0.output_adapter.down.weight']

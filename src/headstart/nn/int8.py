@@ -41,7 +41,7 @@ def quantised(model: Model) -> Model:
     >>> from headstart.nn.encoder import Encoder
     >>> from headstart.nn.heads import ClassificationHead
     >>> encoder = Encoder(vocabulary=9, width=8, layers=1, heads=2, feed_forward=16, window=4)
-    >>> small = quantised(Model(encoder, ClassificationHead(8, classes=2)))
+    >>> small = quantised(Model(encoder, ClassificationHead(8, 2)))
     >>> type(small.encoder.blocks[0].up).__name__, type(encoder.blocks[0].up).__name__
     ('Int8Linear', 'Linear')
     """

@@ -121,10 +121,10 @@ def merge(model: Model) -> dict[tuple[str, int], tuple[Tensor, Tensor]]:
     >>> from headstart.nn.encoder import Encoder
     >>> from headstart.nn.heads import ClassificationHead
     >>> encoder = Encoder(vocabulary=9, width=8, layers=1, heads=2, feed_forward=16, window=4)
-    >>> insert(Model(encoder, ClassificationHead(8, classes=2)), ["up"], rank=2, alpha=4, dropout=0)
+    >>> insert(Model(encoder, ClassificationHead(8, 2)), ["up"], rank=2, alpha=4, dropout=0)
     >>> type(encoder.blocks[0].up).__name__
     'LowRank'
-    >>> list(merge(Model(encoder, ClassificationHead(8, classes=2)))), type(encoder.blocks[0].up).__name__
+    >>> list(merge(Model(encoder, ClassificationHead(8, 2)))), type(encoder.blocks[0].up).__name__
     ([('encoder.blocks.0.up', 0)], 'Linear')
     """
     pairs = {}
