@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from headstart import tasks
 from headstart.activations import store
 from headstart.checkpoints import folder
 from headstart.contenders import _neural, distilled
@@ -393,6 +394,16 @@ def test_a_teacher_of_other_classes_or_of_none_is_refused(rows, task, teacher, t
         Distilled(teacher=path).fit(rows, rows, task, Run(0, tmp_path / "run"))
     with pytest.raises(UsageError, match="was never fine-tuned: it has no classifier; fine-tune it first"):
         Distilled(teacher=str(tmp_path / "backbone")).fit(rows, rows, task, Run(0, tmp_path / "run"))
+
+
+def test_a_teacher_of_another_task_is_refused(rows, task, teacher, tmp_path):
+    several = tasks.load("multilabel", {"classes": task.classes})
+    labelled = replace(rows, targets=tuple((label,) for label in rows.targets))
+    path = save_classifier(teacher, task.classes, tmp_path / "other")
+    with pytest.raises(UsageError, match="is not known to predict what this task asks for; teach with a model"):
+        Distilled(teacher=path).fit(labelled, labelled, several, Run(0, tmp_path / "run"))
+    with pytest.raises(UsageError, match="predicts answers of the kind 'label', but the task asks for 'labels'"):
+        Distilled(teacher=str(tmp_path / "teacher")).fit(labelled, labelled, several, Run(0, tmp_path / "run"))
 
 
 @pytest.mark.parametrize(
