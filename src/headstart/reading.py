@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from headstart import tasks
@@ -65,7 +68,20 @@ def guess(source: Any, encoding: str | None, given: Given | None = None) -> str:
     """
     if isinstance(source, Table):
         return tasks.guess(lambda: data.Look(tuple(source.columns)))
-    return tasks.guess(lambda: data.look(source, encoding), given)
+    return tasks.guess(lambda: _look(source, encoding), given)
+
+
+def _look(source: Any, encoding: str | None) -> data.Look:
+    """Read the beginning of a source; of a file once, since arguments are checked before a call guesses the task."""
+    if isinstance(source, str | os.PathLike) and Path(source).is_file():
+        status = os.stat(source)
+        return _look_at(os.fspath(source), (status.st_mtime_ns, status.st_size), encoding)
+    return data.look(source, encoding)
+
+
+@lru_cache(maxsize=1)
+def _look_at(path: str, changed: tuple[int, int], encoding: str | None) -> data.Look:
+    return data.look(path, encoding)
 
 
 def named(

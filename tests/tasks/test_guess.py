@@ -2,10 +2,11 @@
 
 import pytest
 
-from headstart import tasks
+from headstart import reading, tasks
 from headstart.core import rooms
 from headstart.core.contracts import Column
 from headstart.core.errors import UsageError
+from headstart.data import read as data
 from headstart.data.read import Look
 from headstart.data.roles import LABEL, TEXT
 
@@ -94,3 +95,16 @@ def test_columns_of_two_tasks_are_no_guess(several):
 def test_columns_of_no_task_name_all_that_there_are(several):
     with pytest.raises(UsageError, match=r"columns a could be for the tasks classification, pairs, .*, qa: choose"):
         guess("a")
+
+
+def test_a_file_is_looked_at_once_until_it_changes(tmp_path, monkeypatch):
+    looks = []
+    real = data.look
+    monkeypatch.setattr(data, "look", lambda *given: looks.append(given) or real(*given))
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label\ngood day,a\nbad night,b\n")
+    assert [reading.guess(path, None), reading.guess(str(path), None)] == ["classification"] * 2
+    assert len(looks) == 1
+    path.write_text("question,context,answers\nWho?,Ada did.,Ada\n")
+    assert reading.guess(path, None) == "qa"
+    assert len(looks) == 2
