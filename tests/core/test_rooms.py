@@ -52,7 +52,8 @@ def file_events():
     events, watching = [], True
 
     def watch(event, arguments):
-        if watching and event in ("open", "os.listdir", "os.scandir"):
+        # Looking for packages inside also lists the folder of compiled files, where there is one.
+        if watching and event in ("open", "os.listdir", "os.scandir") and "__pycache__" not in str(arguments[0]):
             events.append((event, str(arguments[0])))
 
     sys.addaudithook(watch)  # it cannot be removed
