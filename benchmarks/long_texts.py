@@ -31,7 +31,7 @@ WAYS: dict[str, tuple[int, str]] = {
 
 
 def main() -> None:
-    """Train and test every way (about two hours on 2 idle cores, minutes on a GPU) and write the record."""
+    """Train and test every way (hours on 2 cores) and write the record."""
     import numpy as np
     import torch
 

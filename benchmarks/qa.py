@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks._common import ROOT, percent, record, show, table, transformers
+from benchmarks._steps import packed_step
 
 ROUNDS, STEPS, WARM, BATCH = 3, 3, 1, 16
 WINDOW = 384
@@ -80,7 +81,8 @@ def steps(part: tuple[list[str], list[str], list[Any]]) -> dict[str, Any]:
     rows = Rows(tuple(map(str, range(len(read)))), *(tuple(side) for side in zip(*read, strict=True)))
     rows = rows.take(range(min(len(rows), BATCH * STEPS * ROUNDS)))
     encoded = task.encode(rows.inputs, ours.tokenizer)
-    targets = torch.from_numpy(task.targets(rows, encoded).values)
+    places = task.targets(rows, encoded)
+    targets = torch.from_numpy(places.values)
     peer = transformers().AutoModelForQuestionAnswering.from_pretrained(
         hub.find("minilm"), hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, attn_implementation="sdpa"
     )
@@ -90,8 +92,8 @@ def steps(part: tuple[list[str], list[str], list[Any]]) -> dict[str, Any]:
     batches = [np.arange(start, start + BATCH) for start in range(0, len(encoded.boundaries) - BATCH, BATCH)]
     sizes = [int(encoded.sequence_lengths[batch].sum()) for batch in batches]
     differences = parity(ours.model, peer, encoded, batches[0], targets)
-    run: dict[str, Callable[[np.ndarray], None]] = {
-        OURS: packed_step(ours.model, encoded, targets),
+    run: dict[str, Callable[[np.ndarray], object]] = {
+        OURS: packed_step(ours.model, encoded, places),
         LONGEST: padded_step(peer, encoded, targets, None),
         FIXED: padded_step(peer, encoded, targets, WINDOW),
     }
@@ -130,38 +132,6 @@ def parity(ours: Any, peer: Any, encoded: Any, batch: np.ndarray, targets: Any) 
         "largest_difference_of_logits": float((logits - at_tokens).abs().max()),
         "difference_of_losses": abs(float(loss) - float(their_loss)),
     }
-
-
-def packed_step(model: Any, encoded: Any, targets: Any) -> Callable[[np.ndarray], None]:
-    """Build our step as in a training: packed sequences, the embedding narrowed to their words."""
-    import torch
-
-    from headstart.core import rooms
-    from headstart.nn.narrow import narrowed
-    from headstart.nn.packed import pack
-    from headstart.training import gradients
-    from headstart.training.optimizer import adamw, clipped_step
-
-    model.narrow = narrowed(model.encoder.embeddings.word, encoded.tokens)
-    tokens = model.narrow.__enter__()(encoded.tokens)
-    groups = rooms.load("strategies", "full", {"learning_rate": 5e-5, "layer_decay": 1.0}).prepare(model)
-    optimizer = adamw(groups, 0.01)
-    weights = [weight for group in groups for weight in group.weights.values()]
-    model.train()
-
-    def loss(rows: np.ndarray) -> Any:
-        batch = pack(tokens, encoded.boundaries, rows, segments=encoded.segments)
-        right = targets[torch.from_numpy(rows)][batch.order]
-        return model.head.loss(model(batch), right, batch.boundaries) / len(rows)
-
-    halves = gradients.backward(encoded.sequence_lengths, "cpu")
-    backward = halves.__enter__()
-
-    def step(rows: np.ndarray, opened: Any = halves) -> None:  # closed when the step is garbage-collected
-        backward(loss, rows, weights, 1, 0)
-        clipped_step(optimizer, weights, 1.0)
-
-    return step
 
 
 def padded_step(model: Any, encoded: Any, targets: Any, window: int | None) -> Callable[[np.ndarray], None]:

@@ -134,7 +134,7 @@ def installed(name):
 
 
 def test_minilm_l3_computes_what_its_onnx_file_computes():
-    onnxruntime = pytest.importorskip("onnxruntime")
+    onnxruntime = pytest.importorskip("onnxruntime", reason="no onnxruntime to compare with: install the extra bench")
     folder, entry = installed("minilm-l3"), hub.PACKAGED["minilm-l3"]
     file = importlib.metadata.distribution(entry.distribution).locate_file(entry.file)
     session = onnxruntime.InferenceSession(str(file))

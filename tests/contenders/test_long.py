@@ -30,7 +30,7 @@ STRATEGIES = rooms.names("strategies")
 
 @pytest.fixture(scope="module")
 def rows():
-    """Forty texts whose class is told by their last word, most of them beyond the window."""
+    """Forty texts whose class depends on their last word, most of them beyond the window."""
     rng = np.random.default_rng(0)
     texts = [
         " ".join([*rng.choice(WORDS[:4], size=rng.integers(0, 35)), WORDS[4 + number % 2]]) for number in range(40)

@@ -30,7 +30,7 @@ def test_a_package_that_is_not_installed_is_named(name, package, monkeypatch):
 
 
 def test_a_service_nobody_is_logged_in_to_is_named_before_anything_is_trained(monkeypatch):
-    wandb = pytest.importorskip("wandb")
+    wandb = pytest.importorskip("wandb", reason="no wandb: install the extra track")
     monkeypatch.setenv("WANDB_MODE", "online")
     monkeypatch.setattr(wandb, "login", lambda prompt: False)
     with pytest.raises(UsageError, match="tracker 'wandb' cannot start: run wandb login, or set WANDB_MODE=offline"):

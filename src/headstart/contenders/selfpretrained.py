@@ -91,7 +91,7 @@ class SelfPretrained(Contender):
             replace(
                 run,
                 minutes=run.minutes and run.minutes * (1 - PRETRAINING_SHARE),
-                # With limited time a pretraining made again gives other weights, of which no checkpoint goes on.
+                # With limited time a pretraining made again gives other weights: older checkpoints no longer match.
                 replace_others=run.replace_others or not reused,
             ),
             strategy=Full(learning_rate=self.learning_rate, epochs=self.epochs),

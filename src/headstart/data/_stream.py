@@ -62,10 +62,11 @@ def peek(items: Iterator[Item]) -> tuple[list[dict[str, object]], Iterator[Item]
 def beginning(
     items: Iterator[Thing], size: Callable[[Thing], int], counts: Callable[[Thing], object] = lambda _: True
 ) -> tuple[list[Thing], bool]:
-    """Take the first items, a thousand or as many as have 32 million characters; tell whether those are all.
+    """Take the first items, a thousand or as many as have 32 million characters; return whether those are all.
 
     Args:
-        size: of an item, in characters. counts: tells which items are counted.
+        size: of an item, in characters.
+        counts: returns whether an item is counted.
     """
     taken: list[Thing] = []
     left, room = PEEK, SAMPLE

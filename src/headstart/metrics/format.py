@@ -119,7 +119,7 @@ def whole(metric: Metric, value: float) -> float:
     """Return what a small change of a score is small against.
 
     Shares and coefficients end at 1, so that a change of 0.005 is small whatever the score. An error has the unit of
-    the targets, so that only its own size tells.
+    the targets, so that only its own size can be used.
 
     >>> whole(Metric("F1", abs), 0.2), whole(Metric("RMSE", abs, higher=False, unit=""), 35.0)
     (1.0, 35.0)

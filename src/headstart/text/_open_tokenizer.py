@@ -193,7 +193,8 @@ def _old_source(files: Files, kind: TokenizerClass, roles: Mapping[str, Token]) 
 
 def _pair(merge: object) -> tuple[str, str]:
     # A value from the file, which may be of any type: one that is not a pair fails to unpack.
-    left, right = merge.split(" ") if isinstance(merge, str) else (str(part) for part in merge)  # type: ignore[attr-defined]
+    parts = merge.split(" ") if isinstance(merge, str) else map(str, merge)  # type: ignore[call-overload]  # as above
+    left, right = parts
     return left, right
 
 
