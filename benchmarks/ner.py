@@ -1,11 +1,9 @@
-"""Entities: a training step beside Hugging Face's, and the contenders on WNUT17, MSRA and People's Daily.
+"""Entities: a training step beside Hugging Face's.
 
 A step is forward, backward, clipping and AdamW on 32 sentences of WNUT17. The references are
 `AutoModelForTokenClassification` with the same weights, padded to 128 tokens (the usual example) and to the longest
 sentence of the batch. Times are medians over rounds, in microseconds per token without padding. Dropout is off on both
 sides, so that the losses of the first step can be compared.
-
-Then the contenders are trained and tested on the data sets' own test parts.
 """
 
 from __future__ import annotations
@@ -19,40 +17,20 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._common import ROOT, percent, record, show, table, transformers, versions
+from benchmarks._common import ROOT, record, show, table, transformers, versions
 from benchmarks._steps import packed_step
 
 ROUNDS, STEPS, WARM, BATCH = 3, 3, 1, 32
 WINDOW = 128
-CONTENDERS = ("majority", "linear", "scratch", "finetuned:full")
 OURS, LONGEST, FIXED = "packed", "padded to the longest", f"padded to {WINDOW}"
-CHINESE = "hf://google-bert/bert-base-chinese"
 
 
 def main() -> None:
-    """Measure steps (a minute) and train all contenders (hours on 2 cores; rerun to resume), write the record.
-
-    NER_ROWS limits the training rows of each data set, NER_SEEDS the seeds, NER_DATA names the data sets, NER_CHINESE
-    the backbone of the Chinese ones. With NER_ROWS no record is written; 0 seeds measure only steps.
-    """
-    rows, seeds = int(os.environ.get("NER_ROWS", "0")), int(os.environ.get("NER_SEEDS", "3"))
-    chosen = os.environ.get("NER_DATA", ",".join(PARTS)).split(",")
+    """Measure steps (a minute) and write the record."""
     speed = steps()
-    results = {name: contest(name, rows, seeds) for name in chosen} if seeds else {}
+    record("ner", {"versions": versions("transformers"), **speed})
     times = [[name, f"{us:.0f}", f"{us / speed['us'][OURS]:.2f}"] for name, us in speed["us"].items()]
-    steps_shown = table(["step", "us a token", "times slower than ours"], times)
-    lines = [
-        [name, line["contender"], percent(line["score"], line["low"], line["high"])]
-        for name, result in results.items()
-        for line in result["leaderboard"]
-    ]
-    scores = table(["data", "contender", "entity F1, %"], lines)
-    if rows or not seeds:
-        print(speed, steps_shown, scores, sep="\n")
-        return
-    record("ner", {"seeds": seeds, "versions": versions("transformers"), "steps": speed, "results": results})
-    show("ner-steps", steps_shown)
-    show("ner", scores)
+    show("ner-steps", table(["step", "us a token", "times slower than ours"], times))
 
 
 def steps() -> dict[str, Any]:
@@ -134,57 +112,6 @@ def padded_step(model: Any, encoded: Any, targets: Any, window: int | None) -> C
         return float(loss.detach())
 
     return step
-
-
-def contest(name: str, rows: int, seeds: int) -> dict[str, Any]:
-    """Compare the contenders on a data set; return the leaderboard."""
-    from headstart import compare
-
-    train, validation, test = PARTS[name]()
-    backbone = "minilm" if name == "wnut17" else os.environ.get("NER_CHINESE", CHINESE)
-    comparison = compare(
-        train.head(rows or len(train)),
-        task="ner",
-        validation=validation,
-        test=test,
-        contenders=CONTENDERS,
-        backbone=backbone,
-        seeds=seeds,
-        sizes=("all",),
-        out=ROOT / "runs" / f"benchmark-ner{rows or ''}" / name,
-    )
-    splits = comparison.result.splits
-    return {
-        "backbone": backbone,
-        "train_rows": len(splits.train),
-        "test_rows": len(splits.test),
-        "leaderboard": comparison.leaderboard,
-        "verdict": list(comparison.verdict),
-    }
-
-
-def wnut17() -> tuple[Any, Any, Any]:
-    """Read the three parts of WNUT17, noisy English."""
-    train, validation, test = (_frame(f"wnut17_{part}") for part in ("train", "dev", "test"))
-    return train, validation, test
-
-
-def msra() -> tuple[Any, Any, Any]:
-    """Take the last tenth of MSRA, Chinese news, as test rows; the data have no parts."""
-    frame = _frame("msra_ner_zh")
-    return frame.head(len(frame) * 9 // 10), None, frame.tail(len(frame) // 10)
-
-
-def peoples_daily() -> tuple[Any, Any, Any]:
-    """Read the three parts of the People's Daily of January 1998."""
-    frame = _frame("peoples_daily_ner")
-    train, validation, test = (
-        frame.filter(frame["part"] == part).select("tokens", "tags") for part in ("train", "dev", "test")
-    )
-    return train, validation, test
-
-
-PARTS: dict[str, Callable[[], tuple[Any, Any, Any]]] = {"wnut17": wnut17, "msra": msra, "peoples_daily": peoples_daily}
 
 
 def _frame(name: str) -> Any:

@@ -1,0 +1,208 @@
+"""What do the contenders reach on each task? One comparison per data set, on its own test rows, with defaults.
+
+Each comparison leaves a record of its own, ``tasks-NAME.json``; the README shows one line for each. No option is set
+and nothing is chosen on test rows. What the data lack is cut once, by fixed rules: see `CONTESTS`.
+
+TASKS names the comparisons to run (default: all), TASKS_SEEDS the trainings of each contender (default: 1). TASKS_ROWS
+tries them on so many training rows; no record is then written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks._common import RECORDS, ROOT, percent, record, show, table, versions
+
+if TYPE_CHECKING:
+    import polars
+
+Parts = tuple["polars.DataFrame", "polars.DataFrame | None", "polars.DataFrame"]
+FLOOR, LINEAR, FULL = "majority", "linear", "finetuned:full"
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A comparison.
+
+    task: name of the task.
+    data: name of the data set for readers.
+    parts: reads training, validation (None: a tenth of the training rows) and test rows.
+    published: figures of others on this data, with their source; '' for none.
+    metric: what is reported; None for the task's first.
+    contenders: what is trained.
+    backbone: the pretrained model.
+    """
+
+    task: str
+    data: str
+    parts: Callable[[], Parts]
+    published: str = ""
+    metric: str | None = None
+    contenders: tuple[str, ...] = (FLOOR, LINEAR, FULL)
+    backbone: str = "minilm"
+
+
+def main() -> None:
+    """Run the comparisons (hours on 2 cores; rerun to resume), write their records and show all records."""
+    rows, seeds = int(os.environ.get("TASKS_ROWS", "0")), int(os.environ.get("TASKS_SEEDS", "1"))
+    chosen = os.environ.get("TASKS", ",".join(CONTESTS)).split(",")
+    if unknown := set(chosen) - set(CONTESTS):
+        sys.exit(f"no comparison {', '.join(sorted(unknown))}; known: {', '.join(CONTESTS)}.")
+    for name in chosen:
+        result = compared(name, rows, seeds)
+        if rows:
+            print(json.dumps(result["leaderboard"], indent=1))
+        else:
+            record(
+                f"tasks-{name}", {"seeds": seeds, "versions": versions("python-crfsuite", "sklearn-crfsuite"), **result}
+            )
+            show("tasks", leaderboard())
+
+
+def compared(name: str, rows: int, seeds: int) -> dict[str, Any]:
+    """Compare the contenders on a data set, at most so many training rows (0: all); return what the record holds."""
+    from headstart import compare
+
+    contest = CONTESTS[name]
+    train, validation, test = contest.parts()
+    comparison = compare(
+        train.head(rows or len(train)),
+        task=contest.task,
+        validation=validation,
+        test=test,
+        contenders=contest.contenders,
+        backbone=contest.backbone,
+        metric=contest.metric,
+        seeds=seeds,
+        sizes=("all",),
+        out=ROOT / "runs" / f"benchmark-tasks{rows or ''}" / name,
+    )
+    result = comparison.result
+    return {
+        "task": contest.task,
+        "data": contest.data,
+        "backbone": contest.backbone,
+        "metric": result.metric,
+        "train_rows": len(result.splits.train),
+        "test_rows": len(result.splits.test),
+        "leaderboard": comparison.leaderboard,
+        "scores": {f"{entry.trial.contender}, seed {entry.trial.seed}": dict(entry.scores) for entry in result.records},
+        "verdict": list(comparison.verdict),
+    }
+
+
+def leaderboard() -> str:
+    """Return the table of all records: one line per data set."""
+    lines = []
+    for name, contest in CONTESTS.items():
+        path = RECORDS / f"tasks-{name}.json"
+        if not path.is_file():
+            continue
+        result = json.loads(path.read_text(encoding="utf-8"))
+        scores = {
+            line["contender"]: percent(line["score"], line["low"], line["high"]) for line in result["leaderboard"]
+        }
+        columns = (scores.get(contender, "") for contender in (FLOOR, LINEAR, FULL))
+        lines.append([f"`{contest.task}`", contest.data, result["metric"], *columns, contest.published])
+    return table(["task", "data", "100 x score", FLOOR, LINEAR, FULL, "published by others"], lines)
+
+
+def _frame(name: str, columns: Sequence[str] = ()) -> polars.DataFrame:
+    """Read a data set, or these columns of it."""
+    import polars
+
+    folder = Path(os.environ.get("HEADSTART_DATA", ROOT.parent / "shared" / "data"))
+    path = folder / f"{name}.parquet"
+    if not path.is_file():
+        sys.exit(f"no {path}: set HEADSTART_DATA to the folder with the data sets.")
+    return polars.read_parquet(path, columns=list(columns) or None)
+
+
+def _by_part(name: str, *columns: str) -> Callable[[], Parts]:
+    """Return a reader of a data set whose column `part` says train, dev or test."""
+
+    def read() -> Parts:
+        frame = _frame(name, (*columns, "part"))
+        train, validation, test = (
+            frame.filter(frame["part"] == part).drop("part") for part in ("train", "dev", "test")
+        )
+        return train, validation, test
+
+    return read
+
+
+def _files(name: str, *columns: str, dev: bool = False) -> Callable[[], Parts]:
+    """Return a reader of a data set with a file for each part; with `dev`, one for validation too."""
+    return lambda: (
+        _frame(f"{name}_train", columns),
+        _frame(f"{name}_dev", columns) if dev else None,
+        _frame(f"{name}_test", columns),
+    )
+
+
+def _msra() -> Parts:
+    """Take the first 10,000 sentences of MSRA for training and the last tenth for testing; the data have no parts."""
+    frame = _frame("msra_ner_zh")
+    return frame.head(10_000), None, frame.tail(len(frame) // 10)
+
+
+def _imdb_ratings() -> Parts:
+    """Take every fifth training review and every tenth test review, as they are ordered by label."""
+    train, test = (_frame(f"imdb_{part}", ("text", "rating")) for part in ("train", "test"))
+    return train.gather_every(5), None, test.gather_every(10)
+
+
+CONTESTS = {
+    "vitaminc": Contest(
+        "pairs",
+        "VitaminC, 14,014 pairs of evidence and claim",
+        _by_part("vitaminc", "evidence", "claim", "label"),
+        "54.0 (six overlap features, scikit-learn)",
+    ),
+    "semeval2010": Contest(
+        "relation",
+        "SemEval-2010 task 8",
+        _files("semeval2010"),
+        "89.3 (R-BERT with BERT-base, Wu & He 2019)",
+    ),
+    "debian": Contest(
+        "multilabel",
+        "descriptions of Debian packages, 40 tags",
+        _by_part("debian_descriptions_en", "description", "labels"),
+        "63.8 (one-vs-rest logistic regression, scikit-learn)",
+    ),
+    "toxicity": Contest(
+        "regression",
+        "a toxicity score, 695 texts",
+        _by_part("toxicity8", "text", "toxicity"),
+        "25 (ridge, scikit-learn)",
+        metric="R2",
+    ),
+    "imdb-rating": Contest("regression", "IMDB ratings 1 to 10, 5,000 reviews", _imdb_ratings, metric="R2"),
+    "wnut17": Contest(
+        "ner",
+        "WNUT17, noisy English",
+        _files("wnut17", dev=True),
+        "56.5 (BERTweet-base, Nguyen et al. 2020)",
+    ),
+    "peoples_daily": Contest(
+        "ner",
+        "People's Daily 1998, Chinese",
+        _by_part("peoples_daily_ner", "tokens", "tags"),
+        "60.6 (regression on windows of 5 characters, scikit-learn)",
+        backbone="e5-small",
+    ),
+    "msra": Contest(
+        "ner",
+        "MSRA, Chinese, 10,000 of 46,000 sentences",
+        _msra,
+        "95.0 (BERT-BiLSTM-CRF on all sentences, Liu et al. 2021)",
+        backbone="e5-small",
+    ),
+}
