@@ -59,9 +59,7 @@ def main() -> None:
         if rows:
             print(json.dumps(result["leaderboard"], indent=1))
         else:
-            record(
-                f"tasks-{name}", {"seeds": seeds, "versions": versions("python-crfsuite", "sklearn-crfsuite"), **result}
-            )
+            record(f"tasks-{name}", {"seeds": seeds, "versions": versions("python-crfsuite"), **result})
             show("tasks", leaderboard())
 
 
