@@ -43,6 +43,20 @@ def people(rng):
         yield {"tokens": words, "tags": tags}
 
 
+def thefts(rng):
+    """Texts with one event of one of two types, with two arguments."""
+    for number in range(ROWS):
+        kind, verb = (("Theft", "stole"), ("Repair", "fixed"))[number % 2]
+        text = f"{sentence(rng)}. {rng.choice(('Ada', 'Li'))} {verb} the {rng.choice(('car', 'safe'))}. Nobody saw it."
+        start = text.index(verb)
+        arguments = [
+            {"role": "who", "start": text.index(". ") + 2, "end": start - 1},
+            {"role": "what", "start": start + 6, "end": text.rindex(". ")},
+        ]
+        event = {"type": kind, "start": start, "end": start + 5, "arguments": arguments}
+        yield {"text": text, "events": [event]}
+
+
 def questions(rng):
     """SQuAD's form: articles of one paragraph, with a question that has an answer and one that has none."""
     for number in range(ROWS // 2):
@@ -77,6 +91,7 @@ FILES = {
     "claims.csv": claims,
     "relations.csv": relations,
     "people.conll": people,
+    "thefts.jsonl": thefts,
     "letters.csv": letters,
     "questions.json": questions,
     "complaints.csv": complaints,

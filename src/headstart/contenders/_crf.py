@@ -178,7 +178,7 @@ def _learn(
         import pycrfsuite
     except ImportError:
         raise UsageError(
-            "contender 'linear' needs CRFsuite for entities: pip install 'headstart[ner]', or leave it out."
+            "contender 'linear' needs CRFsuite for entities and events: pip install 'headstart[ner]', or leave it out."
         ) from None
     trainer = pycrfsuite.Trainer(algorithm="lbfgs", verbose=False)
     trainer.set_params({"c1": strength[0], "c2": strength[1], "max_iterations": ITERATIONS})

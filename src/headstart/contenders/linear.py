@@ -120,7 +120,7 @@ class FittedLinear(Fitted):
 
 @dataclass(frozen=True)
 class Linear(Contender):
-    """Logistic regression on TF-IDF or NB-SVM, the better on validation; for numbers ridge, for entities a CRF.
+    """Logistic regression on TF-IDF or NB-SVM, the better on validation; for numbers ridge, for facts a CRF.
 
     features: maximum number of word n-grams, and of character n-grams.
     """

@@ -1,4 +1,4 @@
-"""Texts as words with their places, and the token that stands for each word, for tasks that label words."""
+"""Texts as words with their places, the token that stands for each word, and parts of texts as tags of words."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from headstart.core.contracts import Value
-from headstart.core.sequences import Encoded
+from headstart.core.sequences import IGNORED, Encoded, Ragged
+from headstart.text import tags
 from headstart.text.scripts import spans_of_words, starts_unspaced
+
+Part = tuple[int, int, str]  # start and end in a text, type
+CERTAIN = 100.0  # score of O for a word without tokens
 
 
 @dataclass(frozen=True)
@@ -83,3 +87,51 @@ def word_tokens(encoded: Encoded, counts: Sequence[int]) -> tuple[np.ndarray, np
     order = np.argsort(np.minimum(before, after), kind="stable")
     chosen[words[places[order]]] = places[order]  # the last one assigned is the one with the most context
     return chosen, ends
+
+
+def tag_numbers(
+    inputs: Sequence[Value], parts: Sequence[Sequence[Part]], names: Sequence[str], encoded: Encoded
+) -> Ragged:
+    """Return the number of each word's tag, int64 ``(tokens,)``, at its first token; -100 at all others.
+
+    Args:
+        inputs: of the rows.
+        parts: of each row the parts of its text that are tagged; they do not overlap. A type without a tag is -100 too.
+        names: the tags, see `tags.bio`.
+        encoded: the rows, encoded as words.
+    """
+    numbers = {name: number for number, name in enumerate(names)}
+    spans = [divided(value).spans for value in inputs]
+    by_word = np.zeros(sum(map(len, spans)), dtype=np.int64)
+    place = 0
+    for words, tagged in zip(spans, parts, strict=True):
+        for start, end, name in tagged:
+            inside = [number for number, (first, last) in enumerate(words) if first < end and start < last]
+            for letter, number in zip("B" + "I" * len(inside), inside, strict=False):
+                by_word[place + number] = numbers.get(f"{letter}-{name}", IGNORED)
+        place += len(words)
+    chosen, _ = word_tokens(encoded, [*map(len, spans)])
+    values = np.full(len(encoded.tokens), IGNORED, dtype=np.int64)
+    values[chosen[chosen >= 0]] = by_word[chosen >= 0]
+    return Ragged(values, encoded.boundaries)
+
+
+def best_parts(outputs: Ragged, encoded: Encoded, inputs: Sequence[Value], names: Sequence[str]) -> list[list[Part]]:
+    """Return the parts of each text that the most likely tags mark, of all sequences that their scheme allows.
+
+    Args:
+        outputs: logits float32 ``(tokens, tags)``.
+        encoded: the rows, encoded as words.
+        inputs: of the rows.
+        names: the tags, see `tags.bio`.
+    """
+    spans = [divided(value).spans for value in inputs]
+    chosen, ends = word_tokens(encoded, [*map(len, spans)])
+    scores = outputs.values[chosen] if len(outputs.values) else np.zeros((len(chosen), len(names)), np.float32)
+    scores[chosen < 0] = CERTAIN * np.eye(1, len(names), dtype=np.float32)  # O
+    best = tags.viterbi(scores, ends, *tags.transitions(names))
+    found = []
+    for words, first, last in zip(spans, ends[:-1], ends[1:], strict=True):
+        marked = tags.entities([names[number] for number in best[first:last]]) if best[first:last].any() else []
+        found.append([(words[start][0], words[end - 1][1], name) for start, end, name in marked])
+    return found

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import ClassVar
 
-import numpy as np
-
 from headstart.core.contracts import Column, HeadPlan, Kind, Tokenizer, Value
-from headstart.core.errors import DataError, shown
+from headstart.core.errors import DataError
 from headstart.core.records import Predictions, Rows
-from headstart.core.sequences import IGNORED, Encoded, Ragged
+from headstart.core.sequences import Encoded, Ragged
 from headstart.core.tally import Metric, Tally
 from headstart.data.cells import list_cell, text_cell, words_cell
 from headstart.data.roles import TEXT
 from headstart.metrics import sets
-from headstart.tasks._words import divided, word_tokens
+from headstart.tasks._places import ENDS, STARTS, apart, first_of, part
+from headstart.tasks._words import Part, best_parts, divided, tag_numbers
 from headstart.text import tags
-
-Entity = tuple[int, int, str]  # start and end in the text, type
-CERTAIN = 100.0  # score of O for a word without tokens
 
 INPUT = Column("text", TEXT.names | {"tokens", "words"})
 ENTITIES = Column(
@@ -29,8 +24,7 @@ ENTITIES = Column(
     frozenset({"tags", "nertags", "spans", "ner", "entity", "annotations", "labels", "label", "bio", "iob"}),
     target=True,
 )
-# Keys of an entity in JSON.
-STARTS, ENDS, TYPES = ("start", "start_offset", "begin"), ("end", "end_offset", "stop"), ("label", "type", "entity")
+TYPES = ("label", "type", "entity")  # keys of an entity's type in JSON
 
 
 @dataclass(frozen=True)
@@ -47,7 +41,7 @@ class Ner:
     classes: tuple[str, ...] = ()
     input_columns: tuple[str, ...] = ()
 
-    SAMPLE: ClassVar[tuple[tuple[Value, tuple[Entity, ...]], ...]] = (
+    SAMPLE: ClassVar[tuple[tuple[Value, tuple[Part, ...]], ...]] = (
         ("Ada Lovelace met Babbage in London.", ((0, 12, "person"), (17, 24, "person"), (28, 34, "place"))),
         ("Lovelace wrote the first program.", ((0, 8, "person"),)),
         (("Babbage", "left", "London", "."), ((0, 7, "person"), (13, 19, "place"))),
@@ -101,34 +95,12 @@ class Ner:
 
         A type not seen in training has no tag and is -100 too.
         """
-        numbers = {name: number for number, name in enumerate(tags.bio(self.classes))}
-        spans = [divided(value).spans for value in rows.inputs]
-        by_word = np.zeros(sum(map(len, spans)), dtype=np.int64)
-        place = 0
-        for words, entities in zip(spans, rows.targets, strict=True):
-            for start, end, name in entities:
-                inside = [number for number, (first, last) in enumerate(words) if first < end and start < last]
-                for letter, number in zip("B" + "I" * len(inside), inside, strict=False):
-                    by_word[place + number] = numbers.get(f"{letter}-{name}", IGNORED)
-            place += len(words)
-        chosen, _ = word_tokens(encoded, [*map(len, spans)])
-        values = np.full(len(encoded.tokens), IGNORED, dtype=np.int64)
-        values[chosen[chosen >= 0]] = by_word[chosen >= 0]
-        return Ragged(values, encoded.boundaries)
+        return tag_numbers(rows.inputs, rows.targets, tags.bio(self.classes), encoded)
 
     def decode(self, outputs: Ragged, encoded: Encoded, inputs: Sequence[Value]) -> Predictions:
         """Turn logits ``(tokens, tags)`` into the most likely entities that the scheme of the tags allows."""
-        names = tags.bio(self.classes)
-        spans = [divided(value).spans for value in inputs]
-        chosen, ends = word_tokens(encoded, [*map(len, spans)])
-        scores = outputs.values[chosen] if len(outputs.values) else np.zeros((len(chosen), len(names)), np.float32)
-        scores[chosen < 0] = CERTAIN * np.eye(1, len(names), dtype=np.float32)  # O
-        best = tags.viterbi(scores, ends, *tags.transitions(names))
-        values = []
-        for words, first, last in zip(spans, ends[:-1], ends[1:], strict=True):
-            found = tags.entities([names[number] for number in best[first:last]]) if best[first:last].any() else []
-            values.append(tuple((words[start][0], words[end - 1][1], name) for start, end, name in found))
-        return Predictions(tuple(values))
+        found = best_parts(outputs, encoded, inputs, tags.bio(self.classes))
+        return Predictions(tuple(map(tuple, found)))
 
     def settled(self, predictions: Predictions, targets: Sequence[Value]) -> Ner:
         """Return the task: there is nothing to choose."""
@@ -154,11 +126,11 @@ def _input(cell: Value) -> Value:
     return words
 
 
-def _entities(value: Value, cell: Value) -> tuple[Entity, ...]:
+def _entities(value: Value, cell: Value) -> tuple[Part, ...]:
     """Return the entities of a row in order, given as tags of its words or as spans of its text."""
     listed = list_cell(cell, "entities")
     if isinstance(value, str) or not all(isinstance(item, str | int) for item in listed):
-        return _checked([_span(value, item) for item in listed])
+        return apart([_span(value, item) for item in listed], "entities")
     if not all(isinstance(item, str) for item in listed):
         raise DataError("has numbers where tags are expected: write their names, such as B-PER")
     spans = divided(value).spans
@@ -167,36 +139,15 @@ def _entities(value: Value, cell: Value) -> tuple[Entity, ...]:
     return tuple((spans[start][0], spans[end - 1][1], name) for start, end, name in tags.entities(listed))
 
 
-def _span(value: Value, item: Value) -> Entity:
+def _span(value: Value, item: Value) -> Part:
     """Return an entity that is given by its place in the text, without white space around it."""
     if not isinstance(value, str):
         raise DataError("has places in a text beside a list of words: give the text, or a tag for each word")
     if isinstance(item, str):
         raise DataError("has tags beside a text that is not divided into words: name the column of the words")
     if isinstance(item, Mapping):
-        parts = tuple(next((item[key] for key in keys if key in item), None) for keys in (STARTS, ENDS, TYPES))
-    else:
-        parts = tuple(item) if isinstance(item, list | tuple) else ()
-    match parts:
-        case (int(start), int(end), str(name)) if name.strip():
-            pass
-        case _:
-            raise DataError("has an entity without start, end and label")
-    if not 0 <= start < end <= len(value):
-        raise DataError(f"has an entity from {start} to {end} in a text of {len(value)} characters")
-    inside = value[start:end]
-    if not inside.strip():
-        raise DataError(f"has an entity from {start} to {end}, where there is only white space")
-    return end - len(inside.lstrip()), start + len(inside.rstrip()), name.strip()
-
-
-def _checked(entities: Sequence[Entity]) -> tuple[Entity, ...]:
-    ordered = sorted(set(entities))
-    for one, other in pairwise(ordered):
-        if other[0] < one[1]:
-            places = " and ".join(f"{start} to {end} ({shown(name)})" for start, end, name in (one, other))
-            raise DataError(f"has entities that overlap: {places}")
-    return tuple(ordered)
+        item = [first_of(item, keys) for keys in (STARTS, ENDS, TYPES)]
+    return part(value, item, "an entity", "label")
 
 
 PLUGIN = Ner

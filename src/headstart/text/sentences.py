@@ -24,10 +24,19 @@ def split(text: str) -> Iterator[str]:
     ['He said "no."', 'She left!', '好。', '是的']
     """
     start = 0
-    for end in [*(match.end() for match in _END.finditer(text)), len(text)]:
+    for end in ends(text):
         sentence = text[start:end].strip()
         yield from (sentence[place : place + LONGEST] for place in range(0, len(sentence), LONGEST))
         start = end
+
+
+def ends(text: str) -> list[int]:
+    """Return the place after each sentence of a text, that of the last one being the text's end.
+
+    >>> ends("She left! Why?")
+    [9, 14]
+    """
+    return [*(match.end() for match in _END.finditer(text)), len(text)]
 
 
 def nearest(question: str, text: str) -> str:

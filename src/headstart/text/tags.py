@@ -105,14 +105,14 @@ def viterbi(scores: np.ndarray, boundaries: np.ndarray, moves: np.ndarray, first
         active = [int((sizes > place).sum()) for place in range(int(sizes.max(initial=0)))]
         if not active:
             continue
-        back = np.zeros((len(active), active[0], scores.shape[1]), dtype=np.int32)
+        back = [np.zeros((active[0], scores.shape[1]), dtype=np.int32)]  # of each place (sequences, tags)
         best = scores[starts[: active[0]]] + first  # (sequences, tags)
         for place, count in enumerate(active[1:], start=1):
             through = best[:count, :, None] + moves  # (sequences, tags before, tags)
-            back[place, :count] = through.argmax(axis=1)
+            back.append(through.argmax(axis=1).astype(np.int32))
             best[:count] = through.max(axis=1) + scores[starts[:count] + place]
         tags = best.argmax(axis=1)
         for place, count in reversed(list(enumerate(active))):
             best_tags[starts[:count] + place] = tags[:count]
-            tags[:count] = back[place, np.arange(count), tags[:count]]
+            tags[:count] = back[place][np.arange(count), tags[:count]]
     return best_tags
