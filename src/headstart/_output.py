@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import json
-import re
 import sys
 import tempfile
 import traceback
@@ -12,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from headstart.core.terminal import say, visible_json
 
@@ -27,10 +26,12 @@ def fail(sentence: str, code: int) -> int:
     return code
 
 
-def usage_message(error: typer.TyperException) -> str:
+def usage_message(error: click.ClickException) -> str:
     """Return what is wrong with the arguments, and what may have been meant."""
-    message = error.format_message() if hasattr(error, "format_message") else str(error)
-    return re.sub(r" \(Possible options: (.*)\)$", r"; did you mean \1?", message)
+    if isinstance(error, click.NoSuchOption):
+        meant = f"; did you mean {', '.join(sorted(error.possibilities))}?" if error.possibilities else ""
+        return f"No such option: {error.option_name}{meant}"
+    return error.format_message()
 
 
 def unexpected_message(error: BaseException) -> str:
@@ -75,4 +76,4 @@ def print_json(value: Any) -> None:
     """Print a value as JSON on standard output."""
     # The JSON must stay lossless, so characters that the output's encoding lacks are written as escapes.
     encoding = codecs.lookup(sys.stdout.encoding or "utf-8").name
-    typer.echo(visible_json(json.dumps(value, indent=2, ensure_ascii=not encoding.startswith("utf"))))
+    click.echo(visible_json(json.dumps(value, indent=2, ensure_ascii=not encoding.startswith("utf"))))

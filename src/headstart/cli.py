@@ -4,94 +4,83 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import inspect
 import io
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from headstart import _output
-from headstart._arguments import (
-    Backbone,
-    By,
-    Columns,
-    Contenders,
-    Data,
-    Device,
-    Encoding,
-    Group,
-    Json,
-    Label,
-    Options,
-    Out,
-    Seed,
-    Sizes,
-    Strategies,
-    Task,
-    Test,
-    Text,
-    Threads,
-    Time,
-    Track,
-    Unlabelled,
-    Validation,
-    assignments,
-    names,
-    roles,
-)
+from headstart._arguments import COMPARE, DEMO, PREDICT, PRETRAIN, SHARED, assignments, names, roles
 from headstart.core.errors import HeadstartError, visible
 from headstart.core.terminal import guard_other_messages
 
 # Heavy imports are inside the commands: torch and scikit-learn take seconds to load, and --help should not wait.
 
-app = typer.Typer(
-    name="headstart",
+
+class _InOrder(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands as they are defined below, in the order in which a person needs them."""
+        return list(self.commands)
+
+
+app = _InOrder(
+    "headstart",
     help="Find out, on your own labelled text, which model to use and how many labels pretraining is worth.",
     epilog="Exit codes: 0 done, 1 failure, 2 wrong usage, 3 bad data, 130 interrupted (rerun to resume).",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+    context_settings={"show_default": True},
 )
 
 
-@app.command()
+def command(*own: click.Parameter) -> Callable[[Callable[..., None]], click.Command]:
+    """Add a command with the parameters of a function, each as it is declared by its name here or in `SHARED`."""
+    known = {parameter.name: parameter for parameter in (*SHARED, *own)}
+
+    def add(function: Callable[..., None]) -> click.Command:
+        parameters = [known[name] for name in inspect.signature(function).parameters]
+        return app.command(function.__name__.rstrip("_"), params=parameters)(function)
+
+    return add
+
+
+@command(*COMPARE)
 def compare(
-    data: Data,
-    task: Task = None,
-    test: Test = None,
-    validation: Validation = None,
-    text: Text = None,
-    label: Label = None,
-    column: Columns = None,
-    group: Group = None,
-    time: Time = None,
-    by: By = None,
-    encoding: Encoding = None,
-    unlabelled: Unlabelled = None,
-    contenders: Contenders = None,
-    strategies: Strategies = None,
-    backbone: Backbone = "minilm",
-    seeds: Annotated[int, typer.Option(min=1, help="Number of trainings of each contender.")] = 3,
-    sizes: Sizes = None,
-    budget: Annotated[float | None, typer.Option(metavar="MIN", help="Time limit of one training in minutes.")] = None,
-    metric: Annotated[str | None, typer.Option(metavar="M", help="accuracy (default), macro-F1, MCC, ...")] = None,
-    options: Options = None,
-    out: Out = None,
-    as_json: Json = False,
-    device: Device = "auto",
-    seed: Seed = 0,
-    threads: Threads = None,
-    track: Track = None,
+    data: str,
+    task: str | None,
+    test: str | None,
+    validation: str | None,
+    text: str | None,
+    label: str | None,
+    column: tuple[str, ...],
+    group: str | None,
+    time: str | None,
+    by: str | None,
+    encoding: str | None,
+    unlabelled: str | None,
+    contenders: str | None,
+    strategies: str | None,
+    backbone: str,
+    seeds: int,
+    sizes: str | None,
+    budget: float | None,
+    metric: str | None,
+    options: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,
+    device: str,
+    seed: int,
+    threads: int | None,
+    track: str | None,
 ) -> None:
     """Train contenders on your labelled text and report which to use.
 
     A finished training is never repeated: rerun the same command to resume, or add contenders to train only those.
     """
     _use(threads)
-    chosen = assignments(options or [])
+    chosen = assignments(options)
     columns = roles(text, label, column)
     from headstart import usage
 
@@ -139,16 +128,8 @@ def compare(
     _output.print_comparison(result, as_json)
 
 
-@app.command()
-def demo(
-    name: Annotated[
-        str,
-        typer.Argument(metavar="[tweets|news|hotel]", help="A data set from an installed package; hotel is Chinese."),
-    ] = "tweets",
-    out: Out = None,
-    as_json: Json = False,
-    threads: Threads = None,
-) -> None:
+@command(*DEMO)
+def demo(name: str, out: Path | None, as_json: bool, threads: int | None) -> None:
     """Run a comparison on real text with real weights, without downloads (takes minutes)."""
     _use(threads)
     from headstart import usage
@@ -159,44 +140,29 @@ def demo(
     _output.print_comparison(api.demo(name, out=out), as_json)
 
 
-@app.command()
+@command(*PRETRAIN)
 def pretrain(
-    corpus: Annotated[
-        list[Path], typer.Argument(metavar="CORPUS", help="TXT, CSV, TSV, JSONL (also compressed) or Parquet files.")
-    ],
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Output folder of the model.")],
-    text: Text = None,
-    encoding: Encoding = None,
-    size: Annotated[
-        str, typer.Option(help="tiny (2 x 128), mini (4 x 256), small (4 x 512), base (12 x 768).")
-    ] = "mini",
-    start: Annotated[
-        str, typer.Option("--from", metavar="MODEL", help="Continue from a BERT, with its size and vocabulary.")
-    ] = "",
-    vocabulary: Annotated[int, typer.Option(min=32, help="Maximum size.")] = 10_000,
-    byte_level: Annotated[bool, typer.Option("--byte-level", help="Use byte-level BPE instead of WordPiece.")] = False,
-    window: Annotated[int, typer.Option(min=8, help="Maximum tokens per text.")] = 128,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the text.")] = 10,
-    minutes: Annotated[
-        float, typer.Option(min=0, help="Time limit; the number of passes is reduced to fit. 0: no limit.")
-    ] = 0.0,
-    next_sentence: Annotated[
-        bool | None,
-        typer.Option(help="Also predict if one passage follows another. Default: if texts have several sentences."),
-    ] = None,
-    whole_words: Annotated[bool, typer.Option("--whole-words", help="Mask all pieces of a word or none.")] = False,
-    batch_tokens: Annotated[int, typer.Option(min=1, help="Tokens per step.")] = 4096,
-    learning_rate: Annotated[
-        float, typer.Option(min=0, help="Peak learning rate. Default: depends on the size.")
-    ] = 0.0,
-    work: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Folder for tokens and checkpoints. Default: OUT.work.")
-    ] = None,
-    as_json: Json = False,
-    device: Device = "auto",
-    seed: Annotated[int, typer.Option(help="Random seed of weights, order and masks.")] = 0,
-    threads: Threads = None,
-    track: Track = None,
+    corpus: tuple[Path, ...],
+    out: Path,
+    text: str | None,
+    encoding: str | None,
+    size: str,
+    start: str,
+    vocabulary: int,
+    byte_level: bool,
+    window: int,
+    epochs: int,
+    minutes: float,
+    next_sentence: bool | None,
+    whole_words: bool,
+    batch_tokens: int,
+    learning_rate: float,
+    work: Path | None,
+    as_json: bool,
+    device: str,
+    seed: int,
+    threads: int | None,
+    track: str | None,
 ) -> None:
     """Pretrain a small BERT on your own text; then headstart compare DATA --backbone FOLDER fine-tunes it.
 
@@ -235,24 +201,24 @@ def pretrain(
         _output.print_json(record)
         return
     for line in pretraining.summary(record, out):
-        typer.echo(visible(line))
+        click.echo(visible(line))
 
 
-@app.command()
+@command()
 def check(
-    data: Data,
-    task: Task = None,
-    test: Test = None,
-    validation: Validation = None,
-    text: Text = None,
-    label: Label = None,
-    column: Columns = None,
-    group: Group = None,
-    time: Time = None,
-    encoding: Encoding = None,
-    backbone: Backbone = "minilm",
-    seed: Seed = 0,
-    as_json: Json = False,
+    data: str,
+    task: str | None,
+    test: str | None,
+    validation: str | None,
+    text: str | None,
+    label: str | None,
+    column: tuple[str, ...],
+    group: str | None,
+    time: str | None,
+    encoding: str | None,
+    backbone: str,
+    seed: int,
+    as_json: bool,
 ) -> None:
     """Check the data for duplicates, leakage, contradictions and imbalance, without training."""
     columns = roles(text, label, column)
@@ -277,28 +243,21 @@ def check(
     if as_json:
         _output.print_json(dataclasses.asdict(audit))
         return
-    typer.echo(", ".join(f"{count:,} {part}" for part, count in audit.rows.items()) + " rows")
+    click.echo(", ".join(f"{count:,} {part}" for part, count in audit.rows.items()) + " rows")
     for line in findings.lines(audit.findings):
-        typer.echo(line)
+        click.echo(line)
 
 
-@app.command()
+@command(*PREDICT)
 def predict(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model folder, such as runs/NAME/best.")],
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="CSV, TSV, TXT, JSONL or Parquet with texts, or - (standard input).")
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="A .csv, .tsv, .jsonl or .parquet file. Default: standard output."),
-    ] = None,
-    text: Text = None,
-    column: Columns = None,
-    encoding: Encoding = None,
-    int8: Annotated[
-        bool, typer.Option("--int8", help="Use 8-bit weights, which is faster; only if compare found labels unchanged.")
-    ] = False,
-    threads: Threads = None,
+    model: str,
+    file: Path,
+    out: Path | None,
+    text: str | None,
+    column: tuple[str, ...],
+    encoding: str | None,
+    int8: bool,
+    threads: int | None,
 ) -> None:
     """Add a prediction, and the probability of each class, to the rows of a file.
 
@@ -317,15 +276,15 @@ def predict(
     )
 
 
-@app.command("list")
+@command()
 def list_() -> None:
     """List contenders, strategies, tasks and packaged models, one per line."""
     from headstart import usage
 
     for kind, members in usage.catalogue().items():
-        typer.echo(kind)
+        click.echo(kind)
         for name, promise in members.items():
-            typer.echo(f"  {name:<14}  {promise}")
+            click.echo(f"  {name:<14}  {promise}")
 
 
 def main() -> None:
@@ -341,16 +300,15 @@ def run(arguments: list[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a character shows '?'
     guard_other_messages()
-    command = typer.main.get_command(app)
     try:
-        with command.make_context("headstart", arguments or ["--help"]) as context:
-            command.invoke(context)
+        with app.make_context("headstart", arguments or ["--help"]) as context:
+            app.invoke(context)
         sys.stdout.flush()
     except HeadstartError as error:
         return _output.fail(str(error), error.exit_code)
-    except typer.TyperException as error:
+    except click.ClickException as error:
         return _output.fail(_output.usage_message(error), 2)
-    except typer.Exit as error:
+    except click.exceptions.Exit as error:
         return error.exit_code
     except KeyboardInterrupt:
         return _output.fail(
