@@ -172,7 +172,7 @@ MUTANTS = (
     ),
     Mutant(
         "stacking takes the worst strength",
-        "contenders/ensemble.py",
+        "contenders/_combining.py",
         "max(STRENGTHS, key=held_out)",
         "min(STRENGTHS, key=held_out)",
         (ENSEMBLE,),

@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from headstart.contenders import ensemble
+from headstart.contenders import _combining, ensemble
 from headstart.contenders.majority import FittedMajority
 from headstart.core.contracts import Task, class_numbers, metric_values
 from headstart.core.errors import TrainingError, UsageError
@@ -70,11 +70,11 @@ def test_greedy_is_the_plain_search_over_lists_of_members(rows, answers):
         return float((values == class_numbers(TASK.classes, rows.targets)).mean()), likely
 
     names, lists = [], []
-    for _ in range(ensemble.ROUNDS):
+    for _ in range(_combining.ROUNDS):
         names = max(([*names, n] for n in range(3)), key=merit)
         lists.append(names)
     best = max(lists, key=merit)
-    weights = ensemble.greedy(answers, rows, TASK, "accuracy")
+    weights = _combining.greedy(answers, rows, TASK, "accuracy")
     np.testing.assert_allclose(weights, np.bincount(best, minlength=3) / len(best))
     assert weights[2] < weights[0]
 
@@ -88,7 +88,7 @@ def test_weights_are_those_of_a_general_optimiser(rows, answers):
     reference = minimize(
         surprise, np.full(3, 1 / 3), bounds=[(1e-9, 1)] * 3, constraints={"type": "eq", "fun": lambda w: w.sum() - 1}
     )
-    fitted_weights = ensemble.likeliest(answers, rows, TASK, "accuracy")
+    fitted_weights = _combining.likeliest(answers, rows, TASK, "accuracy")
     assert fitted_weights.sum() == pytest.approx(1)
     assert surprise(fitted_weights) == pytest.approx(reference.fun, abs=1e-4)
 
@@ -97,8 +97,8 @@ def test_stacking_learns_a_member_that_always_says_the_wrong_class(rows, tmp_pat
     turned = np.eye(3)[(class_numbers(TASK.classes, rows.targets) + 1) % 3] * 0.5 + 0.5 * rng.dirichlet(np.ones(3), 120)
     answers = turned[None].astype(np.float32)
     half = rows.take(range(60))
-    stacked = ensemble.stacking(answers[:, :60].astype(np.float64), class_numbers(TASK.classes, half.targets))
-    predicted = ensemble.stack(answers[:, 60:].astype(np.float64), stacked).argmax(1)
+    stacked = _combining.stacking(answers[:, :60].astype(np.float64), class_numbers(TASK.classes, half.targets))
+    predicted = _combining.stack(answers[:, 60:].astype(np.float64), stacked).argmax(1)
     assert (predicted == class_numbers(TASK.classes, rows.take(range(60, 120)).targets)).mean() > 0.9
     assert (
         fit(rows, answers, tmp_path, "mean", ("one",)).predict(rows.inputs).values == np.array(rows.targets)
@@ -107,12 +107,12 @@ def test_stacking_learns_a_member_that_always_says_the_wrong_class(rows, tmp_pat
 
 def test_stacking_answers_as_scikit_learn_does_and_never_with_a_class_that_validation_lacks(answers):
     numbers = np.array([0, 2] * 60)
-    stacked = ensemble.stacking(answers.astype(np.float64), numbers)
+    stacked = _combining.stacking(answers.astype(np.float64), numbers)
     features = np.log(np.maximum(answers.astype(np.float64), 1e-6)).transpose(1, 0, 2).reshape(120, -1)
-    probabilities = ensemble.stack(answers.astype(np.float64), stacked)
+    probabilities = _combining.stack(answers.astype(np.float64), stacked)
     candidates = [
         LogisticRegression(C=c, max_iter=1000).fit(features, numbers).predict_proba(features)
-        for c in ensemble.STRENGTHS
+        for c in _combining.STRENGTHS
     ]
     assert min(np.abs(probabilities[:, [0, 2]] - candidate).max() for candidate in candidates) < 1e-6
     assert probabilities[:, 1].max() == 0
@@ -120,7 +120,7 @@ def test_stacking_answers_as_scikit_learn_does_and_never_with_a_class_that_valid
 
 @pytest.mark.parametrize("numbers", [[0] * 120, [1] + [0] * 119])
 def test_stacking_needs_two_rows_of_two_classes(answers, numbers):
-    assert ensemble.stacking(answers.astype(np.float64), np.array(numbers)) is None
+    assert _combining.stacking(answers.astype(np.float64), np.array(numbers)) is None
 
 
 @pytest.mark.parametrize("how", ["greedy", "weights", "stacking"])
@@ -142,12 +142,14 @@ def test_stacking_takes_the_strength_whose_answers_are_likeliest_where_it_was_no
     features = np.log(np.maximum(answers.astype(np.float64), 1e-6)).transpose(1, 0, 2).reshape(120, -1)
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     likely = {}
-    for strength in ensemble.STRENGTHS:
+    for strength in _combining.STRENGTHS:
         model = LogisticRegression(C=strength, max_iter=1000)
         held_out_answers = cross_val_predict(model, features, numbers, cv=folds, method="predict_proba")
         likely[strength] = np.log(held_out_answers[np.arange(120), numbers]).mean()
     expected = LogisticRegression(C=max(likely, key=likely.get), max_iter=1000).fit(features, numbers)
-    probabilities = ensemble.stack(answers.astype(np.float64), ensemble.stacking(answers.astype(np.float64), numbers))
+    probabilities = _combining.stack(
+        answers.astype(np.float64), _combining.stacking(answers.astype(np.float64), numbers)
+    )
     np.testing.assert_allclose(probabilities, expected.predict_proba(features), atol=1e-3)
 
 
@@ -178,7 +180,7 @@ def test_a_member_that_failed_is_left_out(rows, answers, tmp_path):
         fit(rows, answers, tmp_path, names=("one", "two"), fail=("one", "two"))
 
 
-@pytest.mark.parametrize("how", ensemble.METHODS)
+@pytest.mark.parametrize("how", _combining.METHODS)
 def test_without_validation_rows_all_members_count_alike(rows, answers, tmp_path, how):
     def fitted(name):
         return Says(answers["xy".index(name)]), 0.0
@@ -196,7 +198,7 @@ def test_a_way_that_does_not_exist_is_refused(rows, answers, tmp_path):
         fit(rows, answers, tmp_path, "greed")
 
 
-@pytest.mark.parametrize("how", ensemble.METHODS)
+@pytest.mark.parametrize("how", _combining.METHODS)
 def test_answers_from_its_folder_as_before(how, tmp_path, rows):
     texts = [f"word{n % 3} word{n % 7}" for n in range(60)]
     labelled = Rows(tuple(texts), tuple(texts), tuple(CLASSES[n % 3] for n in range(60)))

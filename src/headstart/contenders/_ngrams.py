@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from headstart.contenders._pair_words import TOKEN
 
 if TYPE_CHECKING:
+    import numpy as np
     from scipy import sparse
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -41,6 +40,7 @@ class Reader:
     @classmethod
     def fitted(cls, texts: Sequence[str], features: int) -> tuple[Reader, sparse.csr_matrix]:
         """Choose the `features` most frequent n-grams of each kind, compute IDF weights, and transform the texts."""
+        import numpy as np
         from scipy import sparse
 
         rare = 2 if len(texts) >= RARE_ROWS else 1
@@ -69,6 +69,7 @@ class Reader:
 
 
 def _vectorizer(analyzer: str) -> TfidfVectorizer:
+    import numpy as np
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     words = analyzer == "word"
@@ -85,6 +86,7 @@ def _learn(
     analyzer: str, texts: Sequence[str], features: int, rare: int
 ) -> tuple[tuple[str, ...], np.ndarray, sparse.csr_matrix]:
     """Choose n-grams and their weights, and transform the texts."""
+    import numpy as np
     from scipy import sparse
 
     vectorizer = _vectorizer(analyzer).set_params(max_features=features, min_df=rare)

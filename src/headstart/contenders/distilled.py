@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
-import numpy as np
-
 from headstart.checkpoints import manifest
 from headstart.contenders import _members
 from headstart.core import rooms
@@ -23,6 +21,7 @@ from headstart.core.sequences import Encoded
 from headstart.nn.choices import Pooling
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
     from headstart.checkpoints.folder import Checkpoint
@@ -120,6 +119,7 @@ class Distilled(Contender):
             UsageError: an unknown method, student or layer map, or a teacher with other classes.
             TrainingError: see `training.loop.train`.
         """
+        import numpy as np
         import torch
 
         from headstart.contenders import _neural
@@ -362,6 +362,7 @@ def _answers(
         lengths: tokens of each text, int64 ``(texts,)``.
         device: 'cpu' or 'cuda'.
     """
+    import numpy as np
     import torch
 
     from headstart.contenders import _neural

@@ -18,8 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-
 from headstart.checkpoints import manifest
 from headstart.contenders._ngrams import Reader
 from headstart.contenders._pair_words import n_gram_texts
@@ -41,6 +39,7 @@ from headstart.core.tally import named
 from headstart.core.tensors import save_arrays
 
 if TYPE_CHECKING:
+    import numpy as np
     from scipy import sparse
     from sklearn.linear_model import LogisticRegression
 
@@ -69,6 +68,8 @@ class FittedLinear(Fitted):
     @property
     def parameters(self) -> int:
         """The number of non-zero weights, with intercepts."""
+        import numpy as np
+
         return int(np.count_nonzero(self.weights)) + len(self.intercept)
 
     @property
@@ -78,6 +79,8 @@ class FittedLinear(Fitted):
 
     def predict(self, inputs: Sequence[Value]) -> Predictions:
         """Predict any number of inputs, in order."""
+        import numpy as np
+
         texts = n_gram_texts(self.task, inputs)
         parts = [self.outputs(self.reader.read(texts[i : i + CHUNK])) for i in range(0, len(texts), CHUNK)]
         # The outputs of no texts are those of one, cut.
@@ -86,6 +89,7 @@ class FittedLinear(Fitted):
 
     def outputs(self, features: sparse.csr_matrix) -> np.ndarray:
         """Compute what a head of the task would, float64 ``(N, outputs)``, from features ``(N, F)``."""
+        import numpy as np
         from scipy.special import expit
 
         if self.presence:
@@ -178,6 +182,8 @@ class Linear(Contender):
         Raises:
             CheckpointError: n-grams, weights and classes do not match.
         """
+        import numpy as np
+
         from headstart.checkpoints import arrays
 
         if task.kind == "facts":
@@ -226,6 +232,7 @@ def _one_label(reader: Reader, features: sparse.csr_matrix, train: Rows, task: T
 
     Classes without training rows get no weights and probability 0.
     """
+    import numpy as np
     from scipy import sparse
 
     targets = np.array(train.targets, dtype=object)
@@ -266,6 +273,8 @@ def _several_labels(reader: Reader, features: sparse.csr_matrix, train: Rows, ta
 
     A label that no row has, or every row, gets no weights.
     """
+    import numpy as np
+
     truth = _targets(task, train) > 0  # (N, C)
     for strength in STRENGTHS:
         weights = np.zeros((features.shape[1], truth.shape[1]), dtype=np.float32)
@@ -278,6 +287,7 @@ def _several_labels(reader: Reader, features: sparse.csr_matrix, train: Rows, ta
 
 def _numbers(reader: Reader, features: sparse.csr_matrix, train: Rows, task: Task) -> Iterator[FittedLinear]:
     """Fit ridge regressions from strong to weak regularisation."""
+    import numpy as np
     from sklearn.linear_model import Ridge
 
     targets = _targets(task, train)  # (N, C)
@@ -298,6 +308,8 @@ def _regression(strength: float, classes: int) -> LogisticRegression:
 
 def _log_count_ratio(present: sparse.csr_matrix, positive: np.ndarray) -> np.ndarray:
     """Compute r of Wang & Manning 2012, equation 2: float32 ``(F,)``."""
+    import numpy as np
+
     inside, outside = (1 + np.asarray(present[rows].sum(axis=0)).ravel() for rows in (positive, ~positive))
     ratio: np.ndarray = np.log(inside / inside.sum()) - np.log(outside / outside.sum())
     return ratio.astype(np.float32)
@@ -305,6 +317,7 @@ def _log_count_ratio(present: sparse.csr_matrix, positive: np.ndarray) -> np.nda
 
 def _presence(features: sparse.csr_matrix) -> sparse.csr_matrix:
     """Turn every stored value into 1."""
+    import numpy as np
     from scipy import sparse
 
     ones = np.ones(len(features.data), dtype=np.float32)
@@ -316,6 +329,8 @@ def _log_likelihood(outputs: np.ndarray, rows: Rows, task: Task) -> float:
 
     A label not seen in training has the lowest possible likelihood.
     """
+    import numpy as np
+
     if task.kind == "number":
         return -float(np.square(outputs - _targets(task, rows)).mean())
     if task.kind == "labels":

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-
 from headstart.checkpoints import manifest
 from headstart.contenders import _untrained
 from headstart.core.contracts import Contender, Fitted, Kind, Task, Value
@@ -35,6 +33,8 @@ class FittedMajority(Fitted):
 
     def predict(self, inputs: Sequence[Value]) -> Predictions:
         """Predict the value for every input, with the class shares as probabilities."""
+        import numpy as np
+
         value = self.task.classes[int(np.argmax(self.shares))] if self.value is None else self.value
         values = (value,) * len(inputs)
         if not self.shares:

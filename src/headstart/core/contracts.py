@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeAlias
 
-import numpy as np
-
 from headstart.core.sequences import IGNORED, Encoded, Ragged
 from headstart.core.tally import Metric, Tally
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from headstart.core.records import Predictions, Rows, Run
 
 # The form of an answer: one label, several labels, a number, a set of tuples such as entities, or a text.
@@ -181,6 +181,8 @@ def class_numbers(classes: Sequence[str], targets: Sequence[Value]) -> np.ndarra
     >>> class_numbers(("ham", "spam"), ("spam", "eggs")).tolist()
     [1, -100]
     """
+    import numpy as np
+
     known = {label: number for number, label in enumerate(classes)}
     return np.array([known.get(label, IGNORED) for label in targets], dtype=np.int64)
 

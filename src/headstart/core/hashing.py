@@ -8,8 +8,11 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
+
 
 # File systems store time in steps of a few milliseconds: a file may change again within the step it was written in.
 SETTLED_NS = 100_000_000

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
+
     from headstart.core.contracts import Fitted, Value
 
 NO_VALUE = "(none)"  # subset of a row without a value

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def derive(seed: int, *names: str | int) -> int:
@@ -19,4 +21,6 @@ def derive(seed: int, *names: str | int) -> int:
 
 def generator(seed: int, *names: str | int) -> np.random.Generator:
     """Return the numpy generator of one purpose (see :func:`derive`)."""
+    import numpy as np
+
     return np.random.default_rng(derive(seed, *names))

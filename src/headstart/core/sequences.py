@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
+
 
 # The target of an item that cannot be learnt from, such as a class that no training row has.
 IGNORED = -100
@@ -24,6 +27,8 @@ class Ragged:
     @staticmethod
     def single(values: np.ndarray) -> Ragged:
         """Return one item for each sequence."""
+        import numpy as np
+
         return Ragged(values, np.arange(len(values) + 1))
 
     def __len__(self) -> int:
@@ -48,6 +53,8 @@ def spans(boundaries: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.nd
     >>> places.tolist(), ends.tolist()
     ([2, 3, 4, 0, 1], [0, 3, 5])
     """
+    import numpy as np
+
     counts = boundaries[chosen + 1] - boundaries[chosen]
     ends = np.concatenate([[0], np.cumsum(counts)])
     return np.repeat(boundaries[chosen] - ends[:-1], counts) + np.arange(ends[-1]), ends
@@ -80,6 +87,8 @@ class Encoded:
     @staticmethod
     def without_tokens(rows: int) -> Encoded:
         """Return rows of one sequence each for models that read texts otherwise than as tokens."""
+        import numpy as np
+
         return Encoded(np.zeros(0, dtype=np.int32), np.zeros(rows + 1, dtype=np.int64))
 
     def __len__(self) -> int:
@@ -88,16 +97,22 @@ class Encoded:
     @property
     def sequence_lengths(self) -> np.ndarray:
         """Tokens of each sequence, int64 ``(sequences,)``."""
+        import numpy as np
+
         return np.diff(self.boundaries)
 
     @property
     def lengths(self) -> np.ndarray:
         """Tokens of each row, int64 ``(rows,)``."""
+        import numpy as np
+
         return np.diff(self.boundaries if self.rows is None else self.boundaries[self.rows])
 
     @property
     def windows(self) -> np.ndarray:
         """Sequences of each row, int64 ``(rows,)``."""
+        import numpy as np
+
         return np.ones(len(self), dtype=np.int64) if self.rows is None else np.diff(self.rows)
 
     def sequences(self, rows: np.ndarray) -> np.ndarray:

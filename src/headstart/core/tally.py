@@ -9,11 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from headstart.core.errors import UsageError, did_you_mean, shown
 
 if TYPE_CHECKING:
+    import numpy as np
     from scipy import sparse
 
 
@@ -51,7 +50,15 @@ def named(metrics: Sequence[Metric], name: str) -> Metric:
 
 
 def _no_sums() -> np.ndarray:
+    import numpy as np
+
     return np.zeros((0, 0))
+
+
+def _no_weights() -> np.ndarray:
+    import numpy as np
+
+    return np.zeros(0)
 
 
 @dataclass(frozen=True)
@@ -68,11 +75,13 @@ class Tally:
     rows: sparse.csr_array
     right: np.ndarray = field(default_factory=_no_sums)
     wrong: np.ndarray = field(default_factory=_no_sums)
-    weights: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    weights: np.ndarray = field(default_factory=_no_weights)
 
     @property
     def total(self) -> np.ndarray:
         """Sums over all rows, float64 ``(sums,)``."""
+        import numpy as np
+
         return np.asarray(self.rows.sum(axis=0), dtype=np.float64).ravel()
 
 
@@ -86,6 +95,7 @@ def grouped(rows: sparse.csr_array, groups: np.ndarray) -> sparse.csr_array:
     Returns:
         float64 ``(groups, sums)``.
     """
+    import numpy as np
     from scipy import sparse
 
     shape = int(groups.max()) + 1, len(groups)

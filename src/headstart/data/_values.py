@@ -7,11 +7,12 @@ import decimal
 import json
 from collections.abc import Iterable, Mapping, Sequence, Set
 from types import NoneType
-from typing import Any, Protocol, runtime_checkable
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from headstart.core.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @runtime_checkable
@@ -59,6 +60,8 @@ def plain(value: Any) -> Any:
     >>> plain(np.str_("a")), plain(np.array(3)), plain(np.float32(0.1)), plain("b")
     ('a', 3, 0.1, 'b')
     """
+    import numpy as np
+
     if type(value) in (str, int, float, bool, NoneType):
         return value
     if isinstance(value, np.datetime64 | np.timedelta64):
@@ -123,6 +126,8 @@ def values(sequence: Any, what: str) -> list[Any]:
     >>> values(np.array([1, 2]), "labels"), values(("yes", None), "labels")
     ([np.int64(1), np.int64(2)], ['yes', None])
     """
+    import numpy as np
+
     kind = type(sequence).__name__
     elements = None if isinstance(sequence, str | bytes | Mapping | Set) else _elements(sequence)
     if elements is None:
@@ -137,6 +142,8 @@ def values(sequence: Any, what: str) -> list[Any]:
 
 def _elements(sequence: Any) -> Iterable[Any] | None:
     """Return an iterable, or None; an array or a frame is returned unchanged, since it knows its shape."""
+    import numpy as np
+
     if isinstance(sequence, np.ndarray):  # also a masked one, which knows what is missing
         return sequence
     if isinstance(sequence, _Series):

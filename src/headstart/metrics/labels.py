@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from headstart.core.errors import DataError
 from headstart.core.tally import Metric, Tally
 
 if TYPE_CHECKING:
+    import numpy as np
     from scipy import sparse
+
+    Counts = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 def tally(targets: Sequence[str], predicted: Sequence[str]) -> Tally:
@@ -34,6 +35,8 @@ def tally(targets: Sequence[str], predicted: Sequence[str]) -> Tally:
     Raises:
         DataError: no rows, or targets and predictions differ in number.
     """
+    import numpy as np
+
     if not len(targets) or len(targets) != len(predicted):
         raise DataError(
             f"{len(predicted)} predictions for {len(targets)} targets; scores need as many, and at least one."
@@ -89,6 +92,7 @@ def _counts(truth: np.ndarray, answers: np.ndarray, classes: int) -> sparse.csr_
         truth: class numbers int64 ``(rows,)``.
         answers: class numbers int64 ``(rows,)``.
     """
+    import numpy as np
     from scipy import sparse  # half of the time that listing the tasks would take
 
     every, right = np.arange(len(truth)), np.flatnonzero(truth == answers)
@@ -97,13 +101,12 @@ def _counts(truth: np.ndarray, answers: np.ndarray, classes: int) -> sparse.csr_
     return sparse.csr_array((np.ones(len(places)), (places, columns)), shape=(len(truth), 3 * classes))
 
 
-Counts = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-
-
 def from_sums(of_counts: Counts) -> Callable[[np.ndarray], np.ndarray]:
     """Make a function of sums ``(..., 3 * classes)`` from one of hits, predictions and targets per class."""
 
     def of(sums: np.ndarray) -> np.ndarray:
+        import numpy as np
+
         return of_counts(*np.split(np.asarray(sums, dtype=np.float64), 3, axis=-1))
 
     return of
@@ -111,6 +114,8 @@ def from_sums(of_counts: Counts) -> Callable[[np.ndarray], np.ndarray]:
 
 def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """Divide, with 0 where the denominator is 0."""
+    import numpy as np
+
     quotients: np.ndarray = np.divide(above, below, out=np.zeros(np.broadcast(above, below).shape), where=below > 0)
     return quotients
 
@@ -139,6 +144,8 @@ def _balanced_accuracy(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarr
 
 def _mcc(hits: np.ndarray, predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
     # The multiclass coefficient R_K (Gorodkin 2004) from marginal counts.
+    import numpy as np
+
     rows = actual.sum(-1)
     covariance = hits.sum(-1) * rows - (predicted * actual).sum(-1)
     spread = (rows**2 - (predicted**2).sum(-1)) * (rows**2 - (actual**2).sum(-1))

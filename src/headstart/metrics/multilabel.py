@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from headstart.core.tally import Metric, Tally
 from headstart.metrics import sets
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Labels = Sequence[str]
 
@@ -32,6 +34,7 @@ def tally(
     Raises:
         DataError: no rows, or targets and predictions differ in number.
     """
+    import numpy as np
     from scipy import sparse
 
     counted = sets.tally(*([[(label,) for label in labels] for labels in rows] for rows in (targets, predicted)))
@@ -53,6 +56,8 @@ def indicators(rows: Sequence[Labels], classes: Sequence[str]) -> np.ndarray:
     >>> indicators([("a",), ("b", "z")], ("a", "b")).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
+    import numpy as np
+
     columns = {label: column for column, label in enumerate(classes)}
     truth = np.zeros((len(rows), len(classes)), dtype=np.float32)
     for row, labels in enumerate(rows):
@@ -69,6 +74,7 @@ def ranking_precision(targets: Sequence[Labels], classes: Sequence[str], probabi
     >>> ranking_precision([("a", "c")], ("a", "b", "c"), np.array([[0.9, 0.8, 0.1]])).round(3).tolist()
     [0.833]
     """
+    import numpy as np
     from scipy.stats import rankdata
 
     unknown = sorted({label for labels in targets for label in labels} - set(classes))
@@ -104,6 +110,8 @@ def thresholds(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     >>> thresholds(np.array([[1], [0]]), np.array([[0.4], [0.2]])).round(3).tolist()
     [0.3]
     """
+    import numpy as np
+
     if not truth.any():
         return np.full(truth.shape[1], 0.5)
     shared = _best(truth.reshape(-1, 1), probabilities.reshape(-1, 1))
@@ -117,6 +125,8 @@ FEW = 10
 
 def _best(truth: np.ndarray, probabilities: np.ndarray, fixed: np.ndarray | None = None) -> np.ndarray:
     """Choose the thresholds of all columns together, ``(columns,)``; those of `fixed` that are numbers are given."""
+    import numpy as np
+
     rows, columns = truth.shape
     order = np.argsort(-probabilities, axis=0, kind="stable")
     falling = np.take_along_axis(probabilities.astype(np.float64), order, axis=0)  # (rows, columns)

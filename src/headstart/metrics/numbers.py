@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from headstart.core.errors import DataError
 from headstart.core.tally import Metric, Tally
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # What each row adds: one, the absolute and the squared error, then target, prediction, their squares and their product;
 # the last five of the ranks as well.
@@ -29,6 +31,7 @@ def tally(targets: Sequence[float] | np.ndarray, predicted: Sequence[float] | np
     Raises:
         DataError: no rows, or targets and predictions differ in number.
     """
+    import numpy as np
     from scipy import sparse
     from scipy.stats import rankdata
 
@@ -47,10 +50,14 @@ def tally(targets: Sequence[float] | np.ndarray, predicted: Sequence[float] | np
 
 
 def _split(sums: np.ndarray) -> tuple[np.ndarray, ...]:
+    import numpy as np
+
     return tuple(np.moveaxis(np.asarray(sums, dtype=np.float64), -1, 0))
 
 
 def _rmse(sums: np.ndarray) -> np.ndarray:
+    import numpy as np
+
     rows, _, squared, *_ = _split(sums)
     errors: np.ndarray = np.sqrt(squared / rows)
     return errors
@@ -63,6 +70,8 @@ def _mae(sums: np.ndarray) -> np.ndarray:
 
 
 def _r2(sums: np.ndarray) -> np.ndarray:
+    import numpy as np
+
     rows, _, squared, y, _, yy, *_ = _split(sums)
     spread = yy - y**2 / rows
     # As scikit-learn has it where all targets are equal: 1 if the predictions are too, else 0.
@@ -73,6 +82,8 @@ def _r2(sums: np.ndarray) -> np.ndarray:
 
 def _correlation(rows: np.ndarray, moments: Sequence[np.ndarray]) -> np.ndarray:
     """Return Pearson's correlation, 0 where a side does not vary."""
+    import numpy as np
+
     y, p, yy, pp, yp = moments
     spread = np.maximum(yy - y**2 / rows, 0) * np.maximum(pp - p**2 / rows, 0)
     correlations: np.ndarray = np.where(

@@ -7,11 +7,13 @@ an F1 that counts a wrong direction as an error, without the label for "no such 
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from headstart.core.tally import Metric, Tally
 from headstart.metrics import labels
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # How data sets call the label of two entities without a relation, in lower case.
 NONE = frozenset({"other", "none", "no_relation", "no relation", "na"})
@@ -34,6 +36,7 @@ def tally(targets: Sequence[str], predicted: Sequence[str]) -> Tally:
     Returns:
         sums ``(2 + 3 * relations,)``: hits and rows of all labels; then hits, predictions and targets of each relation.
     """
+    import numpy as np
     from scipy import sparse
 
     directed = labels.tally(targets, predicted)
@@ -52,6 +55,8 @@ def tally(targets: Sequence[str], predicted: Sequence[str]) -> Tally:
 
 
 def _macro_f1(sums: np.ndarray) -> np.ndarray:
+    import numpy as np
+
     return labels.macro_f1(*np.split(np.asarray(sums, dtype=np.float64)[..., 2:], 3, axis=-1))
 
 

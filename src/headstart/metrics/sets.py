@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from headstart.core.errors import DataError
 from headstart.core.tally import Metric, Tally
 from headstart.metrics.labels import f1, macro_f1, ratio
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Facts = Sequence[tuple[Any, ...]]
 
@@ -34,6 +35,7 @@ def tally(targets: Sequence[Facts], predicted: Sequence[Facts]) -> Tally:
     >>> [round(float(metric.of(counted.total)), 3) for metric in METRICS]
     [0.667, 0.5, 1.0, 0.5, 0.0]
     """
+    import numpy as np
     from scipy import sparse
 
     if not len(targets) or len(targets) != len(predicted):
@@ -59,6 +61,8 @@ def tally(targets: Sequence[Facts], predicted: Sequence[Facts]) -> Tally:
 
 
 def _counts(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    import numpy as np
+
     hits, predicted, actual = np.split(np.asarray(sums, dtype=np.float64)[..., :-2], 3, axis=-1)
     return hits, predicted, actual
 

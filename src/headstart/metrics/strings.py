@@ -11,13 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from headstart.core.errors import DataError
 from headstart.core.tally import Metric, Tally
 from headstart.metrics.labels import ratio
 
 if TYPE_CHECKING:
+    import numpy as np
     from scipy import sparse
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -45,6 +44,8 @@ def tally(targets: Sequence[Sequence[str]], predicted: Sequence[str]) -> Tally:
     Raises:
         DataError: no rows, a row without target, or targets and predictions differ in number.
     """
+    import numpy as np
+
     _check(targets, predicted)
     tokenize = _tokenizer()
     counted = np.array(
@@ -76,6 +77,8 @@ def answer_tally(targets: Sequence[Sequence[str]], predicted: Sequence[str]) -> 
     Raises:
         DataError: as for :func:`tally`.
     """
+    import numpy as np
+
     _check(targets, predicted)
     counted = np.array([[1.0, *_answer(answer, texts)] for answer, texts in zip(predicted, targets, strict=True)])
     return Tally(_sparse(counted), np.ones((1, 3)), np.array([[1.0, 0.0, 0.0]]), np.ones(1))
@@ -152,6 +155,8 @@ def _bleu_counts(answer: str, targets: Sequence[str], tokenize: Callable[[str], 
 
 
 def _chrf_counts(answer: str, targets: Sequence[str]) -> list[float]:
+    import numpy as np
+
     given = "".join(answer.split())
     candidates = []
     for text in targets:
@@ -176,6 +181,8 @@ def _f1(sums: np.ndarray) -> np.ndarray:
 
 def _bleu(sums: np.ndarray) -> np.ndarray:
     """Compute BLEU with exponential smoothing (Chen & Cherry 2014, method 3), as sacrebleu does."""
+    import numpy as np
+
     lengths, counts = sums[..., _BLEU.start : _BLEU.start + 2], sums[..., _BLEU.start + 2 : _BLEU.stop]
     matches, totals = counts[..., ::2], counts[..., 1::2]
     missed = np.cumsum((matches == 0) & (totals > 0), axis=-1)  # the nth order without a match counts 1 / 2**n
@@ -188,6 +195,8 @@ def _bleu(sums: np.ndarray) -> np.ndarray:
 
 def _chrf_of(counts: np.ndarray) -> np.ndarray:
     """Compute chrF of ``(..., 18)`` counts: the mean precision and recall over the orders that both sides have."""
+    import numpy as np
+
     given, true, matches = counts[..., ::3], counts[..., 1::3], counts[..., 2::3]
     both = (given > 0) & (true > 0)
     orders = np.maximum(both.sum(-1), 1)

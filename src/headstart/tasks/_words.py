@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from headstart.core.contracts import Value
 from headstart.core.sequences import IGNORED, Encoded, Ragged
 from headstart.text import tags
 from headstart.text.scripts import spans_of_words, starts_unspaced
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Part = tuple[int, int, str]  # start and end in a text, type
 CERTAIN = 100.0  # score of O for a word without tokens
@@ -68,6 +70,8 @@ def word_tokens(encoded: Encoded, counts: Sequence[int]) -> tuple[np.ndarray, np
     Returns:
         places in `encoded.tokens`, int64 ``(words,)``, -1 for words without tokens; boundaries int64 ``(rows + 1,)``.
     """
+    import numpy as np
+
     assert encoded.words is not None  # as `Tokenizer.encode_words` returns them
     sequences = len(encoded.boundaries) - 1
     rows = np.arange(sequences + 1) if encoded.rows is None else encoded.rows
@@ -100,6 +104,8 @@ def tag_numbers(
         names: the tags, see `tags.bio`.
         encoded: the rows, encoded as words.
     """
+    import numpy as np
+
     numbers = {name: number for number, name in enumerate(names)}
     spans = [divided(value).spans for value in inputs]
     by_word = np.zeros(sum(map(len, spans)), dtype=np.int64)
@@ -125,6 +131,8 @@ def best_parts(outputs: Ragged, encoded: Encoded, inputs: Sequence[Value], names
         inputs: of the rows.
         names: the tags, see `tags.bio`.
     """
+    import numpy as np
+
     spans = [divided(value).spans for value in inputs]
     chosen, ends = word_tokens(encoded, [*map(len, spans)])
     scores = outputs.values[chosen] if len(outputs.values) else np.zeros((len(chosen), len(names)), np.float32)

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import numpy as np
-
 from headstart.core.contracts import Column, HeadPlan, Kind, Tokenizer, Value, class_numbers
 from headstart.core.records import Predictions, Rows
 from headstart.core.sequences import Encoded, Ragged
@@ -82,6 +80,7 @@ class Classification:
 
     def decode(self, outputs: Ragged, encoded: Encoded, inputs: Sequence[Value]) -> Predictions:
         """Turn logits ``(rows, classes)`` into labels and probabilities."""
+        import numpy as np
         from scipy.special import softmax
 
         probabilities = softmax(outputs.values.astype(np.float64), axis=-1).astype(np.float32)

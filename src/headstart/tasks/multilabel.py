@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import numpy as np
-
 from headstart.core.contracts import Column, HeadPlan, Kind, Tokenizer, Value
 from headstart.core.errors import DataError
 from headstart.core.records import Predictions, Rows
@@ -113,6 +111,7 @@ class Multilabel:
 
     def decode(self, outputs: Ragged, encoded: Encoded, inputs: Sequence[Value]) -> Predictions:
         """Turn logits ``(rows, classes)`` into the labels above their thresholds, and a probability for each label."""
+        import numpy as np
         from scipy.special import expit
 
         probabilities = expit(outputs.values.astype(np.float64)).astype(np.float32)

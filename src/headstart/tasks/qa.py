@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
-
-import numpy as np
+from typing import TYPE_CHECKING, ClassVar
 
 from headstart.core.contracts import Column, HeadPlan, Kind, Tokenizer, Value
 from headstart.core.records import Predictions, Rows
@@ -16,6 +14,9 @@ from headstart.core.tally import Metric, Tally
 from headstart.data.answers import answers_cell
 from headstart.data.cells import text_cell
 from headstart.metrics import strings
+
+if TYPE_CHECKING:
+    import numpy as np
 
 LONGEST = 30  # tokens of an answer
 KEPT = 20  # candidates for each row
@@ -94,6 +95,8 @@ class QuestionAnswering:
 
     def targets(self, rows: Rows, encoded: Encoded) -> Ragged:
         """Return the places of the first answer's tokens, int64 ``(sequences, 2)``; 0 twice where it is not inside."""
+        import numpy as np
+
         values = np.zeros((len(encoded.boundaries) - 1, 2), dtype=np.int64)
         for row, answers in enumerate(rows.targets):
             sequences = encoded.sequences(np.array([row]))
@@ -120,6 +123,8 @@ class QuestionAnswering:
 
     def _candidates(self, logits: np.ndarray, encoded: Encoded, row: int, context: str) -> tuple[Candidate, ...]:
         """Return the best answers in all windows of a row with their probabilities, the most probable first."""
+        import numpy as np
+
         scores: dict[str, float] = {"": 0.0} if self.unanswerable else {}
         for sequence in encoded.sequences(np.array([row])):
             first, characters = _context(encoded, sequence)
@@ -144,6 +149,8 @@ class QuestionAnswering:
 
     def settled(self, predictions: Predictions, targets: Sequence[Value]) -> QuestionAnswering:
         """Return the task with the threshold for no answer that gives the highest token F1; the lowest of equals."""
+        import numpy as np
+
         if not self.unanswerable:
             return self
         answers = [_answer(candidates) for candidates in predictions.candidates]
@@ -178,6 +185,8 @@ def _accepted(target: Value) -> list[str]:
 
 def _context(encoded: Encoded, sequence: int) -> tuple[int, np.ndarray]:
     """Return the place of a context's first token in its sequence, and the characters ``(tokens, 2)`` of its tokens."""
+    import numpy as np
+
     assert encoded.characters is not None  # as `encode` made it
     characters = encoded.characters[encoded.boundaries[sequence] : encoded.boundaries[sequence + 1]]
     places = np.flatnonzero(characters[:, 1] > characters[:, 0])
@@ -193,6 +202,8 @@ def _spans(logits: np.ndarray, characters: np.ndarray) -> Iterator[tuple[int, in
         logits: float32 ``(tokens, 2)``, of the context.
         characters: int32 ``(tokens, 2)``.
     """
+    import numpy as np
+
     count = len(logits)
     if not count:
         return
@@ -208,6 +219,8 @@ def _spans(logits: np.ndarray, characters: np.ndarray) -> Iterator[tuple[int, in
 
 def _answer(candidates: Sequence[Candidate]) -> tuple[str, float]:
     """Return the best answer, and the logarithm of how many times more probable no answer is."""
+    import numpy as np
+
     text, share = next((each for each in candidates if each[0]), ("", 0.0))
     nothing = dict(candidates).get("", 0.0)
     if not share or not nothing:

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import numpy as np
-
 from headstart.core.contracts import Column, HeadPlan, Kind, Tokenizer, Value
 from headstart.core.errors import DataError
 from headstart.core.records import Predictions, Rows
@@ -71,6 +69,8 @@ class Regression:
         >>> Regression().fitted(Rows(("1", "2"), ("x", "y"), (1.0, 4.0)))
         Regression(mean=2.5, scale=1.5, input_columns=())
         """
+        import numpy as np
+
         values = np.array(train.targets, dtype=np.float64)
         scale = float(values.std())
         if not scale > 0:
@@ -95,11 +95,15 @@ class Regression:
 
     def targets(self, rows: Rows, encoded: Encoded) -> Ragged:
         """Return the standardised numbers, float32 ``(rows, 1)``."""
+        import numpy as np
+
         values = np.array(rows.targets, dtype=np.float64)
         return Ragged.single(((values - self.mean) / self.scale).astype(np.float32)[:, None])
 
     def decode(self, outputs: Ragged, encoded: Encoded, inputs: Sequence[Value]) -> Predictions:
         """Turn standardised numbers ``(rows, 1)`` into numbers."""
+        import numpy as np
+
         return Predictions(tuple((outputs.values[:, 0].astype(np.float64) * self.scale + self.mean).tolist()))
 
     def settled(self, predictions: Predictions, targets: Sequence[Value]) -> Regression:

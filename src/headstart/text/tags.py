@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from headstart.core.errors import DataError, shown
+
+if TYPE_CHECKING:
+    import numpy as np
 
 TAG = re.compile(r"O|[BIESLU]-.*\S.*")
 OUTSIDE = "O"
@@ -78,6 +80,8 @@ def transitions(tags: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     >>> transitions(("O", "B-PER", "I-PER"))[1].tolist()
     [0.0, 0.0, -inf]
     """
+    import numpy as np
+
     inside = np.array([tag.startswith("I-") for tag in tags])
     names = np.array([tag[1:] for tag in tags])
     impossible = inside[None, :] & (names[:, None] != names[None, :])
@@ -96,6 +100,8 @@ def viterbi(scores: np.ndarray, boundaries: np.ndarray, moves: np.ndarray, first
         moves: of each tag after another, float32 ``(tags, tags)``.
         first: of each tag as the first, float32 ``(tags,)``.
     """
+    import numpy as np
+
     best_tags = np.zeros(len(scores), dtype=np.int64)
     lengths = np.diff(boundaries)
     for start in range(0, len(lengths), SEQUENCES):
