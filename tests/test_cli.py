@@ -35,7 +35,7 @@ TINY = [
 GUESS = "Task: classification, guessed from the columns; choose another one with --task."
 VERBS = ("compare", "demo", "pretrain", "check", "predict", "list")
 COMMAND = [sys.executable, "-m", "headstart.cli"]
-HEAVY = ("torch", "sklearn", "scipy", "numpy", "pandas", "matplotlib", "transformers", "tokenizers", "rich")
+HEAVY = ("torch", "sklearn", "scipy", "numpy", "pandas", "matplotlib", "transformers", "tokenizers", "rich", "pydantic")
 
 # What a shell shows as 130 either way: where the signal falls into code that is made at run time, as dataclasses make
 # it, Python ends itself by the signal in spite of the exit code.

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "sklearn", "pandas", "matplotlib", "transformers", "wandb", "mlflow"}
+HEAVY = {"torch", "numpy", "scipy", "sklearn", "pydantic", "pandas", "matplotlib", "transformers", "wandb", "mlflow"}
 CODE = f"""
 import sys
 from headstart import cli

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
-from headstart import reading, tasks, trackers
+from headstart import tasks, trackers
 from headstart.checkpoints import hub, manifest
 from headstart.contenders._choices import Size
 from headstart.contest import backbones, plan
@@ -17,9 +17,6 @@ from headstart.core import device as devices
 from headstart.core import rooms
 from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.core.tally import named
-from headstart.data import _hub
-from headstart.data._files import check_exists
-from headstart.data._spool import STDIN
 from headstart.data.roles import Given, given_columns
 
 ROOMS = ("contenders", "strategies", "tasks", "trackers")
@@ -59,6 +56,8 @@ def check_compare(
         UsageError: an unknown name, option, value or device.
         DataError: no such file.
     """
+    from headstart import reading
+
     check_sources([*sources, unlabelled])
     trackers.known(track)
     devices.check(device)
@@ -87,6 +86,8 @@ def check_check(
     sources: Sequence[str | None], *, task: str | None, columns: Given, encoding: str | None, backbone: str
 ) -> None:
     """Check the arguments of `api.check`. Raises: as :func:`check_compare`."""
+    from headstart import reading
+
     check_sources(sources)
     given_columns(tasks.load(task or reading.guess(sources[0], encoding, columns)).columns, columns)
     for source in backbones.read(backbone):
@@ -132,6 +133,10 @@ def check_sources(sources: Sequence[str | None]) -> None:
     Raises:
         DataError: no such file.
     """
+    from headstart.data import _hub
+    from headstart.data._files import check_exists
+    from headstart.data._spool import STDIN
+
     for source in sources:
         if source is not None and source != STDIN and not source.startswith(_hub.PREFIX):
             check_exists(Path(source))

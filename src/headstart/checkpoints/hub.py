@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import functools
 import importlib
-import importlib.metadata
 import os
 import platform
 import re
@@ -170,6 +169,8 @@ def _unpacked(name: str, model: Packaged) -> str:
 
 def _package(name: str) -> Path:
     """Find a packaged model's file, or its folder where it was unpacked before and no longer needs the package."""
+    import importlib.metadata
+
     model = PACKAGED[name]
     if model.unpack and (known := _cache.find(_unpacked(name, model))) is not None:
         return known
@@ -182,6 +183,8 @@ def _package(name: str) -> Path:
 @functools.cache
 def _installed(distribution: str, file: str) -> Path:
     """Locate a file of an installed package, once per process."""
+    import importlib.metadata
+
     return Path(str(importlib.metadata.distribution(distribution).locate_file(file)))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import os
 import platform
 import statistics
@@ -67,6 +66,8 @@ def describe(device: str = "cpu") -> dict[str, Any]:
 @functools.cache
 def versions() -> Mapping[str, str]:
     """Return the versions of the packages that results depend on, read once per process: the imported code stays."""
+    import importlib.metadata
+
     return types.MappingProxyType({name: importlib.metadata.version(name) for name in PACKAGES})
 
 

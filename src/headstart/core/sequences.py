@@ -37,6 +37,7 @@ class Ragged:
     def take(self, sequences: np.ndarray) -> Ragged:
         """Return the items of some sequences, int64 ``(sequences,)``, in the given order.
 
+        >>> import numpy as np
         >>> Ragged(np.array([7, 8, 9]), np.array([0, 1, 3])).take(np.array([1, 0])).values.tolist()
         [8, 9, 7]
         """
@@ -49,6 +50,7 @@ class Ragged:
 def spans(boundaries: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the places of all items of some sequences, end to end, and the boundaries of these sequences there.
 
+    >>> import numpy as np
     >>> places, ends = spans(np.array([0, 2, 5]), np.array([1, 0]))
     >>> places.tolist(), ends.tolist()
     ([2, 3, 4, 0, 1], [0, 3, 5])

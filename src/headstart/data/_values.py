@@ -57,13 +57,14 @@ def plain(value: Any) -> Any:
 
     Floats have their shortest form: a float32 of 0.1 is 0.1, not 0.10000000149011612.
 
+    >>> import numpy as np
     >>> plain(np.str_("a")), plain(np.array(3)), plain(np.float32(0.1)), plain("b")
     ('a', 3, 0.1, 'b')
     """
-    import numpy as np
-
     if type(value) in (str, int, float, bool, NoneType):
         return value
+    import numpy as np
+
     if isinstance(value, np.datetime64 | np.timedelta64):
         return None if np.isnat(value) else str(value)
     if isinstance(value, np.floating):
@@ -123,6 +124,7 @@ def values(sequence: Any, what: str) -> list[Any]:
     Raises:
         UsageError: not a sequence, or not one-dimensional.
 
+    >>> import numpy as np
     >>> values(np.array([1, 2]), "labels"), values(("yes", None), "labels")
     ([np.int64(1), np.int64(2)], ['yes', None])
     """

@@ -71,6 +71,7 @@ def ranking_precision(targets: Sequence[Labels], classes: Sequence[str], probabi
     For each true label: the share of true labels among those that are ranked at least as high (Schapire & Singer 2000,
     "BoosTexter", section 5). A row without labels, or with all, has 1. True labels that are no class rank last.
 
+    >>> import numpy as np
     >>> ranking_precision([("a", "c")], ("a", "b", "c"), np.array([[0.9, 0.8, 0.1]])).round(3).tolist()
     [0.833]
     """
@@ -107,6 +108,7 @@ def thresholds(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     Returns:
         float64 ``(labels,)``, 0 to 1; a label is predicted where its probability is greater.
 
+    >>> import numpy as np
     >>> thresholds(np.array([[1], [0]]), np.array([[0.4], [0.2]])).round(3).tolist()
     [0.3]
     """

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from headstart.core import rooms
 from headstart.core.contracts import Task, Value
 from headstart.core.errors import UsageError, shown
 from headstart.data import _columns
-from headstart.data.read import Look
 from headstart.data.roles import Given, Names, given_columns
+
+if TYPE_CHECKING:
+    from headstart.data.read import Look
 
 
 def load(name: str, options: Mapping[str, Value] | None = None) -> Task:
@@ -31,6 +34,7 @@ def guess(look: Callable[[], Look], given: Given | None = None) -> str:
     Raises:
         UsageError: no task, or more than one, has these columns.
 
+    >>> from headstart.data.read import Look
     >>> guess(lambda: Look(("text", "label")))
     'classification'
     """
