@@ -119,9 +119,9 @@ COUNTED: dict[str, tuple[Callable[[Facts], Items], Callable[[Items, Items], int]
 
 
 def _f1_of(number: int) -> Callable[[np.ndarray], np.ndarray]:
-    import numpy as np
-
     def of(sums: np.ndarray) -> np.ndarray:
+        import numpy as np
+
         hits, predicted, actual = np.moveaxis(np.asarray(sums, np.float64)[..., 3 * number : 3 * number + 3], -1, 0)
         return f1(hits, predicted, actual)
 
