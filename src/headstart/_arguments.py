@@ -34,9 +34,9 @@ SHARED = (
     ),
     Option(["--out"], type=Path, metavar="FOLDER", help="Output folder. Default: runs/NAME."),
     Option(["--json", "as_json"], is_flag=True, help="Print the result as JSON on standard output."),
-    Option(["--device"], default="auto", help="auto, cpu or cuda."),
-    Option(["--seed"], default=0, help="Random seed of the split and the first training."),
-    Option(["--threads"], type=IntRange(1), help="Number of CPU threads. Default: one per core."),
+    Option(["--device"], default="auto", metavar="NAME", help="auto, cpu or cuda."),
+    Option(["--seed"], default=0, metavar="N", help="Random seed of the split and the first training."),
+    Option(["--threads"], type=IntRange(1), metavar="N", help="Number of CPU threads. Default: one per core."),
     Option(["--track"], metavar="NAME,NAME", help="Also log each training to tensorboard, wandb or mlflow."),
 )
 COMPARE = (
@@ -48,7 +48,7 @@ COMPARE = (
         ["--contenders"], metavar="A,B", help="Contenders to train, or all. Default: majority,linear,scratch,finetuned."
     ),
     Option(["--strategies"], metavar="X,Y", help="Fine-tuning strategies, or all. Default: frozen,partial,full."),
-    Option(["--seeds"], type=IntRange(1), default=3, help="Number of trainings of each contender."),
+    Option(["--seeds"], type=IntRange(1), metavar="N", default=3, help="Number of trainings of each contender."),
     Option(
         ["--sizes"],
         metavar="N,..,all",
@@ -77,7 +77,12 @@ PRETRAIN = (
         ["corpus"], type=Path, nargs=-1, required=True, help="TXT, CSV, TSV, JSONL (also compressed) or Parquet files."
     ),
     Option(["--out"], type=Path, required=True, metavar="FOLDER", help="Output folder of the model."),
-    Option(["--size"], default="mini", help="tiny (2 x 128), mini (4 x 256), small (4 x 512), base (12 x 768)."),
+    Option(
+        ["--size"],
+        default="mini",
+        metavar="NAME",
+        help="tiny (2 x 128), mini (4 x 256), small (4 x 512), base (12 x 768).",
+    ),
     Option(
         ["--from", "start"],
         default="",
@@ -85,14 +90,16 @@ PRETRAIN = (
         metavar="MODEL",
         help="Continue from a BERT, with its size and vocabulary.",
     ),
-    Option(["--vocabulary"], type=IntRange(32), default=10_000, help="Maximum size."),
+    Option(["--vocabulary"], type=IntRange(32), metavar="N", default=10_000, help="Maximum size."),
     Option(["--byte-level"], is_flag=True, help="Use byte-level BPE instead of WordPiece."),
-    Option(["--window"], type=IntRange(8), default=128, help="Maximum tokens per text."),
-    Option(["--epochs"], type=IntRange(1), default=10, help="Passes over the text."),
+    Option(["--window"], type=IntRange(8), metavar="N", default=128, help="Maximum tokens per text."),
+    Option(["--epochs"], type=IntRange(1), metavar="N", default=10, help="Passes over the text."),
     Option(
         ["--minutes"],
         type=FloatRange(0),
+        metavar="MIN",
         default=0.0,
+        show_default=False,
         help="Time limit; the number of passes is reduced to fit. 0: no limit.",
     ),
     Option(
@@ -101,12 +108,17 @@ PRETRAIN = (
         help="Also predict if one passage follows another. Default: if texts have several sentences.",
     ),
     Option(["--whole-words"], is_flag=True, help="Mask all pieces of a word or none."),
-    Option(["--batch-tokens"], type=IntRange(1), default=4096, help="Tokens per step."),
+    Option(["--batch-tokens"], type=IntRange(1), metavar="N", default=4096, help="Tokens per step."),
     Option(
-        ["--learning-rate"], type=FloatRange(0), default=0.0, help="Peak learning rate. Default: depends on the size."
+        ["--learning-rate"],
+        type=FloatRange(0),
+        metavar="RATE",
+        default=0.0,
+        show_default=False,
+        help="Peak learning rate. Default: depends on the size.",
     ),
     Option(["--work"], type=Path, metavar="FOLDER", help="Folder for tokens and checkpoints. Default: OUT.work."),
-    Option(["--seed"], default=0, help="Random seed of weights, order and masks."),
+    Option(["--seed"], default=0, metavar="N", help="Random seed of weights, order and masks."),
 )
 PREDICT = (
     Argument(["model"], help="A model folder, such as runs/NAME/best."),
