@@ -80,6 +80,13 @@ def stars(rng):
         yield {"text": sentence(rng, *["good"] * (number % 3)), "number": number % 3 - 0.5}
 
 
+def similar(rng):
+    for number in range(ROWS):
+        first = sentence(rng)
+        shared = first.split()[: 2 * (number % 4)]
+        yield {"sentence1": first, "sentence2": sentence(rng, *shared), "similarity": number % 4}
+
+
 def letters(rng):
     for number in range(ROWS):
         words = ["".join(rng.choice(WORDS, 2)) for _ in range(9)]
@@ -93,6 +100,7 @@ FILES = {
     "people.conll": people,
     "thefts.jsonl": thefts,
     "letters.csv": letters,
+    "similar.csv": similar,
     "questions.json": questions,
     "complaints.csv": complaints,
     "stars.csv": stars,

@@ -7,7 +7,7 @@ from headstart import tasks
 from headstart.core.errors import DataError
 from headstart.core.records import Predictions
 from headstart.metrics import relations
-from headstart.reading import read
+from headstart.reading import guess, read
 
 DIRECTED = ["Cause-Effect(e1,e2)", "Cause-Effect(e2,e1)", "Component-Whole(e1,e2)", "Component-Whole(e2,e1)", "Other"]
 
@@ -18,6 +18,22 @@ def test_a_table_of_two_texts_is_for_pairs(tmp_path):
     table = read(path)
     assert table.rows.inputs == (("The street is wet.", "It rains."), ("It is July.", "It hails."))
     assert [(row.line, row.reason) for row in table.rejected] == [(3, "has no first text")]
+
+
+def test_two_texts_with_a_number_that_is_no_class_are_for_pair_regression(tmp_path):
+    path = tmp_path / "similar.csv"
+    path.write_text("id,text_a,text_b,similarity\n1,It rains.,It is wet.,0.5\n2,It snows.,It hails.,x\n", "utf-8")
+    assert guess(path, None) == "pair-regression"
+    table = read(path)
+    assert table.rows.inputs == (("It rains.", "It is wet."),)
+    assert table.rows.targets == (0.5,)
+    assert [(row.line, row.reason) for row in table.rejected] == [(3, "has 'x' where a number is expected")]
+
+
+def test_two_texts_with_a_score_are_for_pairs_since_it_may_be_a_class(tmp_path):
+    path = tmp_path / "scores.csv"
+    path.write_text("sentence1,sentence2,score\nIt rains.,It is wet.,1\nIt snows.,It hails.,2\n", "utf-8")
+    assert guess(path, None) == "pairs"
 
 
 def test_a_text_and_a_label_are_for_classification_whatever_specialises_it(tmp_path):

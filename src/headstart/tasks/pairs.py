@@ -8,16 +8,10 @@ from typing import ClassVar
 
 from headstart.core.contracts import Column, Tokenizer, Value
 from headstart.core.sequences import Encoded
-from headstart.data.cells import label_cell, text_cell
+from headstart.data.cells import label_cell
 from headstart.data.roles import LABEL
+from headstart.tasks import _pairs
 from headstart.tasks.classification import Classification
-
-FIRST = Column(
-    "first", frozenset({"premise", "sentence1", "text1", "texta", "question1", "query1", "evidence"}), form="text"
-)
-SECOND = Column(
-    "second", frozenset({"hypothesis", "sentence2", "text2", "textb", "question2", "query2", "claim"}), form="text"
-)
 
 
 @dataclass(frozen=True)
@@ -36,7 +30,7 @@ class Pairs(Classification):
         (("Two dogs run on the beach.", "The dogs are asleep."), "no"),
         (("She bought three apples.", "She bought a car."), "no"),
     )
-    columns: ClassVar[tuple[Column, ...]] = (FIRST, SECOND, LABEL)
+    columns: ClassVar[tuple[Column, ...]] = (_pairs.FIRST, _pairs.SECOND, LABEL)
 
     def read(self, cells: Mapping[str, Value]) -> tuple[Value, Value]:
         """Return both texts and the label of a row.
@@ -44,17 +38,15 @@ class Pairs(Classification):
         Raises:
             DataError: one of them is missing, or something else.
         """
-        both = text_cell(cells["first"], "first text"), text_cell(cells["second"], "second text")
-        return both, label_cell(cells["label"]) if "label" in cells else None
+        return _pairs.read(cells), label_cell(cells["label"]) if "label" in cells else None
 
     def texts(self, value: Value) -> tuple[str, ...]:
         """Return both texts."""
-        first, second = value
-        return first, second
+        return _pairs.texts(value)
 
     def encode(self, inputs: Sequence[Value], tokenizer: Tokenizer) -> Encoded:
         """Turn pairs into token ids and segments, each pair truncated to the tokenizer's window."""
-        return tokenizer.encode_pairs([first for first, _ in inputs], [second for _, second in inputs])
+        return _pairs.encode(inputs, tokenizer)
 
 
 PLUGIN = Pairs

@@ -17,6 +17,11 @@ from headstart.data.roles import LABEL, TEXT
 from headstart.metrics import numbers
 
 ZERO = Signed(0.0)
+NUMBER = Column(
+    "number",
+    LABEL.names | {"label", "value", "price", "amount", "similarity", "similarityscore", "relatedness", "percentage"},
+    target=True,
+)
 
 
 @dataclass(frozen=True)
@@ -45,10 +50,7 @@ class Regression:
     )
     kind: ClassVar[Kind] = "number"
     settles: ClassVar[bool] = False
-    columns: ClassVar[tuple[Column, ...]] = (
-        TEXT,
-        Column("number", LABEL.names | {"label", "value", "price", "amount", "similarity", "percentage"}, target=True),
-    )
+    columns: ClassVar[tuple[Column, ...]] = (TEXT, NUMBER)
     classes: ClassVar[tuple[str, ...]] = ()
     metrics: ClassVar[tuple[Metric, ...]] = numbers.METRICS
 
