@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from headstart.core import rooms
 from headstart.core.contracts import Task, Value
 from headstart.core.errors import CheckpointError, shown
 from headstart.core.files import write_whole
@@ -50,8 +51,7 @@ class Manifest:
 
 def write(folder: Path, contender: str, task: Task, extra: Mapping[str, Value]) -> None:
     """Write the manifest of a folder with all its other files."""
-    name = type(task).__module__.rsplit(".", 1)[-1]
-    _write(folder, Manifest(contender, name, asdict(task), dict(extra), _hashes(folder)))
+    _write(folder, Manifest(contender, rooms.name_of(type(task)), asdict(task), dict(extra), _hashes(folder)))
 
 
 def relist(folder: Path) -> None:

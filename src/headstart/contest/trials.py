@@ -14,6 +14,7 @@ from headstart import contenders
 from headstart.checkpoints import contents
 from headstart.contenders import _members
 from headstart.core import device as devices
+from headstart.core import rooms
 from headstart.core.contracts import Task, Value
 from headstart.core.errors import HeadstartError
 from headstart.core.records import Splits, Trial
@@ -71,7 +72,7 @@ def jobs(splits: Splits, task: Task, trials: Sequence[Trial], terms: Terms) -> t
     """
     common = {
         "data": splits.sha256,
-        "task": [type(task).__module__.rsplit(".", 1)[-1], dataclasses.asdict(task)],
+        "task": [rooms.name_of(type(task)), dataclasses.asdict(task)],
         "metric": terms.metric,
         "minutes": terms.minutes,
         "device": terms.device,

@@ -56,6 +56,15 @@ def plugin(room: str, name: str) -> type:
     return plugin_class
 
 
+def name_of(kind: type) -> str:
+    """Return the file name of a plugin's class.
+
+    >>> name_of(plugin("tasks", "pair-regression"))
+    'pair-regression'
+    """
+    return kind.__module__.rsplit(".", 1)[-1].replace("_", "-")
+
+
 def load(room: str, name: str, options: dict[str, Any] | None = None) -> Any:
     """Build a plugin with options checked against its fields; strings are converted to the field's type.
 
