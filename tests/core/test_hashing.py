@@ -2,6 +2,7 @@ import hashlib
 import os
 
 import numpy as np
+import pytest
 
 from headstart.core import hashing
 
@@ -30,7 +31,9 @@ def test_a_file_that_was_written_a_moment_ago_is_read_again(tmp_path):
         assert hashing.file_sha256(path) == hashlib.sha256(content).hexdigest()
 
 
-def test_arrays_are_hashed_in_their_order(rng):
+@pytest.mark.parametrize("parallel", [0, 1 << 20])
+def test_arrays_are_hashed_in_their_order(parallel, rng, monkeypatch):
+    monkeypatch.setattr(hashing, "PARALLEL_BYTES", parallel)
     arrays = [rng.random(100), np.zeros(0), rng.integers(0, 9, (3, 4))]
     slowly = hashlib.sha256(b"".join(hashlib.sha256(array.tobytes()).digest() for array in arrays)).hexdigest()
     assert hashing.arrays_sha256(arrays) == slowly != hashing.arrays_sha256(arrays[::-1])

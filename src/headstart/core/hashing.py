@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # File systems store time in steps of a few milliseconds: a file may change again within the step it was written in.
 SETTLED_NS = 100_000_000
+# Starting threads takes longer than hashing less than this.
+PARALLEL_BYTES = 4 << 20
 
 _known: dict[tuple[int, ...], str] = {}
 _lock = threading.Lock()
@@ -49,9 +51,17 @@ def parts_sha256(*parts: object) -> str:
 
 
 def arrays_sha256(arrays: Sequence[np.ndarray]) -> str:
-    """Return one SHA-256 of the bytes of contiguous arrays in order, hashed in parallel by several threads."""
+    """Return one SHA-256 of the bytes of contiguous arrays in order, hashed by several threads if they are large."""
     digest = hashlib.sha256()
+    if sum(array.nbytes for array in arrays) < PARALLEL_BYTES:
+        for array in arrays:
+            digest.update(_digest(array))
+        return digest.hexdigest()
     with ThreadPoolExecutor() as pool:
-        for part in pool.map(lambda array: hashlib.sha256(array).digest(), arrays):
+        for part in pool.map(_digest, arrays):
             digest.update(part)
     return digest.hexdigest()
+
+
+def _digest(array: np.ndarray) -> bytes:
+    return hashlib.sha256(array).digest()
