@@ -203,4 +203,5 @@ CONTESTS = {
         "95.0 (BERT-BiLSTM-CRF on all sentences, Liu et al. 2021)",
         backbone="e5-small",
     ),
+    "casie": Contest("event", "CASIE, cyber-security news, 774 documents", _files("casie", "text", "events")),
 }
