@@ -64,4 +64,4 @@ def arrays_sha256(arrays: Sequence[np.ndarray]) -> str:
 
 
 def _digest(array: np.ndarray) -> bytes:
-    return hashlib.sha256(array).digest()
+    return hashlib.sha256(array.data).digest()
