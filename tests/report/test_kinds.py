@@ -171,6 +171,20 @@ def test_inputs_and_answers_of_every_kind_are_readable() -> None:
     assert shown_answer(made("facts").rules, ((0, 1, 3, 4, "near"),), ("a or b",)) == "a – r [near]"
 
 
+def test_facts_with_the_same_words_differ_by_their_places() -> None:
+    rules, value = made("facts").rules, ("Anna", "met", "Anna", "Lee")
+    first, second = (0, 4, "PER"), (9, 13, "PER")
+    assert shown_answer(rules, (first,), value) == "Anna (at 0) [PER]"
+    assert shown_answer(rules, (second, first), value) == "Anna (at 0) [PER], Anna (at 9) [PER]"
+    assert shown_answer(rules, ((9, 17, "PER"),), value) == "Anna Lee [PER]"
+    overlapping = ((0, 2, "X"), (1, 3, "X"))
+    assert shown_answer(rules, overlapping, ("aaa",)) == "aa (at 0) [X], aa (at 1) [X]"
+
+
+def test_facts_with_one_number_are_in_the_order_of_their_numbers() -> None:
+    assert shown_answer(made("facts").rules, ((10, "end"), (9, "end")), ("a text",)) == "9 [end], 10 [end]"
+
+
 @pytest.mark.parametrize("kind", ["label", "labels", "facts"])
 def test_examples_show_what_the_rows_hold(kind: str) -> None:
     result = made(kind)

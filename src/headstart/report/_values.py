@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 
 from headstart.core.contracts import Kind, Task, Value
 
@@ -18,7 +19,7 @@ def shown_input(task: Task, value: Value) -> str:
 
 
 def shown_answer(task: Task, answer: Value, value: Value) -> str:
-    """Return a target or a prediction as text; equal answers give equal texts.
+    """Return a target or a prediction as text; equal answers give equal texts, and different facts different ones.
 
     Args:
         task: decides on the kind of answer.
@@ -51,11 +52,7 @@ def spans(fact: Sequence[Value]) -> tuple[Span, ...]:
     >>> spans((0, 4, "PER")), spans((0, 4, 9, 13, "lives in")), spans(("Anna", "PER"))
     (((0, 4),), ((0, 4), (9, 13)), ())
     """
-    numbers = []
-    for part in fact[:-1]:
-        if not isinstance(part, int):
-            break
-        numbers.append(part)
+    numbers = _leading_numbers(fact)
     return tuple(zip(numbers[::2], numbers[1::2], strict=False))
 
 
@@ -87,9 +84,18 @@ def number(value: float) -> str:
     return text.rstrip("0").rstrip(".") if decimals else text
 
 
+def _leading_numbers(fact: Sequence[Value]) -> tuple[int, ...]:
+    return tuple(takewhile(lambda part: isinstance(part, int), fact[:-1]))
+
+
 def _fact(fact: Sequence[Value], text: str) -> str:
-    parts = " – ".join(fact_parts(fact, text))
-    return f"{parts} [{fact[-1]}]" if parts else f"[{fact[-1]}]"
+    """Write a fact so that no other fact of the text reads the same: words that occur again with their place."""
+    parts = list(fact_parts(fact, text))
+    for number, (start, stop) in enumerate(spans(fact)):
+        if parts[number] == text[start:stop] and text.find(parts[number]) != text.rfind(parts[number]):
+            parts[number] += f" (at {start})"
+    joined = " – ".join(parts)
+    return f"{joined} [{fact[-1]}]" if joined else f"[{fact[-1]}]"
 
 
 def _several(answer: Value, written: Callable[[Value], str], none: str) -> str:
@@ -101,7 +107,7 @@ _WRITTEN: Mapping[Kind, Callable[[Value, str], str]] = {
     "labels": lambda answer, _: _several(sorted(map(str, answer)), str, NO_LABEL),
     "number": lambda answer, _: number(float(answer)),
     "facts": lambda answer, text: _several(
-        sorted(answer, key=lambda fact: (spans(fact), str(fact))), lambda fact: _fact(fact, text), NO_FACT
+        sorted(answer, key=lambda fact: (_leading_numbers(fact), str(fact))), lambda fact: _fact(fact, text), NO_FACT
     ),
     "text": lambda answer, _: " / ".join(dict.fromkeys(texts(answer))) or NO_TEXT,
 }
