@@ -45,6 +45,28 @@ def set_threads():
 
 
 @pytest.fixture
+def checkpoint_after(monkeypatch):
+    """Let trainings write a checkpoint after one step, and at their end, but not by the clock; list these steps."""
+    from headstart.training import loop, resume
+
+    write = resume.save
+
+    def choose(step: int) -> list[int]:
+        written = []
+
+        def save(folder, state, *rest):
+            if state.finished or state.step == step:
+                write(folder, state, *rest)
+                written.append(state.step)
+
+        monkeypatch.setitem(loop.train.__kwdefaults__, "checkpoint_seconds", 0.0)
+        monkeypatch.setattr(resume, "save", save)
+        return written
+
+    return choose
+
+
+@pytest.fixture
 def rng():
     return np.random.default_rng(0)
 

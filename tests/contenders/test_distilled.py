@@ -280,13 +280,11 @@ def test_a_smaller_vocabulary_is_learnt_from_the_texts(rows, task, teacher, tmp_
 @pytest.mark.parametrize("method", ["tinybert", "minilm"])
 @pytest.mark.parametrize(("moment", "threads"), [("matching the teacher", 2), ("training", 1)])
 def test_a_broken_fit_goes_on_bit_for_bit(
-    rows, task, teacher, tmp_path, method, moment, threads, monkeypatch, set_threads
+    rows, task, teacher, tmp_path, method, moment, threads, checkpoint_after, set_threads
 ):
-    from headstart.training import loop
-
     set_threads(threads)
     whole = fit(rows, task, tmp_path / "whole", teacher, method=method)
-    monkeypatch.setitem(loop.train.__kwdefaults__, "checkpoint_seconds", 0.0)
+    written = checkpoint_after(4)
     steps = 0
 
     class Killed(Exception):
@@ -301,6 +299,7 @@ def test_a_broken_fit_goes_on_bit_for_bit(
     again = model_folder.open_model(tmp_path / "teacher")
     with pytest.raises(Killed):
         fit(rows, task, None, again, Run(0, tmp_path / "broken", progress=die), method=method)
+    assert written[-1] == 4
     again = model_folder.open_model(tmp_path / "teacher")
     resumed = fit(rows, task, tmp_path / "broken", again, method=method)
     ours, theirs = resumed.model.state_dict(), whole.model.state_dict()

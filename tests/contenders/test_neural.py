@@ -262,12 +262,12 @@ def test_int8_saves_the_weights_as_they_were(backbone, rows, task, tmp_path):
 @pytest.mark.parametrize(
     ("strategy", "threads"), [("full", 1), ("full", 2), ("gradual", 2), ("lora", 2), ("partial", 2)]
 )
-def test_a_broken_fit_goes_on_bit_for_bit(backbone, rows, task, tmp_path, strategy, threads, monkeypatch, set_threads):
+def test_a_broken_fit_goes_on_bit_for_bit(
+    backbone, rows, task, tmp_path, strategy, threads, checkpoint_after, set_threads
+):
     set_threads(threads)
     whole = fit(backbone, rows, task, tmp_path / "whole", strategy)
-    from headstart.training import loop
-
-    monkeypatch.setitem(loop.train.__kwdefaults__, "checkpoint_seconds", 0.0)
+    written = checkpoint_after(4)
     steps = 0
 
     class Killed(Exception):
@@ -282,6 +282,7 @@ def test_a_broken_fit_goes_on_bit_for_bit(backbone, rows, task, tmp_path, strate
     contender = rooms.load("contenders", "finetuned", {"strategy": strategy, "backbone": backbone, "epochs": 2})
     with pytest.raises(Killed):
         contender.fit(rows, rows.take(range(30)), task, Run(0, tmp_path / "broken", progress=die))
+    assert written[-1] == 4
     resumed = fit(backbone, rows, task, tmp_path / "broken", strategy)
     ours, theirs = resumed.model.state_dict(), whole.model.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
@@ -312,6 +313,7 @@ def test_a_frozen_fit_killed_while_it_is_solved_gives_the_same_model(backbone, r
     contender = rooms.load("contenders", "finetuned", {"strategy": "frozen", "backbone": backbone})
     with pytest.raises(Killed):
         contender.fit(rows, rows.take(range(30)), task, Run(0, tmp_path / "broken", progress=die))
+    assert written[-1] == 4
     resumed = fit(backbone, rows, task, tmp_path / "broken", "frozen")
     ours, theirs = resumed.model.state_dict(), whole.model.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)

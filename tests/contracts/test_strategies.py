@@ -186,11 +186,9 @@ def test_a_saved_model_answers_as_before(name, whole, rows, tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("last", [1, 6, 14])
-def test_a_broken_fit_goes_on_bit_for_bit(name, last, backbone, whole, rows, tmp_path, monkeypatch):
+def test_a_broken_fit_goes_on_bit_for_bit(name, last, backbone, whole, rows, tmp_path, checkpoint_after):
     expected = whole(name)
-    from headstart.training import loop
-
-    monkeypatch.setitem(loop.train.__kwdefaults__, "checkpoint_seconds", 0.0)
+    written = checkpoint_after(last)
 
     def die(progress):
         if progress.stage in ("training", "solving the head") and progress.done > last / STEPS:
@@ -199,6 +197,7 @@ def test_a_broken_fit_goes_on_bit_for_bit(name, last, backbone, whole, rows, tmp
     run = Run(0, tmp_path / "broken")
     with pytest.raises(Killed):
         fit(name, backbone, rows, replace(run, progress=die))
+    assert written == ([] if name == "frozen" else [last])
     ours, theirs = fit(name, backbone, rows, run).model.state_dict(), expected.model.state_dict()
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
