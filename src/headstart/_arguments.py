@@ -11,7 +11,10 @@ from headstart.core.errors import UsageError, shown
 
 # Of several commands.
 SHARED = (
-    Argument(["data"], help="CSV, TSV, TXT, JSONL, Parquet, - (standard input) or hf://datasets/owner/name."),
+    Argument(
+        ["data"],
+        help="CSV, TSV, TXT, JSONL, Parquet, CoNLL, SQuAD's JSON, - (standard input) or hf://datasets/owner/name.",
+    ),
     Option(["--task"], metavar="NAME", help="Task, see list. Default: guessed from the columns."),
     Option(["--test"], metavar="FILE", help="Your own test rows. Default: 20 % of DATA."),
     Option(["--validation"], metavar="FILE", help="Your own validation rows. Default: 10 % of DATA."),
@@ -31,6 +34,12 @@ SHARED = (
         default="minilm",
         metavar="MODEL[,..]",
         help="Pretrained models: folders, packaged ones (see list), or hf://owner/name[@revision].",
+    ),
+    Option(
+        ["--set", "options"],
+        multiple=True,
+        metavar="NAME.OPTION=VALUE",
+        help="An option of a contender or strategy; may be repeated.",
     ),
     Option(["--out"], type=Path, metavar="FOLDER", help="Output folder. Default: runs/NAME."),
     Option(["--json", "as_json"], is_flag=True, help="Print the result as JSON on standard output."),
@@ -57,12 +66,6 @@ COMPARE = (
     ),
     Option(["--budget"], type=float, metavar="MIN", help="Time limit of one training in minutes."),
     Option(["--metric"], metavar="M", help="accuracy (default), macro-F1, MCC, ..."),
-    Option(
-        ["--set", "options"],
-        multiple=True,
-        metavar="NAME.OPTION=VALUE",
-        help="An option of a contender or strategy; may be repeated.",
-    ),
 )
 DEMO = (
     Argument(

@@ -342,11 +342,13 @@ def check(
     time: str | None = None,
     encoding: str | None = None,
     backbone: str | Sequence[str] = "minilm",
+    options: Mapping[str, Value] | None = None,
     seed: int = 0,
 ) -> Audit:
     """Check the data for duplicates, leakage, contradictions, imbalance and long texts, without training.
 
-    The rows are split as in :func:`compare`. Args and Raises: as there.
+    The rows are split as in :func:`compare`. Args and Raises: as there; of the options those of 'scratch' and
+    'finetuned', since they say what is read of long texts.
     """
     named_columns = reading.named(text, label, columns)
     name = task or reading.guess(data, encoding, named_columns)
@@ -362,7 +364,7 @@ def check(
         findings=(
             *auditing.reading(table),
             *audit.findings,
-            *windows.findings(all_texts(rules, splits.train.inputs), backbone),
+            *windows.findings(rules, splits.train.inputs, backbone, options),
         ),
     )
 

@@ -217,14 +217,18 @@ def check(
     time: str | None,
     encoding: str | None,
     backbone: str,
+    options: tuple[str, ...],
     seed: int,
     as_json: bool,
 ) -> None:
     """Check the data for duplicates, leakage, contradictions and imbalance, without training."""
     columns = roles(text, label, column)
+    chosen = assignments(options)
     from headstart import usage
 
-    usage.check_check((data, test, validation), task=task, columns=columns, encoding=encoding, backbone=backbone)
+    usage.check_check(
+        (data, test, validation), task=task, columns=columns, encoding=encoding, backbone=backbone, options=chosen
+    )
     from headstart import api
     from headstart.report import findings
 
@@ -238,6 +242,7 @@ def check(
         time=time,
         encoding=encoding,
         backbone=backbone,
+        options=chosen,
         seed=seed,
     )
     if as_json:
@@ -259,7 +264,7 @@ def predict(
     int8: bool,
     threads: int | None,
 ) -> None:
-    """Add a prediction, and the probability of each class, to the rows of a file.
+    """Add a prediction, and the probability of each class or of the whole prediction, to the rows of a file.
 
     Files of any size are processed in constant memory. A row without text is copied and gets none. A row that
     cannot be read (too long, too short, wrong encoding) is left out and reported on standard error.

@@ -8,12 +8,15 @@ from pathlib import Path
 from headstart import reading
 from headstart.contest import int8 as eight_bits
 from headstart.core import memory
-from headstart.core.contracts import Fitted, Value
+from headstart.core.contracts import Fitted, Kind, Task, Value
 from headstart.core.records import Predictions, ReadWarning, Rejected
 from headstart.core.terminal import say
 from headstart.data import write as writing
 from headstart.data.roles import Given
 from headstart.saved import model_folder
+
+# Kinds whose rows have a confidence instead of a probability for each class.
+WITH_CONFIDENCE: frozenset[Kind] = frozenset({"facts", "text"})
 
 
 def open_model(folder: str | Path, *, int8: bool = False) -> Fitted:
@@ -57,7 +60,11 @@ def predict_file(
     int8: bool = False,
     report: Callable[[Rejected | ReadWarning], None],
 ) -> int:
-    """Copy a file with predictions added, and the probability of each class; return the number of rows written.
+    """Copy a file with predictions added, and how probable they are; return the number of rows written.
+
+    For labels that is the probability of each class, otherwise that of the prediction as a whole, see
+    `Predictions.confidence`. A fact is written as an object with its start, end, label and text; an argument of an
+    event also with those of the trigger that it is `of`.
 
     Rows are read, predicted and written a few thousand at a time, so that memory does not depend on their number.
 
@@ -90,16 +97,23 @@ def predict_file(
     def answer(inputs: list[Value]) -> list[list[Value]]:
         give_back_now_and_then()
         predictions = fitted.predict(inputs)
-        if not with_probabilities:
-            return [[value] for value in predictions.values]
-        probabilities = predictions.probabilities
-        assert probabilities is not None  # tasks of these kinds have them
-        rows = probabilities.astype(float).round(6).tolist()
-        return [[value, *row] for value, row in zip(predictions.values, rows, strict=True)]
+        values: Sequence[Value] = predictions.values
+        if fitted.task.kind == "facts":
+            values = [_facts(fitted.task, *row) for row in zip(inputs, values, strict=True)]
+        if fitted.task.kind in WITH_CONFIDENCE:
+            confidence = predictions.confidence
+            rows = [[None]] * len(values) if confidence is None else confidence.round(6)[:, None].tolist()
+        elif fitted.task.kind == "number":
+            rows = [[]] * len(values)
+        else:
+            assert predictions.probabilities is not None  # tasks of these kinds have them
+            rows = predictions.probabilities.astype(float).round(6).tolist()
+        return [[value, *row] for value, row in zip(values, rows, strict=True)]
 
-    with_probabilities = fitted.task.kind in ("label", "labels")
     names = ["label" if fitted.task.kind == "label" else "prediction"]
-    if with_probabilities:
+    if fitted.task.kind in WITH_CONFIDENCE:
+        names.append("confidence")
+    elif fitted.task.kind != "number":
         names += [f"p({name})" for name in fitted.task.classes]
     return writing.extend(
         Path(file),
@@ -112,3 +126,18 @@ def predict_file(
         encoding=encoding,
         report=report,
     )
+
+
+def _facts(task: Task, value: Value, facts: Sequence[Sequence[Value]]) -> list[dict[str, Value]]:
+    """Return facts as objects, with what is written at their places; entities in the form in which they are read."""
+    text = task.texts(value)[0]
+    written = []
+    for *places, name in facts:
+        own, *others = ((start, end) for start, end in zip(places[::2], places[1::2], strict=True))
+        fact: dict[str, Value] = {**_place(text, *own), "label": name}
+        written.append({**fact, "of": _place(text, *others[0])} if others else fact)
+    return written
+
+
+def _place(text: str, start: int, end: int) -> dict[str, Value]:
+    return {"start": start, "end": end, "text": text[start:end]}

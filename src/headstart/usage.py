@@ -12,7 +12,7 @@ from typing import get_args
 from headstart import tasks, trackers
 from headstart.checkpoints import hub, manifest
 from headstart.contenders._choices import Size
-from headstart.contest import backbones, plan
+from headstart.contest import backbones, plan, windows
 from headstart.core import device as devices
 from headstart.core import rooms
 from headstart.core.errors import UsageError, did_you_mean, shown
@@ -83,12 +83,19 @@ def check_compare(
 
 
 def check_check(
-    sources: Sequence[str | None], *, task: str | None, columns: Given, encoding: str | None, backbone: str
+    sources: Sequence[str | None],
+    *,
+    task: str | None,
+    columns: Given,
+    encoding: str | None,
+    backbone: str,
+    options: Mapping[str, str],
 ) -> None:
     """Check the arguments of `api.check`. Raises: as :func:`check_compare`."""
     from headstart import reading
 
     check_sources(sources)
+    windows.readers(options)
     given_columns(tasks.load(task or reading.guess(sources[0], encoding, columns)).columns, columns)
     for source in backbones.read(backbone):
         hub.check(source)

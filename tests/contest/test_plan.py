@@ -138,6 +138,10 @@ def test_sizes_of_all_rows_and_more_are_all():
         ({"contenders": ("linear:full",)}, "contender 'linear' has no strategies; write 'linear'"),
         ({"options": {"layers": 4}}, r"'layers' does not say whose it is; write it as contender\.layers=VALUE"),
         ({"options": {"scratsh.layers": 4}}, r"'scratsh\.layers' is for .* not in the comparison; did you mean 'scr"),
+        (
+            {"options": {"ner.scheme": "IOBES"}},
+            r"'ner\.scheme': a task has no options, only what it learns from the rows",
+        ),
         ({"options": {"lora.rank": 4}}, r"'lora\.rank' is for a contender or strategy that is not in the comparison"),
         ({"contenders": ("linear",), "options": {"full.epochs": 4}}, r"'full\.epochs' is for a contender or strategy"),
         ({"options": {"full.epoch": 4}}, r"strategy 'full' has no option 'epoch'; did you mean 'epochs'\?"),

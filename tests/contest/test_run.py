@@ -151,6 +151,25 @@ def test_predictions_without_probabilities(tmp_path, make_record, splits):
     assert line == {"id": "one", "target": "one", "predicted": "one"}
 
 
+def test_the_confidence_of_whole_answers_survives_the_file(tmp_path, make_record, splits):
+    values, confidence = ("in Rome", ""), np.array([1 / 3, 0.25])
+    mine = with_test(splits, ("in Rome", "in Bern"))
+    predictions = Predictions(values, confidence=confidence)
+    write_record(some_record(tmp_path / "r.json", make_record, mine, predictions), mine.test)
+    again = load_record(tmp_path / "r.json", mine).predictions
+    assert again.probabilities is None
+    assert again.confidence.tolist() == confidence.tolist()
+
+
+def test_rows_of_several_labels_have_scores_and_no_confidence(tmp_path, make_record, splits):
+    mine = with_test(splits, (("a",), ("a", "b")))
+    predictions = Predictions((("a",), ()), ("a", "b"), np.array([[0.75, 0.25], [0.25, 0.0]], dtype=np.float32))
+    write_record(some_record(tmp_path / "r.json", make_record, mine, predictions), mine.test)
+    rows = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    assert [sorted(row) for row in rows] == [["id", "predicted", "scores", "target"]] * 2
+    assert load_record(tmp_path / "r.json", mine).predictions.values == predictions.values
+
+
 def test_a_second_run_trains_nothing_and_one_more_contender_trains_only_that(splits, terms, trials):
     first = contest.run(splits, Classification(), [t for t in trials if t.contender == "majority"], terms)
     kinds = []

@@ -13,6 +13,7 @@ from headstart.core.records import Finding, Rows, Splits
 from headstart.data import audit as auditing
 from headstart.data import split as splitting
 from headstart.tasks.classification import Classification
+from headstart.tasks.qa import QuestionAnswering
 
 split = partial(splitting.split, task=Classification())
 audit = partial(auditing.audit, task=Classification())
@@ -55,6 +56,19 @@ def test_clean_data_gets_eight_fine_findings() -> None:
     assert checked["imbalance"].sentence == (
         "The classes have similar sizes: the largest, 'b', has 1.0 times the training rows of the smallest, 'a'."
     )
+
+
+def test_questions_about_one_context_are_no_copies_of_each_other() -> None:
+    def asked(*pairs: tuple[str, str]) -> Rows:
+        inputs = tuple({"question": question, "context": context} for question, context in pairs)
+        ids = tuple(f"{question} {context}" for question, context in pairs)
+        return Rows(ids, inputs, ((),) * len(inputs))
+
+    train = asked(("Who?", LONG), ("Where?", LONG), ("Who?", f"{LONG}!"), ("When?", "elsewhere"))
+    assert len(LONG) > 40
+    parts = Splits(train, asked(("Why?", "x")), asked(("What?", "y")), frozenset(), "")
+    (near,) = [f for f in auditing.audit(parts, QuestionAnswering()).findings if f.kind == "near-duplicates"]
+    assert (near.count, near.examples) == (1, ((f"Who? {LONG}", f"Who? {LONG}!"),))
 
 
 def test_what_was_planted_is_found() -> None:

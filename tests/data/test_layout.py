@@ -182,7 +182,10 @@ def test_fasttext_with_several_labels_names_the_task(write: Write) -> None:
         (12, "does not begin with __label__"),
     ]
     path = write("__label__a __label__b both\n__label__c\t__label__b more\n")
-    with pytest.raises(DataError, match=r"all 2 were rejected, .* multi-label classification, which is another task"):
+    with pytest.raises(
+        DataError,
+        match=r"all 2 were rejected, .* several labels for a text are the task 'multilabel'",
+    ):
         read(path)
 
 

@@ -151,6 +151,22 @@ def test_no_impossible_sequence_is_predicted(tokenizer):
     assert task.decode(Ragged(logits, encoded.boundaries), encoded, [WORDS]).values == ((),)
 
 
+def test_the_confidence_is_that_of_all_entities_of_a_row(tokenizer):
+    task = Ner(classes=("PER",))
+    encoded = task.encode([("Anna", "Li")], tokenizer)
+    logits = np.zeros((len(encoded.tokens), 3), dtype=np.float32)
+    logits[:, 1] = np.log(2)  # B; the first word cannot be I, the second can
+    predictions = task.decode(Ragged(logits, encoded.boundaries), encoded, [("Anna", "Li")])
+    assert predictions.values == (((0, 4, "PER"), (5, 7, "PER")),)
+    # O O, O B, B O, B B and B I have the weights 1, 2, 2, 4 and 2.
+    np.testing.assert_allclose(predictions.confidence, [4 / 11])
+    moves = np.zeros((3, 3), dtype=np.float32)
+    moves[1, 2] = np.log(4)
+    predictions = task.decode(Ragged(logits, encoded.boundaries, moves), encoded, [("Anna", "Li")])
+    assert predictions.values == (((0, 7, "PER"),),)
+    np.testing.assert_allclose(predictions.confidence, [8 / 17])
+
+
 def test_a_word_without_tokens_is_outside(tokenizer):
     task, value = Ner(classes=("PER",)), ("Anna", "\u200b", "Li")
     encoded = task.encode([value], tokenizer)

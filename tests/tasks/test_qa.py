@@ -240,6 +240,7 @@ def test_the_best_span_of_all_windows_is_chosen(seed):
         assert next(iter([name for name in candidates if name])) == text
         assert np.log(candidates[text] / candidates[""]) == pytest.approx(score, abs=1e-6)
         assert predictions.values[row] == (text if score >= 0 else "")
+        assert predictions.confidence[row] == max(candidates.values())
         assert sum(candidates.values()) == pytest.approx(1)
         assert len(candidates) <= KEPT + 1
         assert list(candidates.values()) == sorted(candidates.values(), reverse=True)
@@ -268,7 +269,7 @@ def test_a_context_without_tokens_has_no_answer():
     predictions = task.decode(
         Ragged(np.zeros((len(encoded.tokens), 2), np.float32), encoded.boundaries), encoded, [value]
     )
-    assert predictions.values == ("",)
+    assert (predictions.values, predictions.confidence.tolist()) == (("",), [1.0])
     assert task.targets(rows([(value, (("\u200b", 0),))]), encoded).values.tolist() == [[0, 0]]
 
 

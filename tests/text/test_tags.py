@@ -95,9 +95,29 @@ def test_viterbi_finds_the_best_possible_sequence_of_each_row(rng):
             assert tuple(best[start:end]) == expected
 
 
+@pytest.mark.parametrize("scale", [1.0, 400.0])
+def test_the_probability_of_a_sequence_is_its_share_of_all_possible_ones(rng, scale):
+    names = tags.bio(TYPES)
+    moves, first = tags.transitions(names)
+    moves = moves + rng.normal(size=moves.shape).astype(np.float32)
+    ends = np.array([0, 3, 3, 7, 8])
+    scores = scale * rng.normal(size=(ends[-1], len(names)))
+    best = tags.viterbi(scores, ends, moves, first)
+    found = tags.probabilities(scores, ends, moves, first, best)
+    assert found[1] == 1
+    for number, (start, end) in enumerate(pairwise(ends)):
+        if end > start:
+            paths = np.array(list(product(range(len(names)), repeat=end - start)))
+            totals = first[paths[:, 0]] + moves[paths[:, :-1], paths[:, 1:]].sum(axis=1)
+            totals = totals + scores[np.arange(start, end), paths].sum(axis=1)
+            assert found[number] == pytest.approx(1 / np.exp(totals - totals.max()).sum(), rel=1e-6)
+
+
 def test_no_rows_have_no_tags():
     names = tags.bio(TYPES)
-    assert len(tags.viterbi(np.zeros((0, 5), np.float32), np.zeros(1, np.int64), *tags.transitions(names))) == 0
+    nothing = np.zeros((0, 5), np.float32), np.zeros(1, np.int64), *tags.transitions(names)
+    assert len(tags.viterbi(*nothing)) == 0
+    assert len(tags.probabilities(*nothing, np.zeros(0, np.int64))) == 0
 
 
 def test_impossible_tags_are_those_that_seqeval_would_not_write():

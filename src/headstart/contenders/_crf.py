@@ -1,6 +1,6 @@
 """A conditional random field over features of neighbouring words (Lafferty et al. 2001), for facts that words are.
 
-CRFsuite learns the weights; they are saved as plain arrays, and decoding is that of `text.tags`.
+CRFsuite learns the weights; they are saved as plain arrays, and the task decodes the scores.
 
 Shapes: W words, F features, T tags.
 """
@@ -24,7 +24,6 @@ from headstart.core.files import make_folder, write_text
 from headstart.core.records import Predictions, Progress, Rows, Run
 from headstart.core.sequences import Encoded, Ragged
 from headstart.core.tensors import save_arrays
-from headstart.text import tags
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 STRENGTHS = ((0.1, 0.1), (0.5, 0.01))  # of the penalties on absolute values and on squares
 ITERATIONS = 100
 MANY_ROWS = 1000  # from this many rows on, a feature must occur twice to count
-CERTAIN = 20.0  # logit of the chosen tag
 
 
 @dataclass(frozen=True)
@@ -99,10 +97,7 @@ class FittedCrf(Fitted):
         encoded = self.task.encode(inputs, words)
         numbers = {name: number for number, name in enumerate(self.features)}
         scores = np.asarray(_matrix(_by_word(words.words, encoded.boundaries), numbers) @ self.weights)
-        forbidden, first = tags.transitions(self.task.head().labels)
-        best = tags.viterbi(scores, encoded.boundaries, self.moves + forbidden, first)
-        logits = CERTAIN * np.eye(len(first), dtype=np.float32)[best]
-        return self.task.decode(Ragged(logits, encoded.boundaries), encoded, inputs)
+        return self.task.decode(Ragged(scores, encoded.boundaries, self.moves), encoded, inputs)
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write the features as JSON and the weights as safetensors."""

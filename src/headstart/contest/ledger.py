@@ -2,7 +2,9 @@
 
 KEY.json     the record, with its own SHA-256, and the number of rows and the SHA-256 of the predictions
 KEY.jsonl    a line a test row: 'id', 'target' and 'predicted', and where the contender gives probabilities also
-             'confidence' (that of the predicted value) and 'scores' (one a class, in the order of the record's classes)
+             'scores' (one a class, in the order of the record's classes) and 'confidence': the probability of the
+             predicted value as a whole. Rows with several labels have scores alone: those of their labels say nothing
+             about the whole.
 
 Earlier versions wrote KEY.csv and no hashes. Such a record is read once more, written in this form with a note, and its
 CSV file is deleted.
@@ -99,10 +101,13 @@ def _lines(predictions: Predictions, test: Rows) -> bytes:
         {"id": name, "target": target, "predicted": value}
         for name, target, value in zip(test.ids, test.targets, predictions.values, strict=True)
     ]
+    if predictions.confidence is not None:
+        for row, confidence in zip(rows, predictions.confidence.tolist(), strict=True):
+            row["confidence"] = confidence
     if predictions.probabilities is not None:
         for row, scores in zip(rows, predictions.probabilities.tolist(), strict=True):
-            known = row["predicted"] in predictions.classes
-            row["confidence"] = scores[predictions.classes.index(row["predicted"])] if known else max(scores)
+            if row["predicted"] in predictions.classes:
+                row["confidence"] = scores[predictions.classes.index(row["predicted"])]
             row["scores"] = scores
     return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
@@ -120,7 +125,10 @@ def _read_lines(path: Path, stored: dict[str, Value], splits: Splits, remedy: st
     classes = tuple(stored["classes"])
     scores = [row["scores"] for row in rows if "scores" in row]
     probabilities = np.array(scores, dtype=np.float32).reshape(len(rows), len(classes)) if scores else None
-    return Predictions(tuple(_frozen(row["predicted"]) for row in rows), classes, probabilities)
+    values = tuple(_frozen(row["predicted"]) for row in rows)
+    if scores or not all("confidence" in row for row in rows):
+        return Predictions(values, classes, probabilities)
+    return Predictions(values, classes, confidence=np.array([row["confidence"] for row in rows], dtype=np.float64))
 
 
 def _frozen(value: Value) -> Value:

@@ -68,7 +68,7 @@ def plan(
     strategy_names = _cheapest_first("strategies", STRATEGIES) if "all" in strategies else list(strategies)
     for strategy in strategy_names:
         strategy_class(strategy)
-    given = _options(options or {})
+    given = by_owner(options or {})
     named = backbones.named(backbones.read(backbone))
     for owner in given:
         if len(named) > 1 and "backbone" in given[owner]:
@@ -86,6 +86,11 @@ def plan(
     taking_part = (*skipped, *(name for entry in entries for name in entry.names))
     part = {word for name in taking_part for word in _members.divide(name)[:2] if word}
     for owner, values in given.items():
+        if owner not in part and owner in rooms.names("tasks"):
+            raise UsageError(
+                f"option '{owner}.{next(iter(values))}': a task has no options, only what it learns from the rows; set "
+                "those of a contender or strategy, such as scratch.layers=3."
+            )
         if owner not in part:
             raise UsageError(
                 f"option '{owner}.{next(iter(values))}' is for a contender or strategy that is not in the comparison; "
@@ -244,7 +249,7 @@ def _cheapest_first(room: str, known: Sequence[str]) -> list[str]:
     return sorted(rooms.names(room), key=lambda name: known.index(name) if name in known else len(known))
 
 
-def _options(options: Mapping[str, Value]) -> dict[str, dict[str, Value]]:
+def by_owner(options: Mapping[str, Value]) -> dict[str, dict[str, Value]]:
     """Group 'contender.field' options by contender, and 'strategy.field' options by strategy."""
     given: dict[str, dict[str, Value]] = {}
     for key, value in options.items():

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from headstart.contest import backbones, language
+from headstart.contest import backbones, plan
+from headstart.core import rooms
+from headstart.core.contracts import Task, Value, all_texts
 from headstart.core.errors import CheckpointError, UsageError, shown
+from headstart.core.long_texts import LongTexts
 from headstart.core.records import Finding
 
+if TYPE_CHECKING:
+    from headstart.contenders.finetuned import Finetuned
+    from headstart.contenders.scratch import Scratch
+
 MUCH = 0.05  # of all tokens
+READERS = ("scratch", "finetuned")
 
 
 def truncation(shares: Mapping[str, float]) -> Finding:
@@ -29,27 +38,54 @@ def truncation(shares: Mapping[str, float]) -> Finding:
     return Finding("truncation", "warning" if worst > MUCH else "note", 0, worst, sentence)
 
 
-def findings(texts: Sequence[str], backbone: str | Sequence[str]) -> list[Finding]:
+def readers(options: Mapping[str, Value] | None = None) -> tuple[Scratch, Finetuned]:
+    """Return the two contenders whose windows are counted, with their options.
+
+    Args:
+        options: 'contender.option' -> value.
+
+    Raises:
+        UsageError: an unknown option, or one of another contender.
+    """
+    given = plan.by_owner(options or {})
+    for owner, values in given.items():
+        if owner not in READERS:
+            raise UsageError(
+                f"option '{owner}.{next(iter(values))}' changes nothing that a check counts; give those of "
+                f"{' and '.join(READERS)}, such as scratch.long=mean."
+            )
+    scratch, finetuned = (rooms.load("contenders", name, given.get(name)) for name in READERS)
+    return scratch, finetuned
+
+
+def findings(
+    task: Task, inputs: Sequence[Value], backbone: str | Sequence[str], options: Mapping[str, Value] | None = None
+) -> list[Finding]:
     """Return findings on truncation, and on backbones that do not cover the language or cannot be opened.
 
     Args:
-        texts: of the training rows.
+        task: says how inputs become tokens: some read long texts in windows.
+        inputs: of the training rows.
         backbone: one or several, see `contest.backbones`.
+        options: see :func:`readers`.
     """
     from headstart.checkpoints import header
-    from headstart.contenders.scratch import Scratch
+    from headstart.contest import language
     from headstart.text import vocabulary
 
-    scratch = Scratch()
-    tokenizers = {"scratch": vocabulary.train(texts, scratch.vocabulary, window=scratch.window)}
+    scratch, finetuned = readers(options)
+    long = LongTexts(finetuned.long, finetuned.most_windows)
+    texts = all_texts(task, inputs)
+    own = vocabulary.train(texts, scratch.vocabulary, window=scratch.window)
+    tokenizers = {"scratch": own.reading(LongTexts(scratch.long, scratch.most_windows))}
     closed = []
     opened = {}
     for name, source in backbones.named(backbones.read(backbone)).items():
         try:
             opened[source] = header.open_header(source).tokenizer
-            tokenizers[f"finetuned@{name}" if name else "finetuned"] = opened[source]
+            tokenizers[f"finetuned@{name}" if name else "finetuned"] = opened[source].reading(long)
         except (UsageError, CheckpointError) as error:
             sentence = f"The backbone {shown(source)} cannot be opened, so nothing can be fine-tuned from it: {error}"
             closed.append(Finding("backbone", "warning", 0, 0.0, sentence))
-    cut_off = truncation({name: made.encode(texts).cut_off for name, made in tokenizers.items()})
+    cut_off = truncation({name: task.encode(inputs, made).cut_off for name, made in tokenizers.items()})
     return [cut_off, *language.findings(opened, texts), *closed]

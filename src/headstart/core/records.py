@@ -224,12 +224,15 @@ class Predictions:
         it may have several. None if the task has none.
     candidates: of each row the best values with their probabilities, best first, which sum to 1; empty if the task has
         none. They are not stored with a record.
+    confidence: probability of each value, float64 ``(rows,)``, 0 to 1, where `probabilities` do not give it: of an
+        answer among its candidates, or of all entities of a text together. None if the model has none.
     """
 
     values: tuple[Value, ...]
     classes: tuple[str, ...] = ()
     probabilities: np.ndarray | None = None
     candidates: tuple[tuple[tuple[Value, float], ...], ...] = ()
+    confidence: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

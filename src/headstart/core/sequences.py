@@ -19,10 +19,13 @@ class Ragged:
 
     values: ``(items,)`` or ``(items, outputs)``.
     boundaries: int64 ``(sequences + 1,)``; sequence i has the items ``values[boundaries[i]:boundaries[i + 1]]``.
+    moves: score of each output after another one in a sequence, float32 ``(outputs, outputs)``; None if the items of a
+        sequence do not depend on each other.
     """
 
     values: np.ndarray
     boundaries: np.ndarray
+    moves: np.ndarray | None = None
 
     @staticmethod
     def single(values: np.ndarray) -> Ragged:
@@ -44,7 +47,7 @@ class Ragged:
         if len(self.values) == len(self):
             return Ragged.single(self.values[sequences])
         places, ends = spans(self.boundaries, sequences)
-        return Ragged(self.values[places], ends)
+        return Ragged(self.values[places], ends, self.moves)
 
 
 def spans(boundaries: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -37,8 +37,8 @@ def labelled_lines(name: str, lines: Iterable[str]) -> Iterator[Item]:
             named = ", ".join(map(shown, labels[:3])) + (", ..." if len(labels) > 3 else "")
             yield Rejected(
                 number,
-                f"has {len(labels)} labels ({named}) where one is needed: several labels for a text are multi-label "
-                "classification, which is another task",
+                f"has {len(labels)} labels ({named}) where one is needed: several labels for a text are the task "
+                "'multilabel', which reads them as a list in JSON Lines, as 'a;b' in CSV, or from a column for each",
             )
         elif words:
             yield Rejected(number, f"does not begin with {PREFIX}")

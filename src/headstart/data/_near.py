@@ -64,7 +64,7 @@ def normalise(text: str) -> str:
 def copies(texts: Iterable[str]) -> Copies:
     """Find the copies among texts, whatever their order.
 
-    The last result is cached, so that splitting and auditing the same texts costs one search. Texts must be valid
+    The last results are cached, so that splitting and auditing the same texts costs one search. Texts must be valid
     Unicode (no lone surrogates), which `headstart.data.read` ensures.
 
     >>> long = "the quick brown fox jumps over the lazy dog and runs away from the very angry bear"
@@ -75,7 +75,7 @@ def copies(texts: Iterable[str]) -> Copies:
     return _copies(frozenset(texts))
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # of whole inputs, and of their texts
 def _copies(texts: frozenset[str]) -> Copies:
     ordered = sorted(texts)  # a set has no order; results must not depend on it
     numbers: dict[str, int] = {}

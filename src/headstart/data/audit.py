@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from headstart.core.contracts import Task, joined_texts
+from headstart.core.contracts import Task, Value, joined_texts
 from headstart.core.errors import shown
 from headstart.core.records import Audit, Finding, Rows, Splits, Table
 from headstart.data._near import copies, normalise
@@ -33,6 +33,7 @@ def audit(splits: Splits, task: Task) -> Audit:
     ['leakage', 'conflicts', 'unmeasured-classes']
     """
     sides = _sides(splits, task)
+    values = [value for part in (splits.train, splits.validation, splits.test) for value in part.inputs]
     splits = replace(
         splits,
         train=_in_texts(splits.train, task),
@@ -45,7 +46,7 @@ def audit(splits: Splits, task: Task) -> Audit:
     labels = {name: dict(Counter(part.targets)) if one_label else {} for name, part in parts.items()}
     findings = (
         _duplicates(parts, groups.exact),
-        _near_duplicates(parts, groups.exact, groups.near),
+        _near_duplicates(parts, groups.exact, _near_on_each_side(values, task, groups.near)),
         _leakage(splits, groups.exact, groups.near),
         *sides,
         *(_classes(parts, groups.exact, labels) if one_label else ()),
@@ -154,9 +155,28 @@ def _duplicates(parts: Mapping[str, Rows], exact: Mapping[str, int]) -> Finding:
     return Finding("duplicates", "note", count, count / total, sentence, _examples(parts, exact))
 
 
+def _near_on_each_side(values: Sequence[Value], task: Task, near: Mapping[str, int]) -> Mapping[str, int]:
+    """Divide groups of inputs that are nearly the same into those each of whose texts is nearly the same.
+
+    Several questions about a long context are no copies of each other, nor are claims about one piece of evidence.
+
+    Args:
+        values: all inputs.
+        task: gives their texts.
+        near: texts of an input, joined -> group.
+    """
+    sides = dict(zip(joined_texts(task, values), map(task.texts, values), strict=True))
+    if all(len(texts) == 1 for texts in sides.values()):
+        return near
+    groups = copies(text for texts in sides.values() for text in texts).near
+    numbers: dict[tuple[int, ...], int] = {}
+    keys = {joined: (near[joined], *(groups[text] for text in texts)) for joined, texts in sides.items()}
+    return {joined: numbers.setdefault(key, len(numbers)) for joined, key in keys.items()}
+
+
 def _near_duplicates(parts: Mapping[str, Rows], exact: Mapping[str, int], near: Mapping[str, int]) -> Finding:
     total = _total(parts)
-    repeats = {name: _repeats(part, near) - _repeats(part, exact) for name, part in parts.items()}
+    repeats = {name: max(0, _repeats(part, near) - _repeats(part, exact)) for name, part in parts.items()}
     count = sum(repeats.values())
     if not count:
         return _fine("near-duplicates", "No text is nearly the same as another of its split.")

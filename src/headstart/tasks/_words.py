@@ -122,7 +122,9 @@ def tag_numbers(
     return Ragged(values, encoded.boundaries)
 
 
-def best_parts(outputs: Ragged, encoded: Encoded, inputs: Sequence[Value], names: Sequence[str]) -> list[list[Part]]:
+def best_parts(
+    outputs: Ragged, encoded: Encoded, inputs: Sequence[Value], names: Sequence[str]
+) -> tuple[list[list[Part]], np.ndarray]:
     """Return the parts of each text that the most likely tags mark, of all sequences that their scheme allows.
 
     Args:
@@ -130,6 +132,9 @@ def best_parts(outputs: Ragged, encoded: Encoded, inputs: Sequence[Value], names
         encoded: the rows, encoded as words.
         inputs: of the rows.
         names: the tags, see `tags.bio`.
+
+    Returns:
+        the parts, and the probability of each row's tags among all that the scheme allows, float64 ``(rows,)``.
     """
     import numpy as np
 
@@ -137,9 +142,12 @@ def best_parts(outputs: Ragged, encoded: Encoded, inputs: Sequence[Value], names
     chosen, ends = word_tokens(encoded, [*map(len, spans)])
     scores = outputs.values[chosen] if len(outputs.values) else np.zeros((len(chosen), len(names)), np.float32)
     scores[chosen < 0] = CERTAIN * np.eye(1, len(names), dtype=np.float32)  # O
-    best = tags.viterbi(scores, ends, *tags.transitions(names))
+    moves, start_scores = tags.transitions(names)
+    if outputs.moves is not None:
+        moves = moves + outputs.moves
+    best = tags.viterbi(scores, ends, moves, start_scores)
     found = []
     for words, first, last in zip(spans, ends[:-1], ends[1:], strict=True):
         marked = tags.entities([names[number] for number in best[first:last]]) if best[first:last].any() else []
         found.append([(words[start][0], words[end - 1][1], name) for start, end, name in marked])
-    return found
+    return found, tags.probabilities(scores, ends, moves, start_scores, best)

@@ -158,8 +158,9 @@ class Event:
 
         An argument without any trigger that it can belong to is left out.
         """
-        found = best_parts(outputs, encoded, inputs, self.tag_names)
-        return Predictions(tuple(self._linked(value, parts) for value, parts in zip(inputs, found, strict=True)))
+        found, confidence = best_parts(outputs, encoded, inputs, self.tag_names)
+        facts = tuple(self._linked(value, parts) for value, parts in zip(inputs, found, strict=True))
+        return Predictions(facts, confidence=confidence)
 
     def _linked(self, text: str, parts: Sequence[Part]) -> Facts:
         """Return the facts of a text, with each argument linked to a trigger.

@@ -98,9 +98,12 @@ class Ner:
         return tag_numbers(rows.inputs, rows.targets, tags.bio(self.classes), encoded)
 
     def decode(self, outputs: Ragged, encoded: Encoded, inputs: Sequence[Value]) -> Predictions:
-        """Turn logits ``(tokens, tags)`` into the most likely entities that the scheme of the tags allows."""
-        found = best_parts(outputs, encoded, inputs, tags.bio(self.classes))
-        return Predictions(tuple(map(tuple, found)))
+        """Turn logits ``(tokens, tags)`` into the most likely entities that the scheme of the tags allows.
+
+        The confidence of a row is the probability of its tags among all that the scheme allows.
+        """
+        found, confidence = best_parts(outputs, encoded, inputs, tags.bio(self.classes))
+        return Predictions(tuple(map(tuple, found)), confidence=confidence)
 
     def settled(self, predictions: Predictions, targets: Sequence[Value]) -> Ner:
         """Return the task: there is nothing to choose."""

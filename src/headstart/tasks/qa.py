@@ -115,11 +115,14 @@ class QuestionAnswering:
         """Turn logits ``(tokens, 2)`` into the best answer of each row, '' for none, and its best candidates.
 
         An answer's score is the sum of its two logits minus that of no answer in its window: those of the first token.
+        The confidence of a row is the probability of its answer, or of no answer, among the candidates.
         """
         candidates = tuple(
             self._candidates(outputs.values, encoded, row, value["context"]) for row, value in enumerate(inputs)
         )
-        return Predictions(tuple(map(self._best, candidates)), candidates=candidates)
+        values = tuple(map(self._best, candidates))
+        confidence = [dict(each).get(value, 0.0) for value, each in zip(values, candidates, strict=True)]
+        return Predictions(values, candidates=candidates, confidence=np.array(confidence, dtype=np.float64))
 
     def _candidates(self, logits: np.ndarray, encoded: Encoded, row: int, context: str) -> tuple[Candidate, ...]:
         """Return the best answers in all windows of a row with their probabilities, the most probable first."""

@@ -8,7 +8,7 @@ and ends at E, L, S and U.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from headstart.core.errors import DataError, shown
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TAG = re.compile(r"O|[BIESLU]-.*\S.*")
 OUTSIDE = "O"
 SEQUENCES = 1024  # decoded side by side
+LARGE = 300.0  # difference of logarithms from which on the smaller number does not count
 
 
 def is_tag(text: str) -> bool:
@@ -103,16 +104,9 @@ def viterbi(scores: np.ndarray, boundaries: np.ndarray, moves: np.ndarray, first
     import numpy as np
 
     best_tags = np.zeros(len(scores), dtype=np.int64)
-    lengths = np.diff(boundaries)
-    for start in range(0, len(lengths), SEQUENCES):
-        # Longest first: those that have a word at some place are then always the first ones.
-        order = start + np.argsort(-lengths[start : start + SEQUENCES], kind="stable")
-        starts, sizes = boundaries[:-1][order], lengths[order]
-        active = [int((sizes > place).sum()) for place in range(int(sizes.max(initial=0)))]
-        if not active:
-            continue
+    for _, starts, active in _side_by_side(boundaries):
         back = [np.zeros((active[0], scores.shape[1]), dtype=np.int32)]  # of each place (sequences, tags)
-        best = scores[starts[: active[0]]] + first  # (sequences, tags)
+        best = scores[starts] + first  # (sequences, tags)
         for place, count in enumerate(active[1:], start=1):
             through = best[:count, :, None] + moves  # (sequences, tags before, tags)
             back.append(through.argmax(axis=1).astype(np.int32))
@@ -122,3 +116,59 @@ def viterbi(scores: np.ndarray, boundaries: np.ndarray, moves: np.ndarray, first
             best_tags[starts[:count] + place] = tags[:count]
             tags[:count] = back[place][np.arange(count), tags[:count]]
     return best_tags
+
+
+def probabilities(
+    scores: np.ndarray, boundaries: np.ndarray, moves: np.ndarray, first: np.ndarray, chosen: np.ndarray
+) -> np.ndarray:
+    """Return the probability of one sequence of tags among all possible ones, for each sequence of words.
+
+    A sequence's probability is proportional to the exponential of its sum of scores, as in a conditional random field
+    (Lafferty et al. 2001, section 3). It is 1 for sequences without words.
+
+    Args:
+        scores: see :func:`viterbi`.
+        boundaries: see :func:`viterbi`.
+        moves: see :func:`viterbi`.
+        first: see :func:`viterbi`.
+        chosen: the tags, int64 ``(words,)``.
+
+    Returns:
+        float64 ``(sequences,)``, 0 to 1.
+    """
+    import numpy as np
+
+    logarithms = np.zeros(len(boundaries) - 1)
+    scores = scores.astype(np.float64)
+    factors = np.exp(moves.astype(np.float64))  # (tags before, tags)
+    for order, starts, active in _side_by_side(boundaries):
+        numbers = np.arange(len(order))
+        sums = scores[starts] + first  # logarithms of the sums over all beginnings, (sequences, tags)
+        own = sums[numbers, chosen[starts]]  # of the chosen beginning, (sequences,)
+        for place, count in enumerate(active[1:], start=1):
+            words = starts[:count] + place
+            largest = sums[:count].max(axis=1, keepdims=True)
+            shares = np.exp(np.maximum(sums[:count] - largest, -LARGE))
+            sums[:count] = largest + np.log(shares @ factors) + scores[words]
+            own[:count] += moves[chosen[words - 1], chosen[words]] + scores[words, chosen[words]]
+        largest = sums.max(axis=1, keepdims=True)
+        logarithms[order] = own - largest[:, 0] - np.log(np.exp(sums - largest).sum(axis=1))
+    return np.exp(np.minimum(logarithms, 0.0))
+
+
+def _side_by_side(boundaries: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, list[int]]]:
+    """Yield sequences with words, the longest first, so that those with a word at some place are the first ones.
+
+    Yields:
+        their numbers and their first words, int64 ``(sequences,)``, and the number of those that have a word at each
+        place.
+    """
+    import numpy as np
+
+    lengths = np.diff(boundaries)
+    for start in range(0, len(lengths), SEQUENCES):
+        order = start + np.argsort(-lengths[start : start + SEQUENCES], kind="stable")
+        sizes = lengths[order]
+        active = [int((sizes > place).sum()) for place in range(int(sizes.max()))]
+        if active:
+            yield order[: active[0]], boundaries[:-1][order[: active[0]]], active
