@@ -1,5 +1,6 @@
 """The conditional random field of 'linear': equal to CRFsuite's own tagger, saved as arrays, refused when damaged."""
 
+import dataclasses
 import json
 import sys
 from itertools import pairwise
@@ -64,6 +65,22 @@ def test_tags_are_those_of_crfsuite(rows, tmp_path, monkeypatch):
     best = tags.viterbi(*free)
     assert seen[best].tolist() == theirs
     np.testing.assert_allclose(tags.probabilities(*free, best), shares, rtol=1e-4)
+
+
+def test_the_strength_with_the_best_score_on_validation_is_taken(rows, tmp_path, monkeypatch):
+    """Of two strengths one predicts no entity; it is right only where the validation rows have none."""
+    monkeypatch.setattr(_crf, "STRENGTHS", ((1000.0, 0.1), _crf.STRENGTHS[0], (1000.0, 0.1)))
+    task, run = Ner().fitted(rows), Run(0, tmp_path, metric="exact")
+    assert _crf.fit(rows, rows, task, run).predict(rows.inputs).values == rows.targets
+    nothing = dataclasses.replace(rows, targets=((),) * len(rows))
+    assert _crf.fit(rows, nothing, task, run).predict(rows.inputs).values == nothing.targets
+
+
+def test_the_best_tags_are_those_of_the_sequences_that_are_possible():
+    """The best tags are O and I, which is impossible; B and I are the best that are possible."""
+    weights = np.array([[0, -1, -9], [0, 0, 5]], dtype=np.float32)
+    model = _crf.FittedCrf(Ner(("PER",)), ("w=Anna", "w=Li"), weights, np.zeros((3, 3), dtype=np.float32))
+    assert model.predict(["Anna Li"]).values == (((0, 7, "PER"),),)
 
 
 @pytest.mark.parametrize("names", [["a", "a"], "a", [1], None])

@@ -203,6 +203,7 @@ def test_the_test_rows_are_opened_once_a_trained_model(splits, terms, trials, mo
 def test_each_seed_learns_from_a_subset_of_its_own_which_contenders_share(splits, terms, fits, monkeypatch):
     given = {}
     fit = fits.fit
+    splits = replace(splits, test=replace(splits.test, targets=("new", *splits.test.targets[1:])))
 
     def watched(train, validation, task, run):
         given.setdefault((len(train), run.seed), []).append(train)

@@ -140,6 +140,21 @@ def test_groups_are_independent_not_rows(records, test_rows):
     assert together.high - together.low > 2 * (alone.high - alone.low)
 
 
+def test_scores_and_differences_of_values_take_groups_for_independent_not_rows(make_record):
+    truth = ["a", "b"] * 200
+    right = np.repeat(np.random.default_rng(5).random(40) < 0.7, 10)
+    record = make_record("linear", np.where(right, truth, "c").tolist(), score=0.5)
+    alone = rows("t", ["de" if number % 20 < 10 else "en" for number in range(400)], truth)
+    grouped = replace(alone, groups=tuple(str(number // 10) for number in range(400)))
+    narrow, wide = (
+        subsets.scores("language", [record], ["linear"], split(test), TASK, ACCURACY).scores
+        for test in (alone, grouped)
+    )
+    for one, other in zip(narrow, wide, strict=True):
+        assert other.score.high - other.score.low > 2 * (one.score.high - one.score.low)
+        assert other.difference.high - other.difference.low > 2 * (one.difference.high - one.difference.low)
+
+
 def test_where_lower_is_better_a_positive_difference_is_better():
     truth = np.random.default_rng(2).normal(size=200)
     here = np.arange(200) < 50
