@@ -59,12 +59,12 @@ def main() -> None:
 
     Ends with an error where a mutant's text has changed, a test fails without any mutant, or too few are killed.
     """
-    from benchmarks._common import record, show, table
-
     verdicts = []
     for verdict in verdicts_on(MUTANTS):
         verdicts.append(verdict)
         print(f"{'killed  ' if verdict.killed else 'SURVIVED'} {verdict.mutant} {verdict.test}", flush=True)
+    from benchmarks._common import record, show, table  # loads the source
+
     share = sum(verdict.killed for verdict in verdicts) / len(verdicts)
     survived = {verdict.mutant: SURVIVORS.get(verdict.mutant, "") for verdict in verdicts if not verdict.killed}
     record(
