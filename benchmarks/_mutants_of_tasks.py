@@ -48,14 +48,14 @@ MUTANTS = (
         "core/sequences.py",
         "self.rows[first : last + 1] - self.rows[first]",
         "self.rows[first : last + 1]",
-        ("contenders/test_long.py", "contenders/test_distilled.py"),
+        ("core/test_sequences.py",),
     ),
     Mutant(
         "a row has one window of the many",
         "core/sequences.py",
         "return rows if self.rows is None else spans(self.rows, rows)[0]",
         "return rows if self.rows is None else self.rows[rows]",
-        (QA, "contenders/test_long.py"),
+        ("core/test_sequences.py", QA),
     ),
     Mutant(
         "windows of a context do not overlap",

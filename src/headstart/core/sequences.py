@@ -44,8 +44,6 @@ class Ragged:
         >>> Ragged(np.array([7, 8, 9]), np.array([0, 1, 3])).take(np.array([1, 0])).values.tolist()
         [8, 9, 7]
         """
-        if len(self.values) == len(self):
-            return Ragged.single(self.values[sequences])
         places, ends = spans(self.boundaries, sequences)
         return Ragged(self.values[places], ends, self.moves)
 
