@@ -160,7 +160,9 @@ def _run_tests(copy: Path, parts: Sequence[Sequence[str]]) -> tuple[int, str]:
             os.waitpid(child, 0)
             return -9, ""
         time.sleep(0.05)
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", output.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    # A file that cannot be read has no '::' and is no test that noticed something.
+    said = output.read_text(encoding="utf-8", errors="replace")
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+::.+?)(?: - .*)?$", said, re.MULTILINE)
     return code, failed[1] if failed else ""
 
 

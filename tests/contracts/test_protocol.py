@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from headstart.contenders import distilled, ensemble, linear
+from headstart.contenders import _combining, distilled, linear
 from headstart.contest import run as contest
 from headstart.contest.plan import plan
 from headstart.contest.trials import Terms
@@ -70,7 +70,7 @@ HELD_OUT_FEW = HELD_OUT.take(range(FEW))
 WAYS: dict[str, list[dict[str, str]]] = {
     "finetuned": [{"strategy": name, "pooling": "mean"} for name in rooms.names("strategies")],
     "distilled": [{"method": method} for method in distilled.METHODS],
-    "ensemble": [{"how": how} for how in ensemble.METHODS],
+    "ensemble": [{"how": how} for how in _combining.METHODS],
 }
 CASES = [(kind, way) for kind in rooms.names("contenders") for way in WAYS.get(kind, [{}])]
 # Ways of an ensemble that learn from validation how much each member counts.

@@ -27,8 +27,8 @@ def agreement(kind: Kind, first: Sequence[Value], second: Sequence[Value]) -> np
 
     >>> agreement("label", ["a", "b"], ["a", "a"]).tolist()
     [1.0, 0.0]
-    >>> agreement("labels", [("a", "b"), ()], [("b",), ()]).tolist()
-    [0.5, 1.0]
+    >>> agreement("labels", [("a", "b"), ("a",), (), ()], [("b",), ("a", "b"), ("a",), ()]).tolist()
+    [0.5, 0.5, 0.0, 1.0]
     >>> agreement("number", [0.0, 10.0], [0.0, 9.5]).tolist()
     [1.0, 0.9]
     >>> agreement("facts", [[(0, 4, "PER"), (6, 9, "LOC")]], [[(0, 4, "PER")]]).tolist()
