@@ -295,10 +295,10 @@ MUTANTS = (
     ),
     Mutant("the worse CRF is taken", "contenders/_crf.py", "score > best[0]", "score < best[0]", (CRF,)),
     Mutant(
-        "a CRF predicts impossible tags",
+        "a CRF predicts each tag without its neighbours",
         "contenders/_crf.py",
-        "self.moves + forbidden, first)",
-        "self.moves, 0 * np.isinf(first))",
+        "Ragged(scores, encoded.boundaries, self.moves)",
+        "Ragged(scores, encoded.boundaries)",
         (CRF,),
     ),
     Mutant(

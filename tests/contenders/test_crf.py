@@ -76,11 +76,14 @@ def test_the_strength_with_the_best_score_on_validation_is_taken(rows, tmp_path,
     assert _crf.fit(rows, nothing, task, run).predict(rows.inputs).values == nothing.targets
 
 
-def test_the_best_tags_are_those_of_the_sequences_that_are_possible():
-    """The best tags are O and I, which is impossible; B and I are the best that are possible."""
-    weights = np.array([[0, -1, -9], [0, 0, 5]], dtype=np.float32)
-    model = _crf.FittedCrf(Ner(("PER",)), ("w=Anna", "w=Li"), weights, np.zeros((3, 3), dtype=np.float32))
-    assert model.predict(["Anna Li"]).values == (((0, 7, "PER"),),)
+def test_weights_of_neighbouring_tags_count():
+    """Each word alone is an entity; a weight for I after B makes them one."""
+    weights = np.array([[0, 1, -9], [0, 1, 0.5]], dtype=np.float32)
+    for weight, expected in ((0, ((0, 4, "PER"), (5, 7, "PER"))), (2, ((0, 7, "PER"),))):
+        moves = np.zeros((3, 3), dtype=np.float32)
+        moves[1, 2] = weight
+        model = _crf.FittedCrf(Ner(("PER",)), ("w=Anna", "w=Li"), weights, moves)
+        assert model.predict(["Anna Li"]).values == (expected,)
 
 
 @pytest.mark.parametrize("names", [["a", "a"], "a", [1], None])
