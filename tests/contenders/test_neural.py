@@ -313,7 +313,6 @@ def test_a_frozen_fit_killed_while_it_is_solved_gives_the_same_model(backbone, r
     contender = rooms.load("contenders", "finetuned", {"strategy": "frozen", "backbone": backbone})
     with pytest.raises(Killed):
         contender.fit(rows, rows.take(range(30)), task, Run(0, tmp_path / "broken", progress=die))
-    assert written[-1] == 4
     resumed = fit(backbone, rows, task, tmp_path / "broken", "frozen")
     ours, theirs = resumed.model.state_dict(), whole.model.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
