@@ -40,11 +40,14 @@ def test_a_contender_that_cannot_learn_the_kind_of_task_is_skipped_with_the_reas
     class Translation(Classification):
         kind: ClassVar[Kind] = "text"
 
-    made = planned(task=Translation(), contenders=("majority", "linear", "ensemble"), seeds=(0,))
+    made = planned(task=Translation(), contenders=("majority", "linear"), seeds=(0,))
     assert {trial.contender for trial in made.trials} == {"majority"}
-    assert made.skipped == dict.fromkeys(
-        ("linear", "ensemble"), "it cannot learn tasks whose answers are of the kind 'text'"
+    reason = (
+        "it cannot learn tasks whose answers are of the kind 'text', only of the kinds facts, label, labels, number"
     )
+    assert made.skipped == {"linear": reason}
+    with pytest.raises(UsageError, match=rf"^ensemble builds on linear, but {reason}; name other members or another"):
+        planned(task=Translation(), contenders=("ensemble",), options={"ensemble.members": "linear+majority"})
 
 
 def test_a_name_with_its_strategy_is_taken_and_not_run_twice():

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 
 from headstart import contenders, strategies
-from headstart.core.contracts import Contender, Fitted, Task, Value
+from headstart.core.contracts import Contender, Fitted, Kind, Task, Value
 from headstart.core.errors import UsageError, shown
 from headstart.core.records import Rows, Run
 
@@ -80,6 +80,20 @@ def build(name: str, backbone: str | None = None, more: Mapping[str, Value] | No
     return contenders.load(kind, {**values, **(more or {})})
 
 
+def unsupported(contender: type[Contender] | Contender, kind: Kind) -> str:
+    """Say why a contender cannot learn tasks of a kind; '' if it can.
+
+    >>> unsupported(contenders.plugin("linear"), "text")
+    "it cannot learn tasks whose answers are of the kind 'text', only of the kinds facts, label, labels, number"
+    """
+    if kind in contender.kinds:
+        return ""
+    return (
+        f"it cannot learn tasks whose answers are of the kind '{kind}', only of the kinds "
+        f"{', '.join(sorted(contender.kinds))}"
+    )
+
+
 def fitted(
     name: str, train: Rows, validation: Rows, task: Task, run: Run, backbone: str | None = None
 ) -> tuple[Fitted, float]:
@@ -96,9 +110,13 @@ def fitted(
         backbone: its backbone outside a contest; None for its own.
 
     Raises:
+        UsageError: it cannot learn tasks of this kind.
         HeadstartError: it could not be trained.
     """
     if run.fitted is not None:
         return run.fitted(name)
+    contender = build(name, backbone)
+    if reason := unsupported(contender, task.kind):
+        raise UsageError(f"contender {shown(name)}: {reason}.")
     place = dataclasses.replace(run, folder=run.folder / re.sub(r"[^\w.-]+", "-", name))
-    return build(name, backbone).fit(train, validation, task, place), 0.0
+    return contender.fit(train, validation, task, place), 0.0

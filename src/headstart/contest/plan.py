@@ -13,7 +13,7 @@ from headstart.contenders import load as load_contender
 from headstart.contenders import plugin as contender_class
 from headstart.contest import backbones
 from headstart.core import rooms
-from headstart.core.contracts import Contender, Task, Value
+from headstart.core.contracts import Contender, Kind, Task, Value
 from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.core.records import Trial
 from headstart.strategies import load as load_strategy
@@ -77,12 +77,12 @@ def plan(
     contestants: dict[str, _Contestant] = {}
     skipped: dict[str, str] = {}
     for contestant in itertools.chain.from_iterable(build(name, strategy_names) for name in chosen):
-        if task.kind in contestant.plugin.kinds:
-            contestants[contestant.name] = contestant
+        if reason := _members.unsupported(contestant.plugin, task.kind):
+            skipped[contestant.name] = reason
         else:
-            skipped[contestant.name] = f"it cannot learn tasks whose answers are of the kind '{task.kind}'"
+            contestants[contestant.name] = contestant
     alone = tuple(name for name, contestant in contestants.items() if not contestant.members)
-    entries = [_entry(contestant, alone, build) for contestant in contestants.values()]
+    entries = [_entry(contestant, task.kind, alone, build) for contestant in contestants.values()]
     taking_part = (*skipped, *(name for entry in entries for name in entry.names))
     part = {word for name in taking_part for word in _members.divide(name)[:2] if word}
     for owner, values in given.items():
@@ -174,6 +174,7 @@ def check_reads_unlabelled(trials: Sequence[Trial]) -> None:
 
 def _entry(
     contestant: _Contestant,
+    kind: Kind,
     alone: tuple[str, ...],
     build: Callable[..., list[_Contestant]],
     above: tuple[str, ...] = (),
@@ -182,6 +183,7 @@ def _entry(
 
     Args:
         contestant: the contender.
+        kind: the kind of the task.
         alone: the contenders of the plan that build on no others, which the member 'all' means.
         build: builds the contender of a leaderboard name.
         above: what builds on this one.
@@ -189,6 +191,8 @@ def _entry(
     name = contestant.name
     if name in above:
         raise UsageError(f"{' builds on '.join((*above, name))}, itself; name other members or another teacher.")
+    if reason := _members.unsupported(contestant.plugin, kind):
+        raise UsageError(f"{' builds on '.join((*above, name))}, but {reason}; name other members or another teacher.")
     members = contestant.members
     if _members.ALL in members:
         if not alone:
@@ -199,7 +203,7 @@ def _entry(
         contestant = dataclasses.replace(contestant, plugin=dataclasses.replace(contestant.plugin, members=alone))
         members = alone
     built = [build(member, near=contestant.backbone)[0] for member in members]
-    return _Entry(contestant, tuple(_entry(member, alone, build, (*above, name)) for member in built))
+    return _Entry(contestant, tuple(_entry(member, kind, alone, build, (*above, name)) for member in built))
 
 
 def _build(
