@@ -9,13 +9,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from headstart.contenders import _combining, ensemble
+from headstart.contenders._answers import Answers
 from headstart.contenders.majority import FittedMajority
 from headstart.core.contracts import Task, class_numbers, metric_values
 from headstart.core.errors import TrainingError, UsageError
 from headstart.core.records import Predictions, Rows, Run
+from headstart.core.sequences import Encoded
 from headstart.saved import model_folder
 from headstart.tasks.classification import Classification
 from headstart.tasks.multilabel import Multilabel
+from headstart.tasks.ner import Ner
+from headstart.tasks.qa import QuestionAnswering
 from headstart.tasks.regression import Regression
 
 CLASSES = ("a", "b", "c")
@@ -53,6 +57,10 @@ def answers(rng, rows):
     return np.stack(tables).astype(np.float32)
 
 
+def asked(numbers, rows):
+    return Answers(rows.inputs, numbers, Encoded.without_tokens(len(rows)))
+
+
 def fit(rows, answers, tmp_path, how="greedy", names=("one", "two", "three"), fail=()):
     def fitted(name):
         if name in fail:
@@ -74,7 +82,7 @@ def test_greedy_is_the_plain_search_over_lists_of_members(rows, answers):
         names = max(([*names, n] for n in range(3)), key=merit)
         lists.append(names)
     best = max(lists, key=merit)
-    weights = _combining.greedy(answers, rows, TASK, "accuracy")
+    weights = _combining.greedy(asked(answers, rows), rows, TASK, "accuracy")
     np.testing.assert_allclose(weights, np.bincount(best, minlength=3) / len(best))
     assert weights[2] < weights[0]
 
@@ -88,7 +96,7 @@ def test_weights_are_those_of_a_general_optimiser(rows, answers):
     reference = minimize(
         surprise, np.full(3, 1 / 3), bounds=[(1e-9, 1)] * 3, constraints={"type": "eq", "fun": lambda w: w.sum() - 1}
     )
-    fitted_weights = _combining.likeliest(answers, rows, TASK, "accuracy")
+    fitted_weights = _combining.likeliest(asked(answers, rows), rows, TASK, "accuracy")
     assert fitted_weights.sum() == pytest.approx(1)
     assert surprise(fitted_weights) == pytest.approx(reference.fun, abs=1e-4)
 
@@ -286,6 +294,83 @@ def test_probabilities_of_several_labels_are_averaged_and_cut_at_thresholds_of_t
     assert metric_values(fitted.task, predictions, rows)["micro-F1"] > 0.95
     mixture = sum(weight * tables[int(name)] for weight, name in zip(fitted.weights, fitted.names, strict=True))
     np.testing.assert_allclose(predictions.probabilities, mixture, atol=1e-6)
+
+
+# --- entities, and answers -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Predicts:
+    """A fitted model whose predictions are known."""
+
+    task: Task
+    predictions: Predictions
+
+    def predict(self, inputs):
+        return self.predictions
+
+
+def combined(task, rows, predictions, tmp_path, how="mean"):
+    task = task.fitted(rows)
+    models = [Predicts(task, each) for each in predictions]
+    run = Run(0, tmp_path, metric=task.metrics[0].name, fitted=lambda name: (models[int(name)], 0.0))
+    return ensemble.Ensemble(tuple(map(str, range(len(models)))), how).fit(rows, rows, task, run)
+
+
+def tag_probabilities(*right, sure):
+    """Probabilities of the tags O, B-PER and I-PER for each word, with `sure` for the given ones."""
+    return np.where(np.eye(3)[list(right)] == 1, sure, (1 - sure) / 2).astype(np.float32)
+
+
+@pytest.fixture
+def people():
+    inputs = (("Anna", "Li", "met", "Bo"), ("Bo", "left"))
+    return Rows(("1", "2"), inputs, (((0, 7, "PER"), (12, 14, "PER")), ((0, 2, "PER"),)))
+
+
+def test_probabilities_of_tags_are_averaged_word_by_word(people, tmp_path):
+    first = Predictions(((), ()), parts=tag_probabilities(1, 2, 0, 0, 1, 0, sure=0.9))
+    second = Predictions(((), ()), parts=tag_probabilities(0, 0, 0, 1, 1, 0, sure=0.6))
+    fitted = combined(Ner(), people, (first, second), tmp_path)
+    predictions = fitted.predict(people.inputs)
+    mean = (first.parts + second.parts) / 2
+    np.testing.assert_allclose(predictions.parts[[2, 5]], mean[[2, 5]], atol=0.2)
+    # 'Bo' is O by the first with 0.9 and B by the second with 0.6: (0.9 + 0.2) / 2 is more than (0.05 + 0.6) / 2.
+    assert predictions.values == (((0, 7, "PER"),), ((0, 2, "PER"),))
+
+
+def test_entities_of_a_model_without_probabilities_count_as_certain(people, tmp_path):
+    first = Predictions((((0, 7, "PER"),), ()))
+    unsure = Predictions(((), ()), parts=tag_probabilities(0, 0, 0, 1, 1, 0, sure=0.6))
+    fitted = combined(Ner(), people, (first, unsure), tmp_path)
+    # 1 and 0.2 for the tags of 'Anna Li' are more than 0 and 0.6; of both 'Bo' it is the reverse.
+    assert fitted.predict(people.inputs).values == (((0, 7, "PER"),), ())
+    assert combined(Ner(), people, (first, unsure), tmp_path, "greedy").weights[1] > 0
+
+
+def test_candidates_of_a_question_are_added_up(tmp_path):
+    inputs = ({"question": "Who?", "context": "Anna met Bo and Li"},) * 2
+    rows = Rows(("1", "2"), inputs, ((("Bo", 9),), (("Li", 16),)))
+    first = Predictions(("Anna", "Anna"), candidates=((("Anna", 0.5), ("Bo", 0.4), ("Li", 0.1)), (("Anna", 1.0),)))
+    second = Predictions(("Li", "Li"), candidates=((("Li", 0.5), ("Bo", 0.4), ("met", 0.1)), (("Li", 1.0),)))
+    fitted = combined(QuestionAnswering(), rows, (first, second), tmp_path)
+    predictions = fitted.predict(inputs)
+    assert predictions.values[0] == "Bo"
+    assert dict(predictions.candidates[0]) == pytest.approx({"Bo": 0.4, "Anna": 0.25, "Li": 0.3, "met": 0.05})
+    assert predictions.confidence[0] == pytest.approx(0.4)
+    greedy = combined(QuestionAnswering(), rows, (first, second), tmp_path, "greedy")
+    assert greedy.predict(inputs).values == ("Bo", "Li")
+
+
+def test_an_answer_of_the_ensemble_has_a_threshold_of_its_own(tmp_path):
+    inputs = ({"question": "Who?", "context": "Anna met Bo"},) * 2
+    rows = Rows(("1", "2"), inputs, ((("Anna", 0),), ()))
+    sure = Predictions(("", ""), candidates=((("", 0.8), ("Anna", 0.2)), (("", 0.9), ("Bo", 0.1))))
+    text = Predictions(("Anna", ""))  # a model without candidates
+    fitted = combined(QuestionAnswering(), rows, (sure, text), tmp_path)
+    assert fitted.task.threshold is not None
+    assert fitted.predict(inputs).values == ("Anna", "")
+    assert combined(QuestionAnswering(), rows, (sure,), tmp_path).task.threshold > np.log(4)
 
 
 @pytest.mark.parametrize("how", ["vote", "stacking", "weights"])

@@ -104,13 +104,18 @@ def test_the_probability_of_a_sequence_is_its_share_of_all_possible_ones(rng, sc
     scores = scale * rng.normal(size=(ends[-1], len(names)))
     best = tags.viterbi(scores, ends, moves, first)
     found = tags.probabilities(scores, ends, moves, first, best)
+    by_word = tags.marginals(scores, ends, moves, first)
     assert found[1] == 1
     for number, (start, end) in enumerate(pairwise(ends)):
         if end > start:
             paths = np.array(list(product(range(len(names)), repeat=end - start)))
             totals = first[paths[:, 0]] + moves[paths[:, :-1], paths[:, 1:]].sum(axis=1)
             totals = totals + scores[np.arange(start, end), paths].sum(axis=1)
-            assert found[number] == pytest.approx(1 / np.exp(totals - totals.max()).sum(), rel=1e-6)
+            shares = np.exp(totals - totals.max()) / np.exp(totals - totals.max()).sum()
+            assert found[number] == pytest.approx(shares.max(), rel=1e-6)
+            for place, word in enumerate(range(start, end)):
+                expected = [shares[paths[:, place] == tag].sum() for tag in range(len(names))]
+                np.testing.assert_allclose(by_word[word], expected, atol=1e-6)
 
 
 def test_no_rows_have_no_tags():
@@ -118,6 +123,7 @@ def test_no_rows_have_no_tags():
     nothing = np.zeros((0, 5), np.float32), np.zeros(1, np.int64), *tags.transitions(names)
     assert len(tags.viterbi(*nothing)) == 0
     assert len(tags.probabilities(*nothing, np.zeros(0, np.int64))) == 0
+    assert tags.marginals(*nothing).shape == (0, 5)
 
 
 def test_impossible_tags_are_those_that_seqeval_would_not_write():

@@ -1,18 +1,19 @@
 """The numbers of an ensemble: the weights of its members, and their answers combined.
 
-Shapes: M members, N texts, C classes (labels; 1 for numbers).
+Shapes: M members, N items, C columns, see `_answers`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headstart.core.contracts import Fitted, Task, Value, class_numbers, metric_values, settled
-from headstart.core.records import Predictions, Rows
-from headstart.core.sequences import Encoded, Ragged
+from headstart.contenders import _answers
+from headstart.contenders._answers import LEAST, Answers, log_likelihood
+from headstart.core.contracts import Task, class_numbers, metric_values, settled
+from headstart.core.records import Rows
 from headstart.core.tally import named
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ ROUNDS = 25  # members that 'greedy' picks, the same one often
 STEPS = 200  # of the iteration that fits 'weights'
 STRENGTHS = (0.01, 0.1, 1.0)  # of 'stacking'; inverse regularisation
 FOLDS = 5
-LEAST = 1e-6  # lower limit of a probability in logarithms
 TIE = 1e-3  # weight of the mean probabilities in a vote, which break ties
 NEVER = -1e4  # the logit of a class that does not occur in validation; its probability is 0
 
@@ -34,18 +34,6 @@ def with_known_classes(rows: Rows, task: Task) -> np.ndarray:
     if task.kind != "label":
         return np.arange(len(rows))
     return np.flatnonzero(class_numbers(task.classes, rows.targets) >= 0)
-
-
-def answers_of(models: Sequence[Fitted], inputs: Sequence[Value]) -> np.ndarray:
-    """Return every model's probabilities, float32 ``(M, N, C)``, or its numbers, float64 ``(M, N, 1)``."""
-    answers = []
-    for model in models:
-        predictions = model.predict(inputs)
-        numbers = predictions.probabilities
-        if numbers is None:  # as of tasks whose answers are numbers
-            numbers = np.array(predictions.values, dtype=np.float64)[:, None]
-        answers.append(numbers)
-    return np.stack(answers)
 
 
 def mix(answers: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -64,12 +52,12 @@ def votes(answers: np.ndarray) -> np.ndarray:
     return counted
 
 
-def equal(answers: np.ndarray, validation: Rows, task: Task, metric: str) -> np.ndarray:
+def equal(answers: Answers, validation: Rows, task: Task, metric: str) -> np.ndarray:
     """Return equal weights of the members: ``(M,)``."""
     return np.full(len(answers), 1 / len(answers))
 
 
-def greedy(answers: np.ndarray, validation: Rows, task: Task, metric: str) -> np.ndarray:
+def greedy(answers: Answers, validation: Rows, task: Task, metric: str) -> np.ndarray:
     """Add members with replacement, each time the one that helps most, and stop at the best point: ``(M,)``.
 
     Ensemble selection of Caruana et al. 2004, "Ensemble Selection from Libraries of Models", section 2.1. Among equal
@@ -82,9 +70,9 @@ def greedy(answers: np.ndarray, validation: Rows, task: Task, metric: str) -> np
         tried = []
         for member in range(len(answers)):
             more = counts + np.eye(len(answers))[member]
-            answer = mix(answers, more / more.sum())
-            score = sign * _score(answer, validation, task, metric)
-            tried.append(((score, _likelihood(answer, validation, task)), more))
+            mixed = mix(answers.numbers, more / more.sum())
+            score = sign * _score(answers, mixed, validation, task, metric)
+            tried.append(((score, _answers.likelihood(answers, mixed, validation, task)), more))
         merit, counts = max(tried, key=lambda trial: trial[0])
         if best is None or merit > best[0]:
             best = merit, counts
@@ -93,29 +81,19 @@ def greedy(answers: np.ndarray, validation: Rows, task: Task, metric: str) -> np
     return shares
 
 
-def _score(answer: np.ndarray, rows: Rows, task: Task, metric: str) -> float:
+def _score(answers: Answers, mixed: np.ndarray, rows: Rows, task: Task, metric: str) -> float:
     """Score combined answers ``(N, C)``, with a task settled on the same rows."""
-    own, predictions = settled(task, lambda task: predictions_of(answer, task, rows.inputs), rows.targets)
+    own, predictions = settled(task, lambda task: _answers.decode(answers, mixed, task), rows.targets)
     return metric_values(own, predictions, rows)[metric]
 
 
-def _likelihood(answer: np.ndarray, rows: Rows, task: Task) -> float:
-    """Return the mean log likelihood of the targets, of numbers without constants."""
-    if task.kind == "label":
-        return _log_likelihood(answer, class_numbers(task.classes, rows.targets))
-    if task.kind == "number":
-        return -float(np.square(answer[:, 0] - np.array(rows.targets, dtype=np.float64)).mean())
-    truth = task.targets(rows, Encoded.without_tokens(len(rows))).values
-    return float(np.log(np.maximum(np.where(truth > 0, answer, 1 - answer), LEAST)).mean())
-
-
-def likeliest(answers: np.ndarray, validation: Rows, task: Task, metric: str) -> np.ndarray:
+def likeliest(answers: Answers, validation: Rows, task: Task, metric: str) -> np.ndarray:
     """Find the weights ``(M,)`` of the mixture that maximise the likelihood of the validation labels.
 
     By expectation maximisation (Dempster et al. 1977, section 4.3), which never decreases the likelihood.
     """
     numbers = class_numbers(task.classes, validation.targets)
-    right = np.maximum(answers[:, np.arange(len(numbers)), numbers], LEAST)
+    right = np.maximum(answers.numbers[:, np.arange(len(numbers)), numbers].astype(np.float64), LEAST)
     weights = np.full(len(answers), 1 / len(answers))
     for _ in range(STEPS):
         shares = weights[:, None] * right
@@ -144,7 +122,7 @@ def stacking(member_answers: np.ndarray, numbers: np.ndarray) -> np.ndarray | No
 
     def held_out(strength: float) -> float:
         answers = cross_val_predict(_regression(strength), features, places, cv=folds, method="predict_proba")
-        return _log_likelihood(answers, places)
+        return log_likelihood(answers, places)
 
     model = _regression(max(STRENGTHS, key=held_out)).fit(features, places)
     columns = np.vstack([model.coef_.T, model.intercept_])
@@ -176,24 +154,8 @@ def _features(answers: np.ndarray) -> np.ndarray:
     return logarithms.transpose(1, 0, 2).reshape(answers.shape[1], -1)
 
 
-def _log_likelihood(probabilities: np.ndarray, numbers: np.ndarray) -> float:
-    return float(np.log(np.maximum(probabilities[np.arange(len(numbers)), numbers], LEAST)).mean())
-
-
-def predictions_of(answers: np.ndarray, task: Task, inputs: Sequence[Value]) -> Predictions:
-    """Turn combined probabilities, or numbers, ``(N, C)`` into predictions."""
-    if task.kind == "number":
-        return Predictions(tuple(answers[:, 0].tolist()))
-    single = answers.astype(np.float32)
-    if task.kind == "labels":
-        from scipy.special import logit
-
-        return task.decode(Ragged.single(logit(answers)), Encoded.without_tokens(len(answers)), inputs)
-    return Predictions(tuple(task.classes[number] for number in single.argmax(axis=1)), task.classes, single)
-
-
 ANY_KIND: tuple[Method, ...] = ("greedy", "mean")  # the methods for answers of any kind
-METHODS: dict[Method, Callable[[np.ndarray, Rows, Task, str], np.ndarray]] = {
+METHODS: dict[Method, Callable[[Answers, Rows, Task, str], np.ndarray]] = {
     "greedy": greedy,
     "weights": likeliest,
     "stacking": equal,

@@ -1,14 +1,14 @@
 """Several contenders combined.
 
 The weight of each member is learnt from the validation rows, on which none of them was trained. But each member chose
-its
-best epoch or strength on them, and the ensemble chooses again, so its validation score is optimistic: the more so the
-fewer rows there are and the more parameters are fitted. 'mean' and 'vote' fit none, 'greedy' and 'weights' one number
-per member, 'stacking' one per member and class. Test rows are not used.
+its best epoch or strength on them, and the ensemble chooses again, so its validation score is optimistic: the more so
+the fewer rows there are and the more parameters are fitted. 'mean' and 'vote' fit none, 'greedy' and 'weights' one
+number per member, 'stacking' one per member and class. Test rows are not used.
 
-Numbers are averaged instead of probabilities. 'weights', 'stacking' and 'vote' are for one label per text.
+What is averaged depends on the kind of task, see `_answers`. 'weights', 'stacking' and 'vote' are for one label per
+text.
 
-Shapes: M members, N texts, C classes (labels; 1 for numbers).
+Shapes: M members, N items, C columns, see `_answers`.
 """
 
 from __future__ import annotations
@@ -66,14 +66,14 @@ class FittedEnsemble(Fitted):
 
     def predict(self, inputs: Sequence[Value]) -> Predictions:
         """Predict with every member, and combine the predictions."""
-        from headstart.contenders import _combining
+        from headstart.contenders import _answers, _combining
 
-        answers = _combining.answers_of(self.members, inputs)
+        answers = _answers.ask(self.members, self.task, inputs)
         if self.stacked is not None:
-            probabilities = _combining.stack(answers, self.stacked)
+            mixed = _combining.stack(answers.numbers, self.stacked)
         else:
-            probabilities = _combining.mix(_combining.votes(answers) if self.vote else answers, self.weights)
-        return _combining.predictions_of(probabilities, self.task, inputs)
+            mixed = _combining.mix(_combining.votes(answers.numbers) if self.vote else answers.numbers, self.weights)
+        return _answers.decode(answers, mixed, self.task)
 
     def cut_off(self, inputs: Sequence[Value]) -> float:
         """Return the largest share of the inputs' tokens (0 to 1) that a member truncates."""
@@ -106,7 +106,7 @@ class Ensemble(Contender):
     members: tuple[str, ...] = (_members.ALL,)
     how: Method = "greedy"
 
-    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "labels", "number"})
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "labels", "number", "facts", "text"})
     level: ClassVar[str] = "ensemble"
 
     @property
@@ -135,7 +135,7 @@ class Ensemble(Contender):
         """
         import numpy as np
 
-        from headstart.contenders import _combining
+        from headstart.contenders import _answers, _combining
 
         if self.how not in _combining.METHODS:
             raise UsageError(f"no ensemble method {shown(self.how)}; {did_you_mean(self.how, _combining.METHODS)}")
@@ -159,15 +159,14 @@ class Ensemble(Contender):
         weights, stacked = np.full(len(names), 1 / len(names)), None
         known = validation.take(_combining.with_known_classes(validation, task))
         if len(known):
-            answers = _combining.answers_of(models, known.inputs).astype(np.float64)
+            answers = _answers.ask(models, task, known.inputs)
             if self.how == "stacking":
-                stacked = _combining.stacking(answers, class_numbers(task.classes, known.targets))
+                numbers = class_numbers(task.classes, known.targets)
+                stacked = _combining.stacking(answers.numbers.astype(np.float64), numbers)
             weights = _combining.METHODS[self.how](answers, known, task, run.metric)
             if task.settles:
-                mixture = _combining.mix(answers, weights)
-                task, _ = settled(
-                    task, lambda task: _combining.predictions_of(mixture, task, known.inputs), known.targets
-                )
+                mixed = _combining.mix(answers.numbers, weights)
+                task, _ = settled(task, lambda task: _answers.decode(answers, mixed, task), known.targets)
         counts = [number for number, weight in enumerate(weights) if weight > 0]
         return FittedEnsemble(
             task,

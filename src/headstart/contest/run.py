@@ -276,7 +276,7 @@ def judge(contest: Contest, job: Job, saved: Path, progress: Callable[[Progress]
         commit=_commit(),
         made=_now(),
         path=str(record_path(job, terms)),
-        predictions=predictions,
+        predictions=replace(predictions, parts=None),
         built_on=job.built_on,
         collapsed=bool(attempts and attempts[-1].collapsed),
         retried=any(attempt.rate_factor < 1 for attempt in attempts),

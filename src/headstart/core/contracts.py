@@ -174,6 +174,12 @@ class TextTask(Task, Protocol):
     def untrained(self, value: Value) -> str:
         """Return an answer to one input that needs no training: the floor of all scores."""
 
+    def accepted(self, target: Value) -> Sequence[str]:
+        """Return the texts that are right; the empty text where nothing is."""
+
+    def chosen(self, candidates: Sequence[tuple[tuple[str, float], ...]]) -> Predictions:
+        """Return the predictions that the candidates of each input and their probabilities give, the best first."""
+
 
 def class_numbers(classes: Sequence[str], targets: Sequence[Value]) -> np.ndarray:
     """Return the number of each target among the classes, int64 ``(rows,)``; -100 for one that is not among them.

@@ -224,6 +224,8 @@ class Predictions:
         it may have several. None if the task has none.
     candidates: of each row the best values with their probabilities, best first, which sum to 1; empty if the task has
         none. They are not stored with a record.
+    parts: probabilities of what the values consist of, such as of each tag of each word, float32 ``(parts, outputs)``,
+        the parts of one input after those of another; None if the task has none. They are not stored with a record.
     confidence: probability of each value, float64 ``(rows,)``, 0 to 1, where `probabilities` do not give it: of an
         answer among its candidates, or of all entities of a text together. None if the model has none.
     """
@@ -232,6 +234,7 @@ class Predictions:
     classes: tuple[str, ...] = ()
     probabilities: np.ndarray | None = None
     candidates: tuple[tuple[tuple[Value, float], ...], ...] = ()
+    parts: np.ndarray | None = None
     confidence: np.ndarray | None = None
 
 

@@ -122,9 +122,21 @@ def tag_numbers(
     return Ragged(values, encoded.boundaries)
 
 
-def best_parts(
-    outputs: Ragged, encoded: Encoded, inputs: Sequence[Value], names: Sequence[str]
-) -> tuple[list[list[Part]], np.ndarray]:
+@dataclass(frozen=True)
+class BestParts:
+    """The most likely parts of texts.
+
+    parts: of each row.
+    confidence: probability of each row's tags among all that the scheme allows, float64 ``(rows,)``.
+    marginals: probability of each tag of each word, float32 ``(words, tags)``.
+    """
+
+    parts: list[list[Part]]
+    confidence: np.ndarray
+    marginals: np.ndarray
+
+
+def best_parts(outputs: Ragged, encoded: Encoded, inputs: Sequence[Value], names: Sequence[str]) -> BestParts:
     """Return the parts of each text that the most likely tags mark, of all sequences that their scheme allows.
 
     Args:
@@ -132,9 +144,6 @@ def best_parts(
         encoded: the rows, encoded as words.
         inputs: of the rows.
         names: the tags, see `tags.bio`.
-
-    Returns:
-        the parts, and the probability of each row's tags among all that the scheme allows, float64 ``(rows,)``.
     """
     import numpy as np
 
@@ -150,4 +159,8 @@ def best_parts(
     for words, first, last in zip(spans, ends[:-1], ends[1:], strict=True):
         marked = tags.entities([names[number] for number in best[first:last]]) if best[first:last].any() else []
         found.append([(words[start][0], words[end - 1][1], name) for start, end, name in marked])
-    return found, tags.probabilities(scores, ends, moves, start_scores, best)
+    return BestParts(
+        found,
+        tags.probabilities(scores, ends, moves, start_scores, best),
+        tags.marginals(scores, ends, moves, start_scores),
+    )

@@ -156,11 +156,12 @@ class Event:
     def decode(self, outputs: Ragged, encoded: Encoded, inputs: Sequence[Value]) -> Predictions:
         """Turn logits ``(tokens, tags)`` into the most likely triggers and arguments that the tags' scheme allows.
 
-        An argument without any trigger that it can belong to is left out.
+        An argument without any trigger that it can belong to is left out. The confidence of a row is the probability of
+        its tags among all that the scheme allows; its parts are the probabilities of each word's tags.
         """
-        found, confidence = best_parts(outputs, encoded, inputs, self.tag_names)
-        facts = tuple(self._linked(value, parts) for value, parts in zip(inputs, found, strict=True))
-        return Predictions(facts, confidence=confidence)
+        best = best_parts(outputs, encoded, inputs, self.tag_names)
+        facts = tuple(self._linked(value, parts) for value, parts in zip(inputs, best.parts, strict=True))
+        return Predictions(facts, parts=best.marginals, confidence=best.confidence)
 
     def _linked(self, text: str, parts: Sequence[Part]) -> Facts:
         """Return the facts of a text, with each argument linked to a trigger.

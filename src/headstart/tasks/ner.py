@@ -100,10 +100,11 @@ class Ner:
     def decode(self, outputs: Ragged, encoded: Encoded, inputs: Sequence[Value]) -> Predictions:
         """Turn logits ``(tokens, tags)`` into the most likely entities that the scheme of the tags allows.
 
-        The confidence of a row is the probability of its tags among all that the scheme allows.
+        The confidence of a row is the probability of its tags among all that the scheme allows; its parts are the
+        probabilities of each word's tags.
         """
-        found, confidence = best_parts(outputs, encoded, inputs, tags.bio(self.classes))
-        return Predictions(tuple(map(tuple, found)), confidence=confidence)
+        best = best_parts(outputs, encoded, inputs, tags.bio(self.classes))
+        return Predictions(tuple(map(tuple, best.parts)), parts=best.marginals, confidence=best.confidence)
 
     def settled(self, predictions: Predictions, targets: Sequence[Value]) -> Ner:
         """Return the task: there is nothing to choose."""

@@ -120,9 +120,15 @@ class QuestionAnswering:
         candidates = tuple(
             self._candidates(outputs.values, encoded, row, value["context"]) for row, value in enumerate(inputs)
         )
+        return self.chosen(candidates)
+
+    def chosen(self, candidates: Sequence[tuple[Candidate, ...]]) -> Predictions:
+        """Return the best answer of each row's candidates, or '' where no answer is enough more probable."""
+        import numpy as np
+
         values = tuple(map(self._best, candidates))
         confidence = [dict(each).get(value, 0.0) for value, each in zip(values, candidates, strict=True)]
-        return Predictions(values, candidates=candidates, confidence=np.array(confidence, dtype=np.float64))
+        return Predictions(values, candidates=tuple(candidates), confidence=np.array(confidence, dtype=np.float64))
 
     def _candidates(self, logits: np.ndarray, encoded: Encoded, row: int, context: str) -> tuple[Candidate, ...]:
         """Return the best answers in all windows of a row with their probabilities, the most probable first."""
@@ -158,7 +164,7 @@ class QuestionAnswering:
             return self
         answers = [_answer(candidates) for candidates in predictions.candidates]
         odds = np.array([each for _, each in answers])
-        accepted = [_accepted(target) for target in targets]
+        accepted = [self.accepted(target) for target in targets]
         answered = strings.answer_tally(accepted, [text for text, _ in answers]).rows.toarray()[:, 2]
         silent = strings.answer_tally(accepted, [""] * len(accepted)).rows.toarray()[:, 2]
         order = np.argsort(odds, kind="stable")
@@ -172,18 +178,17 @@ class QuestionAnswering:
 
     def tally(self, predictions: Predictions, targets: Sequence[Value]) -> Tally:
         """Count what each row adds to the exact matches and to the token F1."""
-        return strings.answer_tally([_accepted(target) for target in targets], predictions.values)
+        return strings.answer_tally([self.accepted(target) for target in targets], predictions.values)
+
+    def accepted(self, target: Value) -> list[str]:
+        """Return the texts that are right; of answers that normalise to nothing, and of none, the empty text."""
+        return [text for text, _ in target if strings.normalised(text)] or [""]
 
     def untrained(self, value: Value) -> str:
         """Return the sentence of the context that shares most with the question, rare words counting more."""
         from headstart.text.sentences import nearest
 
         return nearest(value["question"], value["context"])
-
-
-def _accepted(target: Value) -> list[str]:
-    """Return the texts that are right; of answers that normalise to nothing, and of none, the empty text."""
-    return [text for text, _ in target if strings.normalised(text)] or [""]
 
 
 def _context(encoded: Encoded, sequence: int) -> tuple[int, np.ndarray]:

@@ -142,18 +142,56 @@ def probabilities(
     scores = scores.astype(np.float64)
     factors = np.exp(moves.astype(np.float64))  # (tags before, tags)
     for order, starts, active in _side_by_side(boundaries):
-        numbers = np.arange(len(order))
         sums = scores[starts] + first  # logarithms of the sums over all beginnings, (sequences, tags)
-        own = sums[numbers, chosen[starts]]  # of the chosen beginning, (sequences,)
+        own = sums[np.arange(len(order)), chosen[starts]]  # of the chosen beginning, (sequences,)
         for place, count in enumerate(active[1:], start=1):
             words = starts[:count] + place
-            largest = sums[:count].max(axis=1, keepdims=True)
-            shares = np.exp(np.maximum(sums[:count] - largest, -LARGE))
-            sums[:count] = largest + np.log(shares @ factors) + scores[words]
+            sums[:count] = _through(sums[:count], factors) + scores[words]
             own[:count] += moves[chosen[words - 1], chosen[words]] + scores[words, chosen[words]]
         largest = sums.max(axis=1, keepdims=True)
         logarithms[order] = own - largest[:, 0] - np.log(np.exp(sums - largest).sum(axis=1))
     return np.exp(np.minimum(logarithms, 0.0))
+
+
+def marginals(scores: np.ndarray, boundaries: np.ndarray, moves: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Return the probability of each tag of each word over all possible sequences: float32 ``(words, tags)``.
+
+    By sums over all beginnings and all ends of the sequences (Rabiner 1989, section III.A).
+
+    Args:
+        scores: see :func:`viterbi`.
+        boundaries: see :func:`viterbi`.
+        moves: see :func:`viterbi`.
+        first: see :func:`viterbi`.
+    """
+    import numpy as np
+
+    scores = scores.astype(np.float64)
+    logarithms = np.zeros_like(scores)
+    factors = np.exp(moves.astype(np.float64))  # (tags before, tags)
+    for _, starts, active in _side_by_side(boundaries):
+        sums = scores[starts] + first  # over all beginnings up to a word, (sequences, tags)
+        logarithms[starts] = sums
+        for place, count in enumerate(active[1:], start=1):
+            sums = _through(sums[:count], factors) + scores[starts[:count] + place]
+            logarithms[starts[:count] + place] = sums
+        ends = np.zeros((len(starts), scores.shape[1]))  # over all ends after a word
+        for place, count in reversed(list(enumerate(active[1:], start=1))):
+            words = starts[:count] + place
+            ends[:count] = _through(ends[:count] + scores[words], factors.T)
+            logarithms[words - 1] += ends[:count]
+    shares = np.exp(logarithms - logarithms.max(axis=1, keepdims=True, initial=-np.inf))
+    probabilities: np.ndarray = (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
+    return probabilities
+
+
+def _through(sums: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Add up exponentials ``(sequences, tags)`` of logarithms over all moves to each tag; logarithms again."""
+    import numpy as np
+
+    largest = sums.max(axis=1, keepdims=True)
+    added: np.ndarray = largest + np.log(np.exp(np.maximum(sums - largest, -LARGE)) @ factors)
+    return added
 
 
 def _side_by_side(boundaries: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, list[int]]]:
