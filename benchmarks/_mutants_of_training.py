@@ -194,8 +194,8 @@ MUTANTS = (
     Mutant(
         "a student ignores the temperature",
         "distillation/phases.py",
-        "soft[order], contender.temperature, problem)",
-        "soft[order], 1.0, problem)",
+        "batch.boundaries, contender.temperature)",
+        "batch.boundaries, 1.0)",
         (DISTILLED,),
     ),
     Mutant(

@@ -12,13 +12,13 @@ import torch
 from headstart import tasks
 from headstart.activations import store
 from headstart.checkpoints import folder
-from headstart.contenders import _neural, distilled
+from headstart.contenders import _neural, _teaching, distilled
 from headstart.contenders.distilled import Distilled
 from headstart.contest import run as contest
 from headstart.contest.plan import plan
 from headstart.contest.trials import Terms
 from headstart.core import rooms
-from headstart.core.contracts import HeadPlan
+from headstart.core.contracts import HeadPlan, metric_values
 from headstart.core.errors import UsageError
 from headstart.core.records import Predictions, Rows, Run, Splits
 from headstart.distillation import objectives, phases
@@ -171,10 +171,10 @@ def test_the_teacher_runs_once_a_text_for_all_its_students(rows, task, teacher, 
 
 def test_answers_from_kept_states_are_the_teachers(rows, task, teacher, tmp_path):
     encoded = task.encode(rows.inputs, teacher.checkpoint.tokenizer)
-    stored, _ = distilled._keep(teacher.model, (0, 2), encoded, Run(0, tmp_path))
-    answers = distilled._answers(teacher, rows.inputs, task, stored, encoded.lengths, "cpu")
-    asked = distilled._answers(teacher, rows.inputs, task, None, encoded.lengths, "cpu")
-    torch.testing.assert_close(answers, asked, atol=2e-2, rtol=0)
+    stored, _ = _teaching.keep(teacher.model, (0, 2), encoded, Run(0, tmp_path))
+    answers = _teaching.text_outputs(teacher, rows.inputs, task, stored, encoded.lengths, "cpu")
+    asked = _teaching.text_outputs(teacher, rows.inputs, task, None, encoded.lengths, "cpu")
+    np.testing.assert_allclose(answers.values, asked.values, atol=2e-2, rtol=0)
 
 
 def test_answers_of_a_teacher_that_reads_means(rows, task, teacher, tmp_path):
@@ -182,10 +182,10 @@ def test_answers_of_a_teacher_that_reads_means(rows, task, teacher, tmp_path):
     teacher.model.head.make_linear()
     teacher.model.head.pooling = "mean"
     encoded = task.encode(rows.inputs, teacher.checkpoint.tokenizer)
-    stored, _ = distilled._keep(teacher.model, (0, 2), encoded, Run(0, tmp_path))
-    answers = distilled._answers(teacher, rows.inputs, task, stored, encoded.lengths, "cpu")
-    asked = distilled._answers(teacher, rows.inputs, task, None, encoded.lengths, "cpu")
-    torch.testing.assert_close(answers, asked, atol=2e-2, rtol=0)
+    stored, _ = _teaching.keep(teacher.model, (0, 2), encoded, Run(0, tmp_path))
+    answers = _teaching.text_outputs(teacher, rows.inputs, task, stored, encoded.lengths, "cpu")
+    asked = _teaching.text_outputs(teacher, rows.inputs, task, None, encoded.lengths, "cpu")
+    np.testing.assert_allclose(answers.values, asked.values, atol=2e-2, rtol=0)
 
 
 def test_a_student_whose_teacher_is_no_transformer_learns_a_vocabulary_of_its_own(rows, task, tmp_path):
@@ -487,3 +487,60 @@ def test_a_contest_trains_the_teacher_once_and_the_student_counts_it(rows, teach
     linear, scratch, both, student = (record.cost.train_seconds for record in outcome.records)
     assert both > linear + scratch
     assert student > both
+
+
+# --- heads that score tokens ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scored(taught, tmp_path, request):
+    """Rows of a task whose heads score tokens, some of them in several windows, with a fine-tuned teacher."""
+    rng = np.random.default_rng(0)
+    shutil.copytree(taught / "backbone", tmp_path / "backbone")
+    words = " ".join(WORDS).split()
+    inputs, targets = [], []
+    for number in range(24):
+        chosen = rng.choice(words[1:], 28 if number % 12 == 0 else 6).tolist()
+        place = int(rng.integers(len(chosen)))
+        chosen[place] = words[0]
+        start = len(" ".join(chosen[:place])) + bool(place)
+        if request.param == "ner":
+            inputs.append(" ".join(chosen))
+            targets.append(((start, start + len(words[0]), "praise"),))
+        else:
+            inputs.append({"question": words[0], "context": " ".join(chosen)})
+            targets.append(((words[0], start),))
+    rows = Rows(tuple(map(str, range(24))), tuple(inputs), tuple(targets))
+    task = rooms.load("tasks", request.param).fitted(rows)
+    options = {"backbone": str(tmp_path / "backbone"), "epochs": 30, "learning_rate": 1e-2}
+    run = Run(0, tmp_path / "teaching", metric=task.metrics[0].name)
+    fitted = rooms.load("contenders", "finetuned", options).fit(rows, rows, task, run)
+    assert metric_values(task, fitted.predict(inputs), rows)[task.metrics[0].name] > 0.8
+    return rows, task, fitted
+
+
+@pytest.mark.parametrize(
+    ("scored", "method"), [("ner", "tinybert"), ("qa", "minilm"), ("qa", "logits")], indirect=["scored"]
+)
+def test_a_student_learns_the_teachers_scores_of_tokens(scored, method, tmp_path):
+    rows, task, teacher = scored
+    run = Run(0, tmp_path / method, metric=task.metrics[0].name, fitted=lambda name: (teacher, 7.0))
+    # Without labels: all that it knows of the answers is the teacher's.
+    options = {"student": "1x32", "method": method, "epochs": 30, "learning_rate": 1e-2, "label_weight": 0.0}
+    fitted = Distilled(**options, matching_epochs=2).fit(rows, rows, task, run)
+    assert len(task.encode(rows.inputs, fitted.checkpoint.tokenizer).boundaries) > len(rows) + 1
+    pairs = zip(fitted.predict(rows.inputs).values, teacher.predict(rows.inputs).values, strict=True)
+    assert np.mean([ours == theirs for ours, theirs in pairs]) > 0.8
+    fitted.save(tmp_path / "saved")
+    assert model_folder.open_model(tmp_path / "saved").predict(rows.inputs).values == fitted.predict(rows.inputs).values
+
+
+@pytest.mark.parametrize("scored", ["ner"], indirect=True)
+@pytest.mark.parametrize("options", [{"vocabulary": 60, "method": "logits"}, {}])
+def test_a_student_of_tokens_needs_a_teacher_of_the_same_tokens(scored, options, tmp_path):
+    rows, task, teacher = scored
+    if not options:
+        teacher = rooms.load("contenders", "majority").fit(rows, rows, task, None)
+    run = Run(0, tmp_path / "run", metric="micro-F1", fitted=lambda name: (teacher, 7.0))
+    with pytest.raises(UsageError, match=r"scores of the same tokens, which 'finetuned:full' does not give; teach"):
+        Distilled(student="1x16", **options).fit(rows, rows, task, run)

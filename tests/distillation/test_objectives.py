@@ -11,6 +11,7 @@ from headstart.core.errors import UsageError
 from headstart.distillation import objectives
 from headstart.nn.attention import relations
 from headstart.nn.encoder import Encoder
+from headstart.nn.heads import SpanHead, TokenHead
 from headstart.nn.packed import pack
 from headstart.text import vocabulary
 
@@ -233,3 +234,25 @@ def test_soft_losses_of_several_labels_and_of_numbers():
     several = objectives.soft_loss(ours, theirs, 2.0, "multi_label_classification")
     torch.testing.assert_close(several, expected)
     torch.testing.assert_close(objectives.soft_loss(ours, theirs, 2.0, "regression"), torch.tensor((1.5**2 + 1) / 2))
+
+
+def test_spans_are_compared_sequence_by_sequence(rng):
+    lengths = (3, 1, 5)
+    ours, theirs = (torch.from_numpy(rng.normal(size=(9, 2))).float() for _ in range(2))
+    expected, start = 0.0, 0
+    for length in lengths:
+        for column in range(2):
+            one, other = (side[start : start + length, column] / 2 for side in (ours, theirs))
+            expected += 4 * float((other.softmax(0) * (other.log_softmax(0) - one.log_softmax(0))).sum())
+        start += length
+    boundaries = torch.tensor([0, 3, 4, 9])
+    found = objectives.head_loss(SpanHead(4, 2), ours, theirs, torch.zeros(3, 2), boundaries, 2.0)
+    torch.testing.assert_close(found, torch.tensor(expected / 6))
+
+
+def test_tokens_without_a_target_teach_nothing(rng):
+    ours, theirs = (torch.from_numpy(rng.normal(size=(4, 3))).float() for _ in range(2))
+    head, boundaries = TokenHead(4, 3), torch.tensor([0, 4])
+    found = objectives.head_loss(head, ours, theirs, torch.tensor([-100, 0, 2, -100]), boundaries, 1.0)
+    torch.testing.assert_close(found, objectives.soft_loss(ours[1:3], theirs[1:3], 1.0))
+    assert objectives.head_loss(head, ours, theirs, torch.full((4,), -100), boundaries, 1.0) == 0

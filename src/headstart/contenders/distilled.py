@@ -13,23 +13,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from headstart.checkpoints import manifest
 from headstart.contenders import _members
+from headstart.contenders._choices import KINDS
 from headstart.core import rooms
 from headstart.core.contracts import Contender, Fitted, Kind, Task, Value, all_texts, one_text
 from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.core.records import Progress, Rows, Run
-from headstart.core.sequences import Encoded
 from headstart.nn.choices import Pooling
 
 if TYPE_CHECKING:
-    import numpy as np
-    from torch import Tensor
-
     from headstart.checkpoints.folder import Checkpoint
     from headstart.contenders import _neural
     from headstart.distillation import objectives
     from headstart.nn.encoder import Stack
-    from headstart.nn.heads import Model
-    from headstart.nn.packed import Batch, StoredStates
 
 NONE = "none"
 USUAL = "4x256"
@@ -40,7 +35,6 @@ HEADS = (12, 8, 4, 2, 1)
 LEAST_HEAD = 24  # width of an attention head
 # Word pieces and window of a student whose teacher has none.
 OWN_VOCABULARY, WINDOW = 5000, 512
-LEAST = 1e-12  # lower limit of the teacher's probabilities
 
 
 @dataclass(frozen=True)
@@ -55,7 +49,8 @@ class Distilled(Contender):
     method: 'tinybert' matches attention scores, states and embeddings before the predictions (Jiao et al. 2020);
         'minilm' relations in the last layer (Wang et al. 2020); 'logits' only the predictions (Hinton et al. 2015),
         which is all that a teacher that is not a Transformer, or reads a text in several windows, provides, whatever
-        the method.
+        the method. Where tokens are scored, as for entities, the predictions are those of each token, and the teacher
+        must be a Transformer.
     layers: which of the teacher's layers 'tinybert' matches: 'uniform', 'last', or one for each of the student's, as in
         '2+4'. A student built from the teacher's layers matches those layers.
     temperature: of the predictions; not of numbers.
@@ -85,7 +80,7 @@ class Distilled(Contender):
     learning_rate: float = 5e-4
     backbone: str = "minilm"
 
-    kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "labels", "number"})
+    kinds: ClassVar[frozenset[Kind]] = KINDS
     level: ClassVar[str] = "distilled"
     reads_unlabelled: ClassVar[bool] = True
 
@@ -122,7 +117,7 @@ class Distilled(Contender):
         import numpy as np
         import torch
 
-        from headstart.contenders import _neural
+        from headstart.contenders import _neural, _teaching
         from headstart.core import seed
         from headstart.distillation import phases
         from headstart.nn.heads import Model
@@ -154,12 +149,17 @@ class Distilled(Contender):
             guide.device = run.device
             if self.method != "logits":
                 matching = self._inside(checkpoint.model.encoder, guide.model.encoder).to(run.device)
-                stored, saved = _keep(guide.model, matching.stages, encoded, run)
-        lengths = encoded.lengths[: len(texts)]
-        soft = None if teacher is None else _answers(teacher, texts, task, stored, lengths, run.device)
+                stored, saved = _teaching.keep(guide.model, matching.stages, encoded, run)
+        soft = None
+        if teacher is not None and checkpoint.model.head.reads_all:
+            same = None if self.vocabulary else guide
+            soft = _teaching.token_outputs(same, self.teacher, encoded.until(len(texts)), run.device)
+        elif teacher is not None:
+            lengths = encoded.lengths[: len(texts)]
+            soft = _teaching.text_outputs(teacher, texts, task, stored, lengths, run.device)
         words = checkpoint.model.encoder.embeddings.word
         special = [*checkpoint.tokenizer.opening, *checkpoint.tokenizer.closing]
-        own, held_out = np.split(encoded.tokens, [encoded.boundaries[len(texts)]])
+        own, held_out = encoded.until(len(texts)).tokens, encoded.since(len(texts)).tokens
         with narrowed(words, np.concatenate([own, special]), held_out) as renumber:
             student = replace(encoded, tokens=renumber(encoded.tokens))
             minutes = run.minutes
@@ -203,7 +203,9 @@ class Distilled(Contender):
                     f"teacher '{self.teacher}' is not known to predict what this task asks for; teach with a model "
                     "that Headstart saved for the same task, or with finetuned:full."
                 )
-            teacher = _neural.Neural("finetuned", replace(task, classes=loaded.head.labels), loaded, 0)
+            # Labels of tokens are not the task's classes but made of them, and an answer has none.
+            classes = task.classes if loaded.head.labels == plan.labels or not task.classes else loaded.head.labels
+            teacher = _neural.Neural("finetuned", replace(task, classes=classes), loaded, 0)
         if teacher.task.kind != task.kind:
             raise UsageError(
                 f"teacher '{self.teacher}' predicts answers of the kind '{teacher.task.kind}', but the task asks for "
@@ -327,66 +329,6 @@ def shape(student: str) -> tuple[int, int, int]:
 def heads(width: int) -> int:
     """Choose a number of attention heads: 12, as in most teachers, or the most that leave each wide enough."""
     return next(n for n in HEADS if width % n == 0 and (width // n >= LEAST_HEAD or n == 1))
-
-
-def _keep(model: Model, stages: Sequence[int], encoded: Encoded, run: Run) -> tuple[StoredStates | None, float]:
-    """Run a teacher over all texts whose states are not stored yet, and store the outputs of some stages.
-
-    Returns:
-        states of all these stages side by side, None if they would be too large; and the seconds saved.
-    """
-    from headstart.activations import forward
-    from headstart.distillation import objectives
-
-    key = f"{forward.weights_key(model.encoder.stages, run.device)}-{'-'.join(map(str, stages))}"
-
-    def compute(batch: Batch) -> Tensor:
-        return objectives.outputs(model.encoder, batch, stages)
-
-    count = len(stages)
-    return forward.keep_states(model, encoded, run, "running the teacher", key, compute, count, side_by_side=count)
-
-
-def _answers(
-    teacher: Fitted, texts: Sequence[str], task: Task, stored: StoredStates | None, lengths: np.ndarray, device: str
-) -> Tensor:
-    """Return what the student's logits should be, float32 ``(texts, outputs)``; see `objectives.soft_loss`.
-
-    Log probabilities of one label are computed from the teacher's stored states if there are any.
-
-    Args:
-        teacher: the fitted teacher.
-        texts: the texts.
-        task: the task, fitted.
-        stored: its states; None if there are none.
-        lengths: tokens of each text, int64 ``(texts,)``.
-        device: 'cpu' or 'cuda'.
-    """
-    import numpy as np
-    import torch
-
-    from headstart.contenders import _neural
-
-    if task.kind == "number":
-        numbers = Rows(tuple(map(str, range(len(texts)))), tuple(texts), teacher.predict(texts).values)
-        return torch.from_numpy(task.targets(numbers, Encoded.without_tokens(len(texts))).values).to(device)
-    order = [teacher.task.classes.index(label) for label in task.classes]
-    if task.kind == "labels" or stored is None or not isinstance(teacher, _neural.Neural):
-        probabilities = torch.from_numpy(np.asarray(teacher.predict(texts).probabilities))[:, order]
-        if task.kind == "labels":
-            return probabilities.double().clamp(LEAST, 1 - LEAST).logit().float().to(device)
-        return probabilities.clamp(min=LEAST).log().to(device)
-    width = teacher.model.encoder.width
-    starts = stored.starts[: len(texts)]
-    if teacher.model.head.first_only:
-        pooled = stored.states[torch.from_numpy(starts), -width:].float()
-    else:
-        spans = zip(starts.tolist(), (starts + lengths).tolist(), strict=True)
-        pooled = torch.stack([stored.states[start:end, -width:].float().mean(dim=0) for start, end in spans])
-    with torch.inference_mode():
-        logits = teacher.model.head(pooled.to(device))
-    log_probabilities: Tensor = logits.clone().float().log_softmax(-1)[:, order]
-    return log_probabilities
 
 
 PLUGIN = Distilled

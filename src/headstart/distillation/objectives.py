@@ -18,15 +18,19 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 
 from headstart.core.contracts import Problem
 from headstart.core.errors import UsageError, did_you_mean, shown
+from headstart.core.sequences import IGNORED
 from headstart.nn.attention import Groups, SelfAttention, by_group, relations, threads_that_pay
 from headstart.nn.encoder import Embeddings, Encoder, FirstStage, Stack
+from headstart.nn.heads import ClassificationHead, Head, SpanHead, TokenHead
 from headstart.nn.packed import Batch
 
 MAPS = ("uniform", "last")
 MOST_RELATION_HEADS = 12
+NOTHING = -1e4  # logit of a token that a sequence does not have; its probability is 0
 
 
 def layer_map(wanted: str, student: int, teacher: int) -> tuple[int, ...]:
@@ -254,6 +258,46 @@ def soft_loss(
         return F.binary_cross_entropy_with_logits(ours, theirs.sigmoid()) * temperature**2
     ours, theirs = ours.log_softmax(-1), theirs.log_softmax(-1)
     return F.kl_div(ours, theirs, reduction="batchmean", log_target=True) * temperature**2
+
+
+def span_loss(logits: Tensor, teacher: Tensor, temperature: float, boundaries: Tensor) -> Tensor:
+    """Compare probabilities of the first and of the last token of an answer, see :func:`soft_loss`.
+
+    It is the mean over sequences and both outputs of the divergence over the tokens of a sequence.
+
+    Args:
+        logits: of the student, ``(tokens, 2)``.
+        teacher: its logits of the same tokens.
+        temperature: of both distributions.
+        boundaries: of the sequences, int ``(sequences + 1,)``.
+    """
+    lengths = boundaries.diff().tolist()
+    sides = ((side.float() / temperature).split(lengths) for side in (logits, teacher))
+    # Both (sequences, length, 2).
+    ours, theirs = (pad_sequence(side, True, padding_value=NOTHING).log_softmax(1) for side in sides)
+    return F.kl_div(ours, theirs, reduction="batchmean", log_target=True) * temperature**2 / 2
+
+
+def head_loss(
+    head: Head, logits: Tensor, teacher: Tensor, targets: Tensor, boundaries: Tensor, temperature: float
+) -> Tensor:
+    """Compare predictions as the head divides them: of texts, of tokens with a target, or of spans.
+
+    Args:
+        head: of the student.
+        logits: of the student, ``(items, outputs)``.
+        teacher: see :func:`soft_loss`; of the same items.
+        targets: see the head's class.
+        boundaries: of the sequences, int ``(sequences + 1,)``.
+        temperature: of both distributions.
+    """
+    if isinstance(head, SpanHead):
+        return span_loss(logits, teacher, temperature, boundaries)
+    if isinstance(head, TokenHead):
+        chosen = targets != IGNORED
+        return soft_loss(logits[chosen], teacher[chosen], temperature) if chosen.any() else logits.sum() * 0
+    assert isinstance(head, ClassificationHead)  # the heads are these three
+    return soft_loss(logits, teacher, temperature, head.problem)
 
 
 @torch.no_grad()

@@ -19,8 +19,8 @@ from headstart.core.tally import named
 from headstart.distillation import objectives
 from headstart.nn.encoder import Stack
 from headstart.nn.groups import Group
-from headstart.nn.heads import Model, mean_loss
-from headstart.nn.packed import Batch, StoredStates, pack, to_device
+from headstart.nn.heads import Model, count, mean_loss
+from headstart.nn.packed import StoredStates, pack, to_device
 from headstart.strategies.full import Full
 from headstart.training import collapse
 from headstart.training.batches import by_length
@@ -102,6 +102,9 @@ def match(
         stored: states of the teacher; None to compute them in every step.
     """
     run, encoder = lesson.run, lesson.model.encoder
+    # Windows of a row are matched one by one.
+    lesson = replace(lesson, texts=len(encoded.until(lesson.texts).sequence_lengths))
+    encoded, student = replace(encoded, rows=None), replace(student, rows=None)
 
     def loss(rows: np.ndarray) -> Tensor:
         batch = pack(student.tokens, student.boundaries, rows, stored, student.segments).to(run.device)
@@ -163,7 +166,7 @@ def match(
 def answer(
     lesson: Lesson,
     student: Encoded,
-    soft: Tensor | None,
+    soft: Ragged | None,
     minutes: float | None,
 ) -> Task:
     """Train the student to predict as the teacher does, and as the labels say; return the task, settled.
@@ -171,32 +174,34 @@ def answer(
     Args:
         lesson: what is trained.
         student: the texts in the student's tokens.
-        soft: the teacher's outputs ``(texts, outputs)``, see `objectives.soft_loss`; None without a teacher.
+        soft: the teacher's outputs for each text, or for each token of each sequence, see `objectives.soft_loss`; None
+            without a teacher.
         minutes: time that is left.
     """
     run, model, contender, rows_labelled = lesson.run, lesson.model, lesson.contender, len(lesson.train)
     validation, labelled = student.since(lesson.texts), student.until(rows_labelled)
     true_targets = lesson.task.targets(lesson.train, labelled)
     held_out = lesson.task.targets(lesson.validation, validation)
-    targets = true_targets.values
-    expected = torch.from_numpy(targets).to(run.device)  # (labelled,) or (labelled, outputs)
-    problem = lesson.task.head().problem
     share = 1.0 if soft is None else contender.label_weight
 
-    def loss(rows: np.ndarray) -> Tensor:
-        batch: Batch = pack(student.tokens, student.boundaries, rows, segments=student.segments).to(run.device)
+    def loss(rows: np.ndarray) -> Sequence[tuple[Tensor, int]]:
+        batch, order = forward.pack_units(model, student, student.sequences(rows))
+        numbers = student.sequences(rows)[order]  # of the sequences, in the order of the logits
+        known = np.flatnonzero(numbers < len(true_targets))
+        right = true_targets.take(numbers[known]).values
+        expected = to_device(torch.from_numpy(right), run.device)
+        batch = batch.to(run.device)
         with forward.precision(run.device):
             logits = model(batch).float()
-        numbers = rows[batch.order.numpy()]  # of the texts, in the order of the logits
-        order = to_device(torch.from_numpy(numbers), run.device)
-        if len(rows) and rows.max() < rows_labelled:
-            true = model.head.loss(logits, expected[order], batch.boundaries) / len(rows)
-        else:
-            known = to_device(torch.from_numpy(np.flatnonzero(numbers < rows_labelled)), run.device)
-            true = model.head.loss(logits[known], expected[order[known]], batch.boundaries) / len(rows)
+        # Texts without a label are only read for tasks with one text in a row, whose heads score whole texts.
+        some = logits if len(known) == len(numbers) else logits[to_device(torch.from_numpy(known), run.device)]
+        items = count(right) if model.head.reads_all else len(rows)
+        true = model.head.loss(some, expected, batch.boundaries), items
         if soft is None:
-            return true
-        return share * true + (1 - share) * objectives.soft_loss(logits, soft[order], contender.temperature, problem)
+            return [true]
+        wanted = to_device(torch.from_numpy(soft.take(numbers).values), run.device)
+        taught = objectives.head_loss(model.head, logits, wanted, expected, batch.boundaries, contender.temperature)
+        return [(share * true[0], items), ((1 - share) * items * taught, items)]
 
     def on_validation() -> tuple[Task, Predictions, Ragged]:
         outputs = forward.outputs(model, validation, run.device)
