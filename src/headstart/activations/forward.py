@@ -63,7 +63,7 @@ def outputs(
         out[to_device(torch.from_numpy(items), device)] = logits.float()
 
     deque(parallel.each(answer, _batches(model, lengths, device), device), maxlen=0)
-    return Ragged(out.cpu().numpy(), ends)
+    return Ragged(out.cpu().numpy(), ends, model.head.transitions)
 
 
 def joins_windows(model: Model, encoded: Encoded) -> bool:

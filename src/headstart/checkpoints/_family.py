@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from headstart.core.contracts import HeadPlan, Suffix
 from headstart.core.errors import CheckpointError
+from headstart.nn.crf import CrfHead
 from headstart.nn.encoder import Encoder, Stack
 from headstart.nn.heads import HEADS, ClassificationHead, Head
 
@@ -35,6 +36,9 @@ DEFAULTS: dict[str, Any] = {
     "sinusoidal": False,
 }
 SEQUENCE: Suffix = "ForSequenceClassification"
+TOKENS: Suffix = "ForTokenClassification"
+# Hugging Face has no place for the scores of pairs of labels, and leaves weights of unknown names unread.
+CRF = {"head.moves": ("crf.transitions",)}
 LARGEST = {"layers": 1_000, "vocabulary": 10_000_000}
 
 
@@ -89,7 +93,7 @@ class Family:
             parameters: names in a ``nn.heads.Model``, such as ``encoder.blocks.0.attention.qkv.weight``.
             suffix: of the model's head.
         """
-        modules = {**self.modules, **self.head_modules.get(suffix, {})}
+        modules = {**self.modules, **CRF, **self.head_modules.get(suffix, {})}
         table = {}
         for parameter in parameters:
             module, _, kind = parameter.rpartition(".")
@@ -126,7 +130,7 @@ class Family:
         width, outputs = arguments["width"], len(plan.labels)
         epsilon = arguments["epsilon"] if self.head_norm else None
         if plan.suffix in HEADS:
-            head = HEADS[plan.suffix]
+            head = CrfHead if plan.crf else HEADS[plan.suffix]
             return head(width, outputs, dropout, self.head_activation, False, epsilon, self.head_norm)
         return ClassificationHead(
             width, outputs, dropout, self.head_activation, self.dropout_first, epsilon, pooling, plan.problem

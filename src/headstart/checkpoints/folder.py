@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from headstart.checkpoints import _modules, _rows, _weights
-from headstart.checkpoints._family import SEQUENCE, Family
+from headstart.checkpoints._family import SEQUENCE, TOKENS, Family
 from headstart.checkpoints._weights import Weights
 from headstart.checkpoints.header import Built, Header, find_family, open_header, unfilled
 from headstart.core.contracts import HeadPlan, Problem, Suffix
@@ -117,7 +117,7 @@ def _load(header: Header, new: HeadPlan | None, dropout: float | None, pretraini
                     head.make_linear()
                 return head
 
-            output = ("head.output.weight", "head.output.bias") if new or linear else ()
+            output = ("head.output.weight", "head.output.bias", "head.moves.weight") if new or linear else ()
             head, fresh = _fitting(build_head, weights, output)
             if linear:
                 _modules.fill(header.folder, head)
@@ -247,7 +247,10 @@ def _plan(config: Mapping[str, Any], weights: Weights) -> HeadPlan | None:
             f"{weights.path} has no classifier ('{missing[0]}'), though config.json says "
             f"{shown(', '.join(config.get('architectures') or []))}; fetch the model again, or fine-tune it."
         )
-    return None if missing else _named(config, suffix or SEQUENCE, weights.shape("head.output.bias")[0])
+    if missing:
+        return None
+    plan = _named(config, suffix or SEQUENCE, weights.shape("head.output.bias")[0])
+    return replace(plan, crf=plan.suffix == TOKENS and weights.has("head.moves.weight"))
 
 
 def _named(config: Mapping[str, Any], suffix: Suffix, count: int) -> HeadPlan:

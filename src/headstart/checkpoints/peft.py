@@ -95,8 +95,9 @@ def write(folder: Path, updates: Updates, head: Head | None, family: Family, sou
     heads = set()
     for ours, (theirs,) in family.names(trained, SEQUENCE if head is None else head.suffix).items():
         tensors[PREFIX + theirs] = trained[ours]
-        # PEFT saves every module called 'classifier' as a whole.
-        heads.add("classifier" if theirs.startswith("classifier.") else theirs.rpartition(".")[0])
+        if not theirs.startswith("crf."):  # of which transformers' models have no module
+            # PEFT saves every module called 'classifier' as a whole.
+            heads.add("classifier" if theirs.startswith("classifier.") else theirs.rpartition(".")[0])
     address = hub.ADDRESS.fullmatch(source)
     config = {
         "peft_type": "LORA",

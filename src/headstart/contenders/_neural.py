@@ -184,8 +184,8 @@ def load(contender: str, folder: Path, task: Task, extra: Mapping[str, Value]) -
         raise CheckpointError(
             f"'{folder}': '{manifest.NAME}' does not say how many weights learnt; save the model again."
         )
-    plan = task.head()
-    if not isinstance(checkpoint.model, Model) or checkpoint.head != plan:
+    plan, found = task.head(), checkpoint.head
+    if not isinstance(checkpoint.model, Model) or found is None or replace(found, crf=False) != plan:
         raise CheckpointError(
             f"'{folder}' has a head for {_described(checkpoint.head)} where '{manifest.NAME}' asks for one for "
             f"{_described(plan)}; copy the folder again, or save it again."
@@ -253,8 +253,10 @@ def fit(
         settings = _long.in_parts(settings, encoded.lengths, tokenizer.window)
     weights = None
     if class_weights == "balanced":
-        if targets.values.ndim > 1:
-            raise UsageError("only the classes of single labels can be balanced; leave class_weights at 'none'.")
+        if targets.values.ndim > 1 or model.head.transitions is not None:
+            raise UsageError(
+                "only the classes of single labels can be balanced, without crf; leave class_weights at 'none'."
+            )
         weights = balanced_weights(targets.values, model.head.output.out_features).to(run.device)
     special = [*tokenizer.opening, *tokenizer.closing]
     hidden = [] if tokenizer.unknown is None else [tokenizer.unknown]

@@ -39,6 +39,8 @@ def keep(model: Model, stages: Sequence[int], encoded: Encoded, run: Run) -> tup
 def token_outputs(teacher: _neural.Neural | None, name: str, encoded: Encoded, device: str) -> Ragged:
     """Return what the student's logits of each token should be: the teacher's, float32 ``(tokens, outputs)``.
 
+    A teacher with a conditional random field teaches its scores of single tokens, not those of pairs.
+
     Args:
         teacher: a Transformer that reads the same tokens; None for one that does not.
         name: of the teacher, for messages.

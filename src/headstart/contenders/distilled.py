@@ -50,7 +50,7 @@ class Distilled(Contender):
         'minilm' relations in the last layer (Wang et al. 2020); 'logits' only the predictions (Hinton et al. 2015),
         which is all that a teacher that is not a Transformer, or reads a text in several windows, provides, whatever
         the method. Where tokens are scored, as for entities, the predictions are those of each token, and the teacher
-        must be a Transformer.
+        must be a Transformer; of one with a conditional random field, its scores of pairs are not taught.
     layers: which of the teacher's layers 'tinybert' matches: 'uniform', 'last', or one for each of the student's, as in
         '2+4'. A student built from the teacher's layers matches those layers.
     temperature: of the predictions; not of numbers.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from headstart import strategies
-from headstart.contenders._choices import KINDS, ClassWeights
+from headstart.contenders._choices import KINDS, ClassWeights, head_plan
 from headstart.core.contracts import Contender, Kind, Task, Value
 from headstart.core.errors import UsageError
 from headstart.core.long_texts import Long, LongTexts
@@ -38,6 +38,7 @@ class Finetuned(Contender):
     decay: see `training.loop.Settings`.
     accumulate: see `training.loop.Settings`.
     class_weights: 'none', or 'balanced' for tasks with one label per text.
+    crf: whether labels of words are scored in pairs too, as a conditional random field; see `nn.crf.CrfHead`.
     recompute: save memory by computing each block twice; see `nn.encoder.Encoder`.
     long: what is read of texts beyond the window, for tasks that score whole texts; see `core.long_texts.LongTexts`.
     most_windows: see `core.long_texts.LongTexts`.
@@ -54,6 +55,7 @@ class Finetuned(Contender):
     decay: Decay = "linear"
     accumulate: int = 1
     class_weights: ClassWeights = "none"
+    crf: bool = False
     recompute: bool = False
     long: Long = "first"
     most_windows: int = 8
@@ -89,7 +91,8 @@ class Finetuned(Contender):
         """Fine-tune the backbone on the training rows; use the best evaluation on validation.
 
         Raises:
-            UsageError: an option that the strategy does not have, or a backbone with adapters, which would be lost.
+            UsageError: an option that the strategy does not have, or a backbone with adapters, which would be lost; or
+                `crf` for a task that does not label words.
             TrainingError: see `training.loop.train`.
         """
         import torch
@@ -107,7 +110,7 @@ class Finetuned(Contender):
             )
         strategy = self._strategy
         torch.manual_seed(seed.derive(run.seed, "weights"))
-        checkpoint = checkpoints.load(self.backbone, head=task.head(), pooling=strategy.pooling)
+        checkpoint = checkpoints.load(self.backbone, head=head_plan(task, self.crf), pooling=strategy.pooling)
         assert isinstance(checkpoint.model, Model)  # as planned
         checkpoint.model.encoder.recompute = self.recompute
         settings = Settings(

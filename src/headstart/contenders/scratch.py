@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from headstart.contenders._choices import KINDS, ClassWeights
+from headstart.contenders._choices import KINDS, ClassWeights, head_plan
 from headstart.core.contracts import Contender, Kind, Task, Value, all_texts
 from headstart.core.long_texts import Long, LongTexts
 from headstart.core.records import Rows, Run
@@ -34,6 +34,7 @@ class Scratch(Contender):
     epochs: see `training.loop.Settings`.
     batch_rows: see `training.loop.Settings`.
     class_weights: 'none', or 'balanced' for tasks with one label per text.
+    crf: whether labels of words are scored in pairs too, as a conditional random field; see `nn.crf.CrfHead`.
     long: what is read of texts beyond the window, for tasks that score whole texts; see `core.long_texts.LongTexts`.
     most_windows: see `core.long_texts.LongTexts`.
     """
@@ -51,6 +52,7 @@ class Scratch(Contender):
     epochs: int = 8
     batch_rows: int = 32
     class_weights: ClassWeights = "none"
+    crf: bool = False
     long: Long = "first"
     most_windows: int = 8
 
@@ -85,7 +87,7 @@ class Scratch(Contender):
         }
         torch.manual_seed(seed.derive(run.seed, "weights"))
         encoder = Encoder(**arguments)
-        plan = task.head()
+        plan = head_plan(task, self.crf)
         model = Model(encoder, find_family("bert", "").head(arguments, plan, self.dropout, self.pooling))
         checkpoint = Checkpoint(model, tokenizer, "bert", arguments, plan)
         settings = Settings(epochs=self.epochs, least_steps=400, most_epochs=20, batch_rows=self.batch_rows)

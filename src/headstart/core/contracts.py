@@ -40,11 +40,13 @@ class HeadPlan:
     labels: name of each output, in order.
     suffix: which kind of head.
     problem: its loss, for heads that score whole texts.
+    crf: for heads that score tokens, whether each label also has a score after another; see `nn.crf.CrfHead`.
     """
 
     labels: tuple[str, ...]
     suffix: Suffix = "ForSequenceClassification"
     problem: Problem = "single_label_classification"
+    crf: bool = False
 
     @staticmethod
     def numbered(outputs: int) -> HeadPlan:

@@ -86,6 +86,11 @@ class Head(nn.Module):
         """Whether Hugging Face's class cannot represent the head, see `checkpoints._modules`."""
         return False
 
+    @property
+    def transitions(self) -> np.ndarray | None:
+        """Score of each output after another one in a sequence, see `core.sequences.Ragged`; None without such."""
+        return None
+
     def make_linear(self) -> None:
         """Remove the dense layer, in place, if the head can be saved without it."""
 
@@ -303,6 +308,7 @@ def count(targets: np.ndarray) -> int:
     return int((targets != IGNORED).sum()) if targets.ndim == 1 else len(targets)
 
 
+@torch.no_grad()
 def mean_loss(head: Head, outputs: Ragged, targets: Ragged) -> float:
     """Return the mean loss of a head's outputs for some sequences; a large number if it is not finite.
 

@@ -163,4 +163,4 @@ def _losses(
     """Return the loss of the logits, and the lowest loss of all predictions independent of the text."""
     factors = None if weights is None else weights.cpu()
     loss = head.loss(logits, targets, boundaries, factors)
-    return float(loss), head.constant_loss(targets, boundaries, factors)
+    return float(loss.detach()), head.constant_loss(targets, boundaries, factors)
