@@ -7,6 +7,7 @@ from benchmarks._mutants import Mutant
 PROTOCOL = "contracts/test_protocol.py"
 NEURAL, LINEAR, ENSEMBLE = "contenders/test_neural.py", "contenders/test_linear.py", "contenders/test_ensemble.py"
 PRETRAINING, DISTILLED = "pretraining/test_job.py", "contenders/test_distilled.py"
+COLUMNS = "contenders/test_columns.py"
 COLLAPSE = "training/test_collapse.py"
 LOOP, BATCHES, SCHEDULE = "training/test_loop.py", "training/test_batches.py", "training/test_schedule.py"
 OPTIMIZER, CONVEX = "training/test_optimizer.py", "training/test_convex.py"
@@ -23,10 +24,25 @@ MUTANTS = (
     Mutant(
         "linear learns its n-grams from validation rows too",
         "contenders/linear.py",
-        "reader, features = Reader.fitted(n_gram_texts(task, train.inputs), self.features)",
+        "reader, n_grams = Reader.fitted(n_gram_texts(task, train.inputs), self.features)",
         "reader, _ = Reader.fitted(n_gram_texts(task, (*train.inputs, *validation.inputs)), self.features)\n"
-        "        features = reader.read(n_gram_texts(task, train.inputs))",
+        "            n_grams = reader.read(n_gram_texts(task, train.inputs))",
         (LINEAR, PROTOCOL),
+    ),
+    Mutant(
+        "columns are standardised by validation rows too",
+        "contenders/linear.py",
+        "        task = reading_columns(task, self.columns)\n",
+        "        task = task.fitted(replace(train, inputs=(*train.inputs, *validation.inputs)))\n"
+        "        task = reading_columns(task, self.columns)\n",
+        (COLUMNS,),
+    ),
+    Mutant(
+        "columns beside the text are dropped from the head",
+        "nn/heads.py",
+        "return logits if self.columns is None else logits + self.columns(features)",
+        "return logits",
+        (COLUMNS, "nn/test_heads.py"),
     ),
     Mutant(
         "linear takes the least likely strength",
@@ -73,8 +89,8 @@ MUTANTS = (
     Mutant(
         "class weights are ignored where the head is solved",
         "contenders/_neural.py",
-        'balanced=class_weights == "balanced")',
-        "balanced=False)",
+        'targets.values, evaluate, run, balanced=class_weights == "balanced")',
+        "targets.values, evaluate, run, balanced=False)",
         (NEURAL,),
     ),
     Mutant(
@@ -93,7 +109,7 @@ MUTANTS = (
     ),
     Mutant(
         "the worst solution of a head is taken",
-        "contenders/_neural.py",
+        "contenders/_heads.py",
         "if best is None or (score, -loss) > best:",
         "if best is None or (score, -loss) < best:",
         (NEURAL,),

@@ -597,3 +597,87 @@ def test_an_encoding_that_lacks_letters_costs_no_result(tmp_path):
             assert json.loads(done.stdout)["labels"]["train"].keys() == {"été", "hiver"}
         else:
             assert b"'?t?'" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def goods(tmp_path_factory):
+    """Rows whose label follows from a price, with a rating that is the label and texts that say nothing."""
+    chance = random.Random(0)
+    path = tmp_path_factory.mktemp("goods") / "goods.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["text", "price", "country", "rating", "label"])
+        for number in range(200):
+            words = " ".join(chance.choices(["the", "a", "film", "box", "came", "and", "with", "it", "was"], k=7))
+            dear = number % 2
+            price = round(chance.gauss(40 + 30 * dear, 10), 2)
+            table.writerow([f"{words} {number}", price, chance.choice(["DE", "FR"]), dear, ["low", "high"][dear]])
+    return path
+
+
+@pytest.fixture(scope="module")
+def with_columns(goods, tmp_path_factory):
+    """The folder of a comparison with columns, and what it printed."""
+    out = tmp_path_factory.mktemp("runs") / "goods"
+    command = ["compare", str(goods), "--columns", "price, country", "--contenders", "majority,linear,distilled"]
+    assert cli.run([*command, "--label", "label", "--sizes", "all", "--out", str(out)]) == 0
+    return out
+
+
+def test_columns_are_read_and_said_to_be_worth_something(with_columns):
+    result = json.loads((with_columns / "result.json").read_text())
+    assert {one["contender"] for one in result["standings"]} == {
+        "majority",
+        "linear",
+        "linear:text",
+        "linear:columns",
+    }
+    assert result["skipped"] == {"distilled": "it cannot read columns beside the text (--columns)"}
+    worth = {(one["contender"], one["role"]): one["difference"] for one in result["text_and_columns"]}
+    assert worth["linear", "text"]["low"] > 0
+    assert any(one["kind"] == "columns" for one in result["audit"]["findings"])
+    assert "Text and columns" in (with_columns / "report.html").read_text()
+
+
+def test_predict_needs_the_columns_and_counts_what_it_reads_otherwise(with_columns, tmp_path, capsys):
+    more, out = tmp_path / "more.csv", tmp_path / "out.csv"
+    more.write_text("text,country,price\nfine box,DE,20\nfine box,XX,90\nfine box,FR,n/a\n,FR,5\n")
+    code, _, said = run(capsys, "predict", with_columns / "best", more, "--out", out)
+    assert code == 0
+    assert [row["label"] for row in csv.DictReader(out.open())][:2] == ["low", "high"]
+    assert "column 'country': 1 of 4 rows have a category that training does not know, which is read as none." in said
+    assert "column 'price': 1 of 4 rows have something else than a number, which is read as no value." in said
+    more.write_text("text,country\nfine box,DE\n")
+    code, _, said = run(capsys, "predict", with_columns / "best", more)
+    assert code == 2
+    assert "more.csv has no column 'price', which the model reads beside the text; add it" in said
+
+
+def test_python_predicts_with_columns_and_says_what_it_reads_otherwise(with_columns, capsys):
+    inputs = [{"text": "box", "columns": {"price": price, "country": "XX"}} for price in (20, 90)]
+    capsys.readouterr()
+    assert api.predict(with_columns / "best", inputs).values == ("low", "high")
+    assert "column 'country': 2 of 2 rows have a category that training does not know" in capsys.readouterr().err
+
+
+def test_check_warns_of_a_column_that_is_the_label(goods, capsys):
+    code, out, _ = run(capsys, "check", goods, "--columns", "rating", "--label", "label")
+    assert code == 0
+    assert "Column 'rating' alone gives the answer of 100.0% of the rows that are held out" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--columns", "prize"], "has no column 'prize' (--columns); did you mean 'price'"),
+        (["--columns", "text=price"], "to name the column of a role, use --column ROLE=NAME"),
+        (["--column", "price"], "Columns beside the text are named by --columns."),
+        (["--columns", ""], "--columns names no column"),
+        (["--columns", "label"], "column 'label' is read as the label"),
+        (["--columns", "price", "--task", "ner"], "--columns is for tasks whose answers are a label"),
+    ],
+)
+def test_columns_that_cannot_be_read_are_one_sentence(goods, arguments, sentence, capsys):
+    code, _, said = run(capsys, "check", goods, "--label", "label", *arguments)
+    assert code == 2
+    assert sentence in said

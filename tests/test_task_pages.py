@@ -93,6 +93,12 @@ def letters(rng):
         yield {"text": " ".join([*words, "complaint" if number % 2 else "thanks"]), "label": str(number % 2)}
 
 
+def goods(rng):
+    for number in range(ROWS):
+        price = round(float(rng.normal(40 + 20 * (number % 2), 5)), 2)
+        yield {"text": sentence(rng), "label": str(number % 2), "price": price, "country": rng.choice(["DE", "FR"])}
+
+
 # File that an example reads -> its rows.
 FILES = {
     "claims.csv": claims,
@@ -104,6 +110,7 @@ FILES = {
     "questions.json": questions,
     "complaints.csv": complaints,
     "stars.csv": stars,
+    "goods.csv": goods,
 }
 
 

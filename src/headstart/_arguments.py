@@ -26,6 +26,12 @@ SHARED = (
         metavar="ROLE=COL",
         help="Column of another role of the task, such as question=query; may be repeated. Default: detected.",
     ),
+    Option(
+        ["--columns", "features"],
+        metavar="COL,COL",
+        help="Columns to read beside the text, such as price,country: numbers and categories. "
+        "(--column names the column of a role of the task itself.)",
+    ),
     Option(["--group"], metavar="COL", help="Column with a person, product or document whose rows are never split."),
     Option(["--time"], metavar="COL", help="Column with a date: train on the past, test on the future."),
     Option(["--encoding"], metavar="NAME", help="Encoding of the files, such as gb18030. Default: detected."),
@@ -157,7 +163,10 @@ def roles(text: str | None, label: str | None, listed: Sequence[str]) -> dict[st
     for assignment in listed:
         role, sign, column = assignment.partition("=")
         if not (role and sign and column):
-            raise UsageError(f"cannot parse --column {shown(assignment)}; write it as in --column question=query.")
+            raise UsageError(
+                f"cannot parse --column {shown(assignment)}; write it as in --column question=query. Columns beside "
+                "the text are named by --columns."
+            )
         if named.setdefault(role, column) != column:
             raise UsageError(f"the {role} is read from {shown(named[role])} and from {shown(column)}; name one column.")
     return named

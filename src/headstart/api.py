@@ -27,6 +27,7 @@ from headstart.data import audit as auditing
 from headstart.data import corpus as corpora
 from headstart.data import demo as demos
 from headstart.data import split as splitting
+from headstart.data import tabular
 from headstart.data.roles import Given, input_columns
 from headstart.prediction import open_model, predict, predict_file
 from headstart.pretraining import job
@@ -115,6 +116,7 @@ def compare(
     text: str | None = None,
     label: str | None = None,
     columns: Given | None = None,
+    features: tabular.Named = None,
     group: str | None = None,
     time: str | None = None,
     by: str | None = None,
@@ -148,6 +150,7 @@ def compare(
         text: name of the text column; None to detect it.
         label: name of the label column; None to detect it.
         columns: names of the task's other columns, such as ``{"question": "query"}``; others are detected.
+        features: names of columns with numbers or categories that models read beside the text, see `data.tabular`.
         group: name of the column that says what a row belongs to (a person, a product, a document). Rows of a group are
             never in two parts, and intervals and tests treat groups, not rows, as independent.
         time: name of the column with the time of a row: train on the past, test on the future.
@@ -184,8 +187,8 @@ def compare(
     """
     tracked = trackers.check(track)
     columns = reading.named(text, label, columns)
-    name = task or reading.guess(data, encoding, columns)
-    rules = tasks.load(name)
+    name = task or reading.guess(data, encoding, columns, features)
+    rules = tabular.reading(tasks.load(name), features)
     table, splits = splitting.read_and_split(
         data, rules, test, validation, columns=columns, group=group, time=time, by=by, encoding=encoding, seed=seed
     )
@@ -228,14 +231,9 @@ def compare(
             outcome = contest.run(splits, rules, planned.trials, terms, listen)
         skipped = {**planned.skipped, **outcome.failed}
         if (group or time) and test is None:
-            audit = replace(
-                audit,
-                findings=(
-                    *audit.findings,
-                    random_split.gap(table.rows, splits, rules, named(rules.metrics, judged_by), seed),
-                ),
-            )
-            warn(audit.findings[-1:])
+            gap = random_split.gap(table.rows, splits, rules, named(rules.metrics, judged_by), seed)
+            audit = replace(audit, findings=(*audit.findings, gap))
+            warn([gap])
         result = judged.result(name, rules, table, splits, audit, outcome.records, terms, skipped, by)
         winner = outcome.models[rank.winner(result.standings).contender]
         with models.naming_record(winner, terms):
@@ -338,6 +336,7 @@ def check(
     text: str | None = None,
     label: str | None = None,
     columns: Given | None = None,
+    features: tabular.Named = None,
     group: str | None = None,
     time: str | None = None,
     encoding: str | None = None,
@@ -351,8 +350,8 @@ def check(
     'finetuned', since they say what is read of long texts.
     """
     named_columns = reading.named(text, label, columns)
-    name = task or reading.guess(data, encoding, named_columns)
-    rules = tasks.load(name)
+    name = task or reading.guess(data, encoding, named_columns, features)
+    rules = tabular.reading(tasks.load(name), features)
     table, splits = splitting.read_and_split(
         data, rules, test, validation, columns=named_columns, group=group, time=time, encoding=encoding, seed=seed
     )

@@ -55,6 +55,7 @@ def compare(
     text: str | None,
     label: str | None,
     column: tuple[str, ...],
+    features: str | None,
     group: str | None,
     time: str | None,
     by: str | None,
@@ -89,6 +90,7 @@ def compare(
         unlabelled,
         task=task,
         columns=columns,
+        features=features,
         encoding=encoding,
         contenders=names(contenders),
         strategies=names(strategies),
@@ -105,6 +107,7 @@ def compare(
         data,
         task=task,
         columns=columns,
+        features=features,
         group=group,
         time=time,
         by=by,
@@ -213,6 +216,7 @@ def check(
     text: str | None,
     label: str | None,
     column: tuple[str, ...],
+    features: str | None,
     group: str | None,
     time: str | None,
     encoding: str | None,
@@ -227,7 +231,13 @@ def check(
     from headstart import usage
 
     usage.check_check(
-        (data, test, validation), task=task, columns=columns, encoding=encoding, backbone=backbone, options=chosen
+        (data, test, validation),
+        task=task,
+        columns=columns,
+        features=features,
+        encoding=encoding,
+        backbone=backbone,
+        options=chosen,
     )
     from headstart import api
     from headstart.report import findings
@@ -238,6 +248,7 @@ def check(
         test=test,
         validation=validation,
         columns=columns,
+        features=features,
         group=group,
         time=time,
         encoding=encoding,

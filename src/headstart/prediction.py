@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from headstart import reading
 from headstart.contest import int8 as eight_bits
-from headstart.core import memory
+from headstart.core import memory, tabular
 from headstart.core.contracts import Fitted, Kind, Task, Value
 from headstart.core.records import Predictions, ReadWarning, Rejected
 from headstart.core.terminal import say
@@ -39,14 +40,19 @@ def predict(model: str | Path, inputs: Sequence[Value], *, int8: bool = False) -
 
     Args:
         model: the model folder.
-        inputs: what the task reads; for classification texts.
+        inputs: what the task reads; for classification texts. If the model reads columns beside the text, each is an
+            object: ``{"text": "Fine.", "columns": {"price": 3.5}}``. A cell that is read otherwise than it is written,
+            such as a category that no training row has, is counted on standard error.
         int8: see :func:`open_model`.
 
     Raises:
         CheckpointError: as for :func:`open_model`.
         UsageError: as for :func:`open_model`.
     """
-    return open_model(model, int8=int8).predict(inputs)
+    fitted = open_model(model, int8=int8)
+    for sentence in tabular.sentences(fitted.task.tabular.doubts(inputs), len(inputs)):
+        say(sentence)
+    return fitted.predict(inputs)
 
 
 def predict_file(
@@ -82,7 +88,8 @@ def predict_file(
 
     Raises:
         CheckpointError: as for :func:`open_model`.
-        UsageError: as for :func:`open_model`; no such column, or a format that cannot be written.
+        UsageError: as for :func:`open_model`; no such column, also of those read beside the text, or a format that
+            cannot be written.
         DataError: the file does not exist or is not a table.
         DiskError: `out` cannot be written.
     """
@@ -94,8 +101,11 @@ def predict_file(
 
     give_back_now_and_then = memory.giving_back()
 
+    doubts: Counter[tuple[str, str]] = Counter()
+
     def answer(inputs: list[Value]) -> list[list[Value]]:
         give_back_now_and_then()
+        doubts.update(fitted.task.tabular.doubts(inputs))
         predictions = fitted.predict(inputs)
         values: Sequence[Value] = predictions.values
         if fitted.task.kind == "facts":
@@ -115,7 +125,7 @@ def predict_file(
         names.append("confidence")
     elif fitted.task.kind != "number":
         names += [f"p({name})" for name in fitted.task.classes]
-    return writing.extend(
+    written = writing.extend(
         Path(file),
         Path(out) if out else None,
         names,
@@ -126,6 +136,9 @@ def predict_file(
         encoding=encoding,
         report=report,
     )
+    for sentence in tabular.sentences(doubts, written):
+        report(ReadWarning(sentence))
+    return written
 
 
 def _facts(task: Task, value: Value, facts: Sequence[Sequence[Value]]) -> list[dict[str, Value]]:

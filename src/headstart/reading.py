@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from headstart import tasks
 from headstart.core.records import Table
 from headstart.data import read as data
 from headstart.data.roles import Given
+from headstart.data.tabular import Named, listed
 
 
 def read(
@@ -60,15 +62,29 @@ def read(
     )
 
 
-def guess(source: Any, encoding: str | None, given: Given | None = None) -> str:
+def guess(source: Any, encoding: str | None, given: Given | None = None, beside: Named = None) -> str:
     """Return the name of the task that rows are for.
+
+    Args:
+        source: see `data.read.read`.
+        encoding: see `data.read.read`.
+        given: columns that a person named.
+        beside: columns that are read beside the text, and so are of no role.
 
     Raises:
         UsageError: as for `tasks.guess`.
     """
     if isinstance(source, Table):
         return tasks.guess(lambda: data.Look(tuple(source.columns)))
-    return tasks.guess(lambda: _look(source, encoding), given)
+    if beside is None:
+        return tasks.guess(lambda: _look(source, encoding), given)
+    apart = set(listed(beside))
+
+    def look() -> data.Look:
+        seen = _look(source, encoding)
+        return replace(seen, columns=tuple(column for column in seen.columns if column not in apart))
+
+    return tasks.guess(look, given)
 
 
 def _look(source: Any, encoding: str | None) -> data.Look:

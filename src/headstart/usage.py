@@ -18,6 +18,8 @@ from headstart.core import rooms
 from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.core.tally import named
 from headstart.data.roles import Given, given_columns
+from headstart.data.tabular import Named
+from headstart.data.tabular import reading as with_columns
 
 ROOMS = ("contenders", "strategies", "tasks", "trackers")
 MANY_ROWS = 10**9  # no size of a learning curve is larger
@@ -35,6 +37,7 @@ def check_compare(
     *,
     task: str | None,
     columns: Given,
+    features: Named = None,
     encoding: str | None,
     contenders: Sequence[str] | None,
     strategies: Sequence[str] | None,
@@ -61,7 +64,7 @@ def check_compare(
     check_sources([*sources, unlabelled])
     trackers.known(track)
     devices.check(device)
-    rules = tasks.load(task or reading.guess(sources[0], encoding, columns))
+    rules = with_columns(tasks.load(task or reading.guess(sources[0], encoding, columns, features)), features)
     given_columns(rules.columns, columns)
     if metric is not None:
         named(rules.metrics, metric)
@@ -87,6 +90,7 @@ def check_check(
     *,
     task: str | None,
     columns: Given,
+    features: Named = None,
     encoding: str | None,
     backbone: str,
     options: Mapping[str, str],
@@ -96,7 +100,8 @@ def check_check(
 
     check_sources(sources)
     windows.readers(options)
-    given_columns(tasks.load(task or reading.guess(sources[0], encoding, columns)).columns, columns)
+    rules = with_columns(tasks.load(task or reading.guess(sources[0], encoding, columns, features)), features)
+    given_columns(rules.columns, columns)
     for source in backbones.read(backbone):
         hub.check(source)
 

@@ -14,7 +14,11 @@ def test_a_name_says_its_strategy_or_what_the_contender_reads_from_it():
 
 
 def test_a_name_that_stands_for_nothing_is_refused():
-    with pytest.raises(UsageError, match=r"contender 'linear' has no strategies; write 'linear' instead of 'linear:x'"):
+    with pytest.raises(UsageError, match=r"contender 'majority' has no strategies; write 'majority' instead of"):
+        _members.options("majority:x")
+    with pytest.raises(UsageError, match=r"contender 'linear' has no strategies; write 'linear' instead of"):
+        _members.options("linear:full")
+    with pytest.raises(UsageError, match=r"contender 'linear' has no way 'x'; known: columns, text, words"):
         _members.options("linear:x")
     with pytest.raises(UsageError, match="no strategy 'ful'; did you mean 'full'"):
         _members.options("finetuned:ful")

@@ -14,6 +14,7 @@ from headstart.contest.trials import Terms
 from headstart.core.contracts import Column, Kind, Value, metric_values
 from headstart.core.records import Audit, Cost, Predictions, Record, Rows, Splits, Table, Trial
 from headstart.core.results import Result
+from headstart.core.tabular import NO_COLUMNS, Tabular
 from headstart.core.tally import Metric, Tally
 from headstart.metrics import labels, numbers, sets, strings
 from headstart.report import judged
@@ -30,6 +31,7 @@ class FakeTask:
 
     classes: tuple[str, ...] = ()
     input_columns: tuple[str, ...] = ("text=text",)
+    tabular: Tabular = NO_COLUMNS
 
     kind: ClassVar[Kind] = "label"
     metrics: ClassVar[tuple[Metric, ...]] = labels.METRICS

@@ -431,7 +431,19 @@ def test_json_holds_the_numbers_and_nothing_that_json_cannot_write(result: Resul
             "ladder",
         ),
         *("kind", "unit", "higher_is_better"),
-        *("by", "receipts", "reliability", "skipped", "data", "splits", "audit", "trials", "report", "content_sha256"),
+        *(
+            "by",
+            "text_and_columns",
+            "receipts",
+            "reliability",
+            "skipped",
+            "data",
+            "splits",
+            "audit",
+            "trials",
+            "report",
+            "content_sha256",
+        ),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -84,20 +85,27 @@ def pack_units(
     """
     if not joins_windows(model, encoded):
         batch = pack(encoded.tokens, encoded.boundaries, units, stored, encoded.segments)
-        return batch, batch.order.numpy()
-    places, numbers = encoded.sequences(units), np.arange(len(units))
-    owners = np.repeat(numbers, encoded.windows[units])  # (sequences,)
-    return pack(encoded.tokens, encoded.boundaries, places, stored, encoded.segments, owners), numbers
+        order = batch.order.numpy()
+    else:
+        places, order = encoded.sequences(units), np.arange(len(units))
+        owners = np.repeat(order, encoded.windows[units])  # (sequences,)
+        batch = pack(encoded.tokens, encoded.boundaries, places, stored, encoded.segments, owners)
+    if encoded.features is not None:
+        batch = replace(batch, features=torch.from_numpy(encoded.features[units[order]]))
+    return batch, order
 
 
 def features(model: Model, encoded: Encoded, stored: StoredStates) -> np.ndarray:
-    """Return what the head scores, from pooled states of a wholly frozen encoder: float32 ``(units, width)``."""
+    """Return what the head scores, from pooled states of a wholly frozen encoder: float32 ``(units, width)``.
+
+    What it reads beside the text comes after the states, ``(units, width + features)``.
+    """
     states = stored.states[torch.from_numpy(stored.starts)].float()  # (sequences, width)
-    if not joins_windows(model, encoded):
-        return states.numpy()
-    batch, _ = pack_units(model, encoded, np.arange(len(encoded)))
-    in_order = states[torch.from_numpy(encoded.sequences(np.arange(len(encoded))))[batch.order]]
-    return model.head.join(in_order, batch).numpy()
+    if joins_windows(model, encoded):
+        batch, _ = pack_units(model, encoded, np.arange(len(encoded)))
+        in_order = states[torch.from_numpy(encoded.sequences(np.arange(len(encoded))))[batch.order]]
+        states = model.head.join(in_order, batch)
+    return states.numpy() if encoded.features is None else np.hstack([states.numpy(), encoded.features])
 
 
 def _batches(model: Model, lengths: np.ndarray, device: str) -> list[np.ndarray]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, get_args
 
-from headstart.core.contracts import HeadPlan, Kind, Task
-from headstart.core.errors import UsageError
+from headstart.core.contracts import HeadPlan, Kind, Task, Value
+from headstart.core.errors import UsageError, did_you_mean, shown
+from headstart.core.tabular import NAMES, Way
 
 ClassWeights = Literal["none", "balanced"]
 # Of a model to pretrain; see `job.SIZES`.
 Size = Literal["tiny", "mini", "small", "base"]
+# How columns beside the text are read, see `core.tabular`.
+Columns = Literal["beside", "words", "none"]
+COLUMNS: tuple[Columns, ...] = get_args(Columns)
 # Those that the heads of a Transformer answer.
 KINDS: frozenset[Kind] = frozenset({"label", "labels", "number", "facts", "text"})
 
@@ -25,3 +30,29 @@ def head_plan(task: Task, crf: bool) -> HeadPlan:
     if crf and plan.suffix != "ForTokenClassification":
         raise UsageError("crf=true is for tasks that label words, such as ner, and this one does not; leave it out.")
     return replace(plan, crf=crf)
+
+
+def way_name(way: Way) -> str:
+    """Return what a leaderboard name says of how columns beside the text are read; '' for the usual way.
+
+    >>> way_name("none"), way_name("beside")
+    ('text', '')
+    """
+    return next((name for name, named in NAMES.items() if named == way), "")
+
+
+def way_named(kind: str, name: str, ways: Sequence[str]) -> dict[str, Value]:
+    """Parse what :func:`way_name` returned.
+
+    Args:
+        kind: file name of the contender.
+        name: what its leaderboard name says.
+        ways: those that it knows.
+
+    Raises:
+        UsageError: no such way.
+    """
+    known = [each for each, way in NAMES.items() if way in ways]
+    if name not in known:
+        raise UsageError(f"contender '{kind}' has no way {shown(name)}; {did_you_mean(name, known)}")
+    return {"columns": NAMES[name]}

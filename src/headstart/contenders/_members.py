@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 
 from headstart import contenders, strategies
+from headstart.core import rooms
 from headstart.core.contracts import Contender, Fitted, Kind, Task, Value
 from headstart.core.errors import UsageError, shown
 from headstart.core.records import Rows, Run
@@ -29,11 +30,23 @@ def divide(name: str) -> tuple[str, str, str]:
     return kind, way, backbone
 
 
+def divide_way(way: str) -> tuple[str, str]:
+    """Split a variant into a strategy and what follows it, '' for nothing.
+
+    >>> divide_way("full-text"), divide_way("full")
+    (('full', 'text'), ('full', ''))
+    """
+    if way in rooms.names("strategies"):
+        return way, ""
+    strategy, _, rest = way.partition("-")
+    return strategy, rest
+
+
 def options(name: str) -> dict[str, Value]:
     """Return the options of a leaderboard name.
 
-    After a colon follows a strategy if the contender has them, or what its `named` parses; after an @ a backbone if it
-    uses one.
+    After a colon follows a strategy if the contender has them, or what its `named` parses, which may also follow a
+    strategy and a hyphen; after an @ a backbone if it uses one.
 
     Raises:
         UsageError: an unknown contender, or a second part if it has none.
@@ -42,13 +55,16 @@ def options(name: str) -> dict[str, Value]:
     ({'strategy': 'full'}, {})
     >>> options("finetuned:full@minilm")
     {'strategy': 'full', 'backbone': 'minilm'}
+    >>> options("finetuned:full-text")
+    {'strategy': 'full', 'columns': 'none'}
     """
     kind, way, backbone = divide(name)
     parsed: dict[str, Value] = {}
     if way and has_field(kind, "strategy"):
-        strategies.plugin(way)
-        parsed = {"strategy": way}
-    elif way:
+        strategy, rest = divide_way(way)
+        strategies.plugin(strategy)
+        parsed = {"strategy": strategy, **(contenders.plugin(kind).named(rest) if rest else {})}
+    elif way not in ("", *rooms.names("strategies")):
         parsed = contenders.plugin(kind).named(way)
     if way and not parsed:
         raise UsageError(f"contender '{kind}' has no strategies; write '{kind}' instead of {shown(name)}.")

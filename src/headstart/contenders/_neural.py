@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -30,7 +30,7 @@ from headstart.checkpoints.folder import Checkpoint
 from headstart.checkpoints.folder import load as load_checkpoint
 from headstart.checkpoints.folder import save as save_checkpoint
 from headstart.checkpoints.header import find_family
-from headstart.contenders import _long
+from headstart.contenders import _heads, _long
 from headstart.contenders._choices import ClassWeights
 from headstart.contenders._long import FIRST
 from headstart.core.contracts import Fitted, HeadPlan, Task, Value, metric_values, settled
@@ -51,7 +51,7 @@ from headstart.nn.narrow import narrowed
 from headstart.nn.packed import drop_words, to_device
 from headstart.saved import model_folder
 from headstart.strategies import Strategy
-from headstart.training import collapse, convex
+from headstart.training import collapse
 from headstart.training.loop import Settings, train
 
 # Number of state values up to which one thread predicts faster than two, which wake each other in every layer: a
@@ -154,12 +154,15 @@ class Neural(Fitted):
         """
         part = self.checkpoint
         plain, bottlenecks = bottleneck.split(self.model)
+        plain.head.columns = None  # for which Hugging Face's files have no place either
         with model_folder.saving(folder) as fresh:
             base = "" if whole else part.base
             save_checkpoint(fresh, plain, part.tokenizer, part.family, part.arguments, self.task.head(), base)
             if bottlenecks:
                 save_tensors({name: weight.cpu() for name, weight in bottlenecks.items()}, fresh / BOTTLENECKS)
-            if self.updates is not None and part.source:
+            _heads.save(fresh, self.model.head, self.task)
+            # An adapter in PEFT's format would lack the columns.
+            if self.updates is not None and part.source and self.model.head.columns is None:
                 family = find_family(part.family, part.source)
                 head = None if plain.head.needs_modules else plain.head
                 peft.write(fresh / "adapter", self.updates, head, family, part.source)
@@ -192,6 +195,7 @@ def load(contender: str, folder: Path, task: Task, extra: Mapping[str, Value]) -
         )
     if present(folder / BOTTLENECKS):
         bottleneck.join(checkpoint.model, load_file(folder / BOTTLENECKS))
+    _heads.load(folder, checkpoint.model.head, task)
     checkpoint = _long.reading(checkpoint, _long.of_manifest(folder, extra))
     return Neural(contender, task, checkpoint, trained)
 
@@ -251,6 +255,9 @@ def fit(
     joined = joins_windows(model, encoded)
     if long.windows:
         settings = _long.in_parts(settings, encoded.lengths, tokenizer.window)
+    if encoded.features is not None:
+        _heads.attach(model.head, encoded.features, targets.values, balanced=class_weights == "balanced")
+        model.to(run.device)
     weights = None
     if class_weights == "balanced":
         if targets.values.ndim > 1 or model.head.transitions is not None:
@@ -332,7 +339,7 @@ def fit(
         if convex_head:
             assert stored is not None
             states = features(model, encoded, stored)
-            solve_head(model, states, targets.values, evaluate, run, balanced=class_weights == "balanced")
+            _heads.solve(model.head, states, targets.values, evaluate, run, balanced=class_weights == "balanced")
         else:
             fingerprint = parts_sha256(
                 settings,
@@ -354,42 +361,6 @@ def fit(
     trained = sum(weight.numel() for name, weight in model.named_parameters() if name in learnt)
     updates = strategy.merge(model)
     return Neural(contender, task, checkpoint, trained, run.device, seconds, updates=updates)
-
-
-@torch.no_grad()
-def solve_head(
-    model: Model,
-    states: np.ndarray,
-    targets: np.ndarray,
-    evaluate: Callable[[], tuple[float, float]],
-    run: Run,
-    *,
-    balanced: bool,
-) -> None:
-    """Set the optimal weights of a linear head on frozen states, in place.
-
-    Args:
-        model: the model.
-        states: pooled states of the training texts, float32 ``(texts, width)``.
-        targets: int64 ``(texts,)``.
-        evaluate: validation score (higher is better) and loss, by which the regularisation strength is chosen.
-        run: the context of the training.
-        balanced: see `training.convex.solutions`.
-    """
-    output = model.head.output
-    best: tuple[float, float] | None = None
-    for number, solution in enumerate(convex.solutions(states, targets, balanced=balanced), start=1):
-        before = output.weight.clone(), output.bias.clone()
-        output.weight.copy_(torch.from_numpy(solution.weight))
-        output.bias.copy_(torch.from_numpy(solution.bias))
-        score, loss = evaluate()
-        seen = {"validation_score": score, "validation_loss": loss}
-        run.progress(Progress("solving the head", number / len(convex.STRENGTHS), values=seen))
-        if best is None or (score, -loss) > best:
-            best = score, -loss
-        else:
-            output.weight.copy_(before[0])
-            output.bias.copy_(before[1])
 
 
 def balanced_weights(targets: np.ndarray, classes: int) -> Tensor:

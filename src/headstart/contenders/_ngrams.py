@@ -1,6 +1,6 @@
 """Texts -> features: TF-IDF of word and character n-grams.
 
-Shapes: N texts, F features.
+Shapes: N texts, F features, T features of columns beside the text.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headstart.contenders._pair_words import TOKEN
+from headstart.core.contracts import Task, Value
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,8 +51,15 @@ class Reader:
         characters, character_idf, more = _learn("char", texts, features, rare)
         return cls(words, characters, word_idf, character_idf), sparse.hstack([read, more]).tocsr()
 
+    @classmethod
+    def none(cls) -> Reader:
+        """Return the reader of no n-grams, for models that do not read the text."""
+        import numpy as np
+
+        return cls((), (), np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.float32))
+
     def __post_init__(self) -> None:
-        readers = [_ready("word", self.words, self.word_idf)]
+        readers = [_ready("word", self.words, self.word_idf)] if self.words else []
         if self.characters:
             readers.append(_ready("char", self.characters, self.character_idf))
         object.__setattr__(self, "_readers", readers)
@@ -65,7 +73,18 @@ class Reader:
         from scipy import sparse
 
         readers: list[TfidfVectorizer] = self.__dict__["_readers"]
+        if not readers:
+            return sparse.csr_matrix((len(texts), 0), dtype="float32")
         return sparse.hstack([reader.transform(texts) for reader in readers]).tocsr()
+
+
+def with_columns(n_grams: sparse.csr_matrix, task: Task, inputs: Sequence[Value]) -> sparse.csr_matrix:
+    """Put the features of columns beside the text, if a task reads any, before n-grams: float32 ``(N, T + F)``."""
+    from scipy import sparse
+
+    if not task.tabular.width:
+        return n_grams
+    return sparse.hstack([sparse.csr_matrix(task.tabular.features(inputs)), n_grams]).tocsr()
 
 
 def _vectorizer(analyzer: str) -> TfidfVectorizer:

@@ -211,6 +211,11 @@ class Distilled(Contender):
                 f"teacher '{self.teacher}' predicts answers of the kind '{teacher.task.kind}', but the task asks for "
                 f"'{task.kind}'; fine-tune it on such rows first."
             )
+        if teacher.task.tabular.width:
+            raise UsageError(
+                f"teacher '{self.teacher}' reads columns beside the text, which a student cannot; take one that reads "
+                "the text alone, such as finetuned:full-text."
+            )
         if sorted(teacher.task.classes) != sorted(task.classes):
             raise UsageError(
                 f"teacher '{self.teacher}' knows the classes {', '.join(teacher.task.classes)}, but the rows have "

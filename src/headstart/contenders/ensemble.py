@@ -108,6 +108,7 @@ class Ensemble(Contender):
 
     kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "labels", "number", "facts", "text"})
     level: ClassVar[str] = "ensemble"
+    reads_columns: ClassVar[bool] = True  # as each member does
 
     @property
     def name(self) -> str:

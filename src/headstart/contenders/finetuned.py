@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from headstart import strategies
-from headstart.contenders._choices import KINDS, ClassWeights, head_plan
-from headstart.core.contracts import Contender, Kind, Task, Value
+from headstart.contenders._choices import COLUMNS, KINDS, ClassWeights, Columns, head_plan, way_name, way_named
+from headstart.core.contracts import Contender, Kind, Task, Value, reading_columns
 from headstart.core.errors import UsageError
 from headstart.core.long_texts import Long, LongTexts
 from headstart.core.records import Rows, Run
@@ -39,6 +39,7 @@ class Finetuned(Contender):
     accumulate: see `training.loop.Settings`.
     class_weights: 'none', or 'balanced' for tasks with one label per text.
     crf: whether labels of words are scored in pairs too, as a conditional random field; see `nn.crf.CrfHead`.
+    columns: how columns beside the text are read: 'beside' it in the head, as 'words' before it, or 'none' of them.
     recompute: save memory by computing each block twice; see `nn.encoder.Encoder`.
     long: what is read of texts beyond the window, for tasks that score whole texts; see `core.long_texts.LongTexts`.
     most_windows: see `core.long_texts.LongTexts`.
@@ -56,16 +57,23 @@ class Finetuned(Contender):
     accumulate: int = 1
     class_weights: ClassWeights = "none"
     crf: bool = False
+    columns: Columns = "beside"
     recompute: bool = False
     long: Long = "first"
     most_windows: int = 8
 
     kinds: ClassVar[frozenset[Kind]] = KINDS
+    reads_columns: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
-        """The leaderboard name, such as 'finetuned:full'."""
-        return f"finetuned:{self.strategy}"
+        """The leaderboard name, such as 'finetuned:full', or 'finetuned:full-text' without columns beside the text."""
+        return "-".join(filter(None, (f"finetuned:{self.strategy}", way_name(self.columns))))
+
+    @staticmethod
+    def named(way: str) -> dict[str, Value]:
+        """Parse what follows the strategy and a hyphen in a leaderboard name: 'text' or 'words'."""
+        return way_named("finetuned", way, COLUMNS)
 
     @property
     def tuning(self) -> dict[str, Value]:
@@ -127,7 +135,7 @@ class Finetuned(Contender):
             checkpoint,
             train,
             validation,
-            task,
+            reading_columns(task, self.columns),
             run,
             strategy=strategy,
             settings=settings,

@@ -6,6 +6,9 @@ naive Bayes log-count ratio. The regularisation does what the paper's interpolat
 
 For several labels per text it is one logistic regression per label, and for numbers ridge regression, both on TF-IDF.
 
+Columns beside the text are further features, before those of the text: standardised numbers and indicators of
+categories.
+
 Shapes: N texts, F features, C columns: one per class (a single one if a text has one of two classes), label or number.
 """
 
@@ -16,10 +19,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, get_args
 
 from headstart.checkpoints import manifest
-from headstart.contenders._ngrams import Reader
+from headstart.contenders._choices import way_name, way_named
+from headstart.contenders._ngrams import Reader, with_columns
 from headstart.contenders._pair_words import n_gram_texts
 from headstart.core.contracts import (
     Contender,
@@ -29,12 +33,14 @@ from headstart.core.contracts import (
     Task,
     Value,
     metric_values,
+    reading_columns,
     settled,
 )
 from headstart.core.errors import CheckpointError, DataError
 from headstart.core.files import write_text
 from headstart.core.records import Predictions, Progress, Rows, Run
 from headstart.core.sequences import Encoded, Ragged
+from headstart.core.tabular import Way
 from headstart.core.tally import named
 from headstart.core.tensors import save_arrays
 
@@ -56,7 +62,7 @@ class FittedLinear(Fitted):
 
     weights: float32 ``(F, C)``.
     intercept: float32 ``(C,)``.
-    presence: whether a feature is 1 where its n-gram occurs (NB-SVM) instead of its TF-IDF weight.
+    presence: whether a feature of the text is 1 where its n-gram occurs (NB-SVM) instead of its TF-IDF weight.
     """
 
     task: Task
@@ -81,10 +87,10 @@ class FittedLinear(Fitted):
         """Predict any number of inputs, in order."""
         import numpy as np
 
-        texts = n_gram_texts(self.task, inputs)
-        parts = [self.outputs(self.reader.read(texts[i : i + CHUNK])) for i in range(0, len(texts), CHUNK)]
+        chunks = (inputs[i : i + CHUNK] for i in range(0, len(inputs), CHUNK))
+        parts = [self.outputs(_read(self.reader, self.task, chunk)) for chunk in chunks]
         # The outputs of no texts are those of one, cut.
-        outputs = np.concatenate(parts) if parts else self.outputs(self.reader.read([""]))[:0]
+        outputs = np.concatenate(parts) if parts else self.outputs(_nothing(len(self.weights)))[:0]
         return _decode(self.task, outputs, inputs)
 
     def outputs(self, features: sparse.csr_matrix) -> np.ndarray:
@@ -93,7 +99,7 @@ class FittedLinear(Fitted):
         from scipy.special import expit
 
         if self.presence:
-            features = _presence(features)
+            features = _presence(features, self.task.tabular.width)
         outputs: np.ndarray = (features @ self.weights + self.intercept).astype(np.float64)
         if self.task.kind != "label":
             return outputs
@@ -127,14 +133,28 @@ class Linear(Contender):
     """Logistic regression on TF-IDF or NB-SVM, the better on validation; for numbers ridge, for facts a CRF.
 
     features: maximum number of word n-grams, and of character n-grams.
+    columns: how columns beside the text are read: 'beside' it as features, as 'words' before it, 'none' of them, or
+        'alone', without the text.
     """
 
     features: int = 300_000
+    columns: Way = "beside"
 
     kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "labels", "number", "facts"})
-    name: ClassVar[str] = "linear"
     level: ClassVar[str] = "linear"
     deterministic: ClassVar[bool] = True
+    reads_columns: ClassVar[bool] = True
+    ways_with_columns: ClassVar[tuple[str, ...]] = ("columns", "text")
+
+    @property
+    def name(self) -> str:
+        """The leaderboard name: 'linear', or such as 'linear:text' without columns beside the text."""
+        return ":".join(filter(None, ("linear", way_name(self.columns))))
+
+    @staticmethod
+    def named(way: str) -> dict[str, Value]:
+        """Parse what follows the colon of a leaderboard name: 'text', 'columns' or 'words'."""
+        return way_named("linear", way, get_args(Way))
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> Fitted:
         """Fit with each strength on the training rows; use the best model on validation.
@@ -153,8 +173,14 @@ class Linear(Contender):
             raise DataError(f"the {len(train)} training rows show one class only; give more rows.")
         until = time.monotonic() + 60 * run.minutes if run.minutes is not None else float("inf")
         run.progress(Progress("reading texts", 0.0))
-        reader, features = Reader.fitted(n_gram_texts(task, train.inputs), self.features)
-        held_out = reader.read(n_gram_texts(task, validation.inputs))
+        task = reading_columns(task, self.columns)
+        if task.tabular.way == "alone":
+            reader = Reader.none()
+            features = _read(reader, task, train.inputs)
+        else:
+            reader, n_grams = Reader.fitted(n_gram_texts(task, train.inputs), self.features)
+            features = with_columns(n_grams, task, train.inputs)
+        held_out = _read(reader, task, validation.inputs)
         best: dict[bool, tuple[float, float, FittedLinear]] = {}
         sign = named(task.metrics, run.metric).sign
         candidates, total = CANDIDATES[task.head().problem]
@@ -196,7 +222,7 @@ class Linear(Contender):
         outputs = len(task.head().labels)
         columns = 1 if outputs == 2 and task.kind == "label" else outputs
         shapes = {
-            "weights": (len(words) + len(characters), columns),
+            "weights": (task.tabular.width + len(words) + len(characters), columns),
             "intercept": (columns,),
             "word_idf": (len(words),),
             "character_idf": (len(characters),),
@@ -217,6 +243,19 @@ def _texts(stored: object, kind: str, path: Path) -> tuple[str, ...]:
     if not isinstance(listed, list) or not texts or len(set(listed)) != len(listed):
         raise CheckpointError(f"'{path}' must list each n-gram of its '{kind}' once; copy the folder again.")
     return tuple(listed)
+
+
+def _read(reader: Reader, task: Task, inputs: Sequence[Value]) -> sparse.csr_matrix:
+    """Turn inputs into float32 ``(N, F)``: columns beside the text first, then n-grams."""
+    return with_columns(reader.read(n_gram_texts(task, inputs)), task, inputs)
+
+
+def _nothing(features: int) -> sparse.csr_matrix:
+    """Return one row of zeros."""
+    import numpy as np
+    from scipy import sparse
+
+    return sparse.csr_matrix((1, features), dtype=np.float32)
 
 
 def _decode(task: Task, outputs: np.ndarray, inputs: Sequence[Value]) -> Predictions:
@@ -255,10 +294,13 @@ def _one_label(reader: Reader, features: sparse.csr_matrix, train: Rows, task: T
             weights, intercept = np.vstack([-weights / 2, weights / 2]), np.append(-intercept / 2, intercept / 2)
         yield FittedLinear(task, reader, *widened(weights, intercept), presence=False)
 
-    words = reader.words_only()
-    present = _presence(features[:, : len(words.words)])
+    words, beside = reader.words_only(), task.tabular.width
+    if not words.words:
+        return
+    present = _presence(features[:, : beside + len(words.words)], beside)
     positives = task.classes[1:] if len(task.classes) == 2 else [task.classes[number] for number in seen]
-    ratios = [_log_count_ratio(present, targets == label) for label in positives]
+    # Columns beside the text are not scaled.
+    ratios = [_log_count_ratio(present, targets == label, beside) for label in positives]
     for strength in RATIO_STRENGTHS:
         rows, intercepts = [], []
         for label, ratio in zip(positives, ratios, strict=True):
@@ -306,22 +348,23 @@ def _regression(strength: float, classes: int) -> LogisticRegression:
     return LogisticRegression(C=strength, solver=solver, tol=1e-3, max_iter=300, random_state=0)
 
 
-def _log_count_ratio(present: sparse.csr_matrix, positive: np.ndarray) -> np.ndarray:
-    """Compute r of Wang & Manning 2012, equation 2: float32 ``(F,)``."""
+def _log_count_ratio(present: sparse.csr_matrix, positive: np.ndarray, beside: int = 0) -> np.ndarray:
+    """Compute r of Wang & Manning 2012, equation 2: float32 ``(F,)``, 1 for the first `beside` features."""
     import numpy as np
 
-    inside, outside = (1 + np.asarray(present[rows].sum(axis=0)).ravel() for rows in (positive, ~positive))
+    words = present[:, beside:]
+    inside, outside = (1 + np.asarray(words[rows].sum(axis=0)).ravel() for rows in (positive, ~positive))
     ratio: np.ndarray = np.log(inside / inside.sum()) - np.log(outside / outside.sum())
-    return ratio.astype(np.float32)
+    return np.concatenate([np.ones(beside), ratio]).astype(np.float32)
 
 
-def _presence(features: sparse.csr_matrix) -> sparse.csr_matrix:
-    """Turn every stored value into 1."""
+def _presence(features: sparse.csr_matrix, beside: int) -> sparse.csr_matrix:
+    """Turn every stored value into 1, but those of the first `beside` features."""
     import numpy as np
     from scipy import sparse
 
-    ones = np.ones(len(features.data), dtype=np.float32)
-    return sparse.csr_matrix((ones, features.indices, features.indptr), shape=features.shape)
+    values = np.where(features.indices < beside, features.data, np.float32(1))
+    return sparse.csr_matrix((values, features.indices, features.indptr), shape=features.shape)
 
 
 def _log_likelihood(outputs: np.ndarray, rows: Rows, task: Task) -> float:

@@ -59,6 +59,7 @@ class Majority(Contender):
     name: ClassVar[str] = "majority"
     level: ClassVar[str] = "floor"
     deterministic: ClassVar[bool] = True
+    reads_columns: ClassVar[bool] = True  # as little as the text
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> Fitted:
         """Compute the value from the training targets, see `FLOORS`; of texts see `_untrained`."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from headstart.contenders._choices import KINDS, ClassWeights, head_plan
-from headstart.core.contracts import Contender, Kind, Task, Value, all_texts
+from headstart.contenders._choices import COLUMNS, KINDS, ClassWeights, Columns, head_plan, way_name, way_named
+from headstart.core.contracts import Contender, Kind, Task, Value, all_texts, reading_columns
 from headstart.core.long_texts import Long, LongTexts
 from headstart.core.records import Rows, Run
 from headstart.nn.choices import Pooling
@@ -35,6 +35,7 @@ class Scratch(Contender):
     batch_rows: see `training.loop.Settings`.
     class_weights: 'none', or 'balanced' for tasks with one label per text.
     crf: whether labels of words are scored in pairs too, as a conditional random field; see `nn.crf.CrfHead`.
+    columns: how columns beside the text are read: 'beside' it in the head, as 'words' before it, or 'none' of them.
     long: what is read of texts beyond the window, for tasks that score whole texts; see `core.long_texts.LongTexts`.
     most_windows: see `core.long_texts.LongTexts`.
     """
@@ -53,12 +54,23 @@ class Scratch(Contender):
     batch_rows: int = 32
     class_weights: ClassWeights = "none"
     crf: bool = False
+    columns: Columns = "beside"
     long: Long = "first"
     most_windows: int = 8
 
     kinds: ClassVar[frozenset[Kind]] = KINDS
-    name: ClassVar[str] = "scratch"
+    reads_columns: ClassVar[bool] = True
     level: ClassVar[str] = "scratch"
+
+    @property
+    def name(self) -> str:
+        """The leaderboard name: 'scratch', or such as 'scratch:text' without columns beside the text."""
+        return ":".join(filter(None, ("scratch", way_name(self.columns))))
+
+    @staticmethod
+    def named(way: str) -> dict[str, Value]:
+        """Parse what follows the colon of a leaderboard name: 'text' or 'words'."""
+        return way_named("scratch", way, COLUMNS)
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> _neural.Neural:
         """Train vocabulary and model on the training rows; use the best epoch on validation."""
@@ -74,6 +86,7 @@ class Scratch(Contender):
         from headstart.text import vocabulary
         from headstart.training.loop import Settings
 
+        task = reading_columns(task, self.columns)
         tokenizer = vocabulary.train(all_texts(task, train.inputs), self.vocabulary, window=self.window)
         arguments: dict[str, Any] = {
             "vocabulary": tokenizer.size,
@@ -93,7 +106,7 @@ class Scratch(Contender):
         settings = Settings(epochs=self.epochs, least_steps=400, most_epochs=20, batch_rows=self.batch_rows)
         strategy = Full(learning_rate=self.learning_rate, layer_decay=1.0, epochs=self.epochs)
         return _neural.fit(
-            self.name,
+            "scratch",
             checkpoint,
             train,
             validation,

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from headstart.contenders._choices import KINDS, ClassWeights, Size
-from headstart.core.contracts import Contender, Kind, Task, Value, all_texts
+from headstart.contenders._choices import COLUMNS, KINDS, ClassWeights, Columns, Size, way_name, way_named
+from headstart.core.contracts import Contender, Kind, Task, Value, all_texts, reading_columns
 from headstart.core.hashing import parts_sha256
 from headstart.core.records import Rows, Run
 from headstart.nn.choices import Pooling
@@ -45,6 +45,7 @@ class SelfPretrained(Contender):
     epochs: of fine-tuning; see `training.loop.Settings`.
     batch_rows: of fine-tuning; see `training.loop.Settings`.
     class_weights: 'none', or 'balanced' for tasks with one label per text.
+    columns: how columns beside the text are read: 'beside' it in the head, as 'words' before it, or 'none' of them.
     """
 
     size: Size = "tiny"
@@ -62,11 +63,22 @@ class SelfPretrained(Contender):
     epochs: int = 4
     batch_rows: int = 32
     class_weights: ClassWeights = "none"
+    columns: Columns = "beside"
 
     kinds: ClassVar[frozenset[Kind]] = KINDS
-    name: ClassVar[str] = "selfpretrained"
+    reads_columns: ClassVar[bool] = True
     level: ClassVar[str] = "self-pretrained"
     reads_unlabelled: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        """The leaderboard name: 'selfpretrained', or such as 'selfpretrained:text' without columns beside the text."""
+        return ":".join(filter(None, ("selfpretrained", way_name(self.columns))))
+
+    @staticmethod
+    def named(way: str) -> dict[str, Value]:
+        """Parse what follows the colon of a leaderboard name: 'text' or 'words'."""
+        return way_named("selfpretrained", way, COLUMNS)
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> _neural.Neural:
         """Pretrain on all text, or reuse an earlier pretraining; then fine-tune, using the best epoch on validation."""
@@ -78,12 +90,13 @@ class SelfPretrained(Contender):
         from headstart.strategies.full import Full
         from headstart.training.loop import Settings
 
+        task = reading_columns(task, self.columns)
         place, reused = self._pretrained((*run.unlabelled, *all_texts(task, train.inputs)), run)
         torch.manual_seed(seed.derive(run.seed, "weights"))
         # Without a base: `place` is deleted when the contest ends, so the model is saved with all its word embeddings.
         checkpoint = replace(checkpoints.load(place, head=task.head(), pooling=self.pooling), base="")
         fitted = _neural.fit(
-            self.name,
+            "selfpretrained",
             checkpoint,
             train,
             validation,

@@ -82,7 +82,8 @@ def level_of(contender: str) -> str:
     ('linear', 'full tuning')
     """
     kind, way, _ = _members.divide(contender)
-    level = strategies.plugin(way).level if way in rooms.names("strategies") else ""
+    strategy = _members.divide_way(way)[0]
+    level = strategies.plugin(strategy).level if strategy in rooms.names("strategies") else ""
     if not level and kind in rooms.names("contenders"):
         level = contenders.plugin(kind).level
     return level

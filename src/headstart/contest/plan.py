@@ -16,12 +16,14 @@ from headstart.core import rooms
 from headstart.core.contracts import Contender, Kind, Task, Value
 from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.core.records import Trial
+from headstart.core.tabular import NO_COLUMNS
 from headstart.strategies import load as load_strategy
 from headstart.strategies import plugin as strategy_class
 
 CONTENDERS = ("majority", "linear", "scratch", "finetuned")
 STRATEGIES = ("frozen", "partial", "full")
 LEAST_ROWS = 20  # of a point on the learning curve
+USUAL_WAY = NO_COLUMNS.way
 
 
 @dataclass(frozen=True)
@@ -76,15 +78,21 @@ def plan(
     build = functools.partial(_build, named=named, given=given)
     contestants: dict[str, _Contestant] = {}
     skipped: dict[str, str] = {}
+    if task.tabular.names:
+        chosen = [way for name in chosen for way in (*_ways_with_columns(name), name)]
     for contestant in itertools.chain.from_iterable(build(name, strategy_names) for name in chosen):
+        _check_columns(contestant, task)
         if reason := _members.unsupported(contestant.plugin, task.kind):
             skipped[contestant.name] = reason
+        elif task.tabular.names and not contestant.plugin.reads_columns:
+            skipped[contestant.name] = "it cannot read columns beside the text (--columns)"
         else:
             contestants[contestant.name] = contestant
     alone = tuple(name for name, contestant in contestants.items() if not contestant.members)
     entries = [_entry(contestant, task.kind, alone, build) for contestant in contestants.values()]
     taking_part = (*skipped, *(name for entry in entries for name in entry.names))
     part = {word for name in taking_part for word in _members.divide(name)[:2] if word}
+    part |= {_members.divide_way(word)[0] for word in part}
     for owner, values in given.items():
         if owner not in part and owner in rooms.names("tasks"):
             raise UsageError(
@@ -147,6 +155,30 @@ class _Entry:
         members = tuple(member.trial(size, seed, first) for member in self.members)
         plugin = self.contestant.plugin
         return Trial(self.contestant.name, dataclasses.asdict(plugin), size, own, members, plugin.tuning)
+
+
+def _ways_with_columns(name: str) -> tuple[str, ...]:
+    """Return what competes besides a contender of which no way is named, if there are columns beside the text.
+
+    >>> _ways_with_columns("linear"), _ways_with_columns("linear:text")
+    (('linear:columns', 'linear:text'), ())
+    """
+    kind, way, backbone = _members.divide(name)
+    return () if way or backbone else tuple(f"{kind}:{way}" for way in contender_class(kind).ways_with_columns)
+
+
+def _check_columns(contestant: _Contestant, task: Task) -> None:
+    """Check that no contender is asked to read columns in a way of its own where there are none.
+
+    Raises:
+        UsageError: one is.
+    """
+    way = dataclasses.asdict(contestant.plugin).get("columns", USUAL_WAY)
+    if way != USUAL_WAY and not task.tabular.names:
+        raise UsageError(
+            f"{shown(contestant.name)} reads columns beside the text in a way of its own ('{way}'), and there are "
+            "none; name some with --columns."
+        )
 
 
 def learning_sizes(train_rows: int) -> tuple[int, ...]:

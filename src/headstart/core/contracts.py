@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeAlias
 
 from headstart.core.sequences import IGNORED, Encoded, Ragged
+from headstart.core.tabular import Tabular, Way
 from headstart.core.tally import Metric, Tally
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ class Task(Protocol):
     classes: the possible labels, sorted; empty before :meth:`fitted`, and for kinds without labels.
     input_columns: columns that the training inputs were read from, each as 'ROLE=NAME'; empty if they are not known.
     settles: whether :meth:`settled` chooses anything; contenders then call it after training.
+    tabular: columns that it reads beside the text; none for kinds that are not among `tabular.KINDS`.
     """
 
     kind: ClassVar[Kind]
@@ -120,6 +122,9 @@ class Task(Protocol):
 
     @property
     def input_columns(self) -> tuple[str, ...]: ...
+
+    @property
+    def tabular(self) -> Tabular: ...
 
     def read(self, cells: Mapping[str, Value]) -> tuple[Value, Value]:
         """Turn the cells of a row into its input and its target, both JSON values; see `data.cells` for helpers.
@@ -221,6 +226,11 @@ def one_text(task: Task) -> bool:
     return [column.form for column in task.columns if not column.target] == ["text"]
 
 
+def reading_columns(task: Task, way: Way) -> Task:
+    """Return a task that reads the columns beside its text in some way; without columns it is unchanged."""
+    return dataclasses.replace(task, tabular=dataclasses.replace(task.tabular, way=way)) if task.tabular.names else task
+
+
 def joined_texts(task: Task, inputs: Iterable[Value]) -> list[str]:
     """Return one text per input, joined from its texts."""
     return [" ".join(task.texts(value)) for value in inputs]
@@ -282,11 +292,15 @@ class Contender:
     level: its level on the ladder from the floor to the most expensive way of training, see `contest.ladder`; '' for
         none.
     reads_unlabelled: whether it uses `Run.unlabelled`.
+    reads_columns: whether it can read columns beside the text, see `core.tabular`.
+    ways_with_columns: further ways of it, as in its leaderboard name, that compete if there are such columns.
     """
 
     kinds: ClassVar[frozenset[Kind]] = frozenset({"label"})
     level: ClassVar[str] = ""
     reads_unlabelled: ClassVar[bool] = False
+    reads_columns: ClassVar[bool] = False
+    ways_with_columns: ClassVar[tuple[str, ...]] = ()
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
 
     @property

@@ -119,12 +119,13 @@ class LadderLevel:
 
 @dataclass(frozen=True)
 class BaselineComparison:
-    """An ensemble or a student compared on the same test rows with a contender it builds on, or with a baseline.
+    """A contender compared on the same test rows with one that it builds on, or with a baseline.
 
-    contender: the ensemble or the student.
+    contender: an ensemble, a student, or one of those that show what columns beside the text are worth.
     other: the contender it is compared with.
-    role: 'member' (the best member of an ensemble), 'teacher', 'alone' (the same student without a teacher) or
-        'linear'.
+    role: of an ensemble or a student: 'member' (the best member), 'teacher', 'alone' (the same student without a
+        teacher) or 'linear'. Where there are columns: 'text' (the same without them), 'columns' (they alone) or
+        'floor'.
     difference: score of the contender minus that of the other, mean over seeds.
     p_value: of the paired comparison, corrected for the number of comparisons (Holm).
     """
@@ -206,6 +207,7 @@ class Result:
     reliability: contender -> (mean confidence, accuracy, rows) per bin; empty for kinds other than one label.
     baselines: ensembles and students compared with the contenders they build on.
     by: scores by the values of a column; None if none was named.
+    columns: what columns beside the text are worth; empty without them.
     """
 
     name: str
@@ -225,6 +227,7 @@ class Result:
     folder: Path
     baselines: tuple[BaselineComparison, ...] = ()
     by: SubsetScores | None = None
+    columns: tuple[BaselineComparison, ...] = ()
 
 
 def deciding(result: Result) -> Metric:

@@ -15,6 +15,7 @@ import math
 import pkgutil
 import types
 import typing
+from collections.abc import Mapping
 from typing import Any, NewType
 
 from headstart.core.errors import UsageError, did_you_mean, shown
@@ -76,12 +77,15 @@ def load(room: str, name: str, options: dict[str, Any] | None = None) -> Any:
     Raises:
         UsageError: an unknown plugin or option, or a value of the wrong type.
     """
-    kind = plugin(room, name)
-    where = f"{_singular(room)} {shown(name)}"
+    return _build(plugin(room, name), options or {}, f"{_singular(room)} {shown(name)}")
+
+
+def _build(kind: type, options: Mapping[str, Any], where: str) -> Any:
+    """Build a dataclass with options checked against its fields."""
     hints = typing.get_type_hints(kind)
     fields = {f.name for f in dataclasses.fields(kind)}
     values = {}
-    for key, value in (options or {}).items():
+    for key, value in options.items():
         if key not in fields:
             raise UsageError(f"{where} has no option '{key}'; {did_you_mean(key, fields)}")
         values[key] = _read(value, hints[key], f"option '{key}' of {where}")
@@ -129,6 +133,8 @@ def _read(value: Any, hint: Any, where: str) -> Any:
             raise UsageError(f"{where} cannot be {shown(value)}; {did_you_mean(str(value), choices)}")
         elif isinstance(kind, type) and isinstance(value, kind):
             return value
+        elif dataclasses.is_dataclass(kind) and isinstance(kind, type) and isinstance(value, Mapping):
+            return _build(kind, value, where)  # as JSON writes it
         elif typing.get_origin(kind) is tuple:
             parts = value.split("+") if isinstance(value, str) else value
             return tuple(_read(part, typing.get_args(kind)[0], where) for part in parts)

@@ -77,6 +77,7 @@ class Encoded:
         tokens; None if the task does not need them.
     words: int32 ``(tokens,)``, number of the word of its row that each token is from, -1 for special tokens; None if
         the rows were not given as words.
+    features: float32 ``(rows, width)``, what is read beside the text, such as other columns; None for nothing.
     """
 
     tokens: np.ndarray
@@ -86,6 +87,7 @@ class Encoded:
     segments: np.ndarray | None = None
     characters: np.ndarray | None = None
     words: np.ndarray | None = None
+    features: np.ndarray | None = None
 
     @staticmethod
     def without_tokens(rows: int) -> Encoded:
@@ -132,6 +134,7 @@ class Encoded:
 
     def _between(self, first: int, last: int) -> Encoded:
         rows = None if self.rows is None else self.rows[first : last + 1] - self.rows[first]
+        features = None if self.features is None else self.features[first:last]
         if self.rows is not None:
             first, last = int(self.rows[first]), int(self.rows[last])
         start, stop = self.boundaries[first], self.boundaries[last]
@@ -143,4 +146,5 @@ class Encoded:
             None if self.segments is None else self.segments[start:stop],
             None if self.characters is None else self.characters[start:stop],
             None if self.words is None else self.words[start:stop],
+            features,
         )

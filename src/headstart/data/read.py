@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from headstart.core import memory
 from headstart.core.contracts import Column, Task
 from headstart.core.errors import DataError, UsageError, did_you_mean, shown
 from headstart.core.records import NO_VALUE, ReadWarning, Rejected, Rows, Table
-from headstart.data import _columns, _hub, _labels, _targets, _texts, _values
+from headstart.data import _columns, _hub, _labels, _targets, _texts, _values, tabular
 from headstart.data._by_role import cells_by_role
 from headstart.data._files import records
 from headstart.data._stream import Records, Row, peek, sound
@@ -62,7 +63,8 @@ def read(
         source: path of a CSV, TSV, JSON Lines, CoNLL, Parquet, Feather or Arrow file; an address
             ``hf://datasets/owner/name[@revision][/path/in/repo]``; a DataFrame of pandas, polars, pyarrow or another
             library that narwhals supports; or a tuple of sequences, one for each column of the task, in its order.
-        task: says which columns there are, and how the cells of a row become its input and target.
+        task: says which columns there are, and how the cells of a row become its input and target; columns that it
+            reads beside the text must exist.
         columns: role -> name of the column; others are detected by name, and texts and labels also by their values.
         group: name of the column with what a row belongs to, such as a person; None for none.
         time: name of the column with the time of a row; None for none.
@@ -94,7 +96,8 @@ def read(
     known = {**(like.columns if like else {}), **given}
     named = [column for names in known.values() for column in names]
     needed = None if by_optional else by
-    opened, prefix = _open(source, sequences, encoding, [*named, *filter(None, (group, time, needed))])
+    beside = task.tabular.names
+    opened, prefix = _open(source, sequences, encoding, [*named, *filter(None, (group, time, needed)), *beside])
     if like is not None:
         group, time = (column if column in opened.columns else None for column in (like.group_column, like.time_column))
     for column, flag in ((group, "--group"), (time, "--time"), (needed, "--by")):
@@ -103,17 +106,26 @@ def read(
                 f"{opened.name} has no column {shown(column)} ({flag}); {did_you_mean(column, opened.columns)}"
             )
     by = by if by in opened.columns else None
+    tabular.check(opened.name, opened.columns, beside, tabular.used(given, group, time))
     others = {group, time, by} - {column for names in given.values() for column in names}
     sample, items = peek(opened.items)
     labels = () if like is None else _targets.known(task.kind, like.rows.targets)
-    chosen, warnings = _columns.choose(
+    free = [column for column in opened.columns if column not in others]
+    choose = partial(
+        _columns.choose,
         opened.name,
-        [column for column in opened.columns if column not in others],
-        sample,
-        roles,
-        given,
-        None if like is None else _columns.Trained(like.columns, set(labels)),
+        sample=sample,
+        roles=roles,
+        given=given,
+        trained=None if like is None else _columns.Trained(like.columns, set(labels)),
     )
+    try:
+        chosen, warnings = choose(columns=free)
+    except (DataError, UsageError):
+        if not beside:
+            raise
+        chosen, warnings = choose(columns=[column for column in free if column not in beside])  # then it may be clear
+    tabular.check(opened.name, opened.columns, beside, tabular.used(chosen))
     prose = [chosen[role.role][0] for role in roles if role.form == "text" and role.role in chosen]
     for column in prose:
         _texts.check_is_text(opened.name, column, sample)
@@ -132,6 +144,7 @@ def read(
         moment, reason = 0.0, ""
         try:
             value, target = task.read(by_role(item.cells))
+            value = tabular.with_columns(task, value, item.cells)
         except _labels.SeveralLabels as several:
             raise _targets.several(several, f"{prefix}:{item.line}") from None
         except DataError as error:

@@ -128,10 +128,13 @@ def read_and_split(
 
     Raises:
         DataError: as for `data.read.read` and :func:`split`.
-        UsageError: as for `data.read.read`; or the column `by` has too many different values.
+        UsageError: as for `data.read.read`; the column `by` has too many different values; or a table that was read
+            before, for a task that reads columns beside the text.
     """
     reading = partial(read, task=task, columns=columns, by=by, encoding=encoding)
     given = test is not None
+    if isinstance(data, Table) and task.tabular.names:
+        raise UsageError(f"{data.name} was read without the columns of --columns; read it from its file again.")
     table = data if isinstance(data, Table) else reading(data, group=group, time=time, by_optional=given)
     own = [
         None if part is None else reading(part, like=table, by_optional=part is validation)

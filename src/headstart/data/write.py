@@ -20,7 +20,7 @@ from headstart.core.errors import DataError, UsageError, shown, visible
 from headstart.core.files import replacing
 from headstart.core.records import ReadWarning, Rejected
 from headstart.core.terminal import LINE_ENDS, visible_json
-from headstart.data import _arrow, _columns
+from headstart.data import _arrow, _columns, tabular
 from headstart.data._by_role import cells_by_role
 from headstart.data._encoding import unpacked
 from headstart.data._files import records
@@ -83,11 +83,18 @@ def extend(
     roles = [role for role in task.columns if not role.target]
     given, trained = given_columns(roles, columns or {}), trained_columns(task)
     named = [column for names in {**trained, **given}.values() for column in names]
-    opened = records(source, encoding, named)
+    beside = task.tabular.names
+    opened = records(source, encoding, [*named, *beside])
+    _check_there(opened, beside)
     suffix = suffix_for(source, out)
     sample, items = peek(opened.items)
     chosen, doubts = _columns.choose(
-        opened.name, opened.columns, sample, roles, given, _columns.Trained(trained) if trained else None
+        opened.name,
+        [column for column in opened.columns if column not in beside],
+        sample,
+        roles,
+        given,
+        _columns.Trained(trained) if trained else None,
     )
     for sentence in doubts:
         report(ReadWarning(sentence))
@@ -101,7 +108,7 @@ def extend(
     with _sink(opened, again, out, suffix, unused(names, opened.columns), texts) as put:
         for chunk in _chunks(with_joined_words(items, prose)):
             rows = [item for item in chunk if isinstance(item, Row)]
-            checked = [_input(task, by_role(row.cells)) for row in rows]
+            checked = [_input(task, by_role(row.cells), row.cells) for row in rows]
             inputs = [value for value, reason in checked if not reason]
             answers = iter(answer(inputs) if inputs else ())
             put(rows, [nothing if reason else next(answers) for _, reason in checked])
@@ -115,10 +122,24 @@ def extend(
     return written
 
 
-def _input(task: Task, cells: Mapping[str, Value]) -> tuple[Value, str]:
+def _check_there(opened: Records, beside: Sequence[str]) -> None:
+    """Check that a file has the columns that a model reads beside the text.
+
+    Raises:
+        UsageError: it has not.
+    """
+    lacking = [column for column in beside if column not in opened.columns]
+    if lacking:
+        raise UsageError(
+            f"{opened.name} has no column {', '.join(map(shown, lacking))}, which the model reads beside the text; add "
+            "it, with empty cells where its value is not known."
+        )
+
+
+def _input(task: Task, roles: Mapping[str, Value], cells: Mapping[str, object]) -> tuple[Value, str]:
     """Return the input of a row and '', or None and why it has none."""
     try:
-        return task.read(cells)[0], ""
+        return tabular.with_columns(task, task.read(roles)[0], cells), ""
     except DataError as error:
         return None, str(error.args[0])
 

@@ -32,12 +32,15 @@ class Head(nn.Module):
     reads_all: whether there are logits for every token; otherwise for every sequence.
     dense: None without a dense layer.
     norm: after the activation; None without one.
+    columns: linear layer without bias on what is read beside the text (see `Batch.features`), whose logits are added:
+        the same as the last layer on both side by side. None without one.
     """
 
     suffix: ClassVar[Suffix]
     reads_all: ClassVar[bool] = True
     dense: nn.Linear | None
     norm: nn.LayerNorm | None
+    columns: nn.Linear | None
 
     def __init__(
         self,
@@ -61,7 +64,7 @@ class Head(nn.Module):
             dense: whether there is a dense layer.
         """
         super().__init__()
-        self.dense = self.norm = None
+        self.dense = self.norm = self.columns = None
         if dense:
             self.dense = nn.Linear(width, width, bias=norm_epsilon is None)
             self.norm = None if norm_epsilon is None else nn.LayerNorm(width, eps=norm_epsilon, bias=False)
@@ -122,6 +125,16 @@ class Head(nn.Module):
                 pooled = self.norm(pooled)
         logits: Tensor = self.output(self.dropout(pooled))
         return logits
+
+    def beside(self, logits: Tensor, features: Tensor | None) -> Tensor:
+        """Add to logits ``(items, outputs)`` those of what is read beside the text, float32 ``(items, features)``.
+
+        Raises:
+            ValueError: there is nothing beside the text for a head that reads it, or the other way round.
+        """
+        if (features is None) != (self.columns is None):
+            raise ValueError("a head that reads columns beside the text needs them, and no other head may be given any")
+        return logits if self.columns is None else logits + self.columns(features)
 
     def loss(self, logits: Tensor, targets: Tensor, boundaries: Tensor, weights: Tensor | None = None) -> Tensor:
         """Sum the losses of all items; divided by :func:`count`, it is the mean that Hugging Face's class returns.
@@ -338,8 +351,7 @@ class Model(nn.Module):
         states = self.encoder(batch, self.head.first_only, batch.stages)
         # If a batch contains the output of all stages, that output is already pooled (see `frozen_states`).
         pooled = states if batch.stages == len(self.encoder.stages) else self.head.pool(states, batch)
-        logits: Tensor = self.head(self.head.join(pooled, batch))
-        return logits
+        return self.head.beside(self.head(self.head.join(pooled, batch)), batch.features)
 
     def train(self, mode: bool = True) -> Model:
         """Switch the trained stages to training mode; frozen stages have no dropout, so that they can run once."""

@@ -33,6 +33,8 @@ class Batch:
     owners: int64 ``(sequences,)``, the row of the request that each text is a window of, if the states of windows are
         pooled into one per row; None if every text is scored by itself.
     rows: number of these rows.
+    features: float32 ``(sequences, features)``, or of each of these rows; what the head reads beside the text, in the
+        order of its logits. None for nothing.
     """
 
     ids: Tensor
@@ -45,6 +47,7 @@ class Batch:
     segments: Tensor | None = None
     owners: Tensor | None = None
     rows: int = 0
+    features: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.order)
@@ -73,6 +76,7 @@ class Batch:
             segments=None if self.segments is None else to_device(self.segments, device),
             owners=None if self.owners is None else to_device(self.owners, device),
             rows=self.rows,
+            features=None if self.features is None else to_device(self.features, device),
         )
 
 

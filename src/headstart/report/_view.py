@@ -11,7 +11,7 @@ from headstart.contest.rank import winner
 from headstart.core.results import Equivalent, LadderLevel, Result, Standing, deciding
 from headstart.core.tally import Metric
 from headstart.metrics import format as form
-from headstart.report import _baselines, _collapse, kinds, plots, subsets, wording
+from headstart.report import _baselines, _collapse, columns, kinds, plots, subsets, wording
 from headstart.report import _format as write
 from headstart.report import _head_start as head_start
 from headstart.report._evidence import findings, labels, pretrained, provenance, trial
@@ -45,6 +45,7 @@ def view(result: Result) -> dict[str, Any]:
         "equivalents": _equivalents(result.equivalents, order, metric),
         "ladder": _ladder(result),
         "baselines": _built_on_others(result),
+        "columns": columns.sentences(result),
         "by": subsets.view(result),
         "curves": _curves(result, order, measured),
         "against": _against(result),

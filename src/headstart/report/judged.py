@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from headstart.contest import curve, ladder, rank, subsets, windows
+from headstart.contest import columns, curve, ladder, rank, subsets, windows
 from headstart.contest.trials import Terms
 from headstart.core.contracts import Task
 from headstart.core.errors import TrainingError
@@ -75,4 +75,5 @@ def result(
         folder=terms.folder,
         baselines=baselines,
         by=by,
+        columns=columns.worth(records, splits, task, metric),
     )

@@ -9,6 +9,7 @@ from typing import ClassVar
 from headstart.core.contracts import Column, HeadPlan, Kind, Tokenizer, Value, class_numbers
 from headstart.core.records import Predictions, Rows
 from headstart.core.sequences import Encoded, Ragged
+from headstart.core.tabular import NO_COLUMNS, Tabular
 from headstart.core.tally import Metric, Tally
 from headstart.data.cells import label_cell, text_cell
 from headstart.data.roles import LABEL, TEXT
@@ -22,10 +23,12 @@ class Classification:
     classes: the labels, sorted; empty until :meth:`fitted` has seen the training rows.
     input_columns: column with the texts of the training rows, so that a model reads no other column later, as in
         'text=review'; empty if it is not known.
+    tabular: columns that it reads beside the text, see `core.tabular`.
     """
 
     classes: tuple[str, ...] = ()
     input_columns: tuple[str, ...] = ()
+    tabular: Tabular = NO_COLUMNS
 
     SAMPLE: ClassVar[tuple[tuple[str, str], ...]] = (
         ("The battery lasts two days and charges fast.", "good"),
@@ -56,11 +59,12 @@ class Classification:
         >>> Classification().fitted(Rows(("1", "2"), ("x", "y"), ("spam", "ham"))).classes
         ('ham', 'spam')
         """
-        return replace(self, classes=tuple(sorted(set(train.targets))))
+        classes = tuple(sorted(set(train.targets)))
+        return replace(self, classes=classes, tabular=self.tabular.fitted(train.inputs))
 
     def texts(self, value: Value) -> tuple[str, ...]:
         """Return the text that an input is."""
-        return (str(value),)
+        return (str(self.tabular.text(value)),)
 
     def stratum(self, target: Value) -> str:
         """Return the label: splits preserve the share of each."""
@@ -68,7 +72,7 @@ class Classification:
 
     def encode(self, inputs: Sequence[Value], tokenizer: Tokenizer) -> Encoded:
         """Turn texts into token ids, each truncated to the tokenizer's window."""
-        return tokenizer.encode(inputs)
+        return self.tabular.beside(tokenizer.encode([*map(self.tabular.text, inputs)]), inputs)
 
     def head(self) -> HeadPlan:
         """Return the plan of a head with one logit per class."""

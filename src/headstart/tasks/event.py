@@ -11,6 +11,7 @@ from headstart.core.contracts import Column, HeadPlan, Kind, Tokenizer, Value
 from headstart.core.errors import DataError, shown
 from headstart.core.records import Predictions, Rows
 from headstart.core.sequences import Encoded, Ragged
+from headstart.core.tabular import NO_COLUMNS, Tabular
 from headstart.core.tally import Metric, Tally
 from headstart.data.cells import list_cell, text_cell
 from headstart.data.roles import TEXT
@@ -96,6 +97,7 @@ class Event:
     kind: ClassVar[Kind] = "facts"
     settles: ClassVar[bool] = False
     columns: ClassVar[tuple[Column, ...]] = (TEXT, EVENTS)
+    tabular: ClassVar[Tabular] = NO_COLUMNS
     metrics: ClassVar[tuple[Metric, ...]] = events.METRICS
 
     def read(self, cells: Mapping[str, Value]) -> tuple[Value, Value]:

@@ -10,6 +10,7 @@ from headstart.core.contracts import Column, HeadPlan, Kind, Tokenizer, Value
 from headstart.core.errors import DataError
 from headstart.core.records import Predictions, Rows
 from headstart.core.sequences import Encoded, Ragged
+from headstart.core.tabular import NO_COLUMNS, Tabular
 from headstart.core.tally import Metric, Tally
 from headstart.data.cells import flag_cell, label_cell, list_cell, text_cell
 from headstart.data.roles import TEXT
@@ -28,11 +29,13 @@ class Multilabel:
     classes: the labels, sorted; empty until :meth:`fitted` has seen the training rows.
     thresholds: probability above which each label is predicted, 0 to 1, see :meth:`settled`; empty for a half.
     input_columns: column with the texts of the training rows, as in 'text=review'; empty if it is not known.
+    tabular: columns that it reads beside the text, see `core.tabular`.
     """
 
     classes: tuple[str, ...] = ()
     thresholds: tuple[float, ...] = ()
     input_columns: tuple[str, ...] = ()
+    tabular: Tabular = NO_COLUMNS
 
     SAMPLE: ClassVar[tuple[tuple[str, tuple[str, ...]], ...]] = (
         ("The battery lasts two days, but it is far too loud.", ("battery", "noise")),
@@ -87,11 +90,11 @@ class Multilabel:
         classes = tuple(sorted({label for labels in train.targets for label in labels}))
         if not classes:
             raise DataError(f"none of the {len(train)} training rows has a label; at least one is needed.")
-        return replace(self, classes=classes, thresholds=())
+        return replace(self, classes=classes, thresholds=(), tabular=self.tabular.fitted(train.inputs))
 
     def texts(self, value: Value) -> tuple[str, ...]:
         """Return the text that an input is."""
-        return (str(value),)
+        return (str(self.tabular.text(value)),)
 
     def stratum(self, target: Value) -> str:
         """Return the first label, whose share splits preserve; sets of labels are too many to preserve each."""
@@ -99,7 +102,7 @@ class Multilabel:
 
     def encode(self, inputs: Sequence[Value], tokenizer: Tokenizer) -> Encoded:
         """Turn texts into token ids, each truncated to the tokenizer's window."""
-        return tokenizer.encode(inputs)
+        return self.tabular.beside(tokenizer.encode([*map(self.tabular.text, inputs)]), inputs)
 
     def head(self) -> HeadPlan:
         """Return the plan of a head with one logit per label, each a decision of its own."""

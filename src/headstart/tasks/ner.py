@@ -10,6 +10,7 @@ from headstart.core.contracts import Column, HeadPlan, Kind, Tokenizer, Value
 from headstart.core.errors import DataError
 from headstart.core.records import Predictions, Rows
 from headstart.core.sequences import Encoded, Ragged
+from headstart.core.tabular import NO_COLUMNS, Tabular
 from headstart.core.tally import Metric, Tally
 from headstart.data.cells import list_cell, text_cell, words_cell
 from headstart.data.roles import TEXT
@@ -52,6 +53,7 @@ class Ner:
     kind: ClassVar[Kind] = "facts"
     settles: ClassVar[bool] = False
     columns: ClassVar[tuple[Column, ...]] = (INPUT, ENTITIES)
+    tabular: ClassVar[Tabular] = NO_COLUMNS
     metrics: ClassVar[tuple[Metric, ...]] = sets.METRICS
 
     def read(self, cells: Mapping[str, Value]) -> tuple[Value, Value]:

@@ -40,11 +40,11 @@ class PairRegression(Regression):
 
     def texts(self, value: Value) -> tuple[str, ...]:
         """Return both texts."""
-        return _pairs.texts(value)
+        return _pairs.texts(self.tabular.text(value))
 
     def encode(self, inputs: Sequence[Value], tokenizer: Tokenizer) -> Encoded:
         """Turn pairs into token ids and segments, each pair truncated to the tokenizer's window."""
-        return _pairs.encode(inputs, tokenizer)
+        return self.tabular.beside(_pairs.encode([*map(self.texts, inputs)], tokenizer), inputs)
 
 
 PLUGIN = PairRegression

@@ -10,6 +10,7 @@ from headstart.core.contracts import Column, HeadPlan, Kind, Tokenizer, Value
 from headstart.core.records import Predictions, Rows
 from headstart.core.rooms import Signed
 from headstart.core.sequences import Encoded, Ragged
+from headstart.core.tabular import NO_COLUMNS, Tabular
 from headstart.core.tally import Metric, Tally
 from headstart.data.answers import answers_cell
 from headstart.data.cells import text_cell
@@ -61,6 +62,7 @@ class QuestionAnswering:
     kind: ClassVar[Kind] = "text"
     settles: ClassVar[bool] = True
     columns: ClassVar[tuple[Column, ...]] = (QUESTION, CONTEXT, ANSWERS)
+    tabular: ClassVar[Tabular] = NO_COLUMNS
     metrics: ClassVar[tuple[Metric, ...]] = strings.ANSWER_METRICS
 
     def read(self, cells: Mapping[str, Value]) -> tuple[Value, Value]:

@@ -11,6 +11,7 @@ from headstart.core.errors import DataError
 from headstart.core.records import Predictions, Rows
 from headstart.core.rooms import Signed
 from headstart.core.sequences import Encoded, Ragged
+from headstart.core.tabular import NO_COLUMNS, Tabular
 from headstart.core.tally import Metric, Tally
 from headstart.data.cells import number_cell, text_cell
 from headstart.data.roles import LABEL, TEXT
@@ -34,11 +35,13 @@ class Regression:
     mean: of the training rows' numbers.
     scale: their standard deviation; models predict numbers minus the mean, divided by it.
     input_columns: column with the texts of the training rows, as in 'text=review'; empty if it is not known.
+    tabular: columns that it reads beside the text, see `core.tabular`.
     """
 
     mean: Signed = ZERO
     scale: float = 1.0
     input_columns: tuple[str, ...] = ()
+    tabular: Tabular = NO_COLUMNS
 
     SAMPLE: ClassVar[tuple[tuple[str, float], ...]] = (
         ("The battery lasts two days and charges fast.", 5.0),
@@ -68,8 +71,9 @@ class Regression:
         Raises:
             DataError: all training rows have the same number.
 
-        >>> Regression().fitted(Rows(("1", "2"), ("x", "y"), (1.0, 4.0)))
-        Regression(mean=2.5, scale=1.5, input_columns=())
+        >>> fitted = Regression().fitted(Rows(("1", "2"), ("x", "y"), (1.0, 4.0)))
+        >>> fitted.mean, fitted.scale
+        (2.5, 1.5)
         """
         import numpy as np
 
@@ -77,11 +81,12 @@ class Regression:
         scale = float(values.std())
         if not scale > 0:
             raise DataError(f"all {len(train)} training rows have the number {values[0]:g}; different ones are needed.")
-        return replace(self, mean=Signed(float(values.mean())), scale=scale)
+        mean = Signed(float(values.mean()))
+        return replace(self, mean=mean, scale=scale, tabular=self.tabular.fitted(train.inputs))
 
     def texts(self, value: Value) -> tuple[str, ...]:
         """Return the text that an input is."""
-        return (str(value),)
+        return (str(self.tabular.text(value)),)
 
     def stratum(self, target: Value) -> str:
         """Return '': splits are random."""
@@ -89,7 +94,7 @@ class Regression:
 
     def encode(self, inputs: Sequence[Value], tokenizer: Tokenizer) -> Encoded:
         """Turn texts into token ids, each truncated to the tokenizer's window."""
-        return tokenizer.encode(inputs)
+        return self.tabular.beside(tokenizer.encode([*map(self.tabular.text, inputs)]), inputs)
 
     def head(self) -> HeadPlan:
         """Return the plan of a head with one output, whose squared error is minimised."""
