@@ -58,7 +58,7 @@ def test_each_part_and_both_have_a_score_and_differences(made):
     assert alone.endswith(", 40.0 points better than majority (95 % interval 30.0 to 50.0).")
     assert both.startswith("Both (finetuned:full): accuracy ")
     assert both.endswith(
-        ", 20.0 points better than the columns alone (95 % interval 10.0 to 30.0) and 2.0 points worse than the text "
+        ", 20.0 points better than the columns alone (95 % interval 10.0 to 30.0); 2.0 points worse than the text "
         "alone (95 % interval -6.0 to 10.0), which is no evidence of a difference."
     )
     assert not rest

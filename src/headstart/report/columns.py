@@ -43,7 +43,7 @@ def _score(result: Result, line: Standing) -> str:
 
 def _differences(result: Result, line: Standing) -> str:
     worded = [_difference(result, comparison) for comparison in _own(result, line)]
-    return f", {' and '.join(worded)}" if worded else ""
+    return f", {'; '.join(worded)}" if worded else ""
 
 
 def _difference(result: Result, comparison: BaselineComparison) -> str:
