@@ -33,6 +33,8 @@ def test_outside_a_contest_a_contender_is_trained_in_a_folder_of_its_own(tmp_pat
     seen = []
 
     class Fake:
+        kinds = frozenset({"label"})
+
         def fit(self, train, validation, task, run):
             seen.append(run)
             return "model"
