@@ -22,15 +22,20 @@ ROOT = Path(__file__).parent.parent
 RECORDS = Path(__file__).parent / "records"
 
 
-def data(name: str) -> tuple[list[str], list[str]]:
-    """Read the texts and labels of a data set (no labels without such a column); exit if it is missing."""
+def parquet(name: str) -> Path:
+    """Return the file of a data set; exit if it is missing."""
     folder = Path(os.environ.get("HEADSTART_DATA", ROOT.parent / "shared" / "data"))
     path = folder / f"{name}.parquet"
     if not path.is_file():
         sys.exit(f"no {path}: set HEADSTART_DATA to the folder with the data sets.")
+    return path
+
+
+def data(name: str) -> tuple[list[str], list[str]]:
+    """Read the texts and labels of a data set (no labels without such a column); exit if it is missing."""
     import pyarrow.parquet
 
-    columns = pyarrow.parquet.read_table(path).to_pydict()
+    columns = pyarrow.parquet.read_table(parquet(name)).to_pydict()
     return columns["text"], columns.get("label", [])
 
 

@@ -16,21 +16,15 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from benchmarks._common import ROOT, record
+from benchmarks._common import ROOT, parquet, record
 
 HERE, OTHER = "this tree", "the other"
 FULL = ("--contenders", "linear,finetuned", "--strategies", "full", "--seeds", "1", "--sizes", "all", "--json")
-DATA = Path(os.environ.get("HEADSTART_DATA", ROOT.parent / "shared" / "data"))
+# Comparison -> arguments, where a data set is in braces.
 COMMANDS = {
     "demo": ("demo", "tweets", "--json"),
-    "sst2": (
-        "compare",
-        str(DATA / "sst2_train.parquet"),
-        *("--validation", str(DATA / "sst2_dev.parquet")),
-        *("--test", str(DATA / "sst2_test.parquet")),
-        *FULL,
-    ),
-    "trec": ("compare", str(DATA / "trec_train.parquet"), "--test", str(DATA / "trec_test.parquet"), *FULL),
+    "sst2": ("compare", "{sst2_train}", "--validation", "{sst2_dev}", "--test", "{sst2_test}", *FULL),
+    "trec": ("compare", "{trec_train}", "--test", "{trec_test}", *FULL),
 }
 RUN = "import sys; from headstart import cli; sys.exit(cli.run(sys.argv[1:]))"
 
@@ -42,7 +36,8 @@ def main(other: Path, names: list[str]) -> None:
     path = ROOT / "benchmarks" / "records" / "paired.json"
     results = json.loads(path.read_text(encoding="utf-8"))["results"] if path.is_file() else {}
     for name in names:
-        turns = [both(trees, COMMANDS[name], cores) for cores in ((0, 1), (1, 0))]
+        command = tuple(str(parquet(part[1:-1])) if part[0] == "{" else part for part in COMMANDS[name])
+        turns = [both(trees, command, cores) for cores in ((0, 1), (1, 0))]
         seconds = {tree: round(sum(turn[tree]["seconds"] for turn in turns), 1) for tree in trees}
         scores = {tree: turns[0][tree]["scores"] for tree in trees}
         ratio = round(seconds[HERE] / seconds[OTHER], 4)

@@ -7,11 +7,9 @@ are every fifth of IMDB's own; pretraining does not read them. No option of the 
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
-from benchmarks._common import ROOT, answers, data, paired, percent, record, show, table
+from benchmarks._common import ROOT, answers, data, paired, parquet, percent, record, show, table
 
 # Every so many rows: 1,000 training rows, which take a quarter of an hour on 2 cores, and 5,000 test rows.
 TRAIN_EVERY, TEST_EVERY = 25, 5
@@ -23,9 +21,8 @@ def main() -> None:
     from headstart import compare, pretrain
 
     runs = ROOT / "runs" / "benchmark-adaptation"
-    folder = Path(os.environ.get("HEADSTART_DATA", ROOT.parent / "shared" / "data"))
     adapted = runs / "minilm-imdb"
-    learnt = pretrain([folder / f"imdb_{part}.parquet" for part in ("train", "unlabelled")], adapted, **PRETRAINING)
+    learnt = pretrain([parquet(f"imdb_{part}") for part in ("train", "unlabelled")], adapted, **PRETRAINING)
     results = {
         name: compare(
             tuple(column[::TRAIN_EVERY] for column in data("imdb_train")),

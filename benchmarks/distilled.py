@@ -15,13 +15,12 @@ import json
 import os
 import re
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks._common import ROOT, data, record, show, table, transformers, versions
+from benchmarks._common import ROOT, data, parquet, record, show, table, transformers, versions
 
 SEEDS = 1
 CONTENDERS = ("linear", "finetuned:full", "distilled", "distilled:alone", "distilled:2x128", "distilled:2x128-alone")
@@ -102,14 +101,10 @@ def main() -> None:
 
 def sentences(most: int) -> list[str]:
     """Split unlabelled film reviews into sentences of ordinary length, without duplicates, in the order of the file."""
-    folder = Path(os.environ.get("HEADSTART_DATA", ROOT.parent / "shared" / "data"))
-    path = folder / "imdb_unlabelled.parquet"
-    if not path.is_file():
-        sys.exit(f"no {path}: set HEADSTART_DATA to the folder with the data sets.")
     import pyarrow.parquet
 
     unique: dict[str, None] = {}
-    for review in pyarrow.parquet.read_table(path, columns=["text"])["text"].slice(0, most):
+    for review in pyarrow.parquet.read_table(parquet("imdb_unlabelled"), columns=["text"])["text"].slice(0, most):
         for sentence in re.split(r"(?<=[.!?])\s+|<br />", review.as_py()):
             if SHORTEST <= len(sentence.strip()) <= LONGEST:
                 unique.setdefault(sentence.strip())

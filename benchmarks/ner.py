@@ -8,16 +8,14 @@ sides, so that the losses of the first step can be compared.
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks._common import ROOT, record, show, table, transformers, versions
+from benchmarks._common import parquet, record, show, table, transformers, versions
 from benchmarks._steps import packed_step
 
 ROUNDS, STEPS, WARM, BATCH = 3, 3, 1, 32
@@ -35,6 +33,7 @@ def main() -> None:
 
 def steps() -> dict[str, Any]:
     """Time a step of each kind, alternating; microseconds per token without padding, and the difference of losses."""
+    import polars
     import torch
 
     from headstart.checkpoints import folder, hub
@@ -42,7 +41,7 @@ def steps() -> dict[str, Any]:
     from headstart.tasks.ner import Ner
 
     task = Ner()
-    frame = _frame("wnut17_train").head(BATCH * STEPS * ROUNDS)
+    frame = polars.read_parquet(parquet("wnut17_train")).head(BATCH * STEPS * ROUNDS)
     cells = zip(frame["tokens"].to_list(), frame["tags"].to_list(), strict=True)
     read = [task.read({"text": words, "entities": tags}) for words, tags in cells]
     rows = Rows(tuple(map(str, range(len(read)))), *(tuple(side) for side in zip(*read, strict=True)))
@@ -112,10 +111,3 @@ def padded_step(model: Any, encoded: Any, targets: Any, window: int | None) -> C
         return float(loss.detach())
 
     return step
-
-
-def _frame(name: str) -> Any:
-    import polars
-
-    folder = Path(os.environ.get("HEADSTART_DATA", ROOT.parent / "shared" / "data"))
-    return polars.read_parquet(folder / f"{name}.parquet")

@@ -13,15 +13,13 @@ from __future__ import annotations
 
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks._common import ROOT, percent, record, show, table, transformers
+from benchmarks._common import ROOT, parquet, percent, record, show, table, transformers
 from benchmarks._steps import packed_step
 
 ROUNDS, STEPS, WARM, BATCH = 3, 3, 1, 16
@@ -54,11 +52,7 @@ def load(name: str, part: str, most: int) -> tuple[list[str], list[str], list[An
     """Read questions, contexts and answers of a part of a data set, at most so many; 0 for all."""
     import pyarrow.parquet
 
-    folder = Path(os.environ.get("HEADSTART_DATA", ROOT.parent / "shared" / "data"))
-    path = folder / f"{name}.parquet"
-    if not path.is_file():
-        sys.exit(f"no {path}: set HEADSTART_DATA to the folder with the data sets.")
-    rows = [row for row in pyarrow.parquet.read_table(path).to_pylist() if not part or row["part"] == part]
+    rows = [row for row in pyarrow.parquet.read_table(parquet(name)).to_pylist() if not part or row["part"] == part]
     order = np.random.default_rng(0).permutation(len(rows))[: most or None]
     chosen = [rows[place] for place in order]
     return tuple([row[key] for row in chosen] for key in ("question", "context", "answers"))  # type: ignore[return-value]

@@ -14,10 +14,9 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks._common import RECORDS, ROOT, percent, record, show, table, versions
+from benchmarks._common import RECORDS, ROOT, parquet, percent, record, show, table, versions
 
 if TYPE_CHECKING:
     import polars
@@ -115,11 +114,7 @@ def _frame(name: str, columns: Sequence[str] = ()) -> polars.DataFrame:
     """Read a data set, or these columns of it."""
     import polars
 
-    folder = Path(os.environ.get("HEADSTART_DATA", ROOT.parent / "shared" / "data"))
-    path = folder / f"{name}.parquet"
-    if not path.is_file():
-        sys.exit(f"no {path}: set HEADSTART_DATA to the folder with the data sets.")
-    return polars.read_parquet(path, columns=list(columns) or None)
+    return polars.read_parquet(parquet(name), columns=list(columns) or None)
 
 
 def _by_part(name: str, *columns: str) -> Callable[[], Parts]:

@@ -70,8 +70,8 @@ class Event:
     argument its start and end, those of the trigger, and 'type:role'. A word is in one trigger or argument at most, but
     an argument may belong to several events.
 
-    A model predicts for each word whether a trigger or an argument begins there or goes on. An argument belongs to the
-    nearest trigger whose type has its role in the training rows, in its sentence before those in others.
+    A model predicts for each word whether a trigger or an argument begins or continues there. An argument belongs to
+    the nearest trigger whose type has its role in the training rows, in its sentence before those in others.
 
     classes: the types of events, sorted; empty until :meth:`fitted` has seen the training rows.
     roles: pairs of a type and a role that it has, sorted; empty until then.
