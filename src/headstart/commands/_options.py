@@ -1,11 +1,14 @@
-"""Options and arguments of the commands."""
+"""What commands share: declaring one, options of several commands, and parsing lists."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from click import Argument, FloatRange, IntRange, Option
+import click
+from click import Argument, IntRange, Option
 
 from headstart.core.errors import UsageError, shown
 
@@ -54,91 +57,6 @@ SHARED = (
     Option(["--threads"], type=IntRange(1), metavar="N", help="Number of CPU threads. Default: one per core."),
     Option(["--track"], metavar="NAME,NAME", help="Also log each training to tensorboard, wandb or mlflow."),
 )
-COMPARE = (
-    Option(
-        ["--by"], metavar="COL", help="Column of the test rows, such as a language: scores for each of its values too."
-    ),
-    Option(["--unlabelled"], metavar="FILE", help="More texts, without labels, for contenders that use them."),
-    Option(
-        ["--contenders"], metavar="A,B", help="Contenders to train, or all. Default: majority,linear,scratch,finetuned."
-    ),
-    Option(["--strategies"], metavar="X,Y", help="Fine-tuning strategies, or all. Default: frozen,partial,full."),
-    Option(["--seeds"], type=IntRange(1), metavar="N", default=3, help="Number of trainings of each contender."),
-    Option(
-        ["--sizes"],
-        metavar="N,..,all",
-        help="Numbers of training rows of the learning curve, which shows how many labels pretraining is worth. "
-        "Default: a tenth, a third and all of them, which takes about 50 % longer than --sizes all.",
-    ),
-    Option(["--budget"], type=float, metavar="MIN", help="Time limit of one training in minutes."),
-    Option(["--metric"], metavar="M", help="accuracy (default), macro-F1, MCC, ..."),
-)
-DEMO = (
-    Argument(
-        ["name"],
-        default="tweets",
-        metavar="[tweets|news|hotel]",
-        help="A data set from an installed package; hotel is Chinese. Default: tweets.",
-    ),
-)
-PRETRAIN = (
-    Argument(
-        ["corpus"], type=Path, nargs=-1, required=True, help="TXT, CSV, TSV, JSONL (also compressed) or Parquet files."
-    ),
-    Option(["--out"], type=Path, required=True, metavar="FOLDER", help="Output folder of the model."),
-    Option(
-        ["--size"],
-        default="mini",
-        metavar="NAME",
-        help="tiny (2 x 128), mini (4 x 256), small (4 x 512), base (12 x 768).",
-    ),
-    Option(
-        ["--from", "start"],
-        default="",
-        show_default=False,
-        metavar="MODEL",
-        help="Continue from a BERT, with its size and vocabulary.",
-    ),
-    Option(["--vocabulary"], type=IntRange(32), metavar="N", default=10_000, help="Maximum size."),
-    Option(["--byte-level"], is_flag=True, help="Use byte-level BPE instead of WordPiece."),
-    Option(["--window"], type=IntRange(8), metavar="N", default=128, help="Maximum tokens per text."),
-    Option(["--epochs"], type=IntRange(1), metavar="N", default=10, help="Passes over the text."),
-    Option(
-        ["--minutes"],
-        type=FloatRange(0),
-        metavar="MIN",
-        default=0.0,
-        show_default=False,
-        help="Time limit; the number of passes is reduced to fit. 0: no limit.",
-    ),
-    Option(
-        ["--next-sentence/--no-next-sentence"],
-        default=None,
-        help="Also predict if one passage follows another. Default: if texts have several sentences.",
-    ),
-    Option(["--whole-words"], is_flag=True, help="Mask all pieces of a word or none."),
-    Option(["--batch-tokens"], type=IntRange(1), metavar="N", default=4096, help="Tokens per step."),
-    Option(
-        ["--learning-rate"],
-        type=FloatRange(0),
-        metavar="RATE",
-        default=0.0,
-        show_default=False,
-        help="Peak learning rate. Default: depends on the size.",
-    ),
-    Option(["--work"], type=Path, metavar="FOLDER", help="Folder for tokens and checkpoints. Default: OUT.work."),
-    Option(["--seed"], default=0, metavar="N", help="Random seed of weights, order and masks."),
-)
-PREDICT = (
-    Argument(["model"], help="A model folder, such as runs/NAME/best."),
-    Argument(["file"], type=Path, help="CSV, TSV, TXT, JSONL or Parquet with texts, or - (standard input)."),
-    Option(
-        ["--out"], type=Path, metavar="FILE", help="A .csv, .tsv, .jsonl or .parquet file. Default: standard output."
-    ),
-    Option(
-        ["--int8"], is_flag=True, help="Use 8-bit weights, which is faster; only if compare found labels unchanged."
-    ),
-)
 
 
 def names(listed: str | None) -> list[str] | None:
@@ -170,3 +88,21 @@ def roles(text: str | None, label: str | None, listed: Sequence[str]) -> dict[st
         if named.setdefault(role, column) != column:
             raise UsageError(f"the {role} is read from {shown(named[role])} and from {shown(column)}; name one column.")
     return named
+
+
+def command(*own: click.Parameter) -> Callable[[Callable[..., None]], click.Command]:
+    """Make a command of a function; each of its parameters is declared by its name in `own` or in `SHARED`."""
+    known = {parameter.name: parameter for parameter in (*SHARED, *own)}
+
+    def make(function: Callable[..., None]) -> click.Command:
+        parameters = [known[name] for name in inspect.signature(function).parameters]
+        return click.command(function.__name__.rstrip("_"), params=parameters)(function)
+
+    return make
+
+
+def use_threads(threads: int | None) -> None:
+    """Limit the threads of every library; each reads its variable once, when it is loaded."""
+    if threads is not None:
+        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
+            os.environ[name] = str(threads)
