@@ -480,6 +480,20 @@ def test_predict_answers_as_the_model_does(compared, reviews, capsys, tmp_path):
         assert [row[f"p({name})"] for name in expected.classes] == pytest.approx(probabilities.tolist(), abs=1e-6)
 
 
+def test_predict_abstains_from_as_many_rows_as_the_validation_rows_say(compared, reviews, capsys, tmp_path):
+    source, best = tmp_path / "in.jsonl", compared[0] / "best"
+    source.write_text('{"text": "awful slow film"}\n{"text": "no word that is known"}\n', encoding="utf-8")
+    code, out, err = run(capsys, "predict", best, source, "--abstain", "coverage=0.5")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert (code, rows[1]["label"], rows[0]["confidence"] > rows[1]["confidence"]) == (0, None, True)
+    assert "of 2 rows get no label: their confidence is below" in err
+    texts = [row["text"] for row in rows]
+    assert list(api.predict(best, texts, abstain="coverage=0.5").values) == [row["label"] for row in rows]
+    code, _, err = run(capsys, "predict", best, source, "--abstain", "0.5")
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith("headstart: cannot parse --abstain '0.5'; write coverage=0.9")
+
+
 def test_int8_is_said_and_answers_or_is_refused(reviews, tmp_path, capsys):
     out, answers = tmp_path / "run", tmp_path / "answers.csv"
     command = ["compare", reviews, "--contenders", "scratch", *TINY, "--sizes", "all", "--seeds", "1", "--out", out]

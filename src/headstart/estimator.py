@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from headstart import tasks
 from headstart.contenders import _members
+from headstart.contest import confidence
 from headstart.core import device as devices
 from headstart.core.contracts import Task, Value
 from headstart.core.errors import UsageError
@@ -70,6 +71,8 @@ class _TextEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
                 attempted=attempts.append,
             )
             self.model_ = plugin.fit(train, validation, task, run)
+        if validation is not train:
+            self.model_, _ = confidence.calibrated(self.model_, validation)
         if attempts and attempts[-1].collapsed:
             warnings.warn(
                 f"the training of {self.contender} collapsed, at a third of its learning rate too "

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from headstart import reading
+from headstart.contest import confidence
 from headstart.contest import int8 as eight_bits
 from headstart.core import memory, tabular
+from headstart.core.abstain import abstained, parse
 from headstart.core.contracts import Fitted, Kind, Task, Value
 from headstart.core.records import Predictions, ReadWarning, Rejected
 from headstart.core.terminal import say
@@ -35,7 +37,9 @@ def open_model(folder: str | Path, *, int8: bool = False) -> Fitted:
     return eight_bits.open_model(Path(folder))[0] if int8 else model_folder.open_model(Path(folder))
 
 
-def predict(model: str | Path, inputs: Sequence[Value], *, int8: bool = False) -> Predictions:
+def predict(
+    model: str | Path, inputs: Sequence[Value], *, int8: bool = False, abstain: str | None = None
+) -> Predictions:
     """Predict inputs with a saved model: `values` in order, `probabilities` ``(inputs, classes)``.
 
     Args:
@@ -44,15 +48,33 @@ def predict(model: str | Path, inputs: Sequence[Value], *, int8: bool = False) -
             object: ``{"text": "Fine.", "columns": {"price": 3.5}}``. A cell that is read otherwise than it is written,
             such as a category that no training row has, is counted on standard error.
         int8: see :func:`open_model`.
+        abstain: see :func:`abstention`; the values of uncertain inputs are None. None to answer all.
 
     Raises:
-        CheckpointError: as for :func:`open_model`.
-        UsageError: as for :func:`open_model`.
+        CheckpointError: as for :func:`open_model` and :func:`abstention`.
+        UsageError: as for :func:`open_model` and :func:`abstention`; or the model gives no confidence.
     """
+    threshold = None if abstain is None else abstention(model, abstain)
     fitted = open_model(model, int8=int8)
     for sentence in tabular.sentences(fitted.task.tabular.doubts(inputs), len(inputs)):
         say(sentence)
-    return fitted.predict(inputs)
+    predictions = fitted.predict(inputs)
+    return predictions if threshold is None else abstained(predictions, threshold)
+
+
+def abstention(model: str | Path, given: str) -> float:
+    """Return the confidence, 0 to 1, below which a saved model abstains; see `core.abstain.abstained`.
+
+    Args:
+        model: the model folder.
+        given: 'confidence=0.8', that confidence; or 'coverage=0.9', the one that at least nine in ten validation rows
+            of the comparison reached, so that about as many other rows of their kind do.
+
+    Raises:
+        UsageError: anything else.
+        CheckpointError: the folder is no model; or a coverage, and it does not hold the confidences of validation rows.
+    """
+    return confidence.threshold(Path(model), parse(given))
 
 
 def predict_file(
@@ -64,6 +86,7 @@ def predict_file(
     columns: Given | None = None,
     encoding: str | None = None,
     int8: bool = False,
+    abstain: str | None = None,
     report: Callable[[Rejected | ReadWarning], None],
 ) -> int:
     """Copy a file with predictions added, and how probable they are; return the number of rows written.
@@ -83,16 +106,19 @@ def predict_file(
         columns: names of other columns, such as ``{"question": "query"}``; missing ones as for `text`.
         encoding: of a text file; None to detect it.
         int8: see :func:`open_model`; the comparison that allows it is printed on standard error.
+        abstain: see :func:`abstention`; an uncertain row gets no answer but its confidence, and their number is printed
+            on standard error. None to answer all.
         report: called with each row without an input, which is copied, each that cannot be read, which is not, and each
             warning about how the file was read.
 
     Raises:
-        CheckpointError: as for :func:`open_model`.
-        UsageError: as for :func:`open_model`; no such column, also of those read beside the text, or a format that
-            cannot be written.
+        CheckpointError: as for :func:`open_model` and :func:`abstention`.
+        UsageError: as for :func:`open_model` and :func:`abstention`; the model gives no confidence; no such column,
+            also of those read beside the text, or a format that cannot be written.
         DataError: the file does not exist or is not a table.
         DiskError: `out` cannot be written.
     """
+    threshold = None if abstain is None else abstention(model, abstain)
     if int8:
         fitted, agreement = eight_bits.open_model(Path(model))
         say(agreement.sentence)
@@ -102,28 +128,35 @@ def predict_file(
     give_back_now_and_then = memory.giving_back()
 
     doubts: Counter[tuple[str, str]] = Counter()
+    unanswered = 0
 
     def answer(inputs: list[Value]) -> list[list[Value]]:
+        nonlocal unanswered
         give_back_now_and_then()
         doubts.update(fitted.task.tabular.doubts(inputs))
         predictions = fitted.predict(inputs)
+        if threshold is not None:
+            predictions = abstained(predictions, threshold)
+            unanswered += predictions.values.count(None)
         values: Sequence[Value] = predictions.values
         if fitted.task.kind == "facts":
-            values = [_facts(fitted.task, *row) for row in zip(inputs, values, strict=True)]
+            values = [value and _facts(fitted.task, each, value) for each, value in zip(inputs, values, strict=True)]
+        own = predictions.confidence
         if fitted.task.kind in WITH_CONFIDENCE:
-            confidence = predictions.confidence
-            rows = [[None]] * len(values) if confidence is None else confidence.round(6)[:, None].tolist()
+            rows = [[None]] * len(values) if own is None else own.round(6)[:, None].tolist()
         elif fitted.task.kind == "number":
             rows = [[]] * len(values)
         else:
             assert predictions.probabilities is not None  # tasks of these kinds have them
             rows = predictions.probabilities.astype(float).round(6).tolist()
+            if threshold is not None and own is not None:
+                rows = [[sure, *row] for sure, row in zip(own.round(6).tolist(), rows, strict=True)]
         return [[value, *row] for value, row in zip(values, rows, strict=True)]
 
     names = ["label" if fitted.task.kind == "label" else "prediction"]
-    if fitted.task.kind in WITH_CONFIDENCE:
+    if fitted.task.kind in WITH_CONFIDENCE or threshold is not None:
         names.append("confidence")
-    elif fitted.task.kind != "number":
+    if fitted.task.kind not in (*WITH_CONFIDENCE, "number"):
         names += [f"p({name})" for name in fitted.task.classes]
     written = writing.extend(
         Path(file),
@@ -138,6 +171,9 @@ def predict_file(
     )
     for sentence in tabular.sentences(doubts, written):
         report(ReadWarning(sentence))
+    if threshold is not None:
+        reason = f"their confidence is below {threshold:.4g} ({abstain})"
+        say(f"{unanswered:,} of {written:,} rows get no {names[0]}: {reason}.")
     return written
 
 

@@ -15,6 +15,7 @@ from headstart.contenders._choices import Size
 from headstart.contest import backbones, plan, windows
 from headstart.core import device as devices
 from headstart.core import rooms
+from headstart.core.abstain import parse
 from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.core.tally import named
 from headstart.data.roles import Given, given_columns
@@ -125,15 +126,17 @@ def check_demo(name: str) -> None:
         raise UsageError(f"no demonstration {shown(name)}; {did_you_mean(name, demos.NAMES)}")
 
 
-def check_predict(model: str, file: Path, columns: Given) -> None:
+def check_predict(model: str, file: Path, columns: Given, abstain: str | None = None) -> None:
     """Check the arguments of `prediction.predict_file`.
 
     Raises:
         DataError: no such file.
         CheckpointError: no such model folder, or one whose manifest is damaged.
-        UsageError: a role that the model's task does not have.
+        UsageError: a role that the model's task does not have, or a rule of abstaining that cannot be parsed.
     """
     check_sources([str(file)])
+    if abstain is not None:
+        parse(abstain)
     task = manifest.read(Path(model)).task
     if task in rooms.names("tasks"):  # of another, the model itself says what is wrong
         given_columns([column for column in tasks.load(task).columns if not column.target], columns)

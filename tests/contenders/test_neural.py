@@ -22,6 +22,7 @@ from headstart.core import rooms
 from headstart.core.contracts import class_numbers, metric_values
 from headstart.core.errors import HeadstartError, TrainingError, UsageError
 from headstart.core.records import Rows, Run
+from headstart.metrics.temperature import tempered
 from headstart.nn import parallel
 from headstart.nn.block import Block
 from headstart.nn.encoder import Embeddings, Encoder
@@ -75,6 +76,25 @@ def test_scores_come_back_in_the_order_of_the_texts(backbone, rows, task, tmp_pa
     alone = np.concatenate([fitted.predict([text]).probabilities for text in rows.inputs])
     assert np.allclose(together, alone, atol=1e-6)
     assert np.allclose(fitted.predict(rows.inputs[::-1]).probabilities[::-1], together, atol=1e-6)
+
+
+def test_a_temperature_is_part_of_the_weights_that_others_read(backbone, rows, task, tmp_path):
+    import transformers
+
+    before = fit(backbone, rows, task, tmp_path / "run").with_temperature(0.01)  # it hardly learns, and is unsure
+    after = before.with_temperature(3.0)
+    expected = tempered(before.predict(rows.inputs).probabilities, 3.0)
+    assert not np.allclose(before.predict(rows.inputs).probabilities, expected, atol=1e-2)  # the copy alone is changed
+    assert np.allclose(after.predict(rows.inputs).probabilities, expected, atol=1e-5)
+    assert np.allclose(after.with_int8().predict(rows.inputs).probabilities, expected, atol=2e-2)
+    after.save(tmp_path / "model")
+    again = model_folder.open_model(tmp_path / "model").predict(rows.inputs)
+    assert np.array_equal(again.probabilities, after.predict(rows.inputs).probabilities)
+    theirs = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path / "model").eval()
+    ids = before.checkpoint.tokenizer.encode([rows.inputs[0]]).tokens
+    with torch.no_grad():
+        logits = theirs(input_ids=torch.from_numpy(ids).long()[None]).logits
+    assert np.allclose(logits.softmax(-1)[0], expected[0], atol=1e-5)
 
 
 def test_two_threads_answer_as_one_does(backbone, rows, task, tmp_path, monkeypatch, set_threads):

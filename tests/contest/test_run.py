@@ -65,7 +65,7 @@ def test_every_trial_leaves_its_record_and_predictions(splits, terms, trials):
     assert linear.train_rows == 60
     assert linear.scores["accuracy"] > 0.9
     assert linear.clean_scores is not None
-    assert set(linear.calibration) == {"ece", "brier"}
+    assert set(linear.calibration) >= {"ece", "brier"}
     assert linear.cost.train_seconds > 0
     assert linear.cost.disk_bytes > 100
     assert linear.cost.latency_p95 >= linear.cost.latency_p50 > 0

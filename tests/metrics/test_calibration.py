@@ -63,3 +63,30 @@ def test_a_class_never_seen_costs_its_whole_probability():
 def test_no_probabilities_is_said(function):
     with pytest.raises(DataError, match="calibration needs the probabilities of at least one prediction"):
         function(Predictions(("a",)), ["a"])
+
+
+def test_the_interval_of_the_error_has_the_true_one_in_it():
+    """Of a model that is 70 % sure and right in 80 % of cases: 0.1, and with whole groups a wider interval."""
+    inside = 0
+    for seed in range(60):
+        targets = np.where(np.random.default_rng(seed).random(200) < 0.8, "a", "b")
+        answers = Predictions(("a",) * 200, ("a", "b"), np.tile([[0.7, 0.3]], (200, 1)))
+        low, high = calibration.error_interval(answers, targets)
+        inside += low <= 0.1 <= high
+    assert inside >= 53
+    wide = calibration.error_interval(
+        Predictions(("a",) * 2000, ("a", "b"), np.tile([[0.7, 0.3]], (2000, 1))),
+        np.repeat(targets, 10),
+        np.repeat(np.arange(200), 10),
+    )
+    assert wide == pytest.approx((low, high), abs=1e-9)
+
+
+def test_accuracy_by_coverage_of_confident_rows():
+    confidence, right = np.array([0.6, 0.9, 0.8, 0.6]), np.array([False, True, True, True])
+    coverage, accuracy = calibration.by_coverage(confidence, right)
+    assert coverage.tolist() == [0.25, 0.5, 1.0]
+    assert accuracy.tolist() == [1.0, 1.0, 0.75]
+    assert calibration.aurc(confidence, right) == pytest.approx(0.5 * 0.25)
+    assert calibration.aurc(np.zeros(4), right) == pytest.approx(0.25)
+    assert calibration.aurc(-confidence, right) > 0.25

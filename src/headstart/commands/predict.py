@@ -18,6 +18,12 @@ OPTIONS = (
     Option(
         ["--int8"], is_flag=True, help="Use 8-bit weights, which is faster; only if compare found labels unchanged."
     ),
+    Option(
+        ["--abstain"],
+        metavar="RULE",
+        help="coverage=0.9: answer about nine rows in ten, the most certain; confidence=0.8: those of at least this "
+        "confidence. The others get their confidence and no label.",
+    ),
 )
 
 
@@ -30,6 +36,7 @@ def predict(
     column: tuple[str, ...],
     encoding: str | None,
     int8: bool,
+    abstain: str | None,
     threads: int | None,
 ) -> None:
     """Add a prediction, and the probability of each class or of the whole prediction, to the rows of a file.
@@ -41,9 +48,16 @@ def predict(
     columns = roles(text, None, column)
     from headstart import usage
 
-    usage.check_predict(model, file, columns)
+    usage.check_predict(model, file, columns, abstain)
     from headstart import prediction
 
     prediction.predict_file(
-        model, file, out, columns=columns, encoding=encoding, int8=int8, report=_output.row_printer(file)
+        model,
+        file,
+        out,
+        columns=columns,
+        encoding=encoding,
+        int8=int8,
+        abstain=abstain,
+        report=_output.row_printer(file),
     )

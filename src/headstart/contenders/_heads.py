@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +41,16 @@ def attach(head: Head, features: np.ndarray, targets: np.ndarray, *, balanced: b
         columns.weight.copy_(torch.from_numpy(start.weight))
         head.output.bias.copy_(torch.from_numpy(start.bias))
     head.columns = columns
+
+
+@torch.no_grad()
+def divided(head: Head, divisor: float) -> Head:
+    """Return a copy of a head whose logits are divided by a number above 0."""
+    own = copy.deepcopy(head)
+    for layer in filter(None, (own.output, own.columns)):
+        for weight in layer.parameters():
+            weight.div_(divisor)
+    return own
 
 
 @torch.no_grad()

@@ -86,6 +86,7 @@ class Neural(Fitted):
     updates: Updates | None = None
 
     has_int8: ClassVar[bool] = True
+    has_temperature: ClassVar[bool] = True
 
     @property
     def model(self) -> Model:
@@ -137,6 +138,11 @@ class Neural(Fitted):
         """
         on_cpu = self.model if self.device == "cpu" else copy.deepcopy(self.model).cpu()
         return replace(self, int8=quantised(on_cpu))
+
+    def with_temperature(self, temperature: float) -> Neural:
+        """Return the same model with the weights of its last layer divided by a temperature."""
+        model = Model(self.model.encoder, _heads.divided(self.model.head, temperature))
+        return replace(self, checkpoint=replace(self.checkpoint, model=model.train(self.model.training)))
 
     def cut_off(self, inputs: Sequence[Value]) -> float:
         """Return the share of the inputs' tokens (0 to 1) beyond the model's window."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headstart.contenders._pair_words import TOKEN
 from headstart.core.contracts import Task, Value
+from headstart.core.errors import CheckpointError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,3 +125,16 @@ def _ready(analyzer: str, n_grams: Sequence[str], idf: np.ndarray) -> TfidfVecto
     vectorizer.set_params(vocabulary={n_gram: column for column, n_gram in enumerate(n_grams)})
     vectorizer.idf_ = idf
     return vectorizer
+
+
+def listed(stored: object, kind: str, path: Path) -> tuple[str, ...]:
+    """Parse a list of n-grams without duplicates.
+
+    Raises:
+        CheckpointError: it is something else.
+    """
+    named = stored.get(kind) if isinstance(stored, dict) else None
+    texts = isinstance(named, list) and all(isinstance(n_gram, str) for n_gram in named)
+    if not isinstance(named, list) or not texts or len(set(named)) != len(named):
+        raise CheckpointError(f"'{path}' must list each n-gram of its '{kind}' once; copy the folder again.")
+    return tuple(named)

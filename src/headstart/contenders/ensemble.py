@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from headstart.checkpoints import manifest
 from headstart.contenders import _members
+from headstart.contenders._temperature import read_temperature
 from headstart.core.contracts import Contender, Fitted, Kind, Task, Value, class_numbers, settled
 from headstart.core.errors import CheckpointError, HeadstartError, TrainingError, UsageError, did_you_mean, shown
 from headstart.core.files import write_text
@@ -43,6 +44,7 @@ class FittedEnsemble(Fitted):
     weights: float64 ``(M,)``, summing to 1; of members with a weight.
     stacked: of 'stacking', float64 ``(M * C + 1, C)``: a column of weights and an intercept per class; otherwise None.
     vote: whether members give their label instead of their probabilities.
+    temperature: of the combined probabilities of labels; the members' own are part of what they answer.
     reused_seconds: training time of members that were trained before.
     """
 
@@ -52,7 +54,10 @@ class FittedEnsemble(Fitted):
     weights: np.ndarray
     stacked: np.ndarray | None = None
     vote: bool = False
+    temperature: float = 1.0
     reused_seconds: float = 0.0
+
+    has_temperature: ClassVar[bool] = True
 
     @property
     def parameters(self) -> int:
@@ -67,13 +72,20 @@ class FittedEnsemble(Fitted):
     def predict(self, inputs: Sequence[Value]) -> Predictions:
         """Predict with every member, and combine the predictions."""
         from headstart.contenders import _answers, _combining
+        from headstart.metrics.temperature import tempered
 
         answers = _answers.ask(self.members, self.task, inputs)
         if self.stacked is not None:
             mixed = _combining.stack(answers.numbers, self.stacked)
         else:
             mixed = _combining.mix(_combining.votes(answers.numbers) if self.vote else answers.numbers, self.weights)
+        if self.temperature != 1:
+            mixed = tempered(mixed, self.temperature)
         return _answers.decode(answers, mixed, self.task)
+
+    def with_temperature(self, temperature: float) -> FittedEnsemble:
+        """Return the same ensemble with the logarithms of its combined probabilities divided by a temperature."""
+        return replace(self, temperature=self.temperature * temperature)
 
     def cut_off(self, inputs: Sequence[Value]) -> float:
         """Return the largest share of the inputs' tokens (0 to 1) that a member truncates."""
@@ -88,7 +100,8 @@ class FittedEnsemble(Fitted):
             for number, member in enumerate(self.members):
                 member.save(fresh / f"member-{number}", whole=whole)
             save_arrays(arrays_saved, fresh / "ensemble.safetensors")
-            write_text(fresh / "ensemble.json", json.dumps({"names": self.names, "vote": self.vote}))
+            fields = {"names": self.names, "vote": self.vote, "temperature": self.temperature}
+            write_text(fresh / "ensemble.json", json.dumps(fields))
             manifest.write(fresh, "ensemble", self.task, {})
 
 
@@ -176,7 +189,7 @@ class Ensemble(Contender):
             weights[counts],
             stacked,
             self.how == "vote",
-            sum(seconds for _, seconds in fitted_members.values()),
+            reused_seconds=sum(seconds for _, seconds in fitted_members.values()),
         )
 
     @staticmethod
@@ -210,7 +223,9 @@ class Ensemble(Contender):
                     f"'{folder / f'member-{number}'}' answers with other classes than the ensemble around it; copy the "
                     "folder again."
                 )
-        return FittedEnsemble(task, tuple(map(str, names)), members, stored["weights"], stored.get("stacked"), vote)
+        temperature = read_temperature(fields, path)
+        listed = tuple(map(str, names))
+        return FittedEnsemble(task, listed, members, stored["weights"], stored.get("stacked"), vote, temperature)
 
 
 PLUGIN = Ensemble

@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, ClassVar, get_args
 
 from headstart.checkpoints import manifest
 from headstart.contenders._choices import way_name, way_named
-from headstart.contenders._ngrams import Reader, with_columns
+from headstart.contenders._ngrams import Reader, listed, with_columns
 from headstart.contenders._pair_words import n_gram_texts
+from headstart.contenders._temperature import read_temperature
 from headstart.core.contracts import (
     Contender,
     Fitted,
@@ -63,6 +64,7 @@ class FittedLinear(Fitted):
     weights: float32 ``(F, C)``.
     intercept: float32 ``(C,)``.
     presence: whether a feature of the text is 1 where its n-gram occurs (NB-SVM) instead of its TF-IDF weight.
+    temperature: of the probabilities, if the last step is not linear; see :meth:`with_temperature`.
     """
 
     task: Task
@@ -70,6 +72,9 @@ class FittedLinear(Fitted):
     weights: np.ndarray
     intercept: np.ndarray
     presence: bool
+    temperature: float = 1.0
+
+    has_temperature: ClassVar[bool] = True
 
     @property
     def parameters(self) -> int:
@@ -109,7 +114,13 @@ class FittedLinear(Fitted):
             return outputs
         # One-versus-rest probabilities, whose softmax normalises them as scikit-learn's OneVsRestClassifier does.
         ratios: np.ndarray = np.log(np.maximum(expit(outputs), np.finfo(np.float64).tiny))
-        return ratios
+        return ratios / self.temperature
+
+    def with_temperature(self, temperature: float) -> FittedLinear:
+        """Return the same model with its weights divided by a temperature, or with the number where that differs."""
+        if self.presence and self.weights.shape[1] > 1:
+            return replace(self, temperature=self.temperature * temperature)
+        return replace(self, weights=self.weights / temperature, intercept=self.intercept / temperature)
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write the n-grams as JSON and the numbers as safetensors."""
@@ -125,7 +136,8 @@ class FittedLinear(Fitted):
             save_arrays(arrays_saved, fresh / "linear.safetensors")
             n_grams = {"words": self.reader.words, "characters": self.reader.characters}
             write_text(fresh / "n_grams.json", json.dumps(n_grams))
-            manifest.write(fresh, "linear", self.task, {"presence": self.presence})
+            extra = {"presence": self.presence, "temperature": self.temperature}
+            manifest.write(fresh, "linear", self.task, extra)
 
 
 @dataclass(frozen=True)
@@ -218,7 +230,7 @@ class Linear(Contender):
             return _crf.load(folder, task)
         path = folder / "n_grams.json"
         n_grams = json.loads(path.read_bytes())
-        words, characters = (_texts(n_grams, kind, path) for kind in ("words", "characters"))
+        words, characters = (listed(n_grams, kind, path) for kind in ("words", "characters"))
         outputs = len(task.head().labels)
         columns = 1 if outputs == 2 and task.kind == "label" else outputs
         shapes = {
@@ -233,16 +245,8 @@ class Linear(Contender):
                 f"'{folder / manifest.NAME}' does not say whether features are presences; save the model again."
             )
         reader = Reader(words, characters, stored["word_idf"], stored["character_idf"])
-        return FittedLinear(task, reader, stored["weights"], stored["intercept"], extra["presence"])
-
-
-def _texts(stored: object, kind: str, path: Path) -> tuple[str, ...]:
-    """Parse a list of n-grams without duplicates."""
-    listed = stored.get(kind) if isinstance(stored, dict) else None
-    texts = isinstance(listed, list) and all(isinstance(n_gram, str) for n_gram in listed)
-    if not isinstance(listed, list) or not texts or len(set(listed)) != len(listed):
-        raise CheckpointError(f"'{path}' must list each n-gram of its '{kind}' once; copy the folder again.")
-    return tuple(listed)
+        temperature = read_temperature(extra, folder / manifest.NAME)
+        return FittedLinear(task, reader, stored["weights"], stored["intercept"], extra["presence"], temperature)
 
 
 def _read(reader: Reader, task: Task, inputs: Sequence[Value]) -> sparse.csr_matrix:

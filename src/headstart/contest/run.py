@@ -25,7 +25,7 @@ from pathlib import Path
 from headstart import contenders
 from headstart.checkpoints import contents
 from headstart.contenders import _members
-from headstart.contest import meter, models
+from headstart.contest import confidence, meter, models
 from headstart.contest.ledger import load_record, write_record
 from headstart.contest.trials import Job, Terms, file_name, jobs, record_path, title, unlabelled_for
 from headstart.core import device as devices
@@ -34,7 +34,6 @@ from headstart.core.errors import DiskError, HeadstartError, TrainingError
 from headstart.core.files import append_line, make_folder
 from headstart.core.records import Attempt, Cost, Predictions, Progress, Record, Rows, Run, Splits, Tracking, Trial
 from headstart.data.split import nested
-from headstart.metrics import calibration
 from headstart.saved import model_folder
 
 
@@ -216,6 +215,7 @@ def train(contest: Contest, job: Job, progress: Callable[[Progress], None] = lam
     )
     with meter.measured() as fit:
         fitted = contender.fit(rows, splits.validation, contest.task.fitted(rows), run)
+        fitted, temperature = confidence.calibrated(fitted, splits.validation)
         _check_unchanged(job)
     saved = job.folder.with_suffix(".model")
     note = {
@@ -226,6 +226,7 @@ def train(contest: Contest, job: Job, progress: Callable[[Progress], None] = lam
         "reused_seconds": fitted.reused_seconds,
         "peak_bytes": fit.peak_bytes,
         "attempts": [dataclasses.asdict(attempt) for attempt in attempts],
+        "temperature": temperature,
     }
     models.save(fitted, saved, note)
     contest.trained[saved] = fitted
@@ -242,7 +243,9 @@ def judge(contest: Contest, job: Job, saved: Path, progress: Callable[[Progress]
     note = models.note_of(saved)
     fitted = contest.trained.pop(saved, None) or model_folder.open_model(saved)
     progress(Progress("judging", 1.0))
-    validation = metric_values(fitted.task, fitted.predict(splits.validation.inputs), splits.validation)
+    held_out = fitted.predict(splits.validation.inputs)
+    validation = metric_values(fitted.task, held_out, splits.validation)
+    confidence.store(saved, held_out)
     _log_opening(terms.folder, job)
     with meter.measured() as bulk:
         predictions = fitted.predict(splits.test.inputs)
@@ -258,7 +261,7 @@ def judge(contest: Contest, job: Job, saved: Path, progress: Callable[[Progress]
         scores=metric_values(fitted.task, predictions, splits.test),
         clean_scores=_without(splits, fitted.task, predictions),
         validation=validation,
-        calibration=_calibration(fitted.task, predictions, splits.test),
+        calibration=_calibration(fitted.task, predictions, splits.test, note.get("temperature", 1.0)),
         cost=Cost(
             train_seconds=note["seconds"],
             peak_bytes=note["peak_bytes"],
@@ -357,13 +360,10 @@ def _without(splits: Splits, task: Task, predictions: Predictions) -> dict[str, 
     return metric_values(task, some, splits.test.take(unleaked))
 
 
-def _calibration(task: Task, predictions: Predictions, rows: Rows) -> dict[str, float]:
+def _calibration(task: Task, predictions: Predictions, rows: Rows, temperature: float) -> dict[str, float]:
     if predictions.probabilities is None or task.kind != "label":
         return {}
-    return {
-        "ece": calibration.expected_error(predictions, rows.targets),
-        "brier": calibration.brier(predictions, rows.targets),
-    }
+    return confidence.scores(predictions, rows, temperature)
 
 
 def _log_opening(folder: Path, job: Job) -> None:

@@ -247,11 +247,13 @@ class Fitted:
     task: the fitted task.
     reused_seconds: training time saved by results of other trainings.
     has_int8: whether there is a copy with 8-bit weights, see :meth:`with_int8`.
+    has_temperature: whether probabilities of labels can be changed by a temperature, see :meth:`with_temperature`.
     """
 
     task: Task
     reused_seconds: float = 0.0
     has_int8: ClassVar[bool] = False
+    has_temperature: ClassVar[bool] = False
 
     @property
     def parameters(self) -> int:
@@ -282,6 +284,14 @@ class Fitted:
 
     def with_int8(self) -> Fitted:
         """Return the model with 8-bit weights; only for models with `has_int8`."""
+        raise NotImplementedError
+
+    def with_temperature(self, temperature: float) -> Fitted:
+        """Return the model with all logits divided by a temperature; only for one label and with `has_temperature`.
+
+        It is part of the weights if the last layer is linear, so that other libraries which read them, students and
+        8-bit copies give the same probabilities. Otherwise it is saved beside them.
+        """
         raise NotImplementedError
 
 

@@ -294,7 +294,7 @@ class Record:
     scores: metric -> value on all test rows; its unit and direction are those of the task's metric.
     clean_scores: the same without leaked rows; None if none leaked.
     validation: the same on validation.
-    calibration: calibration error and Brier score; empty without probabilities.
+    calibration: of the test rows, see `contest.confidence.scores`; empty for kinds other than one label.
     cost: time, memory and size.
     data_sha256: hash of the splits.
     machine: see `core.device.describe`.

@@ -1,4 +1,7 @@
-"""Calibration of a model's probabilities: reliability bins, expected calibration error, Brier score."""
+"""Calibration of a model's probabilities: reliability, expected calibration error, Brier score, accuracy by coverage.
+
+Shapes: N rows, C classes.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from headstart.core.errors import DataError
 from headstart.core.records import Predictions
 
 BINS = 15
+RESAMPLES = 400
+LEVELS = (0.025, 0.975)
 
 
 def reliability(predictions: Predictions, targets: Sequence[str]) -> tuple[tuple[float, float, int], ...]:
@@ -28,9 +33,8 @@ def reliability(predictions: Predictions, targets: Sequence[str]) -> tuple[tuple
     Guo et al. 2017, "On Calibration of Modern Neural Networks", section 2.
     """
     confidence = _probabilities(predictions, targets).max(axis=1)
-    right = np.asarray(predictions.values, dtype=str) == np.asarray(targets, dtype=str)
-    # A bin is open below and closed above, as in the paper: 1.0 is in the last bin.
-    numbers = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    right = _right(predictions, targets)
+    numbers = _bins(confidence)
     return tuple(
         (float(confidence[numbers == i].mean()), float(right[numbers == i].mean()), int((numbers == i).sum()))
         for i in np.unique(numbers)
@@ -50,6 +54,76 @@ def expected_error(predictions: Predictions, targets: Sequence[str]) -> float:
     return sum(abs(confidence - accuracy) * rows for confidence, accuracy, rows in bins) / len(targets)
 
 
+def error_interval(
+    predictions: Predictions, targets: Sequence[str], groups: np.ndarray | None = None, seed: int = 0
+) -> tuple[float, float]:
+    """Return the 95 % interval of :func:`expected_error`, by bootstrap over rows.
+
+    The error of a resample is larger than that of the rows, as theirs is larger than the true one: a mean of absolute
+    values grows with the noise in them. So the quantiles are mirrored at the estimate (the basic bootstrap of Davison &
+    Hinkley 1997, section 5.2), which removes that bias.
+
+    Args:
+        predictions: with probabilities.
+        targets: the true labels.
+        groups: int64 ``(N,)``, the number of each row's group, which are resampled whole; None for single rows.
+        seed: of the resamples.
+
+    Raises:
+        DataError: as for :func:`reliability`.
+    """
+    confidence = _probabilities(predictions, targets).max(axis=1)
+    gaps = np.zeros((len(targets), BINS))  # (N, BINS), each row in its bin
+    gaps[np.arange(len(targets)), _bins(confidence)] = confidence - _right(predictions, targets)
+    if groups is not None:
+        summed = np.zeros((groups.max() + 1, BINS))
+        np.add.at(summed, groups, gaps)
+        gaps = summed
+    sizes = np.ones(len(targets)) if groups is None else np.bincount(groups)
+    random, shares = np.random.default_rng(seed), np.full(len(gaps), 1 / len(gaps))
+    drawn = (random.multinomial(len(gaps), shares) for _ in range(RESAMPLES))  # how often each row or group
+    errors = [np.abs(counts @ gaps).sum() / (counts @ sizes) for counts in drawn]
+    own = float(np.abs(gaps.sum(axis=0)).sum()) / len(targets)
+    low, high = 2 * own - np.quantile(errors, LEVELS[::-1])
+    return max(float(low), 0.0), max(float(high), own)
+
+
+def by_coverage(confidence: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the accuracy on the most confident rows, for every number of them that a threshold can choose.
+
+    Rows of equal confidence are answered or left out together.
+
+    Args:
+        confidence: float ``(N,)``.
+        right: bool ``(N,)``, whether each row's prediction is right.
+
+    Returns:
+        coverage, the share of rows answered (0 to 1, ascending, ending with 1), and the accuracy on them.
+
+    >>> coverage, accuracy = by_coverage(np.array([0.9, 0.5, 0.5]), np.array([True, False, True]))
+    >>> coverage.round(2).tolist(), accuracy.round(2).tolist()
+    ([0.33, 1.0], [1.0, 0.67])
+    """
+    order = np.argsort(-confidence, kind="stable")
+    counts = np.arange(1, len(order) + 1)
+    last = np.append(np.diff(confidence[order]) != 0, True)  # of rows with equal confidence
+    return counts[last] / len(order), (np.cumsum(right[order]) / counts)[last]
+
+
+def aurc(confidence: np.ndarray, right: np.ndarray) -> float:
+    """Return the area under the curve of risk by coverage, 0 (best) to 1: the mean error rate over all coverages.
+
+    Args: as for :func:`by_coverage`, of whose curve it is the area; a random order of rows has their error rate.
+
+    Geifman, Uziel & El-Yaniv 2019, "Bias-Reduced Uncertainty Estimation for Deep Neural Classifiers", section 3.
+
+    >>> aurc(np.array([0.9, 0.5]), np.array([True, False]))
+    0.25
+    """
+    coverage, accuracy = by_coverage(confidence, right)
+    return float(((1 - accuracy) * np.diff(coverage, prepend=0.0)).sum())
+
+
 def brier(predictions: Predictions, targets: Sequence[str]) -> float:
     """Compute the Brier score: mean squared distance between probabilities and the truth, 0 (best) to 2.
 
@@ -61,6 +135,17 @@ def brier(predictions: Predictions, targets: Sequence[str]) -> float:
     truth = np.asarray(targets, dtype=str)[:, None] == np.asarray(predictions.classes, dtype=str)
     unseen = ~truth.any(axis=1)
     return float((((probabilities - truth) ** 2).sum(axis=1) + unseen).mean())
+
+
+def _bins(confidence: np.ndarray) -> np.ndarray:
+    """Return the bin of each row: open below and closed above, as in the paper, so that 1.0 is in the last one."""
+    numbers: np.ndarray = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    return numbers
+
+
+def _right(predictions: Predictions, targets: Sequence[str]) -> np.ndarray:
+    right: np.ndarray = np.asarray(predictions.values, dtype=str) == np.asarray(targets, dtype=str)
+    return right
 
 
 def _probabilities(predictions: Predictions, targets: Sequence[str]) -> np.ndarray:
