@@ -22,6 +22,7 @@ COMMANDS = (
     "pretrain",
     "check",
     "predict",
+    "stress",
     "list_",
 )
 

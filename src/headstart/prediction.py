@@ -7,15 +7,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from headstart import reading
-from headstart.contest import confidence
+from headstart.checkpoints import manifest
+from headstart.contest import confidence, stress
 from headstart.contest import int8 as eight_bits
 from headstart.core import memory, tabular
 from headstart.core.abstain import abstained, parse
 from headstart.core.contracts import Fitted, Kind, Task, Value
-from headstart.core.records import Predictions, ReadWarning, Rejected
+from headstart.core.records import Predictions, ReadWarning, Rejected, Rows, Table
+from headstart.core.results import StressResult
+from headstart.core.tally import Metric, named
 from headstart.core.terminal import say
 from headstart.data import write as writing
-from headstart.data.roles import Given
+from headstart.data.read import read
+from headstart.data.roles import Given, trained_columns
 from headstart.saved import model_folder
 
 # Kinds whose rows have a confidence instead of a probability for each class.
@@ -175,6 +179,51 @@ def predict_file(
         reason = f"their confidence is below {threshold:.4g} ({abstain})"
         say(f"{unanswered:,} of {written:,} rows get no {names[0]}: {reason}.")
     return written
+
+
+def stress_file(
+    model: str | Path,
+    file: str | Path,
+    *,
+    columns: Given | None = None,
+    encoding: str | None = None,
+    only: Sequence[str] | None = None,
+    rows: int = stress.MOST_ROWS,
+    metric: str | None = None,
+    seed: int = 0,
+    report: Callable[[Rejected | ReadWarning], None] = lambda _: None,
+) -> tuple[StressResult, Metric]:
+    """Measure what transformations of the texts do to a model; return that and the score it is measured by.
+
+    Args:
+        model: the model folder.
+        file: labelled rows, which the model should not be trained on.
+        columns: role -> column; others are those that the model was trained on, or detected.
+        encoding: of a text file; None to detect it.
+        only: names of transformations; None for all that suit the task and the language.
+        rows: the largest number of rows, which are chosen at random.
+        metric: the score; None for the task's default.
+        seed: of the choice and of the transformations.
+        report: called with each row that cannot be used, and each warning about how the file was read.
+
+    Raises:
+        CheckpointError: as for :func:`open_model`.
+        UsageError: no such column, metric or transformation.
+        DataError: the file does not exist, is not a table, or has no labels.
+    """
+    fitted = open_model(model)
+    task = fitted.task
+    score = named(task.metrics, metric) if metric else task.metrics[0]
+    labels = Rows((), (), task.classes if task.kind == "label" else ())
+    table = read(file, task, columns, encoding=encoding, like=Table("", labels, trained_columns(task), ""))
+    for sentence in table.warnings:
+        report(ReadWarning(sentence))
+    for rejected in table.rejected:
+        report(rejected)
+    chosen = stress.prepare(table.rows, task, names=only, most=rows, seed=seed)
+    before = fitted.predict(chosen.rows.inputs)
+    name = manifest.read(Path(model)).contender
+    return stress.result({name: (before, stress.answers(fitted, chosen))}, chosen, task, score), score
 
 
 def _facts(task: Task, value: Value, facts: Sequence[Sequence[Value]]) -> list[dict[str, Value]]:

@@ -22,7 +22,7 @@ from headstart.data.roles import Given, given_columns
 from headstart.data.tabular import Named
 from headstart.data.tabular import reading as with_columns
 
-ROOMS = ("contenders", "strategies", "tasks", "trackers")
+ROOMS = ("contenders", "strategies", "tasks", "trackers", "stress")
 MANY_ROWS = 10**9  # no size of a learning curve is larger
 
 
@@ -140,6 +140,20 @@ def check_predict(model: str, file: Path, columns: Given, abstain: str | None = 
     task = manifest.read(Path(model)).task
     if task in rooms.names("tasks"):  # of another, the model itself says what is wrong
         given_columns([column for column in tasks.load(task).columns if not column.target], columns)
+
+
+def check_stress(model: str, file: Path, only: Sequence[str] | None) -> None:
+    """Check the arguments of `prediction.stress_file`.
+
+    Raises:
+        DataError: no such file.
+        CheckpointError: no such model folder, or one whose manifest is damaged.
+        UsageError: no such transformation.
+    """
+    check_sources([str(file)])
+    manifest.read(Path(model))
+    for name in only or ():
+        rooms.plugin("stress", name)
 
 
 def check_sources(sources: Sequence[str | None]) -> None:

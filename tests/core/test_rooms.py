@@ -148,7 +148,7 @@ def test_flags_optional_values_and_lists():
 
 
 def test_every_plugin_of_every_room_says_what_it_is():
-    for room in ("contenders", "strategies", "tasks", "checkpoints.families", "trackers"):
+    for room in ("contenders", "strategies", "tasks", "checkpoints.families", "trackers", "stress"):
         for name in rooms.names(room):
             assert rooms.promise(room, name).endswith("."), f"{room}/{name} begins with no sentence"
 
@@ -157,7 +157,7 @@ def test_plugins_are_described_and_their_options_read_without_heavy_libraries():
     code = """
 import sys
 from headstart.core import rooms
-for room in ("contenders", "strategies", "tasks", "trackers"):
+for room in ("contenders", "strategies", "tasks", "trackers", "stress"):
     for name in rooms.names(room):
         rooms.promise(room, name)
         rooms.load(room, name, {"input_columns": ("text=text",)} if name == "classification" else {})

@@ -197,6 +197,87 @@ class SubsetScores:
 
 
 @dataclass(frozen=True)
+class StressScore:
+    """A contender's answers to the same rows before and after a transformation of their texts.
+
+    contender: its name.
+    transformation: its name, such as 'typos:10%'.
+    rows: number of rows.
+    changed: number of rows that the transformation changes.
+    altered: share of these whose predicted value is another one, 0 to 1; None if none is changed, and for numbers and
+        facts.
+    before: score of all rows as they are.
+    after: score of all rows after it; None if a person would answer many rows otherwise.
+    loss: how much worse the score of all rows is, with the 95 % interval of the paired comparison; negative if it is
+        better. None as for `after`.
+    loss_of_changed: the same of the changed rows alone; None too if they are fewer than `contest.stress.FEWEST_ROWS`.
+    p_value: of no loss, corrected for the number of all such tests (Holm); None without `loss`.
+    calibration_before: expected calibration error of all rows as they are; None without labels and probabilities.
+    calibration_after: the same after it; None as for `after` too.
+    """
+
+    contender: str
+    transformation: str
+    rows: int
+    changed: int
+    altered: float | None
+    before: float
+    after: float | None
+    loss: Interval | None
+    loss_of_changed: Interval | None
+    p_value: float | None
+    calibration_before: float | None
+    calibration_after: float | None
+
+
+@dataclass(frozen=True)
+class BrokenRow:
+    """A row that was answered right before a transformation and wrong, with much confidence, after it.
+
+    contender: its name.
+    transformation: its name.
+    id: of the row.
+    target: the true label.
+    predicted: the label that is predicted after the transformation.
+    confidence: probability of that label, 0 to 1.
+    text: the row's input as text.
+    changed_text: the same after the transformation.
+    """
+
+    contender: str
+    transformation: str
+    id: str
+    target: str
+    predicted: str
+    confidence: float
+    text: str
+    changed_text: str
+
+
+@dataclass(frozen=True)
+class StressResult:
+    """What transformations of the texts do to contenders.
+
+    rows: number of rows.
+    all_rows: number of rows that they were chosen from at random.
+    scores: of each contender, in leaderboard order, for each transformation.
+    broken: for each contender and transformation after which a person would answer as before, the row that is wrong
+        with the most confidence, those with the most confidence first; for tasks with one label per row.
+    promises: transformation -> what it does.
+    expected: transformation -> what a person would answer after it, see `stress.Expected`.
+    left_out: transformation -> why it was not tried.
+    """
+
+    rows: int
+    all_rows: int
+    scores: tuple[StressScore, ...]
+    broken: tuple[BrokenRow, ...]
+    promises: Mapping[str, str]
+    expected: Mapping[str, str]
+    left_out: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Result:
     """A complete comparison, ready to be reported.
 

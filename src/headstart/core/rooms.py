@@ -98,7 +98,8 @@ def promise(room: str, name: str) -> str:
 
 
 def _singular(room: str) -> str:
-    return {"strategies": "strategy", "checkpoints.families": "checkpoint family"}.get(room, room.removesuffix("s"))
+    own = {"strategies": "strategy", "checkpoints.families": "checkpoint family", "stress": "transformation"}
+    return own.get(room, room.removesuffix("s"))
 
 
 def _read(value: Any, hint: Any, where: str) -> Any:
