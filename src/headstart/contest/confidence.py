@@ -15,13 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from headstart.checkpoints import manifest
-from headstart.contest.rank import group_numbers
 from headstart.core import sealed
 from headstart.core.abstain import Abstain, confidence_of
 from headstart.core.contracts import Fitted, class_numbers
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.records import Predictions, Rows
-from headstart.metrics import calibration, temperature
+from headstart.metrics import calibration, stats, temperature
 
 FILE = "confidence.json"
 MOST_QUANTILES = 1000
@@ -40,7 +39,7 @@ def calibrated(fitted: Fitted, validation: Rows) -> tuple[Fitted, float]:
     known = np.flatnonzero(numbers >= 0)
     probabilities = fitted.predict(validation.inputs).probabilities
     assert probabilities is not None  # as all models give them for labels
-    groups = group_numbers(validation)
+    groups = stats.group_numbers(validation)
     found = temperature.fitted(probabilities[known], numbers[known], None if groups is None else groups[known])
     return (fitted, 1.0) if found == 1 else (fitted.with_temperature(found), found)
 
@@ -61,7 +60,7 @@ def scores(predictions: Predictions, rows: Rows, applied: float) -> dict[str, fl
         predictions.values, predictions.classes, temperature.tempered(predictions.probabilities, 1 / applied)
     )
     named = {"ece": predictions, "ece_before": predictions if applied == 1 else before}
-    groups = group_numbers(rows)
+    groups = stats.group_numbers(rows)
     values = {"temperature": applied, "brier": calibration.brier(predictions, rows.targets)}
     for name, given in named.items():
         values[name] = calibration.expected_error(given, rows.targets)

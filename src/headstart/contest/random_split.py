@@ -10,7 +10,6 @@ import numpy as np
 from scipy import special
 
 from headstart import contenders
-from headstart.contest.rank import group_numbers
 from headstart.core.contracts import Task
 from headstart.core.records import Finding, Rows, Run, Splits
 from headstart.core.results import Interval
@@ -50,7 +49,7 @@ def _joint(splits: Splits, task: Task, metric: Metric) -> stats.Joint:
         run = Run(seed=0, folder=Path(folder), metric=metric.name)
         fitted = contenders.load(CONTENDER).fit(splits.train, splits.validation, task.fitted(splits.train), run)
         tally = task.tally(fitted.predict(splits.test.inputs), splits.test.targets)
-    return stats.joint([[tally]], metric, groups=group_numbers(splits.test))
+    return stats.joint([[tally]], metric, groups=stats.group_numbers(splits.test))
 
 
 def _finding(difference: Interval, here: stats.Joint, there: stats.Joint, metric: Metric, by_time: bool) -> Finding:

@@ -78,12 +78,7 @@ def joint(
 ) -> stats.Joint:
     """Score contenders on the test rows, and compute what is needed to compare any of them."""
     tallies = [[task.tally(record.predictions, test.targets) for record in teams[name]] for name in names]
-    return stats.joint(tallies, metric, groups=group_numbers(test))
-
-
-def group_numbers(test: Rows) -> np.ndarray | None:
-    """Number the groups of test rows from 0, int64 ``(rows,)``; None for rows without groups."""
-    return np.unique(np.array(test.groups, dtype=object), return_inverse=True)[1] if test.groups else None
+    return stats.joint(tallies, metric, groups=stats.group_numbers(test))
 
 
 def claims(names: Sequence[str], chances: stats.Joint) -> dict[str, Claim]:
@@ -202,7 +197,7 @@ def _standing(name: str, team: Sequence[Record], splits: Splits, task: Task, met
     errors = [record.calibration["ece"] for record in team if "ece" in record.calibration]
     return Standing(
         contender=name,
-        score=stats.interval(tallies, metric, groups=group_numbers(splits.test)),
+        score=stats.interval(tallies, metric, groups=stats.group_numbers(splits.test)),
         spread=statistics.stdev(scores) if len(scores) > 1 else 0.0,
         seeds=len(team),
         p_value=claim.p_value,
@@ -227,7 +222,7 @@ def _clean(tallies: Sequence[Tally], splits: Splits, metric: Metric) -> Interval
     unleaked = [place for place, name in enumerate(splits.test.ids) if name not in splits.leaked]
     if not splits.leaked or not unleaked:
         return None
-    groups = group_numbers(splits.test.take(unleaked))
+    groups = stats.group_numbers(splits.test.take(unleaked))
     return stats.interval([replace(tally, rows=tally.rows[unleaked]) for tally in tallies], metric, groups=groups)
 
 

@@ -47,13 +47,13 @@ class _Scored:
         if here.sum() < FEWEST_ROWS:
             return None
         some = self.take(np.flatnonzero(here))
-        return stats.interval(some.seeds, self.metric, groups=rank.group_numbers(some.rows))
+        return stats.interval(some.seeds, self.metric, groups=stats.group_numbers(some.rows))
 
     def contrast(self, here: np.ndarray) -> stats.Comparison | None:
         """Compare the score on some rows with that on the others; None if either are too few."""
         if min(here.sum(), (~here).sum()) < FEWEST_ROWS:
             return None
-        return contrast(self.seeds, self.metric, here, groups=rank.group_numbers(self.rows))
+        return contrast(self.seeds, self.metric, here, groups=stats.group_numbers(self.rows))
 
 
 def scores(

@@ -246,14 +246,17 @@ class Fitted:
 
     task: the fitted task.
     reused_seconds: training time saved by results of other trainings.
-    has_int8: whether there is a copy with 8-bit weights, see :meth:`with_int8`.
     has_temperature: whether probabilities of labels can be changed by a temperature, see :meth:`with_temperature`.
     """
 
     task: Task
     reused_seconds: float = 0.0
-    has_int8: ClassVar[bool] = False
     has_temperature: ClassVar[bool] = False
+
+    @property
+    def has_int8(self) -> bool:
+        """Whether there is a copy with 8-bit weights, see :meth:`with_int8`."""
+        return False
 
     @property
     def parameters(self) -> int:

@@ -43,6 +43,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, special
 
+from headstart.core.records import Rows
 from headstart.core.results import Interval
 from headstart.core.tally import Metric, Tally
 from headstart.metrics._rows import Outcomes, check, influence
@@ -281,6 +282,11 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
         running = max(running, min(1.0, (len(p_values) - rank) * p_values[index]))
         corrected[index] = running
     return tuple(corrected)
+
+
+def group_numbers(rows: Rows) -> np.ndarray | None:
+    """Number the groups of rows from 0, int64 ``(rows,)``; None for rows without groups."""
+    return np.unique(np.array(rows.groups, dtype=object), return_inverse=True)[1] if rows.groups else None
 
 
 # --- the chance in rows and in trainings -----------------------------------------------------------------------
