@@ -244,7 +244,7 @@ MUTANTS = (
     Mutant(
         "intervals of subsets take rows of a group for independent",
         "contest/subsets.py",
-        "some.seeds, self.metric, groups=rank.group_numbers(some.rows))",
+        "some.seeds, self.metric, groups=stats.group_numbers(some.rows))",
         "some.seeds, self.metric)",
         (SUBSETS,),
     ),
@@ -258,7 +258,7 @@ MUTANTS = (
     Mutant(
         "differences of subsets take rows of a group for independent",
         "contest/subsets.py",
-        "here, groups=rank.group_numbers(self.rows))",
+        "here, groups=stats.group_numbers(self.rows))",
         "here)",
         (SUBSETS,),
     ),

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from headstart import stress
-from headstart.contest.rank import group_numbers
 from headstart.core.contracts import Fitted, Task
 from headstart.core.records import Predictions, Rows
 from headstart.core.results import BrokenRow, Interval, StressResult, StressScore
@@ -180,7 +179,7 @@ class _Pair:
             [self.task.tally(take(predictions, places), rows.targets)]
             for predictions, rows in ((self.before, before), (self.after, after))
         ]
-        return stats.difference(stats.joint(teams, self.metric, groups=group_numbers(before)), 0, 1)
+        return stats.difference(stats.joint(teams, self.metric, groups=stats.group_numbers(before)), 0, 1)
 
     def _altered(self) -> float | None:
         if not self.copies.changed or self.task.kind in ("number", "facts"):
