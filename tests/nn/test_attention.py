@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from headstart.nn.attention import (
     SelfAttention,
-    _Attend,
+    attend,
     attend_at_once,
     attend_by_group,
+    attend_to,
     fits_flash,
     threads_that_pay,
 )
-from headstart.nn.packed import pack
+from headstart.nn.packed import pack, pack_pairs
 
 LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=6)
 
@@ -97,12 +98,10 @@ def test_gradients_are_those_of_finite_differences(first_only):
     assert torch.autograd.gradcheck(lambda states: attention(states, batch, first_only), (hidden,))
 
 
-@pytest.mark.parametrize("first_only", [False, True])
-def test_flash_attention_is_given_each_text_apart(first_only, monkeypatch):
-    """The GPU's kernel replaced by a plain loop over texts, which takes the same arguments."""
-    from torch.nn.attention import varlen
+def flash_loop(flag):
+    """Return a plain loop over texts with the arguments of the GPU's kernel; a flag or a window is for causal ones."""
 
-    def loop(query, key, value, query_ends, key_ends, most_queries, most_keys):
+    def loop(query, key, value, query_ends, key_ends, most_queries, most_keys, causal):
         assert (int(query_ends.diff().max()), int(key_ends.diff().max())) == (most_queries, most_keys)
         answers = [
             torch.nn.functional.scaled_dot_product_attention(
@@ -113,18 +112,64 @@ def test_flash_attention_is_given_each_text_apart(first_only, monkeypatch):
                         (key, key_ends[text], key_ends[text + 1]),
                         (value, key_ends[text], key_ends[text + 1]),
                     )
-                )
+                ),
+                is_causal=causal,
             ).transpose(0, 1)
             for text in range(len(query_ends) - 1)
         ]
         return torch.cat(answers)
 
-    monkeypatch.setattr(varlen, "varlen_attn", loop)
+    if flag == "is_causal":
+        return lambda *arguments, is_causal=False: loop(*arguments, is_causal)
+    return lambda *arguments, window_size=(-1, -1): loop(*arguments, window_size == (-1, 0))
+
+
+@pytest.mark.parametrize("first_only", [False, True])
+def test_flash_attention_is_given_each_text_apart(first_only, monkeypatch):
+    from torch.nn.attention import varlen
+
+    monkeypatch.setattr(varlen, "varlen_attn", flash_loop("window_size"))
     batch = packed([3, 1, 4, 3])
     states = torch.randn(11, 16 if first_only else 24)
     query = torch.randn(4, 8) if first_only else None
     expected = attend_by_group(query, states, batch.groups, 2)
     torch.testing.assert_close(attend_at_once(query, states, batch, 2), expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("flag", ["is_causal", "window_size"])
+def test_flash_attention_is_causal_or_reads_sources_of_other_lengths(flag, monkeypatch):
+    from torch.nn.attention import varlen
+
+    monkeypatch.setattr(varlen, "varlen_attn", flash_loop(flag))
+    pairs = pack_pairs(
+        (np.arange(11), np.array([0, 3, 4, 8, 11])), (np.arange(9), np.array([0, 2, 5, 6, 9])), np.arange(4)
+    )
+    own, across, query = torch.randn(9, 24), torch.randn(11, 16), torch.randn(9, 8)
+    expected = attend_by_group(None, own, pairs.target.groups, 2, causal=True)
+    torch.testing.assert_close(attend_at_once(None, own, pairs.target, 2, causal=True), expected, atol=1e-6, rtol=0)
+    expected = attend_by_group(query, across, pairs.runs.groups, 2, asking=pairs.target.groups)
+    torch.testing.assert_close(attend_at_once(query, across, pairs.runs, 2, pairs.target), expected, atol=1e-6, rtol=0)
+
+
+@settings(max_examples=25, deadline=None)
+@given(lengths=LENGTHS, targets=LENGTHS, causal=st.booleans())
+def test_attention_between_texts_gives_the_gradients_of_the_public_function(lengths, targets, causal):
+    count = min(len(lengths), len(targets))
+    sides = [(np.arange(sum(side[:count])), np.cumsum([0, *side[:count]])) for side in (lengths, targets)]
+    pairs = pack_pairs(*sides, np.arange(count))
+    asking, answering = pairs.target, pairs.target if causal else pairs.runs
+    states = torch.randn(len(answering.ids), 24 if causal else 16, requires_grad=True)
+    query = None if causal else torch.randn(len(asking.ids), 8, requires_grad=True)
+    leaves = [states] if query is None else [states, query]
+    given_gradient = torch.randn(len(asking.ids), 8)
+    results = []
+    for out in (
+        attend_to(query, states, asking, answering, 2, causal),
+        attend_by_group(query, states, answering.groups, 2, asking=asking.groups, causal=causal),
+    ):
+        results.append([out, *torch.autograd.grad(out, leaves, given_gradient)])
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
 
 
 @settings(max_examples=25, deadline=None)
@@ -136,8 +181,7 @@ def test_the_fast_path_gives_the_gradients_of_the_public_function(lengths, first
     leaves = [states] if query is None else [states, query]
     given_gradient = torch.randn(len(batch) if first_only else len(batch.ids), 8)
     results = []
-    for attend in (_Attend.apply, attend_by_group):
-        out = attend(query, states, batch.groups, 2)
+    for out in (attend(query, states, batch, 2), attend_by_group(query, states, batch.groups, 2)):
         results.append([out, *torch.autograd.grad(out, leaves, given_gradient)])
     for fast, public in zip(*results, strict=True):
         torch.testing.assert_close(fast, public, atol=1e-5, rtol=0)

@@ -7,6 +7,7 @@ gradients into one gradient, so nothing is split or concatenated.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -88,11 +89,38 @@ def attend(query: Tensor | None, states: Tensor, batch: Batch, heads: int) -> Te
     Args: as for :func:`attend_by_group`.
     """
     if states.device.type == "cpu":
-        attended: Tensor = _Attend.apply(query, states, batch.groups, heads)
+        attended: Tensor = _Attend.apply(query, states, _asking(query, batch.groups), batch.groups, heads, False)
         return attended
     if _has_flash(states.device) and fits_flash(states, heads, 3 if query is None else 2):
         return attend_at_once(query, states, batch, heads)
     return attend_by_group(query, states, batch.groups, heads)
+
+
+def attend_to(
+    query: Tensor | None, states: Tensor, asking: Batch, answering: Batch, heads: int, causal: bool
+) -> Tensor:
+    """Attend from the tokens of one batch to those of another, text by text: cross attention, or causal attention.
+
+    Both batches have their texts in the same order, and groups of the same numbers of texts; see `packed.pack_pairs`.
+
+    Args:
+        query: ``(asking tokens, width)``; None if `states` contains the queries, which both batches are then the same
+            for.
+        states: keys and values ``(answering tokens, 2 * width)``, or queries, keys and values.
+        asking: the batch of the queries.
+        answering: the batch of the keys and values.
+        heads: number of attention heads.
+        causal: whether a token attends to itself and earlier tokens only.
+
+    Returns:
+        ``(asking tokens, width)``.
+    """
+    if states.device.type == "cpu":
+        attended: Tensor = _Attend.apply(query, states, asking.groups, answering.groups, heads, causal)
+        return attended
+    if _has_flash(states.device) and fits_flash(states, heads, 3 if query is None else 2):
+        return attend_at_once(query, states, answering, heads, asking, causal)
+    return attend_by_group(query, states, answering.groups, heads, asking=asking.groups, causal=causal)
 
 
 @lru_cache
@@ -123,44 +151,66 @@ def attend_by_group(
     heads: int,
     terms: Iterable[Tensor | None] | None = None,
     scale: float | None = None,
+    asking: Groups | None = None,
+    causal: bool = False,
 ) -> Tensor:
     """Attend group by group with the public function of torch: for any device, and the reference of the fast path.
 
     Args:
-        query: ``(sequences, width)`` if only first tokens have queries; None if `states` contains the queries.
+        query: ``(sequences, width)`` if only first tokens have queries, or one row for each token of `asking`; None if
+            `states` contains the queries.
         states: keys and values ``(tokens, 2 * width)``, or queries, keys and values ``(tokens, 3 * width)``.
         groups: see :class:`~headstart.nn.packed.Batch`.
         heads: number of attention heads.
         terms: one tensor per group that is added to its scores before the softmax, broadcast to ``(texts, heads,
             queries, keys)``, differentiable; None for none.
         scale: factor of the products of queries and keys; None for one over the square root of a head's width.
+        asking: groups of the queries; None for one query per text, or per token if `states` contains them.
+        causal: whether a token attends to itself and earlier tokens only.
 
     Returns:
-        ``(tokens, width)``, or ``(sequences, width)`` with `query`.
+        ``(queries, width)``.
     """
-    parts = zip(inputs(query, states, groups, heads), repeat(None) if terms is None else terms, strict=False)
+    parts = zip(inputs(query, states, groups, heads, asking), repeat(None) if terms is None else terms, strict=False)
     # each (texts, heads, queries, size), then (texts * queries, width)
-    answers = [F.scaled_dot_product_attention(q, k, v, term, scale=scale) for (q, k, v), term in parts]
+    answers = [
+        F.scaled_dot_product_attention(q, k, v, term, is_causal=causal, scale=scale) for (q, k, v), term in parts
+    ]
     return torch.cat([answer.transpose(1, 2).flatten(0, 1).flatten(1) for answer in answers])
 
 
-def attend_at_once(query: Tensor | None, states: Tensor, batch: Batch, heads: int) -> Tensor:
+def attend_at_once(
+    query: Tensor | None,
+    states: Tensor,
+    batch: Batch,
+    heads: int,
+    asking: Batch | None = None,
+    causal: bool = False,
+) -> Tensor:
     """Attend in all texts with one call of flash attention (Dao 2023), which GPUs have for 16-bit floats.
 
-    Args: as for :func:`attend_by_group`, with the batch in place of its groups.
+    Args: as for :func:`attend_by_group`, with batches in place of their groups.
     """
     from torch.nn.attention.varlen import varlen_attn
 
-    ends, longest = batch.boundaries, batch.groups[-1][1]
+    ends, longest = batch.boundaries, max(length for _, length in batch.groups)
     if query is None:
         queries, keys, values = states.unflatten(-1, (3, heads, -1)).unbind(1)  # each (tokens, heads, size)
-        asking, most = ends, longest
+        starts, most = ends, longest
     else:
-        queries = query.unflatten(-1, (heads, -1))  # (sequences, heads, size)
+        queries = query.unflatten(-1, (heads, -1))  # (queries, heads, size)
         keys, values = states.unflatten(-1, (2, heads, -1)).unbind(1)  # each (tokens, heads, size)
-        asking, most = torch.arange(len(ends), dtype=torch.int32, device=ends.device), 1
-    # Positional, since the names of the later arguments changed between releases.
-    out = varlen_attn(queries, keys, values, asking, ends, most, longest)
+        if asking is None:
+            starts, most = torch.arange(len(ends), dtype=torch.int32, device=ends.device), 1
+        else:
+            starts, most = asking.boundaries, max(length for _, length in asking.groups)
+    # Positional, since the names of these arguments changed between releases, as did how causal attention is asked for:
+    # by a flag, or by so many tokens before and after the query, -1 for all.
+    kind: dict[str, Any] = {}
+    if causal:
+        by_window = "window_size" in inspect.signature(varlen_attn).parameters
+        kind = {"window_size": (-1, 0)} if by_window else {"is_causal": True}
+    out = varlen_attn(queries, keys, values, starts, ends, most, longest, **kind)
     assert isinstance(out, Tensor)
     return out.flatten(1)  # (tokens, width), or (sequences, width) with a query
 
@@ -194,50 +244,52 @@ class _Attend(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, query: Tensor | None, states: Tensor, groups: Groups, heads: int) -> Tensor:
+    def forward(
+        ctx: Any, query: Tensor | None, states: Tensor, asking: Groups, groups: Groups, heads: int, causal: bool
+    ) -> Tensor:
         """Attend as :func:`attend_by_group` does."""
         width = states.shape[-1] // (3 if query is None else 2)
-        out = states.new_empty(len(states if query is None else query), width)  # (tokens or sequences, width)
+        out = states.new_empty(len(states if query is None else query), width)  # (queries, width)
         sums = []
         with threads_that_pay(width) as choose:
             for qkv, (place,), group in zip(
-                inputs(query, states, groups, heads),
-                by_group(out, _asking(query, groups), heads, 1),
+                inputs(query, states, groups, heads, asking),
+                by_group(out, asking, heads, 1),
                 groups,
                 strict=True,
             ):
                 choose(group)
-                answer, logsumexp = flash(*qkv)
+                answer, logsumexp = flash(*qkv, 0.0, causal)
                 place.copy_(answer)
                 sums.append(logsumexp)
         ctx.save_for_backward(query, states, out, *sums)
-        ctx.groups, ctx.heads = groups, heads
+        ctx.asking, ctx.groups, ctx.heads, ctx.causal = asking, groups, heads, causal
         return out
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, None, None, None, None]:
         """Return the gradients of query and states; every slice is written once."""
         query, states, out, *sums = ctx.saved_tensors
-        groups, heads = ctx.groups, ctx.heads
+        asking, groups, heads = ctx.asking, ctx.groups, ctx.heads
         query_gradient = None if query is None else torch.empty_like(query)
         states_gradient = torch.empty_like(states)
         with threads_that_pay(out.shape[-1]) as choose:
             for qkv, places, (answer,), (given,), logsumexp, group in zip(
-                inputs(query, states, groups, heads),
-                inputs(query_gradient, states_gradient, groups, heads),
-                by_group(out, _asking(query, groups), heads, 1),
-                by_group(gradient.contiguous(), _asking(query, groups), heads, 1),
+                inputs(query, states, groups, heads, asking),
+                inputs(query_gradient, states_gradient, groups, heads, asking),
+                by_group(out, asking, heads, 1),
+                by_group(gradient.contiguous(), asking, heads, 1),
                 sums,
                 groups,
                 strict=True,
             ):
                 choose(group)
                 for place, value in zip(
-                    places, flash_backward(given, *qkv, answer, logsumexp, 0.0, False), strict=True
+                    places, flash_backward(given, *qkv, answer, logsumexp, 0.0, ctx.causal), strict=True
                 ):
                     place.copy_(value)
-        return query_gradient, states_gradient, None, None
+        return query_gradient, states_gradient, None, None, None, None
 
 
 @contextmanager
@@ -258,13 +310,15 @@ def threads_that_pay(width: int) -> Iterator[Callable[[tuple[int, int]], None]]:
         torch.set_num_threads(threads)
 
 
-def inputs(query: Tensor | None, states: Tensor, groups: Groups, heads: int) -> Iterator[list[Tensor]]:
-    """Yield each group's query, key and value."""
+def inputs(
+    query: Tensor | None, states: Tensor, groups: Groups, heads: int, asking: Groups | None = None
+) -> Iterator[list[Tensor]]:
+    """Yield each group's query, key and value; `asking` are the groups of the queries, by default one per text."""
     if query is None:
         yield from by_group(states, groups, heads, 3)
     else:
-        asking = by_group(query, _asking(query, groups), heads, 1)
-        yield from ([*q, *kv] for q, kv in zip(asking, by_group(states, groups, heads, 2), strict=True))
+        queries = by_group(query, asking or _asking(query, groups), heads, 1)
+        yield from ([*q, *kv] for q, kv in zip(queries, by_group(states, groups, heads, 2), strict=True))
 
 
 def _asking(query: Tensor | None, groups: Groups) -> Groups:

@@ -18,6 +18,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu_new": partial(F.gelu, approximate="tanh"),  # not a lambda, which could not be pickled
     "relu": F.relu,
     "tanh": torch.tanh,
+    "silu": F.silu,
 }
 
 

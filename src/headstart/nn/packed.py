@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from headstart.core.long_texts import Windows
+from headstart.core.sequences import spans
 from headstart.nn import chance
 
 
@@ -146,6 +147,71 @@ def pack(
         segments=None if segments is None else torch.from_numpy(segments[places].astype(np.int64)),
         owners=None if owners is None else torch.from_numpy(owners[order]),
         rows=0 if owners is None else int(owners.max(initial=-1)) + 1,
+    )
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """Pairs of a source and a target text, both packed end to end in the same order, without padding on either side.
+
+    source: the sources.
+    target: the targets; a group is a run of pairs of equal source and target length.
+    runs: the sources with the groups of the targets, for attention from one to the other.
+    """
+
+    source: Batch
+    target: Batch
+    runs: Batch
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def to(self, device: str) -> PairBatch:
+        """Copy the batch to a device, see :func:`to_device`."""
+        source = self.source.to(device)
+        return PairBatch(source, self.target.to(device), replace(source, groups=self.runs.groups))
+
+
+def pack_pairs(
+    source: tuple[np.ndarray, np.ndarray], target: tuple[np.ndarray, np.ndarray], rows: np.ndarray
+) -> PairBatch:
+    """Pack some pairs of texts, sorted by the length of the source and then of the target.
+
+    Args:
+        source: int ``(all tokens,)``, the tokens of all sources end to end, and int ``(all pairs + 1,)``, the start of
+            each source and the end of the last one.
+        target: the same of the targets.
+        rows: int ``(pairs,)``, which pairs.
+
+    >>> texts = np.arange(9), np.array([0, 3, 6, 9])  # three texts of three tokens
+    >>> batch = pack_pairs(texts, (np.arange(5), np.array([0, 2, 3, 5])), np.arange(3))
+    >>> batch.source.groups, batch.runs.groups, batch.target.groups
+    (((3, 3),), ((1, 3), (2, 3)), ((1, 1), (2, 2)))
+    """
+    lengths = np.stack([np.diff(ends)[rows] for _, ends in (target, source)])  # (2, pairs)
+    order = np.lexsort(lengths)
+    runs, counts = np.unique(lengths[::-1, order].T, axis=0, return_counts=True)  # (runs, 2), sorted like the pairs
+    sources, targets = (_in_order(*texts, rows[order]) for texts in (source, target))
+    by_source, by_target = (tuple(zip(counts.tolist(), runs[:, side].tolist(), strict=True)) for side in (0, 1))
+    sizes, numbers = np.unique(lengths[1], return_counts=True)
+    places = torch.from_numpy(order)
+    return PairBatch(
+        replace(sources, order=places, groups=tuple(zip(numbers.tolist(), sizes.tolist(), strict=True))),
+        replace(targets, order=places, groups=by_target),
+        replace(sources, order=places, groups=by_source),
+    )
+
+
+def _in_order(tokens: np.ndarray, boundaries: np.ndarray, rows: np.ndarray) -> Batch:
+    """Pack texts in the given order, without groups."""
+    places, ends = spans(boundaries, rows)
+    positions = np.arange(len(places)) - np.repeat(ends[:-1], np.diff(ends))
+    return Batch(
+        torch.from_numpy(tokens[places].astype(np.int64)),
+        torch.from_numpy(positions),
+        torch.from_numpy(ends.astype(np.int32)),
+        (),
+        torch.arange(len(rows)),
     )
 
 

@@ -29,7 +29,7 @@ def sinusoids(length: int, width: int) -> Tensor:
     return table.float()
 
 
-def distance_buckets(length: int, count: int) -> Tensor:
+def distance_buckets(length: int, count: int, causal: bool = False) -> Tensor:
     """Divide the distances between the tokens of a text into buckets (Raffel et al. 2020, "T5", section 2.1).
 
     The lower half of the buckets is for keys before the query, the upper half for keys after it. Half of each has one
@@ -38,6 +38,7 @@ def distance_buckets(length: int, count: int) -> Tensor:
     Args:
         length: tokens of the text.
         count: number of buckets, even.
+        causal: whether all buckets are for keys before the query; those after it are in the bucket of distance 0.
 
     Returns:
         int64 ``(2 * length - 1,)``, the bucket of each distance from ``1 - length`` (before) to ``length - 1``.
@@ -46,26 +47,28 @@ def distance_buckets(length: int, count: int) -> Tensor:
     [3, 2, 1, 0, 17, 18, 19]
     """
     distances = torch.arange(1 - length, length)  # (2 * length - 1,)
-    half = count // 2
+    half = count if causal else count // 2
     exact = half // 2
-    steps = distances.abs()
+    steps = (-distances).clamp(min=0) if causal else distances.abs()
     # In float32 as in the reference, since some distances are exactly on the edge of a bucket.
     growth = torch.log(steps.clamp(min=1).float() / exact) / math.log(FAR / exact) * (half - exact)
     wide = (exact + growth.long()).clamp(max=half - 1)
-    return torch.where(steps < exact, steps, wide) + half * (distances > 0)
+    buckets = torch.where(steps < exact, steps, wide)
+    return buckets if causal else buckets + half * (distances > 0)
 
 
-def distance_bias(weight: Tensor, length: int) -> Tensor:
+def distance_bias(weight: Tensor, length: int, causal: bool = False) -> Tensor:
     """Expand the value of each bucket of distances to all pairs of tokens of a text.
 
     Args:
         weight: ``(buckets, heads)``.
         length: tokens of the text.
+        causal: see :func:`distance_buckets`.
 
     Returns:
         ``(heads, length, length)``: row i, column j is added to the score of the query at i and the key at j.
     """
-    buckets = to_device(distance_buckets(length, len(weight)), weight.device.type)
+    buckets = to_device(distance_buckets(length, len(weight), causal), weight.device.type)
     by_distance = F.embedding(buckets, weight).T  # (heads, 2 * length - 1)
     # The window that begins at a distance of -i is row i.
     return by_distance.unfold(1, length, 1).flip(1)  # (heads, length, length)

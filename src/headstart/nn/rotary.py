@@ -50,9 +50,9 @@ class RotaryAttention(nn.Module):
         if first_only:
             query = self.qkv.part(hidden[batch.starts], 0, width)  # at place 0, where nothing is rotated
             # (tokens, 2 * width)
-            states = _Turn.apply(self.qkv.part(hidden, width, 3 * width), turns, width, self.heads)
+            states = turn(self.qkv.part(hidden, width, 3 * width), turns, self.heads)
         else:
-            states = _Turn.apply(self.qkv(hidden), turns, 2 * width, 2 * self.heads)  # (tokens, 3 * width)
+            states = turn(self.qkv(hidden), turns, 2 * self.heads)  # (tokens, 3 * width)
         if self.reach is None or batch.groups[-1][1] <= self.reach + 1:
             attended = attend(query, states, batch, self.heads)
         else:
@@ -69,11 +69,21 @@ def turns(batch: Batch, size: int, theta: float) -> Tensor:
         size: width of a head, even.
         theta: base of the slowest rotation; larger for longer texts.
     """
-    longest = batch.groups[-1][1]
-    device = batch.positions.device
-    speeds = theta ** (-torch.arange(0, size, 2, device=device, dtype=torch.float32) / size)  # (half,)
-    angles = torch.arange(longest, device=device)[:, None] * speeds  # (longest, half)
-    return torch.stack((angles.cos(), angles.sin()))[:, batch.positions, None]
+    every = torch.arange(batch.groups[-1][1], device=batch.positions.device)  # (longest,)
+    return turns_at(every, size, theta)[:, batch.positions]
+
+
+def turns_at(positions: Tensor, size: int, theta: float) -> Tensor:
+    """Compute cosines and sines for tokens at some positions, int64 ``(tokens,)``, as :func:`turns` does."""
+    speeds = theta ** (-torch.arange(0, size, 2, device=positions.device, dtype=torch.float32) / size)  # (half,)
+    angles = positions[:, None] * speeds  # (tokens, half)
+    return torch.stack((angles.cos(), angles.sin()))[:, :, None]
+
+
+def turn(states: Tensor, turns: Tensor, heads: int) -> Tensor:
+    """Rotate the first `heads` heads of states ``(tokens, width)`` in place, by the result of :func:`turns`."""
+    turned: Tensor = _Turn.apply(states, turns, heads * 2 * turns.shape[-1], heads)
+    return turned
 
 
 class _Turn(torch.autograd.Function):
