@@ -235,7 +235,13 @@ BERT_KEYS = {
 }
 
 
-def read_argument(config: Mapping[str, Any], name: str, key: str, defaults: Mapping[str, Any] = DEFAULTS) -> Any:
+def read_argument(
+    config: Mapping[str, Any],
+    name: str,
+    key: str,
+    defaults: Mapping[str, Any] = DEFAULTS,
+    activations: tuple[str, ...] = ACTIVATIONS,
+) -> Any:
     """Read one value of config.json and check its type for our argument `name`.
 
     Raises:
@@ -245,7 +251,7 @@ def read_argument(config: Mapping[str, Any], name: str, key: str, defaults: Mapp
     if value is None:
         raise CheckpointError(f"config.json has no '{key}'; fetch the model again or add it.")
     if name == "activation":
-        wanted, fine = f"one of {', '.join(ACTIVATIONS)}", value in ACTIVATIONS
+        wanted, fine = f"one of {', '.join(activations)}", value in activations
     elif name == "sinusoidal":
         wanted, fine = "true or false", isinstance(value, bool)
     elif name in ("dropout", "epsilon"):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -25,6 +26,19 @@ KINDS = ("F32", "F16", "BF16", "F64")
 WORDS = "encoder.embeddings.word.weight"
 
 
+class Names(Protocol):
+    """What reading weights asks of a family: the file's names of ours, and the prefix that some files lack."""
+
+    @property
+    def model_type(self) -> str: ...
+
+    @property
+    def prefix(self) -> str: ...
+
+    def names(self, parameters: Iterable[str], suffix: Suffix = SEQUENCE) -> dict[str, tuple[str, ...]]:
+        """Return the file's names of each of our parameters."""
+
+
 class Weights:
     """The tensors of open files under our names (those of a ``nn.heads.Model``).
 
@@ -34,7 +48,7 @@ class Weights:
         written to. Only for files that never change and contain finite numbers.
     """
 
-    def __init__(self, file: _files.Tensors, path: Path, family: Family, *, in_place: bool = False):
+    def __init__(self, file: _files.Tensors, path: Path, family: Names, *, in_place: bool = False):
         self.file = file
         self.path = path
         self.family = family
@@ -61,12 +75,16 @@ class Weights:
                 f"{self.path}: {shown(self._names(name)[0])} holds numbers of the kind {shown(kind)}; only "
                 f"{', '.join(KINDS)} are supported, so take the model before it was quantised."
             )
-        if not shapes[0] or len(set(shapes)) > 1:
+        if not shapes[0] or not self.fit([shape[0] for shape in shapes]) or len({shape[1:] for shape in shapes}) > 1:
             raise CheckpointError(
                 f"{self.path}: {shown(self._names(name)[0])} and what belongs to it have the shapes "
                 f"{shown(shapes)}, of which no matrix can be made; fetch the model again."
             )
         return (sum(shape[0] for shape in shapes), *shapes[0][1:])
+
+    def fit(self, rows: Sequence[int]) -> bool:
+        """Return whether matrices of so many rows can be the parts of one of ours: they have equally many."""
+        return len(set(rows)) == 1
 
     def slice(self, name: str) -> _files.Slice:
         """Return one of our weights that is one tensor in the file, unread."""
@@ -127,9 +145,10 @@ class Weights:
 
     def _stored(self, name: str) -> str | None:
         """Return the file's spelling of a name: with or without the family's prefix, with old or new endings."""
-        stem, _, ending = name.rpartition(".")
+        stem, dot, ending = name.rpartition(".")
         stems = dict.fromkeys((stem, stem.removeprefix(self.family.prefix)))
-        spelt = [f"{start}.{last}" for start in stems for last in (ending, OLD_ENDINGS[ending])]
+        endings = dict.fromkeys((ending, OLD_ENDINGS.get(ending, ending)))
+        spelt = [f"{start}{dot}{last}" for start in stems for last in endings]
         spellings = [each for each in spelt if each in self.present]
         if len(spellings) > 1:
             raise CheckpointError(

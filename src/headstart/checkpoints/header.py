@@ -156,7 +156,7 @@ def _arguments(family: Family, config: Mapping[str, Any]) -> dict[str, Any]:
 
 def unfilled(build: Callable[[], Built]) -> Built:
     """Build a module on the meta device, where its weights have shapes but no values, and take no memory."""
-    with torch.device("meta"), _Undrawn():
+    with torch.device("meta"), undrawn():
         return build()
 
 
@@ -173,7 +173,7 @@ def find_family(model_type: str, where: str) -> Family:
     return family
 
 
-class _Undrawn(TorchFunctionMode):
+class undrawn(TorchFunctionMode):  # noqa: N801 (used as a function)
     """Build modules without initialising their weights, which are loaded from a file.
 
     Initialising on the meta device makes torch load its whole compiler, which takes a second and a half.

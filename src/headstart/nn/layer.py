@@ -9,7 +9,7 @@ Shapes: tokens = all tokens of the batch, width = hidden size, size = width of a
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -153,9 +153,14 @@ class DecoderLayer(Layer):
 
 
 class EncoderLayer(Layer):
-    """A layer of an encoder, which ends with a norm if it is the last of those whose norms come first."""
+    """A layer of an encoder.
 
-    final_norm: nn.Module | None = None
+    final_norm: of the last layer of an encoder whose norms come first; None for others.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **options)
+        self.final_norm: nn.Module | None = None
 
     def forward(
         self,
