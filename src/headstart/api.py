@@ -197,7 +197,7 @@ def compare(
     planned = plan.plan(
         task=rules,
         train_rows=len(splits.train),
-        contenders=contenders or plan.CONTENDERS,
+        contenders=contenders or plan.default_contenders(rules),
         strategies=strategies or plan.STRATEGIES,
         backbone=backbone,
         options=options,

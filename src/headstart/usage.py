@@ -72,7 +72,7 @@ def check_compare(
     planned = plan.plan(
         task=rules,
         train_rows=MANY_ROWS,
-        contenders=contenders or plan.CONTENDERS,
+        contenders=contenders or plan.default_contenders(rules),
         strategies=strategies or plan.STRATEGIES,
         backbone=backbone,
         options=options,

@@ -178,7 +178,11 @@ def broken(tmp_path, model, change):
         ("gpt2", {"n_head": 3}, "3 attention heads do not divide a width of 16"),
         ("gpt2", {"eos_token_id": None}, "has no 'eos_token_id', so texts would never end"),
         ("gpt2", {"eos_token_id": 99}, "'eos_token_id' is 99, but must be a whole number from 0 to below 40"),
-        ("gpt2", {"bos_token_id": None, "n_layer": 900}, "asks for 900 layers, but .* the two files do not belong together"),
+        (
+            "gpt2",
+            {"bos_token_id": None, "n_layer": 900},
+            "asks for 900 layers, but .* the two files do not belong together",
+        ),
         ("gpt2", {"model_type": "gpt3"}, "is of type 'gpt3'; of models that answer with a text, Headstart reads bart"),
         ("llama", {"num_key_value_heads": 3}, "3 heads of keys cannot be shared by 4 attention heads"),
         ("llama", {"head_dim": 5}, "rotary positions need heads of even width, not 5"),
@@ -192,5 +196,5 @@ def test_what_is_not_supported_is_one_sentence(tmp_path, model, change, message)
 
 
 def test_a_folder_without_settings_is_no_model(tmp_path):
-    with pytest.raises(CheckpointError, match="no config.json in .*: this is not a model folder"):
+    with pytest.raises(CheckpointError, match=r"no config\.json in .*: this is not a model folder"):
         generating.load(tmp_path)

@@ -4,6 +4,7 @@ from itertools import product
 
 import pytest
 
+from headstart.contenders import _members
 from headstart.core import rooms
 from headstart.core.contracts import metric_values
 from headstart.core.records import Rows, Run
@@ -14,7 +15,8 @@ from headstart.saved import model_folder
 PAIRS = [
     (task, contender)
     for task, contender in product(rooms.names("tasks"), rooms.names("contenders"))
-    if (kind := rooms.plugin("tasks", task).kind) != "label" and kind in rooms.plugin("contenders", contender).kinds
+    if rooms.plugin("tasks", task).kind != "label"
+    and not _members.unsupported(rooms.plugin("contenders", contender), rooms.plugin("tasks", task))
 ]
 
 

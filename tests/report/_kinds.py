@@ -34,6 +34,7 @@ class FakeTask:
     tabular: Tabular = NO_COLUMNS
 
     kind: ClassVar[Kind] = "label"
+    generates: ClassVar[bool] = False
     metrics: ClassVar[tuple[Metric, ...]] = labels.METRICS
     columns: ClassVar[tuple[Column, ...]] = (Column("text"), Column("target", target=True))
     SAMPLE: ClassVar[tuple[tuple[Value, Value], ...]] = ()

@@ -61,7 +61,8 @@ class GeneratorFamily:
 
     def names(self, parameters: Iterable[str], suffix: Suffix = SEQUENCE) -> dict[str, tuple[str, ...]]:
         """Return the file's names of each of our parameters; loading and saving both use this table."""
-        modules, table = self.table, {}
+        modules = self.table
+        table: dict[str, tuple[str, ...]] = {}
         for parameter in parameters:
             if parameter in self.whole:
                 table[parameter] = (self.whole[parameter],)
@@ -175,4 +176,3 @@ def read_search(config: Mapping[str, Any], generation: Mapping[str, Any], vocabu
         forced_start=one("forced_bos_token_id"),
         forced_end=one("forced_eos_token_id"),
     )
-

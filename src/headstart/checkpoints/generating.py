@@ -49,9 +49,7 @@ class GeneratorCheckpoint:
 class _Weights(Weights):
     """The tensors of open files under the names of a `Generator`."""
 
-    def __init__(
-        self, file: _files.Tensors, path: Path, family: GeneratorFamily, arguments: Mapping[str, Any]
-    ):
+    def __init__(self, file: _files.Tensors, path: Path, family: GeneratorFamily, arguments: Mapping[str, Any]):
         super().__init__(file, path, family)
         self.generators = family
         self.arguments = arguments
@@ -163,7 +161,9 @@ def save(folder: Path, checkpoint: GeneratorCheckpoint) -> None:
         tensor = weights[name][None] if name in family.whole else weights[name]
         if family.is_transposed(name):
             tensor = tensor.T
-        for stored, part in zip(theirs, tensor.split(_rows(len(tensor), len(theirs), checkpoint.arguments)), strict=True):
+        for stored, part in zip(
+            theirs, tensor.split(_rows(len(tensor), len(theirs), checkpoint.arguments)), strict=True
+        ):
             tensors[stored] = part.clone(memory_format=torch.contiguous_format)
     save_tensors(tensors, folder / "model.safetensors", {"format": "pt"})
     write_text(folder / "config.json", json.dumps(config, indent=2))

@@ -173,7 +173,7 @@ def find_family(model_type: str, where: str) -> Family:
     return family
 
 
-class undrawn(TorchFunctionMode):  # noqa: N801 (used as a function)
+class undrawn(TorchFunctionMode):
     """Build modules without initialising their weights, which are loaded from a file.
 
     Initialising on the meta device makes torch load its whole compiler, which takes a second and a half.

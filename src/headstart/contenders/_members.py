@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from headstart import contenders, strategies
 from headstart.core import rooms
-from headstart.core.contracts import Contender, Fitted, Kind, Task, Value
+from headstart.core.contracts import Contender, Fitted, Task, Value
 from headstart.core.errors import UsageError, shown
 from headstart.core.records import Rows, Run
 
@@ -96,16 +96,20 @@ def build(name: str, backbone: str | None = None, more: Mapping[str, Value] | No
     return contenders.load(kind, {**values, **(more or {})})
 
 
-def unsupported(contender: type[Contender] | Contender, kind: Kind) -> str:
-    """Say why a contender cannot learn tasks of a kind; '' if it can.
+def unsupported(contender: type[Contender] | Contender, task: type[Task] | Task) -> str:
+    """Say why a contender cannot learn a task; '' if it can.
 
-    >>> unsupported(contenders.plugin("linear"), "text")
+    >>> unsupported(contenders.plugin("linear"), rooms.plugin("tasks", "qa"))
     "it cannot learn tasks whose answers are of the kind 'text', only of the kinds facts, label, labels, number"
     """
-    if kind in contender.kinds:
+    if task.kind in contender.kinds:
+        if task.generates and contender.generates == "never":
+            return "it cannot write texts of its own"
+        if not task.generates and contender.generates == "only":
+            return "it writes texts of its own, and answers of this task are parts of its inputs"
         return ""
     return (
-        f"it cannot learn tasks whose answers are of the kind '{kind}', only of the kinds "
+        f"it cannot learn tasks whose answers are of the kind '{task.kind}', only of the kinds "
         f"{', '.join(sorted(contender.kinds))}"
     )
 
@@ -132,7 +136,7 @@ def fitted(
     if run.fitted is not None:
         return run.fitted(name)
     contender = build(name, backbone)
-    if reason := unsupported(contender, task.kind):
+    if reason := unsupported(contender, task):
         raise UsageError(f"contender {shown(name)}: {reason}.")
     place = dataclasses.replace(run, folder=run.folder / re.sub(r"[^\w.-]+", "-", name))
     return contender.fit(train, validation, task, place), 0.0

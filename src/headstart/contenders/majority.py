@@ -57,6 +57,7 @@ class Majority(Contender):
 
     kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "labels", "number", "facts", "text"})
     name: ClassVar[str] = "majority"
+    generates: ClassVar = "also"
     level: ClassVar[str] = "floor"
     deterministic: ClassVar[bool] = True
     reads_columns: ClassVar[bool] = True  # as little as the text

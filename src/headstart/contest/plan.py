@@ -13,7 +13,7 @@ from headstart.contenders import load as load_contender
 from headstart.contenders import plugin as contender_class
 from headstart.contest import backbones
 from headstart.core import rooms
-from headstart.core.contracts import Contender, Kind, Task, Value
+from headstart.core.contracts import Contender, Task, Value
 from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.core.records import Trial
 from headstart.core.tabular import NO_COLUMNS
@@ -21,6 +21,7 @@ from headstart.strategies import load as load_strategy
 from headstart.strategies import plugin as strategy_class
 
 CONTENDERS = ("majority", "linear", "scratch", "finetuned")
+WRITERS = ("majority", "nearest", "seq2seq")  # where answers are generated
 STRATEGIES = ("frozen", "partial", "full")
 LEAST_ROWS = 20  # of a point on the learning curve
 USUAL_WAY = NO_COLUMNS.way
@@ -32,6 +33,11 @@ class Plan:
 
     trials: tuple[Trial, ...]
     skipped: Mapping[str, str]
+
+
+def default_contenders(task: Task) -> tuple[str, ...]:
+    """Return the contenders that compete unless others are named."""
+    return WRITERS if task.generates else CONTENDERS
 
 
 def plan(
@@ -66,7 +72,7 @@ def plan(
     Raises:
         UsageError: an unknown contender, strategy, option or size.
     """
-    chosen = _cheapest_first("contenders", CONTENDERS) if "all" in contenders else list(contenders)
+    chosen = _cheapest_first("contenders", default_contenders(task)) if "all" in contenders else list(contenders)
     strategy_names = _cheapest_first("strategies", STRATEGIES) if "all" in strategies else list(strategies)
     for strategy in strategy_names:
         strategy_class(strategy)
@@ -82,14 +88,14 @@ def plan(
         chosen = [way for name in chosen for way in (*_ways_with_columns(name), name)]
     for contestant in itertools.chain.from_iterable(build(name, strategy_names) for name in chosen):
         _check_columns(contestant, task)
-        if reason := _members.unsupported(contestant.plugin, task.kind):
+        if reason := _members.unsupported(contestant.plugin, task):
             skipped[contestant.name] = reason
         elif task.tabular.names and not contestant.plugin.reads_columns:
             skipped[contestant.name] = "it cannot read columns beside the text (--columns)"
         else:
             contestants[contestant.name] = contestant
     alone = tuple(name for name, contestant in contestants.items() if not contestant.members)
-    entries = [_entry(contestant, task.kind, alone, build) for contestant in contestants.values()]
+    entries = [_entry(contestant, task, alone, build) for contestant in contestants.values()]
     taking_part = (*skipped, *(name for entry in entries for name in entry.names))
     part = {word for name in taking_part for word in _members.divide(name)[:2] if word}
     part |= {_members.divide_way(word)[0] for word in part}
@@ -206,7 +212,7 @@ def check_reads_unlabelled(trials: Sequence[Trial]) -> None:
 
 def _entry(
     contestant: _Contestant,
-    kind: Kind,
+    task: Task,
     alone: tuple[str, ...],
     build: Callable[..., list[_Contestant]],
     above: tuple[str, ...] = (),
@@ -215,7 +221,7 @@ def _entry(
 
     Args:
         contestant: the contender.
-        kind: the kind of the task.
+        task: the task.
         alone: the contenders of the plan that build on no others, which the member 'all' means.
         build: builds the contender of a leaderboard name.
         above: what builds on this one.
@@ -223,7 +229,7 @@ def _entry(
     name = contestant.name
     if name in above:
         raise UsageError(f"{' builds on '.join((*above, name))}, itself; name other members or another teacher.")
-    if reason := _members.unsupported(contestant.plugin, kind):
+    if reason := _members.unsupported(contestant.plugin, task):
         raise UsageError(f"{' builds on '.join((*above, name))}, but {reason}; name other members or another teacher.")
     members = contestant.members
     if _members.ALL in members:
@@ -235,7 +241,7 @@ def _entry(
         contestant = dataclasses.replace(contestant, plugin=dataclasses.replace(contestant.plugin, members=alone))
         members = alone
     built = [build(member, near=contestant.backbone)[0] for member in members]
-    return _Entry(contestant, tuple(_entry(member, kind, alone, build, (*above, name)) for member in built))
+    return _Entry(contestant, tuple(_entry(member, task, alone, build, (*above, name)) for member in built))
 
 
 def _build(

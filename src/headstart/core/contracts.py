@@ -29,7 +29,9 @@ Value: TypeAlias = Any
 
 
 # Hugging Face's suffix of the class that a model opens in, which names the kind of its head.
-Suffix = Literal["ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering"]
+Suffix = Literal[
+    "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "ForConditionalGeneration"
+]
 # The loss of a head that scores whole texts, as Hugging Face names it in config.json.
 Problem = Literal["single_label_classification", "multi_label_classification", "regression"]
 
@@ -106,11 +108,14 @@ class Task(Protocol):
     SAMPLE: six examples, pairs of input and target, that a contender can learn from.
     classes: the possible labels, sorted; empty before :meth:`fitted`, and for kinds without labels.
     input_columns: columns that the training inputs were read from, each as 'ROLE=NAME'; empty if they are not known.
+    generates: whether its answers are texts that a model has to write, not parts of its inputs; only for the kind
+        'text'. Decoders learn and write them, so that :meth:`targets` and :meth:`decode` are not used.
     settles: whether :meth:`settled` chooses anything; contenders then call it after training.
     tabular: columns that it reads beside the text; none for kinds that are not among `tabular.KINDS`.
     """
 
     kind: ClassVar[Kind]
+    generates: ClassVar[bool]
     settles: ClassVar[bool]
     metrics: ClassVar[tuple[Metric, ...]]
     columns: ClassVar[tuple[Column, ...]]
@@ -302,6 +307,7 @@ class Contender:
     """The plugin of a contender: a frozen dataclass that derives from this class; its fields are its options.
 
     kinds: the kinds of task that it supports.
+    generates: whether it supports tasks whose answers are generated, see `Task.generates`: 'never', 'also' or 'only'.
     level: its level on the ladder from the floor to the most expensive way of training, see `contest.ladder`; '' for
         none.
     reads_unlabelled: whether it uses `Run.unlabelled`.
@@ -310,6 +316,7 @@ class Contender:
     """
 
     kinds: ClassVar[frozenset[Kind]] = frozenset({"label"})
+    generates: ClassVar[Literal["never", "also", "only"]] = "never"
     level: ClassVar[str] = ""
     reads_unlabelled: ClassVar[bool] = False
     reads_columns: ClassVar[bool] = False

@@ -49,6 +49,24 @@ def text_cell(value: object, what: str = "text") -> str:
     return text
 
 
+def texts_cell(value: object, what: str = "text") -> tuple[str, ...]:
+    """Return the texts of a cell: those of a list, or the only one.
+
+    Args:
+        value: the cell.
+        what: what the texts are, for messages.
+
+    Raises:
+        DataError: as for :func:`text_cell`.
+
+    >>> texts_cell("fine"), texts_cell(["fine", "good"])
+    (('fine',), ('fine', 'good'))
+    """
+    if isinstance(value, list | tuple) and value:
+        return tuple(text_cell(each, what) for each in value)
+    return (text_cell(value, what),)
+
+
 def label_cell(value: object) -> str:
     """Return the label in a cell; a list of one label is that label.
 

@@ -206,8 +206,5 @@ def _chrf_of(counts: np.ndarray) -> np.ndarray:
 
 
 ANSWER_METRICS = (Metric("token F1", _f1), Metric("exact match", _exact))
-METRICS = (
-    *ANSWER_METRICS[::-1],
-    Metric("BLEU", _bleu),
-    Metric("chrF", lambda sums: _chrf_of(sums[..., _CHRF])),
-)
+TRANSLATION_METRICS = (Metric("BLEU", _bleu), Metric("chrF", lambda sums: _chrf_of(sums[..., _CHRF])))
+METRICS = (*ANSWER_METRICS[::-1], *TRANSLATION_METRICS)

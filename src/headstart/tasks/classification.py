@@ -39,6 +39,7 @@ class Classification:
         ("Waste of money; I sent it back.", "bad"),
     )
     kind: ClassVar[Kind] = "label"
+    generates: ClassVar[bool] = False
     settles: ClassVar[bool] = False
     columns: ClassVar[tuple[Column, ...]] = (TEXT, LABEL)
     metrics: ClassVar[tuple[Metric, ...]] = labels.METRICS

@@ -95,6 +95,7 @@ class Event:
         _example("The van was stolen.", ("Theft", "stolen", {"what": "The van"})),
     )
     kind: ClassVar[Kind] = "facts"
+    generates: ClassVar[bool] = False
     settles: ClassVar[bool] = False
     columns: ClassVar[tuple[Column, ...]] = (TEXT, EVENTS)
     tabular: ClassVar[Tabular] = NO_COLUMNS

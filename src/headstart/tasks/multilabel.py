@@ -46,6 +46,7 @@ class Multilabel:
         ("Arrived early and works well.", ()),
     )
     kind: ClassVar[Kind] = "labels"
+    generates: ClassVar[bool] = False
     settles: ClassVar[bool] = True
     columns: ClassVar[tuple[Column, ...]] = (
         TEXT,

@@ -51,6 +51,7 @@ class Ner:
         ("She died in London at 36.", ((12, 18, "place"),)),
     )
     kind: ClassVar[Kind] = "facts"
+    generates: ClassVar[bool] = False
     settles: ClassVar[bool] = False
     columns: ClassVar[tuple[Column, ...]] = (INPUT, ENTITIES)
     tabular: ClassVar[Tabular] = NO_COLUMNS

@@ -60,6 +60,7 @@ class QuestionAnswering:
         _example("Who sold the house?", "Paul wrote the song, and Mary sang it."),
     )
     kind: ClassVar[Kind] = "text"
+    generates: ClassVar[bool] = False
     settles: ClassVar[bool] = True
     columns: ClassVar[tuple[Column, ...]] = (QUESTION, CONTEXT, ANSWERS)
     tabular: ClassVar[Tabular] = NO_COLUMNS

@@ -52,6 +52,7 @@ class Regression:
         ("Waste of money; I sent it back.", 1.0),
     )
     kind: ClassVar[Kind] = "number"
+    generates: ClassVar[bool] = False
     settles: ClassVar[bool] = False
     columns: ClassVar[tuple[Column, ...]] = (TEXT, NUMBER)
     classes: ClassVar[tuple[str, ...]] = ()

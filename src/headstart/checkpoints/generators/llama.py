@@ -55,12 +55,12 @@ class Llama(GeneratorFamily):
         heads = arguments["heads"]
         key_heads = read_argument(config, "key_heads", "num_key_value_heads", {"key_heads": heads})
         if heads % key_heads:
-            raise CheckpointError(f"config.json: {key_heads} heads of keys cannot be shared by {heads} attention heads.")
+            raise CheckpointError(
+                f"config.json: {key_heads} heads of keys cannot be shared by {heads} attention heads."
+            )
         size = config.get("head_dim") or arguments["width"] // heads
         if type(size) is not int or size < 2 or size % 2:
-            raise CheckpointError(
-                f"config.json: rotary positions need heads of even width, not {reprlib.repr(size)}."
-            )
+            raise CheckpointError(f"config.json: rotary positions need heads of even width, not {reprlib.repr(size)}.")
         tied = config.get("tie_word_embeddings", False)
         return arguments | {"key_heads": key_heads, "size": size, "tied": tied is True, "theta": _theta(config)}
 

@@ -1,0 +1,62 @@
+"""Translations: what is read, what is right, and how they are scored."""
+
+import pytest
+
+from headstart.core import rooms
+from headstart.core.errors import DataError
+from headstart.core.records import Predictions, Rows
+from headstart.core.sequences import Encoded, Ragged
+from headstart.tasks.translation import Translation
+
+TASK = Translation()
+
+
+def test_a_row_may_have_several_translations():
+    assert TASK.read({"source": "A dog.", "target": "Ein Hund."}) == ("A dog.", ("Ein Hund.",))
+    assert TASK.read({"source": "A dog.", "target": ["Ein Hund.", "Hund."]})[1] == ("Ein Hund.", "Hund.")
+    assert TASK.read({"source": "A dog."}) == ("A dog.", None)
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ({"source": " ", "target": "Ein Hund."}, "has no source"),
+        ({"source": "A dog.", "target": ""}, "has no target"),
+        ({"source": "A dog.", "target": []}, "has no target"),
+        ({"source": "A dog.", "target": ["Ein Hund.", None]}, "has no target"),
+    ],
+)
+def test_what_cannot_be_used_says_why(cells, message):
+    with pytest.raises(DataError, match=message):
+        TASK.read(cells)
+
+
+def test_any_of_several_translations_is_right():
+    targets = (("Ein Hund rennt schnell.", "Ein Hund läuft schnell."),)
+    right, wrong = (
+        TASK.tally(Predictions((text,)), targets).total for text in ("Ein Hund läuft schnell.", "Eine Katze schläft.")
+    )
+    assert [float(metric.of(right)) for metric in TASK.metrics] == pytest.approx([1.0, 1.0])
+    assert all(float(metric.of(wrong)) < 0.3 for metric in TASK.metrics)
+
+
+def test_the_floor_is_the_source():
+    rows = Rows(("1",), ("Berlin",), (("Berlin",),))
+    contender = rooms.load("contenders", "majority")
+    from headstart.core.records import Run
+
+    fitted = contender.fit(rows, rows, TASK, Run(0, None, metric="BLEU"))
+    assert fitted.predict(["A dog."]).values == ("A dog.",)
+
+
+def test_the_most_probable_candidate_is_chosen():
+    chosen = TASK.chosen([(("Ein Hund.", 0.3), ("Hund.", 0.7))])
+    assert (chosen.values, chosen.confidence.tolist()) == (("Hund.",), [0.7])
+
+
+def test_there_are_no_scores_of_tokens():
+    rows, encoded = Rows((), ()), Encoded.without_tokens(0)
+    with pytest.raises(TypeError, match="so that there is nothing to score for each token of its source"):
+        TASK.targets(rows, encoded)
+    with pytest.raises(TypeError, match="so that there are no scores to choose it by"):
+        TASK.decode(Ragged(encoded.tokens, encoded.boundaries), encoded, ())
