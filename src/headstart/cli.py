@@ -23,6 +23,7 @@ COMMANDS = (
     "check",
     "predict",
     "stress",
+    "serve",
     "list_",
 )
 

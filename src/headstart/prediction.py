@@ -142,9 +142,7 @@ def predict_file(
         if threshold is not None:
             predictions = abstained(predictions, threshold)
             unanswered += predictions.values.count(None)
-        values: Sequence[Value] = predictions.values
-        if fitted.task.kind == "facts":
-            values = [value and _facts(fitted.task, each, value) for each, value in zip(inputs, values, strict=True)]
+        values = written_values(fitted.task, inputs, predictions)
         own = predictions.confidence
         if fitted.task.kind in WITH_CONFIDENCE:
             rows = [[None]] * len(values) if own is None else own.round(6)[:, None].tolist()
@@ -224,6 +222,13 @@ def stress_file(
     before = fitted.predict(chosen.rows.inputs)
     name = manifest.read(Path(model)).contender
     return stress.result({name: (before, stress.answers(fitted, chosen))}, chosen, task, score), score
+
+
+def written_values(task: Task, inputs: Sequence[Value], predictions: Predictions) -> Sequence[Value]:
+    """Return predicted values as they are written to a file: facts as objects with what is written at their places."""
+    if task.kind != "facts":
+        return predictions.values
+    return [value and _facts(task, each, value) for each, value in zip(inputs, predictions.values, strict=True)]
 
 
 def _facts(task: Task, value: Value, facts: Sequence[Sequence[Value]]) -> list[dict[str, Value]]:

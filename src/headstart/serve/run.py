@@ -1,0 +1,98 @@
+"""Open a model and serve it until a signal ends the server."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import uvicorn
+
+from headstart.core.contracts import Fitted
+from headstart.core.errors import UsageError, shown
+from headstart.core.terminal import say
+from headstart.serve.app import PATHS, application
+from headstart.serve.connection import Ending, within
+from headstart.serve.limits import Limits
+from headstart.serve.service import Service
+
+BACKLOG = 2048  # connections that wait to be accepted, as in uvicorn
+GRACE = 60  # seconds that requests which were accepted may take at the end
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        UsageError: the address cannot be used.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a host"
+        raise UsageError(
+            f"cannot listen at {shown(host)}, port {port} ({reason}); choose others with --host and --port."
+        ) from error
+    return listening
+
+
+def server(service: Service, token: str | None) -> Ending:
+    """Return the server of a service; ``run([socket])`` runs it until it is told to end.
+
+    Args:
+        service: the model.
+        token: what requests must carry; None for none.
+    """
+    config = uvicorn.Config(
+        application(service, token),
+        http=within(service.limits),
+        ws="none",
+        loop="asyncio",
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+    ending = Ending(config)
+
+    def drain() -> None:
+        service.draining = True
+
+    ending.on_signal = drain
+    return ending
+
+
+def serve(fitted: Fitted, folder: Path, host: str, port: int, token: str | None, limits: Limits) -> None:
+    """Serve a model until SIGTERM or SIGINT; requests that were accepted by then are answered.
+
+    Args:
+        fitted: the model.
+        folder: where it was opened, which names it.
+        host: name or address to listen at.
+        port: to listen at; 0 for any.
+        token: what requests must carry; None for none.
+        limits: of requests.
+
+    Raises:
+        UsageError: the address cannot be used.
+    """
+    service = Service(fitted, model_name(folder), limits, PATHS, folder)
+    listening = listen(host, port)
+    service.warm_up()
+    shown_host = f"[{host}]" if ":" in host else host
+    say(f"Serving {service.name} at http://{shown_host}:{listening.getsockname()[1]} (stop with Ctrl-C).")
+    server(service, token).run([listening])
+
+
+def model_name(folder: Path) -> str:
+    """Return a name for the model of a folder: of runs/reviews/best it is 'reviews'.
+
+    >>> model_name(Path("/runs/reviews/best"))
+    'reviews'
+    """
+    path = folder.resolve() if folder.name != "best" else folder.absolute()
+    return (path.parent.name if path.name == "best" else path.name) or "model"
