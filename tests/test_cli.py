@@ -33,7 +33,7 @@ TINY = [
     "scratch.epochs=1",
 ]
 GUESS = "Task: classification, guessed from the columns; choose another one with --task."
-VERBS = ("compare", "demo", "pretrain", "check", "predict", "stress", "list")
+VERBS = ("compare", "demo", "pretrain", "check", "predict", "stress", "explain", "list")
 COMMAND = [sys.executable, "-m", "headstart.cli"]
 HEAVY = ("torch", "sklearn", "scipy", "numpy", "pandas", "matplotlib", "transformers", "tokenizers", "rich", "pydantic")
 

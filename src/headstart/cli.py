@@ -24,6 +24,7 @@ COMMANDS = (
     "predict",
     "stress",
     "serve",
+    "explain",
     "list_",
 )
 

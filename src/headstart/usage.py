@@ -156,6 +156,20 @@ def check_stress(model: str, file: Path, only: Sequence[str] | None) -> None:
         rooms.plugin("stress", name)
 
 
+def check_explain(model: str, method: str | None) -> None:
+    """Check the arguments of the command explain.
+
+    Raises:
+        CheckpointError: no such model folder, or one whose manifest is damaged.
+        UsageError: no method of this name.
+    """
+    from headstart import explain
+
+    if method is not None:
+        explain.check_method(method)
+    manifest.read(Path(model))
+
+
 def check_sources(sources: Sequence[str | None]) -> None:
     """Make sure that files with data exist; addresses on the hub and standard input are skipped.
 

@@ -5,7 +5,7 @@ Shapes: N texts, F features, T features of columns beside the text.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # With more characters of training text, character n-grams cost minutes and no longer help, since there are enough
 # words.
 MOST_CHARACTERS = 5_000_000
+SIZES = (2, 3, 4, 5)  # of character n-grams
 RARE_ROWS = 1000  # from this many rows on, an n-gram must occur in two texts to count
 
 
@@ -66,6 +67,13 @@ class Reader:
             readers.append(_ready("char", self.characters, self.character_idf))
         object.__setattr__(self, "_readers", readers)
 
+    @property
+    def numbers(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """The number of each word n-gram, and of each character n-gram."""
+        readers: list[TfidfVectorizer] = self.__dict__["_readers"]
+        known = {reader.analyzer: reader.vocabulary for reader in readers}
+        return known.get("word", {}), known.get("char", {})
+
     def words_only(self) -> Reader:
         """Return the reader without characters."""
         return Reader(self.words, (), self.word_idf, self.character_idf[:0])
@@ -89,6 +97,15 @@ def with_columns(n_grams: sparse.csr_matrix, task: Task, inputs: Sequence[Value]
     return sparse.hstack([sparse.csr_matrix(task.tabular.features(inputs)), n_grams]).tocsr()
 
 
+def presence_of(features: sparse.csr_matrix, beside: int) -> sparse.csr_matrix:
+    """Turn every stored value into 1, but those of the first `beside` features."""
+    import numpy as np
+    from scipy import sparse
+
+    values = np.where(features.indices < beside, features.data, np.float32(1))
+    return sparse.csr_matrix((values, features.indices, features.indptr), shape=features.shape)
+
+
 def _vectorizer(analyzer: str) -> TfidfVectorizer:
     import numpy as np
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -97,7 +114,7 @@ def _vectorizer(analyzer: str) -> TfidfVectorizer:
     return TfidfVectorizer(
         analyzer=analyzer,
         token_pattern=TOKEN if words else None,
-        ngram_range=(1, 2) if words else (2, 5),
+        ngram_range=(1, 2) if words else (SIZES[0], SIZES[-1]),
         sublinear_tf=True,
         dtype=np.float32,
     )

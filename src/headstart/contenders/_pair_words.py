@@ -21,6 +21,32 @@ def n_gram_texts(task: Task, inputs: Sequence[Value]) -> list[str]:
     return [joined(*texts) if len(texts := task.texts(value)) == 2 else " ".join(texts) for value in inputs]
 
 
+def marked_words(first: str, second: str) -> list[tuple[int, int, int]]:
+    """Return where each marked word of :func:`joined` is from: its text (0 or 1), start and end there, in order.
+
+    >>> marked_words("It rained", "So!")
+    [(0, 0, 2), (0, 3, 9), (1, 0, 2), (1, 2, 3)]
+    """
+    found = []
+    for number, text in enumerate((first, second)):
+        low, owners = lowered(text)
+        found += [(number, owners[match.start()], owners[match.end() - 1] + 1) for match in _word.finditer(low)]
+    return found
+
+
+def lowered(text: str) -> tuple[str, list[int]]:
+    """Return a text in lower case, and the place in the text of each of its characters.
+
+    >>> lowered("İA")[1]  # a lower-case İ has two characters
+    [0, 0, 1]
+    """
+    low = text.lower()
+    if len(low) == len(text):
+        return low, list(range(len(text)))
+    # Letters alone have another lower case than at the end of a word, but one of the same length.
+    return low, [place for place, letter in enumerate(text) for _ in letter.lower()]
+
+
 def joined(first: str, second: str) -> str:
     """Join two texts into one, with a mark before each word, and words for the shares that are in both texts.
 

@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, ClassVar, get_args
 
 from headstart.checkpoints import manifest
 from headstart.contenders._choices import way_name, way_named
-from headstart.contenders._ngrams import Reader, listed, with_columns
+from headstart.contenders._ngrams import Reader, listed, presence_of, with_columns
 from headstart.contenders._pair_words import n_gram_texts
 from headstart.contenders._temperature import read_temperature
+from headstart.core.attribution import Aim, Attributed
 from headstart.core.contracts import (
     Contender,
     Fitted,
@@ -75,6 +76,7 @@ class FittedLinear(Fitted):
     temperature: float = 1.0
 
     has_temperature: ClassVar[bool] = True
+    has_contributions: ClassVar[bool] = True
 
     @property
     def parameters(self) -> int:
@@ -104,7 +106,7 @@ class FittedLinear(Fitted):
         from scipy.special import expit
 
         if self.presence:
-            features = _presence(features, self.task.tabular.width)
+            features = presence_of(features, self.task.tabular.width)
         outputs: np.ndarray = (features @ self.weights + self.intercept).astype(np.float64)
         if self.task.kind != "label":
             return outputs
@@ -121,6 +123,12 @@ class FittedLinear(Fitted):
         if self.presence and self.weights.shape[1] > 1:
             return replace(self, temperature=self.temperature * temperature)
         return replace(self, weights=self.weights / temperature, intercept=self.intercept / temperature)
+
+    def contributions(self, inputs: Sequence[Value], aims: Sequence[Aim]) -> tuple[Attributed, ...]:
+        """Divide scores among characters; that of NB-SVM with several classes is the logit of one against the rest."""
+        from headstart.contenders import _contributions
+
+        return _contributions.of(self, inputs, aims)
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write the n-grams as JSON and the numbers as safetensors."""
@@ -301,7 +309,7 @@ def _one_label(reader: Reader, features: sparse.csr_matrix, train: Rows, task: T
     words, beside = reader.words_only(), task.tabular.width
     if not words.words:
         return
-    present = _presence(features[:, : beside + len(words.words)], beside)
+    present = presence_of(features[:, : beside + len(words.words)], beside)
     positives = task.classes[1:] if len(task.classes) == 2 else [task.classes[number] for number in seen]
     # Columns beside the text are not scaled.
     ratios = [_log_count_ratio(present, targets == label, beside) for label in positives]
@@ -360,15 +368,6 @@ def _log_count_ratio(present: sparse.csr_matrix, positive: np.ndarray, beside: i
     inside, outside = (1 + np.asarray(words[rows].sum(axis=0)).ravel() for rows in (positive, ~positive))
     ratio: np.ndarray = np.log(inside / inside.sum()) - np.log(outside / outside.sum())
     return np.concatenate([np.ones(beside), ratio]).astype(np.float32)
-
-
-def _presence(features: sparse.csr_matrix, beside: int) -> sparse.csr_matrix:
-    """Turn every stored value into 1, but those of the first `beside` features."""
-    import numpy as np
-    from scipy import sparse
-
-    values = np.where(features.indices < beside, features.data, np.float32(1))
-    return sparse.csr_matrix((values, features.indices, features.indptr), shape=features.shape)
 
 
 def _log_likelihood(outputs: np.ndarray, rows: Rows, task: Task) -> float:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeAlias
 
+from headstart.core.attribution import Aim, Attributed, Span, Steps
 from headstart.core.sequences import IGNORED, Encoded, Ragged
 from headstart.core.tabular import Tabular, Way
 from headstart.core.tally import Metric, Tally
@@ -145,6 +146,14 @@ class Task(Protocol):
     def texts(self, value: Value) -> tuple[str, ...]:
         """Return the texts of one input, for copies, leakage, vocabularies and n-grams."""
 
+    def without(self, value: Value, removed: Sequence[Sequence[Span]]) -> Value:
+        """Return an input without some words, see `text.removal`.
+
+        Args:
+            value: the input.
+            removed: of each of its :meth:`texts`, start and end of each word to remove, ascending.
+        """
+
     def stratum(self, target: Value) -> str:
         """Return the group of a target whose share every split preserves; '' for none."""
 
@@ -252,11 +261,15 @@ class Fitted:
     task: the fitted task.
     reused_seconds: training time saved by results of other trainings.
     has_temperature: whether probabilities of labels can be changed by a temperature, see :meth:`with_temperature`.
+    has_gradients: whether :meth:`gradients` is implemented.
+    has_contributions: whether :meth:`contributions` is implemented.
     """
 
     task: Task
     reused_seconds: float = 0.0
     has_temperature: ClassVar[bool] = False
+    has_gradients: ClassVar[bool] = False
+    has_contributions: ClassVar[bool] = False
 
     @property
     def has_int8(self) -> bool:
@@ -299,6 +312,23 @@ class Fitted:
 
         It is part of the weights if the last layer is linear, so that other libraries which read them, students and
         8-bit copies give the same probabilities. Otherwise it is saved beside them.
+        """
+        raise NotImplementedError
+
+    def gradients(self, inputs: Sequence[Value], aims: Sequence[Aim], steps: Steps) -> tuple[Attributed, ...]:
+        """Multiply gradients of scores by the inputs' distance from a baseline; only for models with `has_gradients`.
+
+        Args:
+            inputs: the inputs.
+            aims: answers to them, in any order.
+            steps: where the gradients are taken; their weighted mean is multiplied.
+        """
+        raise NotImplementedError
+
+    def contributions(self, inputs: Sequence[Value], aims: Sequence[Aim]) -> tuple[Attributed, ...]:
+        """Divide scores exactly into what each part of the texts adds; only for models with `has_contributions`.
+
+        Args: as for :meth:`gradients`.
         """
         raise NotImplementedError
 

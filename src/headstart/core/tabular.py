@@ -183,6 +183,17 @@ class Tabular:
         said = "".join(f"{name}: {worded(cell)}; " for name, cell in cells.items() if cell is not None)
         return said + inner if isinstance(inner, str) else (said + inner[0], *inner[1:])
 
+    def replaced(self, value: Value, inner: Value) -> Value:
+        """Return an input of which a task reads something else, as :meth:`text` returns it.
+
+        >>> Tabular.of(["price"]).replaced({"text": "Fine.", "columns": {"price": 3.5}}, "Good.")
+        {'text': 'Good.', 'columns': {'price': 3.5}}
+        """
+        if not self.columns:
+            return inner
+        # Columns that are read as words are part of what the task reads.
+        return {**value, TEXT: inner, **({COLUMNS: dict.fromkeys(self.names)} if self.way == "words" else {})}
+
     def cells(self, value: Value) -> dict[str, Cell]:
         """Return the cells of an input by column; without columns it may be anything.
 

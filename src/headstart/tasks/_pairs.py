@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from headstart.core.attribution import Span
 from headstart.core.contracts import Column, Tokenizer, Value
 from headstart.core.sequences import Encoded
 from headstart.data.cells import text_cell
+from headstart.text import removal
 
 FIRST = Column(
     "first", frozenset({"premise", "sentence1", "text1", "texta", "question1", "query1", "evidence"}), form="text"
@@ -28,6 +30,12 @@ def read(cells: Mapping[str, Value]) -> tuple[str, str]:
 def texts(value: Value) -> tuple[str, str]:
     """Return both texts of an input."""
     first, second = value
+    return first, second
+
+
+def without(pair: Sequence[str], removed: Sequence[Sequence[Span]]) -> tuple[str, str]:
+    """Return both texts of a pair without some words."""
+    first, second = map(removal.without, pair, removed)
     return first, second
 
 

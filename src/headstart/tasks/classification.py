@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from headstart.core.attribution import Span
 from headstart.core.contracts import Column, HeadPlan, Kind, Tokenizer, Value, class_numbers
 from headstart.core.records import Predictions, Rows
 from headstart.core.sequences import Encoded, Ragged
@@ -14,6 +15,7 @@ from headstart.core.tally import Metric, Tally
 from headstart.data.cells import label_cell, text_cell
 from headstart.data.roles import LABEL, TEXT
 from headstart.metrics import labels
+from headstart.text.removal import without
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,10 @@ class Classification:
     def texts(self, value: Value) -> tuple[str, ...]:
         """Return the text that an input is."""
         return (str(self.tabular.text(value)),)
+
+    def without(self, value: Value, removed: Sequence[Sequence[Span]]) -> Value:
+        """Return an input without some words of its text."""
+        return self.tabular.replaced(value, without(self.texts(value)[0], removed[0]))
 
     def stratum(self, target: Value) -> str:
         """Return the label: splits preserve the share of each."""

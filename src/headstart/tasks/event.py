@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from headstart.core.attribution import Span
 from headstart.core.contracts import Column, HeadPlan, Kind, Tokenizer, Value
 from headstart.core.errors import DataError, shown
 from headstart.core.records import Predictions, Rows
@@ -19,8 +20,8 @@ from headstart.metrics import events
 from headstart.tasks._places import ENDS, STARTS, apart, first_of, part
 from headstart.tasks._words import Part, best_parts, divided, tag_numbers
 from headstart.text import sentences, tags
+from headstart.text.removal import without
 
-Span = tuple[int, int]
 # Start and end of an argument, start and end of its event's trigger, and 'type:role'.
 Argument = tuple[int, int, int, int, str]
 Facts = tuple[Part | Argument, ...]  # triggers with their types, then arguments
@@ -135,6 +136,10 @@ class Event:
     def texts(self, value: Value) -> tuple[str, ...]:
         """Return the text, into which the facts point."""
         return (value,)
+
+    def without(self, value: Value, removed: Sequence[Sequence[Span]]) -> Value:
+        """Return a text without some words."""
+        return without(value, removed[0])
 
     def stratum(self, target: Value) -> str:
         """Return whether there are events: splits preserve the share of texts without any."""

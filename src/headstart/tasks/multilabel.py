@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from headstart.core.attribution import Span
 from headstart.core.contracts import Column, HeadPlan, Kind, Tokenizer, Value
 from headstart.core.errors import DataError
 from headstart.core.records import Predictions, Rows
@@ -15,6 +16,7 @@ from headstart.core.tally import Metric, Tally
 from headstart.data.cells import flag_cell, label_cell, list_cell, text_cell
 from headstart.data.roles import TEXT
 from headstart.metrics import multilabel
+from headstart.text.removal import without
 
 SEPARATOR = ";"
 USUAL_THRESHOLD = 0.5
@@ -96,6 +98,10 @@ class Multilabel:
     def texts(self, value: Value) -> tuple[str, ...]:
         """Return the text that an input is."""
         return (str(self.tabular.text(value)),)
+
+    def without(self, value: Value, removed: Sequence[Sequence[Span]]) -> Value:
+        """Return an input without some words of its text."""
+        return self.tabular.replaced(value, without(self.texts(value)[0], removed[0]))
 
     def stratum(self, target: Value) -> str:
         """Return the first label, whose share splits preserve; sets of labels are too many to preserve each."""

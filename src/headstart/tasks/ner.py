@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from headstart.core.attribution import Span
 from headstart.core.contracts import Column, HeadPlan, Kind, Tokenizer, Value
 from headstart.core.errors import DataError
 from headstart.core.records import Predictions, Rows
@@ -18,6 +19,7 @@ from headstart.metrics import sets
 from headstart.tasks._places import ENDS, STARTS, apart, first_of, part
 from headstart.tasks._words import Part, best_parts, divided, tag_numbers
 from headstart.text import tags
+from headstart.text.removal import without
 
 INPUT = Column("text", TEXT.names | {"tokens", "words"})
 ENTITIES = Column(
@@ -80,6 +82,13 @@ class Ner:
     def texts(self, value: Value) -> tuple[str, ...]:
         """Return the text of an input, into which its entities point."""
         return (divided(value).text,)
+
+    def without(self, value: Value, removed: Sequence[Sequence[Span]]) -> Value:
+        """Return a text, or a list of words, without some words."""
+        if isinstance(value, str):
+            return without(value, removed[0])
+        gone = set(removed[0])
+        return tuple(word for word, span in zip(value, divided(value).spans, strict=True) if span not in gone)
 
     def stratum(self, target: Value) -> str:
         """Return whether there are entities: splits preserve the share of texts without any."""

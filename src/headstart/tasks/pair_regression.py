@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from headstart.core.attribution import Span
 from headstart.core.contracts import Column, Tokenizer, Value
 from headstart.core.sequences import Encoded
 from headstart.data.cells import number_cell
@@ -41,6 +42,10 @@ class PairRegression(Regression):
     def texts(self, value: Value) -> tuple[str, ...]:
         """Return both texts."""
         return _pairs.texts(self.tabular.text(value))
+
+    def without(self, value: Value, removed: Sequence[Sequence[Span]]) -> Value:
+        """Return a pair without some words of its texts."""
+        return self.tabular.replaced(value, _pairs.without(self.texts(value), removed))
 
     def encode(self, inputs: Sequence[Value], tokenizer: Tokenizer) -> Encoded:
         """Turn pairs into token ids and segments, each pair truncated to the tokenizer's window."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
+from headstart.core.attribution import Span
 from headstart.core.contracts import Column, HeadPlan, Kind, Tokenizer, Value
 from headstart.core.records import Predictions, Rows
 from headstart.core.rooms import Signed
@@ -15,6 +16,7 @@ from headstart.core.tally import Metric, Tally
 from headstart.data.answers import answers_cell
 from headstart.data.cells import text_cell
 from headstart.metrics import strings
+from headstart.text.removal import without
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,6 +85,11 @@ class QuestionAnswering:
     def texts(self, value: Value) -> tuple[str, ...]:
         """Return the question and the context."""
         return value["question"], value["context"]
+
+    def without(self, value: Value, removed: Sequence[Sequence[Span]]) -> Value:
+        """Return a question and a context without some of their words."""
+        question, context = map(without, self.texts(value), removed)
+        return {"question": question, "context": context}
 
     def stratum(self, target: Value) -> str:
         """Return 'no answer' for a question without one: splits preserve their share."""
