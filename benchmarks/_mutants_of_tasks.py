@@ -318,8 +318,8 @@ MUTANTS = (
     Mutant(
         "the floor of texts is the worse of two",
         "contenders/_untrained.py",
-        "return max((FittedText",
-        "return min((FittedText",
+        "max(ways, key=score)",
+        "min(ways, key=score)",
         (QA,),
     ),
     Mutant(

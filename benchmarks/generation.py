@@ -3,7 +3,8 @@
 The model is that of `seq2seq` with its defaults, trained for a short time so that its texts end where real ones do. A
 step is forward, backward, clipping and AdamW on 128 pairs; the references are `AutoModelForSeq2SeqLM` padded to the
 longest text of each side, with random batches and with batches of similar lengths. Decoding writes 1,000 sentences
-greedily and with 4 beams; the reference is `generate` in batches of 32 in the order of the file, and of similar lengths.
+greedily and with 4 beams; the reference is `generate` in batches of 32, in the order of the file and of similar
+lengths.
 Sides take turns. Steps are in microseconds per token without padding, medians over rounds.
 
 GENERATION_ROWS tries it on so many pairs and sentences; no record is then written.

@@ -185,7 +185,7 @@ def contest(parts: Any, later: Any, seeds: int) -> tuple[list[list[str]], list[d
     read = [task.read({"question": q, "context": c, "answers": a}) for q, c, a in zip(*later, strict=True)]
     inputs, targets = zip(*read, strict=True)
     shifted = {
-        "majority": Predictions(tuple(map(task.untrained, inputs))),
+        "majority": Predictions(tuple(task.untrained(value)[0] for value in inputs)),
         comparison.leaderboard[0]["contender"]: comparison.best.predict(inputs),
     }
     lines, scores = [], []

@@ -99,6 +99,18 @@ def goods(rng):
         yield {"text": sentence(rng), "label": str(number % 2), "price": price, "country": rng.choice(["DE", "FR"])}
 
 
+def pairs(rng):
+    for _ in range(ROWS):
+        words = rng.choice(WORDS, 6)
+        yield {"source": " ".join(words), "target": " ".join(word[::-1] for word in words)}
+
+
+def news(rng):
+    for _ in range(ROWS):
+        first = f"{sentence(rng)}."
+        yield {"document": f"{first} {sentence(rng)}. {sentence(rng)}.", "summary": first}
+
+
 # File that an example reads -> its rows.
 FILES = {
     "claims.csv": claims,
@@ -111,6 +123,8 @@ FILES = {
     "complaints.csv": complaints,
     "stars.csv": stars,
     "goods.csv": goods,
+    "pairs.csv": pairs,
+    "news.csv": news,
 }
 
 

@@ -56,7 +56,7 @@ def test_the_most_probable_candidate_is_chosen():
 
 def test_there_are_no_scores_of_tokens():
     rows, encoded = Rows((), ()), Encoded.without_tokens(0)
-    with pytest.raises(TypeError, match="so that there is nothing to score for each token of its source"):
+    with pytest.raises(TypeError, match="so that there is nothing to score for each token of a text"):
         TASK.targets(rows, encoded)
-    with pytest.raises(TypeError, match="so that there are no scores to choose it by"):
+    with pytest.raises(TypeError, match="so that there are no scores to choose them by"):
         TASK.decode(Ragged(encoded.tokens, encoded.boundaries), encoded, ())

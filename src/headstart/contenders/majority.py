@@ -77,7 +77,7 @@ class Majority(Contender):
             CheckpointError: its shares are not those of the task's classes, or its value is none of the task's kind.
         """
         if task.kind == "text":
-            return _untrained.load(task, extra.get("silent"))
+            return _untrained.load(task, extra)
         path = folder / "majority.json"
         stored = read_object(path)
         shares = stored.get("shares")

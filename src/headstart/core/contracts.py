@@ -192,8 +192,8 @@ class Task(Protocol):
 class TextTask(Task, Protocol):
     """What tasks of the kind 'text' have besides."""
 
-    def untrained(self, value: Value) -> str:
-        """Return an answer to one input that needs no training: the floor of all scores."""
+    def untrained(self, value: Value) -> tuple[str, ...]:
+        """Return answers to one input that need no training; the best of these ways is the floor of all scores."""
 
     def accepted(self, target: Value) -> Sequence[str]:
         """Return the texts that are right; the empty text where nothing is."""

@@ -46,7 +46,7 @@ def tally(targets: Sequence[Sequence[str]], predicted: Sequence[str]) -> Tally:
     """
     import numpy as np
 
-    _check(targets, predicted)
+    check_texts(targets, predicted)
     tokenize = _tokenizer()
     counted = np.array(
         [
@@ -79,7 +79,7 @@ def answer_tally(targets: Sequence[Sequence[str]], predicted: Sequence[str]) -> 
     """
     import numpy as np
 
-    _check(targets, predicted)
+    check_texts(targets, predicted)
     counted = np.array([[1.0, *_answer(answer, texts)] for answer, texts in zip(predicted, targets, strict=True)])
     return Tally(_sparse(counted), np.ones((1, 3)), np.array([[1.0, 0.0, 0.0]]), np.ones(1))
 
@@ -101,7 +101,12 @@ def _sparse(counted: np.ndarray) -> sparse.csr_array:
     return sparse.csr_array(counted)
 
 
-def _check(targets: Sequence[Sequence[str]], predicted: Sequence[str]) -> None:
+def check_texts(targets: Sequence[Sequence[str]], predicted: Sequence[str]) -> None:
+    """Check that there is a prediction and a target for each row.
+
+    Raises:
+        DataError: no rows, a row without target, or targets and predictions differ in number.
+    """
     if not len(targets) or len(targets) != len(predicted) or not all(len(texts) for texts in targets):
         raise DataError(
             f"{len(predicted)} predicted texts for {len(targets)} rows of targets; scores need as many, and at least"
@@ -137,7 +142,8 @@ def _tokenizer() -> Callable[[str], str]:
     return lambda text: str(tokenizer(text.rstrip()))
 
 
-def _grams(parts: Sequence[str], order: int) -> Counter[tuple[str, ...]]:
+def grams(parts: Sequence[str], order: int) -> Counter[tuple[str, ...]]:
+    """Count the n-grams of this order."""
     return Counter(zip(*(parts[start:] for start in range(order)), strict=False))
 
 
@@ -149,8 +155,8 @@ def _bleu_counts(answer: str, targets: Sequence[str], tokenize: Callable[[str], 
     for order in range(1, _WORDS + 1):
         most: Counter[tuple[str, ...]] = Counter()
         for words in true:
-            most |= _grams(words, order)
-        counts += [(_grams(given, order) & most).total(), max(len(given) - order + 1, 0)]
+            most |= grams(words, order)
+        counts += [(grams(given, order) & most).total(), max(len(given) - order + 1, 0)]
     return counts
 
 
@@ -162,7 +168,7 @@ def _chrf_counts(answer: str, targets: Sequence[str]) -> list[float]:
     for text in targets:
         true, counts = "".join(text.split()), []
         for order in range(1, _CHARACTERS + 1):
-            own, other = _grams(given, order), _grams(true, order)
+            own, other = grams(given, order), grams(true, order)
             # A target too short for an n-gram says nothing of the prediction's either.
             counts += [own.total() if other else 0, other.total(), (own & other).total()]
         candidates.append(counts)

@@ -194,11 +194,11 @@ class QuestionAnswering:
         """Return the texts that are right; of answers that normalise to nothing, and of none, the empty text."""
         return [text for text, _ in target if strings.normalised(text)] or [""]
 
-    def untrained(self, value: Value) -> str:
+    def untrained(self, value: Value) -> tuple[str, ...]:
         """Return the sentence of the context that shares most with the question, rare words counting more."""
         from headstart.text.sentences import nearest
 
-        return nearest(value["question"], value["context"])
+        return (nearest(value["question"], value["context"]),)
 
 
 def _context(encoded: Encoded, sequence: int) -> tuple[int, np.ndarray]:

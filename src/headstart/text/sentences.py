@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 # A full stop or similar, with closing quotes or brackets, before white space; an ideographic one anywhere; a line end.
 _END = re.compile(r"[.!?…]+[\"')\]»”’]*(?=\s)|[。！？]+[\"”’」』]*|\n")
@@ -13,6 +13,8 @@ _END = re.compile(r"[.!?…]+[\"')\]»”’]*(?=\s)|[。！？]+[\"”’」』
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
 # Maximum length of a piece, in characters.
 LONGEST = 10_000
+# Of ranking sentences: the damping of PageRank, enough rounds for it to settle, and the first sentences that are read.
+DAMPING, ROUNDS, MOST_RANKED = 0.85, 50, 200
 
 
 def split(text: str) -> Iterator[str]:
@@ -59,3 +61,26 @@ def nearest(question: str, text: str) -> str:
 
     scores = list(map(score, words))
     return sentences[scores.index(max(scores))] if sentences else ""
+
+
+def central(sentences: Sequence[str]) -> str:
+    """Return the sentence that shares most words with all others (TextRank, Mihalcea & Tarau 2004, section 4).
+
+    Sentences are ranked as pages are by links, whose weights are the numbers of shared words divided by the sum of the
+    logarithms of the sentences' lengths.
+
+    >>> central(["Ada lives in Rome.", "It rains.", "Ada lives by the sea in Rome.", "The sea is cold."])
+    'Ada lives by the sea in Rome.'
+    """
+    import numpy as np
+
+    words = [Counter(_WORD.findall(sentence.lower())) for sentence in sentences[:MOST_RANKED]]
+    sizes = np.log([1 + known.total() for known in words])  # (sentences,)
+    shared = np.array([[float((one & other).total()) for other in words] for one in words])
+    np.fill_diagonal(shared, 0.0)
+    weights = shared / np.maximum(np.add.outer(sizes, sizes), 1e-9)
+    links = weights / np.maximum(weights.sum(axis=0), 1e-9)  # column j: how sentence j shares its rank
+    ranks = np.full(len(words), 1 / max(1, len(words)))
+    for _ in range(ROUNDS):
+        ranks = (1 - DAMPING) / max(1, len(words)) + DAMPING * (links @ ranks)
+    return sentences[int(np.argmax(ranks.round(9)))] if len(words) else ""
