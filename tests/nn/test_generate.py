@@ -255,3 +255,14 @@ def test_sampling_from_beams_depends_on_the_generator_alone(gpt2):
         generate(ours, pack(ids, ends, np.arange(2)), search, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
     )
     assert first == second != other
+
+
+@pytest.mark.parametrize("beams", [1, 2])
+def test_texts_end_where_the_positions_of_the_model_do(gpt2, bart, beams):
+    ids, ends = texts(3)
+    batch = pack(ids, ends, np.arange(3))
+    longest = max(np.diff(ends))
+    never = Search(end=(VOCABULARY - 1,), most=100, beams=beams)
+    assert max(len(answer.ids) for answer in generate(gpt2[0], batch, never)) == 64 - longest + 1
+    started = Search(end=(VOCABULARY - 1,), most=100, start=END, beams=beams)
+    assert max(len(answer.ids) for answer in generate(bart[0], batch, started)) == 64

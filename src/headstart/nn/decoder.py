@@ -54,7 +54,7 @@ class TokenEmbeddings(FirstStage):
             heads: attention heads.
         """
         super().__init__()
-        self.offset, self.scale = offset, scale
+        self.window, self.offset, self.scale = window, offset, scale
         self.word = nn.Embedding(vocabulary, width)
         self.position = nn.Embedding(window + offset, width) if window else None
         self.norm = None if epsilon is None else make_norm(width, epsilon, False)

@@ -6,7 +6,7 @@ Shapes: texts = those that are generated together, beams = hypotheses of each, v
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -24,7 +24,7 @@ class Search:
     """How texts are generated.
 
     end: ids of the tokens that end a text.
-    most: maximum number of generated tokens.
+    most: maximum number of generated tokens, besides that of positions that the model has.
     start: id of the token before the first generated one; None to continue a given beginning.
     forced_start: id of the first generated token, such as a language; None for any.
     forced_end: id of the token that a text of the maximum length ends with; None for any.
@@ -91,6 +91,9 @@ def generate(model: Generator, batch: Batch, search: Search, generator: torch.Ge
         ids, ends = batch.ids.tolist(), batch.boundaries.tolist()
         begun = [ids[start:stop] for start, stop in pairwise(ends)]
         first = cache.read_beginnings(batch).repeat_interleave(search.beams, dim=0)
+    room = model.decoder.embeddings.window
+    if room:
+        search = replace(search, most=min(search.most, room - max(map(len, begun)) + 1))
     texts = (_beams if search.beams > 1 else _one)(model, cache, first, begun, search, generator)
     answers: list[Text] = [Text((), 0.0)] * len(texts)
     for place, text in zip(batch.order.tolist(), texts, strict=True):
