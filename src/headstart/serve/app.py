@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp
 
 from headstart.core.contracts import Value
 from headstart.serve import inputs, schema
@@ -22,7 +21,7 @@ GONE = 499  # of a request whose client has disconnected, for the counters; nobo
 SENTENCES = {404: "there is no {path} here; see /docs.", 405: "{path} does not answer {method}; it answers {allowed}."}
 
 
-def application(service: Service, token: str | None = None) -> ASGIApp:
+def application(service: Service, token: str | None = None) -> Guard:
     """Return the ASGI application of a service.
 
     Args:
@@ -50,6 +49,7 @@ def application(service: Service, token: str | None = None) -> ASGIApp:
         token,
         PUBLIC,
         for_model=lambda path: path == PREDICT,
+        has_room=service.batcher.has_room,
         check_room=service.batcher.check_room,
         draining=lambda: service.draining,
         observe=service.monitoring.request,

@@ -81,6 +81,10 @@ class Batcher:
         """Whether the thread runs."""
         return self._thread is not None and self._thread.is_alive()
 
+    def has_room(self) -> bool:
+        """Whether an input may wait."""
+        return self.waiting < self.most
+
     def check_room(self, inputs: int = 1) -> None:
         """Check that inputs may wait.
 

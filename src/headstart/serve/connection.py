@@ -23,10 +23,15 @@ LAST_SECONDS = 0.25
 TICKS = 5  # tenths of a second between two looks at the connections
 
 
+# The beginning of a request -> a whole response, if it is refused by its headers because the model is overloaded.
+Early = Callable[[bytes], bytes | None]
+
+
 class Connection(H11Protocol):
     """A connection. uvicorn itself has no limit for headers, for bodies that nobody reads, and for slow readers."""
 
     limits = Limits()
+    early: Early = staticmethod(lambda data: None)
     slow_since: float | None = None  # since when headers, or a body that nobody reads, are expected
     stuck_since: float | None = None  # since when the client has not read what was written
     unread: int = 0  # bytes that it has not read
@@ -42,6 +47,11 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Read what has arrived, and note whether headers are still expected."""
         if self.transport.is_closing():
+            return
+        if self.conn.our_state is h11.IDLE and not self.conn.trailing_data[0] and (response := self.early(data)):
+            self._unset_keepalive_if_required()
+            self.slow_since = time.monotonic()
+            self.transport.write(response)
             return
         super().data_received(data)
         self._note()
@@ -137,11 +147,12 @@ class Ending(Server):
                 signal.signal(number, handler)
 
 
-def within(limits: Limits) -> type[Connection]:
-    """Return the class of connections with these limits."""
+def within(limits: Limits, early: Early) -> type[Connection]:
+    """Return the class of connections with these limits, and with answers that need no parsing."""
 
     class Limited(Connection):
         pass
 
     Limited.limits = limits
+    Limited.early = staticmethod(early)
     return Limited

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,6 +32,8 @@ HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
+# Headers that change how a request is read.
+PARSED = frozenset({b"transfer-encoding", b"expect", b"connection", b"upgrade"})
 LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -43,7 +46,8 @@ class Guard:
     token: what requests must carry; None for none, in which case they must come from this machine's own pages.
     public: paths that need no token.
     for_model: path -> whether a POST there waits for the model.
-    check_room: raises Refused if the model has no room for another request.
+    has_room: whether there is room for an input to wait.
+    check_room: raises Refused (429) if there is none.
     draining: whether the server is about to end, so that connections are closed after their answers.
     observe: called with path, status and seconds of each request.
     """
@@ -53,6 +57,7 @@ class Guard:
     token: str | None
     public: frozenset[str]
     for_model: Callable[[str], bool]
+    has_room: Callable[[], bool]
     check_room: Callable[[], None]
     draining: Callable[[], bool]
     observe: Callable[[str, int, float], None]
@@ -73,7 +78,7 @@ class Guard:
             await send(message)
 
         try:
-            self._check(scope)
+            self._check(scope["method"], scope["path"], dict(scope["headers"]))
         except Refused as refused:
             await refuse(refused, sending)
         else:
@@ -83,15 +88,40 @@ class Guard:
                 LOG.exception("an unexpected error at %s", scope["path"])
         self.observe(scope["path"], status, time.perf_counter() - began)
 
-    def _check(self, scope: Scope) -> None:
+    def early(self, data: bytes) -> bytes | None:
+        """Return a whole response if the data is one request that is refused because the model has no room.
+
+        At ten times the load that the model can answer, nine requests in ten are refused, and to parse each of them
+        would take the processor from the model. What is not a plain request is left to the parser.
+        """
+        if self.has_room() or self.draining():
+            return None
+        began = time.perf_counter()
+        head, end, body = data.partition(b"\r\n\r\n")
+        first, *lines = head.split(b"\r\n")
+        parts = first.split(b" ")
+        pairs = [line.partition(b":") for line in lines]
+        headers = {name.lower(): value.strip() for name, _, value in pairs}
+        if not end or len(parts) != 3 or parts[2] != b"HTTP/1.1" or len(headers) < len(pairs) or PARSED & set(headers):
+            return None
+        if headers.get(b"content-length") != str(len(body)).encode():
+            return None
+        path = parts[1].decode("latin-1")
+        try:
+            self._check(parts[0].decode("latin-1"), path, headers)
+        except Refused as refused:
+            if refused.status == 429:
+                self.observe(path, refused.status, time.perf_counter() - began)
+                return _whole(refused)
+        return None
+
+    def _check(self, method: str, path: str, headers: Mapping[bytes, bytes]) -> None:
         """Refuse a request by its headers."""
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        path: str = scope["path"]
         if self.token is None:
             _check_host(headers)
         elif path not in self.public:
             _check_token(headers, self.token)
-        if scope["method"] != "POST" or not self.for_model(path):
+        if method != "POST" or not self.for_model(path):
             return
         if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != CONTENT:
             # Pages of other sites can send other types without asking first.
@@ -125,6 +155,16 @@ async def refuse(refused: Refused, send: Send) -> None:
     headers += [(name.encode(), value.encode()) for name, value in refused.headers.items()]
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _whole(refused: Refused) -> bytes:
+    """Return a refusal as it is written to a connection."""
+    body = refusal(refused.sentence)
+    own = [(name.encode(), value.encode()) for name, value in refused.headers.items()]
+    sized = [(b"content-type", CONTENT), (b"content-length", str(len(body)).encode())]
+    lines = [b"HTTP/1.1 %d %s" % (refused.status, HTTPStatus(refused.status).phrase.encode())]
+    lines += [b"%s: %s" % pair for pair in (*sized, *own, *HEADERS)]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
 def refusal(sentence: str) -> bytes:

@@ -46,9 +46,10 @@ def server(service: Service, token: str | None) -> Ending:
         service: the model.
         token: what requests must carry; None for none.
     """
+    guard = application(service, token)
     config = uvicorn.Config(
-        application(service, token),
-        http=within(service.limits),
+        guard,
+        http=within(service.limits, guard.early),
         ws="none",
         loop="asyncio",
         log_level="error",
