@@ -1,4 +1,4 @@
-"""What people often write: FastAPI around transformers' pipeline, one request at a time; ``_plain_server MODEL PORT``."""
+"""What many write: FastAPI around transformers' pipeline, one request at a time; ``_plain_server MODEL PORT``."""
 
 from __future__ import annotations
 

@@ -155,11 +155,7 @@ def predict_file(
                 rows = [[sure, *row] for sure, row in zip(own.round(6).tolist(), rows, strict=True)]
         return [[value, *row] for value, row in zip(values, rows, strict=True)]
 
-    names = ["label" if fitted.task.kind == "label" else "prediction"]
-    if fitted.task.kind in WITH_CONFIDENCE or threshold is not None:
-        names.append("confidence")
-    if fitted.task.kind not in (*WITH_CONFIDENCE, "number"):
-        names += [f"p({name})" for name in fitted.task.classes]
+    names = written_columns(fitted.task, threshold is not None)
     written = writing.extend(
         Path(file),
         Path(out) if out else None,
@@ -222,6 +218,16 @@ def stress_file(
     before = fitted.predict(chosen.rows.inputs)
     name = manifest.read(Path(model)).contender
     return stress.result({name: (before, stress.answers(fitted, chosen))}, chosen, task, score), score
+
+
+def written_columns(task: Task, abstains: bool) -> list[str]:
+    """Return the names of the columns that predictions are written to, with that of the confidence if one abstains."""
+    names = ["label" if task.kind == "label" else "prediction"]
+    if task.kind in WITH_CONFIDENCE or abstains:
+        names.append("confidence")
+    if task.kind not in (*WITH_CONFIDENCE, "number"):
+        names += [f"p({name})" for name in task.classes]
+    return names
 
 
 def written_values(task: Task, inputs: Sequence[Value], predictions: Predictions) -> Sequence[Value]:

@@ -19,7 +19,7 @@ from headstart.core.contracts import Fitted, Task
 from headstart.core.errors import UsageError
 from headstart.core.records import Predictions, Rows
 from headstart.serve import run
-from headstart.serve.app import PATHS
+from headstart.serve.app import paths
 from headstart.serve.limits import Limits
 from headstart.serve.service import Service
 
@@ -97,7 +97,7 @@ def until(condition, seconds=5.0):
 
 @contextmanager
 def serving(model, limits=None, token=None, folder=None):
-    service = Service(model, "reviews", limits or Limits(), PATHS, folder)
+    service = Service(model, "reviews", limits or Limits(), paths("reviews"), folder)
     listening = run.listen("127.0.0.1", 0)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)  # a client that does not read soon fills it
     port = listening.getsockname()[1]

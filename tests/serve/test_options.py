@@ -40,6 +40,7 @@ def token_file(folder, text="0123456789abcdef\n", mode=0o600):
         (["--queue", "8"], "--queue 8 is below --max-inputs 32, so a full request could never wait"),
         (["--token-file", "no-such-file"], "cannot read the token in 'no-such-file': No such file or directory."),
         (["--max-body", "0"], "Invalid value for '--max-body'"),
+        (["--abstain", "confidence=2"], "cannot parse --abstain 'confidence=2'; write coverage=0.9"),
         (["--port", "70000"], "Invalid value for '--port'"),
     ],
 )
@@ -90,6 +91,8 @@ def test_the_model_is_named_after_its_comparison(tmp_path):
     best.symlink_to("models/1")
     assert run.model_name(best) == "reviews"
     assert run.model_name(tmp_path / "runs") == "runs"
+    (tmp_path / "a {b}/c").mkdir(parents=True)
+    assert run.model_name(tmp_path / "a {b}") == "a-b"
 
 
 def test_a_process_serves_until_a_signal(model, tmp_path):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.serve.conftest import Model, fitted_task
 
 from headstart.core.contracts import Fitted
+from headstart.core.errors import UsageError
 from headstart.core.records import Predictions
 from headstart.core.tabular import Tabular
 from headstart.serve import answers, inputs
@@ -145,7 +146,16 @@ TEXT = "Ada lives in Rome."
     ],
 )
 def test_each_kind_is_answered_as_predict_writes_it(name, value, predictions, answer):
-    assert answers.answer(Answering(name, predictions), [value]) == [answer]
+    assert answers.answer(Answering(name, predictions), None, [value]) == [answer]
+
+
+def test_a_model_that_is_not_sure_enough_abstains():
+    model = Model(fitted_task())
+    even, odd = answers.answer(model, 0.8, ["even", "odd"])
+    assert even == {"predicted": None, "confidence": 0.75, "scores": {"bad": 0.25, "good": 0.75}}
+    assert answers.answer(model, 0.7, ["odd"]) == [odd | {"predicted": "bad"}]
+    with pytest.raises(UsageError, match="abstaining needs the confidence of each answer as a whole"):
+        answers.answer(Answering("regression", Predictions((2.0,))), 0.5, [TEXT])
 
 
 @pytest.mark.parametrize(

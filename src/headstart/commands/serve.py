@@ -24,6 +24,11 @@ OPTIONS = (
     Option(
         ["--int8"], is_flag=True, help="Use 8-bit weights, which is faster; only if compare found labels unchanged."
     ),
+    Option(
+        ["--abstain"],
+        metavar="RULE",
+        help="coverage=0.9 or confidence=0.8: predict nothing where the model is less sure, see predict.",
+    ),
 )
 
 
@@ -37,6 +42,7 @@ def serve(
     max_inputs: int,
     queue: int,
     int8: bool,
+    abstain: str | None,
     threads: int | None,
 ) -> None:
     """Answer requests over HTTP with a saved model: POST /predict, KServe V2, metrics, and a page to try it.
@@ -49,8 +55,9 @@ def serve(
     from headstart.serve.limits import Limits
 
     limits = Limits(body_bytes=max_body * 1_000_000, inputs=max_inputs, queue=queue)
-    token = options.check(model, host, token_file, limits)
+    token = options.check(model, host, token_file, limits, abstain)
     from headstart import prediction
     from headstart.serve import run
 
-    run.serve(prediction.open_model(model, int8=int8), model, host, port, token, limits)
+    threshold = None if abstain is None else prediction.abstention(model, abstain)
+    run.serve(prediction.open_model(model, int8=int8), model, host, port, token, limits, threshold)

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import math
 
+from headstart.core.abstain import abstained, confidence_of
 from headstart.core.contracts import Fitted, Value
-from headstart.core.records import Predictions
 from headstart.prediction import WITH_CONFIDENCE, written_values
 
 DIGITS = 6
 
 
-def answer(fitted: Fitted, inputs: list[Value]) -> list[dict[str, Value]]:
+def answer(fitted: Fitted, threshold: float | None, inputs: list[Value]) -> list[dict[str, Value]]:
     """Predict inputs; return what is predicted, how sure the model is, and the probability of each class.
+
+    Args:
+        fitted: the model.
+        threshold: confidence below which nothing is predicted, 0 to 1; None to answer all.
+        inputs: of its task.
 
     Returns:
         one object per input: 'predicted', 'confidence' (0 to 1, for labels, entities, events and answers), and 'scores'
         (class -> probability, for labels).
+
+    Raises:
+        UsageError: a threshold, and the model gives no confidence.
     """
-    return written(fitted, inputs, fitted.predict(inputs))
-
-
-def written(fitted: Fitted, inputs: list[Value], predictions: Predictions) -> list[dict[str, Value]]:
-    """Return predictions as answers, see :func:`answer`."""
     task = fitted.task
+    predictions = fitted.predict(inputs)
+    if threshold is not None:
+        predictions = abstained(predictions, threshold)
     answers: list[dict[str, Value]] = [
         {"predicted": number(value)} for value in written_values(task, inputs, predictions)
     ]
@@ -32,9 +38,11 @@ def written(fitted: Fitted, inputs: list[Value], predictions: Predictions) -> li
             for one, share in zip(answers, predictions.confidence.tolist(), strict=True):
                 one["confidence"] = number(share)
     elif predictions.probabilities is not None and task.kind != "number":
-        for one, row in zip(answers, predictions.probabilities.astype(float).round(DIGITS).tolist(), strict=True):
-            if task.kind == "label":
-                one["confidence"] = number(max(row))
+        sure = confidence_of(predictions).tolist() if task.kind == "label" else None
+        for place, row in enumerate(predictions.probabilities.astype(float).round(DIGITS).tolist()):
+            one = answers[place]
+            if sure is not None:
+                one["confidence"] = number(sure[place])
             one["scores"] = dict(zip(predictions.classes, map(number, row), strict=True))
     return answers
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from headstart.core.contracts import Value
-from headstart.serve import inputs, schema
-from headstart.serve.guard import CONTENT, Guard, refusal
+from headstart.serve import explanation, files, inputs, kserve, pages, schema
+from headstart.serve.guard import Guard, refusal
 from headstart.serve.limits import Disconnected, Refused
+from headstart.serve.responses import JSON, as_json, get
 from headstart.serve.service import PREDICT, Service
 
-PUBLIC = frozenset({"/health/live", "/health/ready"})
-PATHS = frozenset({PREDICT, "/metrics", "/openapi.json", *PUBLIC})
+PUBLIC = frozenset({"/health/live", "/health/ready", *kserve.PUBLIC, *pages.PUBLIC})
+PATHS = frozenset({PREDICT, explanation.PATH, files.PATH, "/metrics", "/openapi.json", *pages.PATHS, *PUBLIC})
 GONE = 499  # of a request whose client has disconnected, for the counters; nobody receives it
 SENTENCES = {404: "there is no {path} here; see /docs.", 405: "{path} does not answer {method}; it answers {allowed}."}
+
+
+def paths(name: str) -> frozenset[str]:
+    """Return the paths of all routes of a model."""
+    return PATHS | kserve.paths(name)
 
 
 def application(service: Service, token: str | None = None) -> Guard:
@@ -43,12 +47,16 @@ def application(service: Service, token: str | None = None) -> Guard:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
     _add_routes(app, service)
+    explanation.add_routes(app, service)
+    files.add_routes(app, service)
+    kserve.add_routes(app, service)
+    pages.add_routes(app, service)
     return Guard(
         app,
         service.limits,
         token,
         PUBLIC,
-        for_model=lambda path: path == PREDICT,
+        for_model=lambda path: path in (PREDICT, explanation.PATH) or kserve.is_infer(path),
         has_room=service.batcher.has_room,
         check_room=service.batcher.check_room,
         draining=lambda: service.draining,
@@ -57,10 +65,9 @@ def application(service: Service, token: str | None = None) -> Guard:
 
 
 def _add_routes(app: FastAPI, service: Service) -> None:
-    """Add the routes of the model itself."""
-    task = service.fitted.task
+    """Add the routes of the model itself, and of its health."""
 
-    @app.post(PREDICT, summary="Predict inputs.", openapi_extra=schema.predict(task, service.limits))
+    @app.post(PREDICT, summary="Predict inputs.", openapi_extra=schema.predict(service.fitted.task, service.limits))
     async def predict(request: Request) -> Response:
         document = await service.document(request.receive)
         given = inputs.listed(document, service.limits.inputs)
@@ -80,28 +87,9 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         return Response(text, media_type=kind)
 
 
-Handler = Callable[[], Awaitable[Response]]
-
-
-def get(app: FastAPI, path: str, summary: str) -> Callable[[Handler], Handler]:
-    """Return a decorator that makes a function answer GET and HEAD."""
-
-    def add(handler: Handler) -> Handler:
-        app.get(path, summary=summary)(handler)
-        app.head(path, include_in_schema=False)(handler)
-        return handler
-
-    return add
-
-
-def as_json(document: Value, status: int = 200) -> Response:
-    """Return a response of JSON."""
-    return Response(json.dumps(document).encode(), status, media_type=CONTENT.decode())
-
-
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
-    return Response(refusal(error.sentence), error.status, error.headers, CONTENT.decode())
+    return Response(refusal(error.sentence), error.status, error.headers, JSON)
 
 
 async def _disconnected(request: Request, error: Exception) -> Response:
@@ -115,10 +103,9 @@ async def _http(request: Request, error: Exception) -> Response:
     sentence = SENTENCES.get(error.status_code, str(error.detail)).format(
         path=request.url.path, method=request.method, allowed=headers.get("Allow", "")
     )
-    return Response(refusal(sentence), error.status_code, headers, CONTENT.decode())
+    return Response(refusal(sentence), error.status_code, headers, JSON)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    return Response(
-        refusal(f"an unexpected error ({type(error).__name__}); see the server's log."), 500, None, "application/json"
-    )
+    sentence = f"an unexpected error ({type(error).__name__}); see the server's log."
+    return Response(refusal(sentence), 500, None, JSON)

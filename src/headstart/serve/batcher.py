@@ -25,6 +25,7 @@ NEW = 0.2  # weight of the last batch in the measured rate
 FIRST_RATE = 50.0  # inputs per second, before a batch was measured
 
 Answers = list[dict[str, Value]]
+Work = Callable[[list[Value]], Answers]
 
 
 @dataclass(eq=False)
@@ -33,6 +34,7 @@ class _Waiting:
 
     inputs: Sequence[Value]
     characters: int
+    work: Work
     future: asyncio.Future[Answers]
     taken: bool = False
 
@@ -44,13 +46,13 @@ Outcome = tuple[_Waiting, "Answers | BaseException"]
 class Batcher:
     """A thread that answers the inputs of requests in batches.
 
-    answer: inputs -> one answer per input; called in this thread alone.
+    answer: inputs -> one answer per input; called in this thread alone, as all work.
     characters: length of an input, for the size of batches.
     most: most inputs that wait.
     observe: called with the number of inputs of a batch and its seconds.
     """
 
-    answer: Callable[[list[Value]], Answers]
+    answer: Work
     characters: Callable[[Value], int]
     most: int
     observe: Callable[[int, float], None] = lambda inputs, seconds: None
@@ -99,17 +101,20 @@ class Batcher:
                 {"retry-after": str(seconds)},
             )
 
-    async def answers(self, inputs: Sequence[Value], future: asyncio.Future[Answers]) -> Answers:
+    async def answers(
+        self, inputs: Sequence[Value], future: asyncio.Future[Answers], work: Work | None = None
+    ) -> Answers:
         """Let inputs wait, and return their answers.
 
         Args:
             inputs: at least one.
             future: of the running loop; whoever sets its exception withdraws the inputs.
+            work: what to do with them instead of :attr:`answer`; no other inputs are in the same batch.
 
         Raises:
             Exception: of the model, or of the future.
         """
-        item = _Waiting(inputs, sum(map(self.characters, inputs)), future)
+        item = _Waiting(inputs, sum(map(self.characters, inputs)), work or self.answer, future)
         with self._changed:
             self._queue.append(item)
             self.waiting += len(inputs)
@@ -127,9 +132,10 @@ class Batcher:
             began = time.perf_counter()
             outcomes = self._outcomes(batch)
             seconds = time.perf_counter() - began
-            count = sum(len(item.inputs) for item in batch)
-            self.rate += NEW * (count / max(seconds, 1e-6) - self.rate)
-            self.observe(count, seconds)
+            if batch[0].work is self.answer:
+                count = sum(len(item.inputs) for item in batch)
+                self.rate += NEW * (count / max(seconds, 1e-6) - self.rate)
+                self.observe(count, seconds)
             assert self._loop is not None
             try:
                 self._loop.call_soon_threadsafe(_deliver, outcomes)
@@ -147,7 +153,8 @@ class Batcher:
                 item = self._queue[0]
                 inputs += len(item.inputs)
                 characters += item.characters
-                if batch and (inputs > BATCH_INPUTS or characters > BATCH_CHARACTERS):
+                full = inputs > BATCH_INPUTS or characters > BATCH_CHARACTERS
+                if batch and (full or item.work is not batch[0].work):
                     break
                 batch.append(self._queue.popleft())
                 item.taken = True
@@ -157,7 +164,10 @@ class Batcher:
     def _outcomes(self, batch: Sequence[_Waiting]) -> list[Outcome]:
         """Answer a batch; if that fails, each request alone, so that none fails because of another one."""
         try:
-            answers = iter(self.answer([value for item in batch for value in item.inputs]))
+            found = batch[0].work([value for item in batch for value in item.inputs])
+            if len(batch) == 1:
+                return [(batch[0], found)]  # an explanation has any number of answers
+            answers = iter(found)
             return [(item, list(itertools.islice(answers, len(item.inputs)))) for item in batch]
         except BaseException as error:  # a panic in the Rust code of tokenizers is not an Exception
             if len(batch) == 1:

@@ -22,7 +22,7 @@ LOG = logging.getLogger("headstart.serve")
 CONTENT = b"application/json"
 # Pages load nothing but their own files, and none of these may hold scripts or styles inside.
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HEADERS: tuple[tuple[bytes, bytes], ...] = (

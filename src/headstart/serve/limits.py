@@ -13,6 +13,8 @@ class Limits:
     body_bytes: largest body of a request with inputs.
     inputs: most inputs of a request.
     queue: most inputs that wait for the model; further requests are refused.
+    upload_bytes: largest file whose rows are predicted.
+    uploads: most files that are received or predicted at the same time.
     connections: most open connections.
     slow_seconds: after which headers, or a body, that do not arrive are given up.
     bytes_per_second: rate from which a body is not slow, however long it is.
@@ -22,6 +24,8 @@ class Limits:
     body_bytes: int = 2_000_000
     inputs: int = 32
     queue: int = 256
+    upload_bytes: int = 50_000_000
+    uploads: int = 2
     connections: int = 512
     slow_seconds: float = 8.0
     bytes_per_second: float = 200_000.0

@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 
 from headstart.checkpoints import manifest
+from headstart.core.abstain import parse
 from headstart.core.errors import UsageError, shown
 from headstart.serve.limits import Limits
 
@@ -16,11 +17,12 @@ NEEDS = ("fastapi", "prometheus_client", "uvicorn")
 LEAST_TOKEN = 16  # characters
 
 
-def check(model: Path, host: str, token_file: Path | None, limits: Limits) -> str | None:
+def check(model: Path, host: str, token_file: Path | None, limits: Limits, abstain: str | None = None) -> str | None:
     """Check the options, and return the token that requests must carry; None for none.
 
     Raises:
-        UsageError: a missing package, as for :func:`read_token` and :func:`check_host`, or limits that exclude all.
+        UsageError: a missing package, as for :func:`read_token` and :func:`check_host`, or limits that exclude all;
+            or a rule of abstaining that cannot be parsed.
         CheckpointError: no such model folder, or one whose manifest is damaged.
     """
     if any(importlib.util.find_spec(name) is None for name in NEEDS):
@@ -32,6 +34,8 @@ def check(model: Path, host: str, token_file: Path | None, limits: Limits) -> st
             f"--queue {limits.queue} is below --max-inputs {limits.inputs}, so a full request could never wait; give "
             "at least as many."
         )
+    if abstain is not None:
+        parse(abstain)
     manifest.read(model)
     return token
 

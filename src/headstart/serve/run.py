@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import uvicorn
 from headstart.core.contracts import Fitted
 from headstart.core.errors import UsageError, shown
 from headstart.core.terminal import say
-from headstart.serve.app import PATHS, application
+from headstart.serve.app import application, paths
 from headstart.serve.connection import Ending, within
 from headstart.serve.limits import Limits
 from headstart.serve.service import Service
@@ -67,7 +68,15 @@ def server(service: Service, token: str | None) -> Ending:
     return ending
 
 
-def serve(fitted: Fitted, folder: Path, host: str, port: int, token: str | None, limits: Limits) -> None:
+def serve(
+    fitted: Fitted,
+    folder: Path,
+    host: str,
+    port: int,
+    token: str | None,
+    limits: Limits,
+    threshold: float | None = None,
+) -> None:
     """Serve a model until SIGTERM or SIGINT; requests that were accepted by then are answered.
 
     Args:
@@ -77,11 +86,13 @@ def serve(fitted: Fitted, folder: Path, host: str, port: int, token: str | None,
         port: to listen at; 0 for any.
         token: what requests must carry; None for none.
         limits: of requests.
+        threshold: confidence below which nothing is predicted, 0 to 1; None to answer all.
 
     Raises:
-        UsageError: the address cannot be used.
+        UsageError: the address cannot be used; or a threshold, and the model gives no confidence.
     """
-    service = Service(fitted, model_name(folder), limits, PATHS, folder)
+    name = model_name(folder)
+    service = Service(fitted, name, limits, paths(name), folder, threshold)
     listening = listen(host, port)
     service.warm_up()
     shown_host = f"[{host}]" if ":" in host else host
@@ -96,4 +107,5 @@ def model_name(folder: Path) -> str:
     'reviews'
     """
     path = folder.resolve() if folder.name != "best" else folder.absolute()
-    return (path.parent.name if path.name == "best" else path.name) or "model"
+    name = path.parent.name if path.name == "best" else path.name
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "model"  # it is a part of paths

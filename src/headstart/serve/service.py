@@ -13,7 +13,7 @@ from starlette.types import Receive
 from headstart.core.contracts import Fitted, Value
 from headstart.core.errors import HeadstartError
 from headstart.serve import answers, body, inputs
-from headstart.serve.batcher import Answers, Batcher
+from headstart.serve.batcher import Answers, Batcher, Work
 from headstart.serve.limits import Disconnected, Limits, Refused
 from headstart.serve.monitoring import Monitoring
 
@@ -28,6 +28,7 @@ class Service:
     name: of the model, for KServe's routes and the page.
     limits: of requests.
     paths: of all routes, for the counters.
+    threshold: confidence below which nothing is predicted, 0 to 1; None to answer all.
     folder: of the model, for its card; None for none.
     draining: whether the server is about to end.
     """
@@ -37,6 +38,7 @@ class Service:
     limits: Limits
     paths: frozenset[str]
     folder: Path | None = None
+    threshold: float | None = None
     draining: bool = False
     batcher: Batcher = field(init=False)
     monitoring: Monitoring = field(init=False)
@@ -45,7 +47,7 @@ class Service:
         task = self.fitted.task
         self.monitoring = Monitoring(self.paths, lambda: self.batcher.waiting)
         self.batcher = Batcher(
-            partial(answers.answer, self.fitted),
+            partial(answers.answer, self.fitted, self.threshold),
             lambda value: sum(map(len, task.texts(value))),
             self.limits.queue,
             self.monitoring.batch,
@@ -71,13 +73,26 @@ class Service:
             Refused: as for `inputs.read`; the queue is full (429), or the model cannot read an input (422).
             Disconnected: the client is gone.
         """
-        read = inputs.read(self.fitted.task, given)
+        return await self.work(inputs.read(self.fitted.task, given), receive)
+
+    async def work(self, read: Sequence[Value], receive: Receive, work: Work | None = None) -> Answers:
+        """Let the model work on inputs of the task, unless the client disconnects.
+
+        Args:
+            read: the inputs.
+            receive: of the request, whose body was read.
+            work: what to do; None to predict.
+
+        Raises:
+            Refused: the queue is full (429), or the model cannot read an input (422).
+            Disconnected: the client is gone.
+        """
         self.batcher.check_room(len(read))
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answers] = loop.create_future()
         watch = loop.create_task(_watch(receive, future))
         try:
-            return await self.batcher.answers(read, future)
+            return await self.batcher.answers(read, future, work)
         except HeadstartError as error:
             raise Refused(422, f"the model cannot read this: {error}") from error
         except MemoryError as error:
