@@ -87,9 +87,23 @@ MUTANTS = (
     Mutant(
         "openings of the test rows are not logged",
         "contest/run.py",
-        "    _log_opening(terms.folder, job)\n",
+        "    openings.log(terms, job, job.key in contest.asked)\n",
         "",
         (RUN,),
+    ),
+    Mutant(
+        "an opening for transformed test rows is not logged",
+        "contest/stress_records.py",
+        "    openings.log(terms, job, stressed=True)\n",
+        "",
+        ("contest/test_stress_records.py",),
+    ),
+    Mutant(
+        "the loss after a transformation is not paired by rows",
+        "contest/stress.py",
+        "before, after = self.copies.original.take(places), self.copies.rows.take(places)",
+        "before, after = self.copies.original.take(places[::-1]), self.copies.rows.take(places)",
+        ("contest/test_stress.py",),
     ),
     Mutant(
         "of equally good seeds the last is kept",

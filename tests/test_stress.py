@@ -41,7 +41,7 @@ def test_it_prints_a_line_for_each_transformation_and_the_rows_that_break(saved,
     assert lines[1].split()[:2] == ["(none)", "100.0"]
     assert [line.split()[0] for line in lines[2:7]] == [*(f"typos:{rate}%" for rate in (2, 5, 10, 20)), "negation"]
     assert lines[6].split()[1:6] == ["50", "of", "50", "–", "–"]
-    assert "negation: Insert 'not' after the first is, was, can or the like that is not negated. A person would" in out
+    assert "negation: often another answer by a person. Insert 'not' after the first is" in out
     assert "What breaks linear:" in out
     assert "Measured on 50 of 60 rows, chosen at random." in out
 

@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from headstart import reading, tasks, trackers
 from headstart.checkpoints import header
+from headstart.comparison import Comparison
 from headstart.contest import backbones, language, models, plan, random_split, rank, run_folder, windows
 from headstart.contest import int8 as eight_bits
 from headstart.contest import run as contest
+from headstart.contest import stress as stressing
 from headstart.contest.trials import Terms
 from headstart.core import checked
 from headstart.core import device as devices
 from headstart.core.alone import alone
-from headstart.core.contracts import Fitted, Value, all_texts
+from headstart.core.contracts import Value, all_texts
 from headstart.core.files import flush, write_whole
 from headstart.core.records import Audit, Finding, Run, Tracking
-from headstart.core.results import Result
 from headstart.core.tally import named
 from headstart.core.terminal import say
 from headstart.data import audit as auditing
@@ -31,7 +32,7 @@ from headstart.data import tabular
 from headstart.data.roles import Given, input_columns
 from headstart.prediction import open_model, predict, predict_file
 from headstart.pretraining import job
-from headstart.report import build, judged, live, subsets, wording
+from headstart.report import build, judged, live
 from headstart.report import pretraining as telling
 from headstart.report.findings import lines as warning_lines
 from headstart.usage import catalogue
@@ -62,53 +63,6 @@ DEMOS: Mapping[str, Mapping[str, Value]] = {
 DEMO_ROWS = {"tweets": 2000, "news": 1000, "hotel": 2000}
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A finished comparison, which displays itself in a notebook.
-
-    result: everything that was measured; see `headstart.core.results.Result`.
-    model: the winner's own folder, which later comparisons do not change.
-    """
-
-    result: Result
-    model: Path
-
-    @property
-    def verdict(self) -> tuple[str, ...]:
-        """Three to five sentences: which contender to use, and what could change that."""
-        return wording.verdict_of(self.result)
-
-    @property
-    def leaderboard(self) -> list[dict[str, Value]]:
-        """One dictionary per contender, best first: score with its 95 % interval (a share 0 to 1), who ties, costs."""
-        return [
-            {
-                "contender": standing.contender,
-                "score": standing.score.value,
-                "low": standing.score.low,
-                "high": standing.score.high,
-                "spread": standing.spread,
-                "seeds": standing.seeds,
-                "ties": standing.ties,
-                **vars(standing.cost),
-            }
-            for standing in self.result.standings
-        ]
-
-    @property
-    def by(self) -> list[dict[str, Value]]:
-        """One dictionary per contender and value of the column `by`: score, rows, difference from all other rows."""
-        return subsets.lines(self.result)
-
-    @property
-    def best(self) -> Fitted:
-        """The winner of this comparison, whatever ran since: ``best.predict(texts)``."""
-        return open_model(self.model)
-
-    def _repr_html_(self) -> str:
-        return build.fragment(self.result)
-
-
 def compare(
     data: object,
     *,
@@ -136,6 +90,8 @@ def compare(
     device: str = "auto",
     seed: int = 0,
     track: str | Sequence[str] | None = None,
+    augment: str = "none",
+    stress: bool = False,
     listener: Callable[[contest.Event], None] | None = None,
 ) -> Comparison:
     """Train contenders on labelled text under one protocol, and report which to use.
@@ -177,6 +133,8 @@ def compare(
         seed: of the split and the first training.
         track: trackers besides ``metrics.jsonl``, such as 'tensorboard', 'wandb' or 'mlflow', for the steps of every
             Transformer's training; their output is in ``tracking`` in `out`.
+        augment: 'typos' for each contender that can to be trained a second time, on copies with typing errors too.
+        stress: predict the test rows also after transformations of their texts, and report what breaks each contender.
         listener: called with every trial and its progress; None to show them on standard error.
 
     Raises:
@@ -203,6 +161,7 @@ def compare(
         options=options,
         sizes=(*(plan.learning_sizes(len(splits.train)) if sizes is None else sizes), "all"),
         seeds=range(seed, seed + seeds),
+        augment=augment,
     )
     texts: tuple[str, ...] = ()
     if unlabelled is not None:
@@ -222,7 +181,8 @@ def compare(
         say(GUESSED.format(name))
     place = Path(out) if out is not None else None
     with run_folder.opened(place, splits, table.name, say) as folder:
-        terms = Terms(folder, judged_by, budget, chosen, texts, tracked)
+        transformed = stressing.prepare(splits.test, rules, seed=seed) if stress else None
+        terms = Terms(folder, judged_by, budget, chosen, texts, tracked, transformed)
         with (
             live.Watch(named(rules.metrics, judged_by), planned.trials)
             if listener is None

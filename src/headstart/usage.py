@@ -46,6 +46,7 @@ def check_compare(
     options: Mapping[str, str],
     sizes: Sequence[str] | None,
     metric: str | None,
+    augment: str,
     device: str,
     track: str | None,
 ) -> None:
@@ -77,6 +78,7 @@ def check_compare(
         backbone=backbone,
         options=options,
         sizes=(*(sizes or ()), "all"),
+        augment=augment,
     )
     if unlabelled is not None:
         plan.check_reads_unlabelled(planned.trials)

@@ -63,7 +63,7 @@ def test_tf_idf_model_gives_scikit_learns_probabilities(classes):
 def test_log_count_ratio_follows_its_definition():
     present = sparse.csr_matrix(np.array([[1, 1, 0], [1, 0, 0], [0, 0, 1]], dtype=np.float32))
     p, q = np.array([3, 2, 1]) / 6, np.array([1, 1, 2]) / 4
-    got = linear._log_count_ratio(present, np.array([True, True, False]))
+    got = _ngrams.log_count_ratio(present, np.array([True, True, False]))
     np.testing.assert_allclose(got, np.log(p / q), rtol=1e-6)
 
 

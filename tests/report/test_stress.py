@@ -1,10 +1,15 @@
 """What is said of losses after transformations."""
 
+import io
+from dataclasses import replace
+
 import pytest
+from rich.console import Console
+from tests.report import _kinds
 
 from headstart.core.results import BrokenRow, Interval, StressResult, StressScore
 from headstart.core.tally import Metric
-from headstart.report import stress
+from headstart.report import build, stress
 
 ACCURACY = Metric("accuracy", abs)
 
@@ -53,7 +58,7 @@ def test_a_sentence_for_each_contender_names_the_largest_losses_that_are_no_chan
 
 def test_it_says_which_rows_and_what_was_left_out(made):
     assert stress.note(made) == "Measured on 100 of 1,200 rows, chosen at random. Left out: names (no)."
-    assert stress.caution(made) == ("negation: Do it. A person would answer often otherwise, so it has no score.",)
+    assert stress.caution(made) == ("negation: often another answer by a person. Do it.",)
 
 
 def test_the_json_has_no_texts(made):
@@ -73,3 +78,44 @@ def test_the_json_has_no_texts(made):
 
 def test_broken_rows_are_shown_before_and_after(made):
     assert stress.broken_lines(made) == ["typos:5%: a:2 is pos, now neg (88 %)", "  good \x1b[31m", "  godo \x1b[31m"]
+
+
+@pytest.fixture
+def page(made):
+    """A comparison with stress, of texts that are hostile markup."""
+    result = _kinds.make("label")
+    contenders = [standing.contender for standing in result.standings]
+    scores = tuple(replace(each, contender=name) for name in contenders for each in made.scores[:7])
+    evil = replace(made.broken[0], text="<script>alert(1)</script>", changed_text="<b>alert", id="<i>id")
+    return replace(result, stress=replace(made, scores=scores, broken=(evil,)))
+
+
+def test_the_page_has_a_section_and_no_markup_of_the_data(page):
+    html = build.html(page)
+    assert '<section id="stress">' in html
+    assert '<a href="#stress">What breaks it</a>' in html
+    assert "<script>" not in html
+    assert "<b>alert" not in html
+    assert "&lt;b&gt;alert" in html
+    assert "worse +10.0 (+9.0 to +11.0)" in html
+    assert "25 % altered" in html.replace("\u00a0", " ")
+    assert "Left out: names (no)." in html
+
+
+def test_without_stress_there_is_nothing_to_show(page):
+    plain = replace(page, stress=None)
+    assert stress.view(None, ACCURACY) is None
+    assert build.as_json(plain)["stress"] is None
+    assert stress.sentences(None, ACCURACY) == ()
+    assert stress.lines(None) == []
+
+
+def test_the_terminal_and_the_json_say_the_same(page):
+    out = io.StringIO()
+    build.show(page, Console(file=out, width=1000))
+    for sentence in stress.sentences(page.stress, ACCURACY):
+        assert sentence in out.getvalue()
+    values = build.as_json(page)["stress"]
+    assert values["scores"][0]["loss"]["value"] == 0.02
+    assert "text" not in values["broken"][0]
+    assert stress.lines(page.stress)[0]["transformation"] == "spaces"

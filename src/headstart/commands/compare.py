@@ -27,6 +27,17 @@ OPTIONS = (
     ),
     Option(["--budget"], type=float, metavar="MIN", help="Time limit of one training in minutes."),
     Option(["--metric"], metavar="M", help="accuracy (default), macro-F1, MCC, ..."),
+    Option(
+        ["--augment"],
+        metavar="NAME",
+        default="none",
+        help="typos: also train linear, scratch and finetuned on copies of the training texts with typing errors.",
+    ),
+    Option(
+        ["--stress"],
+        is_flag=True,
+        help="Predict 500 of the test rows also with typos, in capitals, without punctuation, ...: what breaks it?",
+    ),
 )
 
 
@@ -52,6 +63,8 @@ def compare(
     sizes: str | None,
     budget: float | None,
     metric: str | None,
+    augment: str,
+    stress: bool,
     options: tuple[str, ...],
     out: Path | None,
     as_json: bool,
@@ -82,6 +95,7 @@ def compare(
         options=chosen,
         sizes=names(sizes),
         metric=metric,
+        augment=augment,
         device=device,
         track=track,
     )
@@ -111,5 +125,7 @@ def compare(
         device=device,
         seed=seed,
         track=track,
+        augment=augment,
+        stress=stress,
     )
     _output.print_comparison(result, as_json)

@@ -16,6 +16,8 @@ Size = Literal["tiny", "mini", "small", "base"]
 # How columns beside the text are read, see `core.tabular`.
 Columns = Literal["beside", "words", "none"]
 COLUMNS: tuple[Columns, ...] = get_args(Columns)
+# What training texts are augmented by, see `stress._augment`.
+Augment = Literal["none", "typos"]
 # Those that the heads of a Transformer answer.
 KINDS: frozenset[Kind] = frozenset({"label", "labels", "number", "facts", "text"})
 
@@ -32,27 +34,37 @@ def head_plan(task: Task, crf: bool) -> HeadPlan:
     return replace(plan, crf=crf)
 
 
-def way_name(way: Way) -> str:
-    """Return what a leaderboard name says of how columns beside the text are read; '' for the usual way.
+def way_name(way: Way, augment: Augment = "none") -> str:
+    """Return what a leaderboard name says of how columns are read and texts are augmented; '' for the usual way.
 
-    >>> way_name("none"), way_name("beside")
-    ('text', '')
+    >>> way_name("none"), way_name("beside"), way_name("none", "typos")
+    ('text', '', 'text-typos')
     """
-    return next((name for name, named in NAMES.items() if named == way), "")
+    columns = next((name for name, named in NAMES.items() if named == way), "")
+    return "-".join(filter(None, (columns, "" if augment == "none" else augment)))
 
 
-def way_named(kind: str, name: str, ways: Sequence[str]) -> dict[str, Value]:
+def way_named(kind: str, name: str, ways: Sequence[str], augments: Sequence[str] = ("none",)) -> dict[str, Value]:
     """Parse what :func:`way_name` returned.
 
     Args:
         kind: file name of the contender.
         name: what its leaderboard name says.
-        ways: those that it knows.
+        ways: how it can read columns.
+        augments: how it can augment texts.
 
     Raises:
         UsageError: no such way.
+
+    >>> way_named("linear", "text-typos", COLUMNS, get_args(Augment))
+    {'columns': 'none', 'augment': 'typos'}
     """
-    known = [each for each, way in NAMES.items() if way in ways]
+    known: dict[str, dict[str, Value]] = {each: {"columns": way} for each, way in NAMES.items() if way in ways}
+    for augment in augments:
+        if augment != "none":
+            texts = {each: options for each, options in known.items() if options["columns"] != "alone"}
+            known |= {f"{each}-{augment}": {**options, "augment": augment} for each, options in texts.items()}
+            known[augment] = {"augment": augment}
     if name not in known:
         raise UsageError(f"contender '{kind}' has no way {shown(name)}; {did_you_mean(name, known)}")
-    return {"columns": NAMES[name]}
+    return known[name]

@@ -155,3 +155,13 @@ def listed(stored: object, kind: str, path: Path) -> tuple[str, ...]:
     if not isinstance(named, list) or not texts or len(set(named)) != len(named):
         raise CheckpointError(f"'{path}' must list each n-gram of its '{kind}' once; copy the folder again.")
     return tuple(named)
+
+
+def log_count_ratio(present: sparse.csr_matrix, positive: np.ndarray, beside: int = 0) -> np.ndarray:
+    """Compute r of Wang & Manning 2012, equation 2: float32 ``(F,)``, 1 for the first `beside` features."""
+    import numpy as np
+
+    words = present[:, beside:]
+    inside, outside = (1 + np.asarray(words[rows].sum(axis=0)).ravel() for rows in (positive, ~positive))
+    ratio: np.ndarray = np.log(inside / inside.sum()) - np.log(outside / outside.sum())
+    return np.concatenate([np.ones(beside), ratio]).astype(np.float32)

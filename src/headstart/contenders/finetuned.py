@@ -6,16 +6,17 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from headstart import strategies
-from headstart.contenders._choices import COLUMNS, KINDS, ClassWeights, Columns, head_plan, way_name, way_named
+from headstart.contenders._choices import COLUMNS, KINDS, Augment, ClassWeights, Columns, head_plan, way_name, way_named
 from headstart.core.contracts import Contender, Kind, Task, Value, reading_columns
 from headstart.core.errors import UsageError
 from headstart.core.long_texts import Long, LongTexts
 from headstart.core.records import Rows, Run
 from headstart.nn.choices import Pooling
 from headstart.strategies import Strategy
+from headstart.stress._augment import augmented
 from headstart.training.schedule import Decay
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Finetuned(Contender):
     class_weights: 'none', or 'balanced' for tasks with one label per text.
     crf: whether labels of words are scored in pairs too, as a conditional random field; see `nn.crf.CrfHead`.
     columns: how columns beside the text are read: 'beside' it in the head, as 'words' before it, or 'none' of them.
+    augment: 'typos' to train on a copy of each row with typing errors as well, see `stress._augment`.
     recompute: save memory by computing each block twice; see `nn.encoder.Encoder`.
     long: what is read of texts beyond the window, for tasks that score whole texts; see `core.long_texts.LongTexts`.
     most_windows: see `core.long_texts.LongTexts`.
@@ -58,6 +60,7 @@ class Finetuned(Contender):
     class_weights: ClassWeights = "none"
     crf: bool = False
     columns: Columns = "beside"
+    augment: Augment = "none"
     recompute: bool = False
     long: Long = "first"
     most_windows: int = 8
@@ -68,12 +71,12 @@ class Finetuned(Contender):
     @property
     def name(self) -> str:
         """The leaderboard name, such as 'finetuned:full', or 'finetuned:full-text' without columns beside the text."""
-        return "-".join(filter(None, (f"finetuned:{self.strategy}", way_name(self.columns))))
+        return "-".join(filter(None, (f"finetuned:{self.strategy}", way_name(self.columns, self.augment))))
 
     @staticmethod
     def named(way: str) -> dict[str, Value]:
-        """Parse what follows the strategy and a hyphen in a leaderboard name: 'text' or 'words'."""
-        return way_named("finetuned", way, COLUMNS)
+        """Parse what follows the strategy and a hyphen in a leaderboard name, such as 'text', 'words' or 'typos'."""
+        return way_named("finetuned", way, COLUMNS, get_args(Augment))
 
     @property
     def tuning(self) -> dict[str, Value]:
@@ -116,6 +119,7 @@ class Finetuned(Contender):
                 f"the backbone '{self.backbone}' was fine-tuned with adapters, which a new training would drop; "
                 "use the model it was fine-tuned from, or one fine-tuned with lora."
             )
+        train = augmented(train, task, self.augment, run.seed)
         strategy = self._strategy
         torch.manual_seed(seed.derive(run.seed, "weights"))
         checkpoint = checkpoints.load(self.backbone, head=head_plan(task, self.crf), pooling=strategy.pooling)

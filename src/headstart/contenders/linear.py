@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, get_args
 
 from headstart.checkpoints import manifest
-from headstart.contenders._choices import way_name, way_named
-from headstart.contenders._ngrams import Reader, listed, presence_of, with_columns
+from headstart.contenders._choices import Augment, way_name, way_named
+from headstart.contenders._ngrams import Reader, listed, log_count_ratio, presence_of, with_columns
 from headstart.contenders._pair_words import n_gram_texts
 from headstart.contenders._temperature import read_temperature
 from headstart.core.attribution import Aim, Attributed
@@ -45,6 +45,7 @@ from headstart.core.sequences import Encoded, Ragged
 from headstart.core.tabular import Way
 from headstart.core.tally import named
 from headstart.core.tensors import save_arrays
+from headstart.stress._augment import augmented
 
 if TYPE_CHECKING:
     import numpy as np
@@ -155,26 +156,32 @@ class Linear(Contender):
     features: maximum number of word n-grams, and of character n-grams.
     columns: how columns beside the text are read: 'beside' it as features, as 'words' before it, 'none' of them, or
         'alone', without the text.
+    augment: 'typos' to train on a copy of each row with typing errors as well, see `stress._augment`.
     """
 
     features: int = 300_000
     columns: Way = "beside"
+    augment: Augment = "none"
 
     kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "labels", "number", "facts"})
     level: ClassVar[str] = "linear"
-    deterministic: ClassVar[bool] = True
     reads_columns: ClassVar[bool] = True
     ways_with_columns: ClassVar[tuple[str, ...]] = ("columns", "text")
 
     @property
     def name(self) -> str:
-        """The leaderboard name: 'linear', or such as 'linear:text' without columns beside the text."""
-        return ":".join(filter(None, ("linear", way_name(self.columns))))
+        """The leaderboard name: 'linear', or such as 'linear:text-typos' for its options."""
+        return ":".join(filter(None, ("linear", way_name(self.columns, self.augment))))
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether it is trained on the rows as they are."""
+        return self.augment == "none"
 
     @staticmethod
     def named(way: str) -> dict[str, Value]:
-        """Parse what follows the colon of a leaderboard name: 'text', 'columns' or 'words'."""
-        return way_named("linear", way, get_args(Way))
+        """Parse what follows the colon of a leaderboard name, such as 'text', 'columns', 'words' or 'text-typos'."""
+        return way_named("linear", way, get_args(Way), get_args(Augment))
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> Fitted:
         """Fit with each strength on the training rows; use the best model on validation.
@@ -185,6 +192,7 @@ class Linear(Contender):
         Raises:
             DataError: the training rows contain only one class.
         """
+        train = augmented(train, task, self.augment, run.seed)
         if task.kind == "facts":
             from headstart.contenders import _crf
 
@@ -312,7 +320,7 @@ def _one_label(reader: Reader, features: sparse.csr_matrix, train: Rows, task: T
     present = presence_of(features[:, : beside + len(words.words)], beside)
     positives = task.classes[1:] if len(task.classes) == 2 else [task.classes[number] for number in seen]
     # Columns beside the text are not scaled.
-    ratios = [_log_count_ratio(present, targets == label, beside) for label in positives]
+    ratios = [log_count_ratio(present, targets == label, beside) for label in positives]
     for strength in RATIO_STRENGTHS:
         rows, intercepts = [], []
         for label, ratio in zip(positives, ratios, strict=True):
@@ -358,16 +366,6 @@ def _regression(strength: float, classes: int) -> LogisticRegression:
 
     solver = "liblinear" if classes == 2 else "lbfgs"
     return LogisticRegression(C=strength, solver=solver, tol=1e-3, max_iter=300, random_state=0)
-
-
-def _log_count_ratio(present: sparse.csr_matrix, positive: np.ndarray, beside: int = 0) -> np.ndarray:
-    """Compute r of Wang & Manning 2012, equation 2: float32 ``(F,)``, 1 for the first `beside` features."""
-    import numpy as np
-
-    words = present[:, beside:]
-    inside, outside = (1 + np.asarray(words[rows].sum(axis=0)).ravel() for rows in (positive, ~positive))
-    ratio: np.ndarray = np.log(inside / inside.sum()) - np.log(outside / outside.sum())
-    return np.concatenate([np.ones(beside), ratio]).astype(np.float32)
 
 
 def _log_likelihood(outputs: np.ndarray, rows: Rows, task: Task) -> float:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
-from headstart.contenders._choices import COLUMNS, KINDS, ClassWeights, Columns, head_plan, way_name, way_named
+from headstart.contenders._choices import COLUMNS, KINDS, Augment, ClassWeights, Columns, head_plan, way_name, way_named
 from headstart.core.contracts import Contender, Kind, Task, Value, all_texts, reading_columns
 from headstart.core.long_texts import Long, LongTexts
 from headstart.core.records import Rows, Run
 from headstart.nn.choices import Pooling
+from headstart.stress._augment import augmented
 
 if TYPE_CHECKING:
     from headstart.contenders import _neural
@@ -36,6 +37,7 @@ class Scratch(Contender):
     class_weights: 'none', or 'balanced' for tasks with one label per text.
     crf: whether labels of words are scored in pairs too, as a conditional random field; see `nn.crf.CrfHead`.
     columns: how columns beside the text are read: 'beside' it in the head, as 'words' before it, or 'none' of them.
+    augment: 'typos' to train on a copy of each row with typing errors as well, see `stress._augment`.
     long: what is read of texts beyond the window, for tasks that score whole texts; see `core.long_texts.LongTexts`.
     most_windows: see `core.long_texts.LongTexts`.
     """
@@ -55,6 +57,7 @@ class Scratch(Contender):
     class_weights: ClassWeights = "none"
     crf: bool = False
     columns: Columns = "beside"
+    augment: Augment = "none"
     long: Long = "first"
     most_windows: int = 8
 
@@ -65,12 +68,12 @@ class Scratch(Contender):
     @property
     def name(self) -> str:
         """The leaderboard name: 'scratch', or such as 'scratch:text' without columns beside the text."""
-        return ":".join(filter(None, ("scratch", way_name(self.columns))))
+        return ":".join(filter(None, ("scratch", way_name(self.columns, self.augment))))
 
     @staticmethod
     def named(way: str) -> dict[str, Value]:
-        """Parse what follows the colon of a leaderboard name: 'text' or 'words'."""
-        return way_named("scratch", way, COLUMNS)
+        """Parse what follows the colon of a leaderboard name, such as 'text', 'words' or 'typos'."""
+        return way_named("scratch", way, COLUMNS, get_args(Augment))
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> _neural.Neural:
         """Train vocabulary and model on the training rows; use the best epoch on validation."""
@@ -86,6 +89,7 @@ class Scratch(Contender):
         from headstart.text import vocabulary
         from headstart.training.loop import Settings
 
+        train = augmented(train, task, self.augment, run.seed)
         task = reading_columns(task, self.columns)
         tokenizer = vocabulary.train(all_texts(task, train.inputs), self.vocabulary, window=self.window)
         arguments: dict[str, Any] = {

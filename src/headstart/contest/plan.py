@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from headstart.contenders import _members
@@ -50,6 +49,7 @@ def plan(
     options: Mapping[str, Value] | None = None,
     sizes: Sequence[int | str] = ("all",),
     seeds: Sequence[int] = (0, 1, 2),
+    augment: str = "none",
 ) -> Plan:
     """Combine contenders, sizes and seeds into trials.
 
@@ -68,9 +68,10 @@ def plan(
         options: 'contender.field' or 'strategy.field' -> value, as in ``--set scratch.layers=4``.
         sizes: numbers of training rows, and 'all'; a size of all rows or more means all.
         seeds: the random seeds.
+        augment: 'typos' for each contender with an option `augment` to be run a second time with that value.
 
     Raises:
-        UsageError: an unknown contender, strategy, option or size.
+        UsageError: an unknown contender, strategy, option or size; or no contender that can augment its texts.
     """
     chosen = _cheapest_first("contenders", default_contenders(task)) if "all" in contenders else list(contenders)
     strategy_names = _cheapest_first("strategies", STRATEGIES) if "all" in strategies else list(strategies)
@@ -86,7 +87,8 @@ def plan(
     skipped: dict[str, str] = {}
     if task.tabular.names:
         chosen = [way for name in chosen for way in (*_ways_with_columns(name), name)]
-    for contestant in itertools.chain.from_iterable(build(name, strategy_names) for name in chosen):
+    built = [contestant for name in chosen for contestant in build(name, strategy_names)]
+    for contestant in built if augment == "none" else _with_augmented(built, augment):
         _check_columns(contestant, task)
         if reason := _members.unsupported(contestant.plugin, task):
             skipped[contestant.name] = reason
@@ -171,6 +173,26 @@ def _ways_with_columns(name: str) -> tuple[str, ...]:
     """
     kind, way, backbone = _members.divide(name)
     return () if way or backbone else tuple(f"{kind}:{way}" for way in contender_class(kind).ways_with_columns)
+
+
+def _with_augmented(contestants: Sequence[_Contestant], augment: str) -> Iterator[_Contestant]:
+    """Yield each contender and, if it can augment the texts it is trained on, the same with augmentation.
+
+    Raises:
+        UsageError: none of them can.
+    """
+    options = [dataclasses.asdict(contestant.plugin) for contestant in contestants]
+    able = [own.get("augment") == "none" and own.get("columns") != "alone" for own in options]
+    if not any(able) and not any(own.get("augment") == augment for own in options):
+        raise UsageError(
+            f"no contender can train on texts with {augment} (--augment); add linear, scratch or finetuned."
+        )
+    for contestant, also in zip(contestants, able, strict=True):
+        yield contestant
+        if also:
+            kind = rooms.name_of(type(contestant.plugin))
+            values = {**vars(contestant.plugin), "augment": augment}
+            yield _Contestant(load_contender(kind, values), contestant.backbone)
 
 
 def _check_columns(contestant: _Contestant, task: Task) -> None:

@@ -13,9 +13,7 @@ runs/NAME/test_openings.jsonl    one line each time a trained model was evaluate
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import functools
-import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,13 +23,13 @@ from pathlib import Path
 from headstart import contenders
 from headstart.checkpoints import contents
 from headstart.contenders import _members
-from headstart.contest import confidence, meter, models
+from headstart.contest import confidence, meter, models, openings, stress_records
 from headstart.contest.ledger import load_record, write_record
 from headstart.contest.trials import Job, Terms, file_name, jobs, record_path, title, unlabelled_for
 from headstart.core import device as devices
 from headstart.core.contracts import Fitted, Task, metric_values
 from headstart.core.errors import DiskError, HeadstartError, TrainingError
-from headstart.core.files import append_line, make_folder
+from headstart.core.files import make_folder
 from headstart.core.records import Attempt, Cost, Predictions, Progress, Record, Rows, Run, Splits, Tracking, Trial
 from headstart.data.split import nested
 from headstart.saved import model_folder
@@ -81,6 +79,7 @@ class Contest:
     failed: title of a trial -> why it failed; filled while the jobs run.
     wanted: keys of jobs that later ones build on.
     trained: folder -> its model, from the end of its training until it is judged, so that none is read back.
+    asked: keys of jobs whose models also predict transformed test rows, see `contest.stress_records`.
     """
 
     splits: Splits
@@ -89,6 +88,7 @@ class Contest:
     failed: dict[str, str] = field(default_factory=dict)
     wanted: frozenset[str] = frozenset()
     trained: dict[Path, Fitted] = field(default_factory=dict)
+    asked: frozenset[str] = frozenset()
 
     @property
     def shared(self) -> Path:
@@ -124,7 +124,12 @@ def run(
     models.remove_leftovers(terms, _wanted(named, known))
     for key in tuple(_without_model(named, known, task, terms)):
         del known[key]
-    contest = Contest(splits, task, terms, wanted=_wanted(named, known))
+    asked = stress_records.asked(named, terms)
+    unasked = frozenset(key for key in asked if key in known and not stress_records.complete(asked[key], terms))
+    for key in unasked:
+        if models.find(asked[key], terms) is None:
+            del known[key]
+    contest = Contest(splits, task, terms, wanted=_wanted(named, known), asked=frozenset(asked))
     records: list[Record] = []
     best: dict[str, Path] = {}
     for index, job in enumerate(named, start=1):
@@ -135,6 +140,8 @@ def run(
 
         where = title(job.trial)
         if job.key in known:
+            if job.key in unasked:
+                stress_records.ask_stored(job, terms)
             # The plan's trial: the same content may have had another name when it was trained.
             records.append(replace(known[job.key], trial=job.trial))
             listen(event("cached", record=records[-1]))
@@ -246,9 +253,11 @@ def judge(contest: Contest, job: Job, saved: Path, progress: Callable[[Progress]
     held_out = fitted.predict(splits.validation.inputs)
     validation = metric_values(fitted.task, held_out, splits.validation)
     confidence.store(saved, held_out)
-    _log_opening(terms.folder, job)
+    openings.log(terms, job, job.key in contest.asked)
     with meter.measured() as bulk:
         predictions = fitted.predict(splits.test.inputs)
+    if job.key in contest.asked:
+        stress_records.write(job, terms, fitted)
     # Timed on validation texts: the test rows are predicted once.
     p50, p95 = meter.latency(fitted, splits.validation.inputs)
     disk_bytes = models.whole_bytes(saved)
@@ -277,7 +286,7 @@ def judge(contest: Contest, job: Job, saved: Path, progress: Callable[[Progress]
         data_sha256=splits.sha256,
         machine=devices.describe(terms.device),
         commit=_commit(),
-        made=_now(),
+        made=openings.now(),
         path=str(record_path(job, terms)),
         predictions=replace(predictions, parts=None),
         built_on=job.built_on,
@@ -364,15 +373,6 @@ def _calibration(task: Task, predictions: Predictions, rows: Rows, temperature: 
     if predictions.probabilities is None or task.kind != "label":
         return {}
     return confidence.scores(predictions, rows, temperature)
-
-
-def _log_opening(folder: Path, job: Job) -> None:
-    entry = {"trial": job.key, "contender": job.trial.contender, "seed": job.trial.seed}
-    append_line(folder / "test_openings.jsonl", json.dumps({"when": _now(), **entry}))
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 @functools.cache

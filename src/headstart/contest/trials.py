@@ -13,6 +13,7 @@ from pathlib import Path
 from headstart import contenders
 from headstart.checkpoints import contents
 from headstart.contenders import _members
+from headstart.contest.stress import Stressed
 from headstart.core import device as devices
 from headstart.core import rooms
 from headstart.core.contracts import Task, Value
@@ -30,6 +31,7 @@ class Terms:
 
     unlabelled: texts for contenders with `reads_unlabelled`; none of them in the test rows.
     track: trackers of every training; they do not affect results.
+    stress: transformed test rows for the first model of each contender; None for none.
     """
 
     folder: Path
@@ -38,6 +40,7 @@ class Terms:
     device: str = "cpu"
     unlabelled: tuple[str, ...] = ()
     track: tuple[str, ...] = ()
+    stress: Stressed | None = None
 
 
 @dataclass(frozen=True)

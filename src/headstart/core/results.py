@@ -289,6 +289,7 @@ class Result:
     baselines: ensembles and students compared with the contenders they build on.
     by: scores by the values of a column; None if none was named.
     columns: what columns beside the text are worth; empty without them.
+    stress: what transformations of the test rows do to the contenders; None if that was not asked for.
     """
 
     name: str
@@ -309,6 +310,7 @@ class Result:
     baselines: tuple[BaselineComparison, ...] = ()
     by: SubsetScores | None = None
     columns: tuple[BaselineComparison, ...] = ()
+    stress: StressResult | None = None
 
 
 def deciding(result: Result) -> Metric:

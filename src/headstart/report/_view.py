@@ -11,7 +11,7 @@ from headstart.contest.rank import winner
 from headstart.core.results import Equivalent, LadderLevel, Result, Standing, deciding
 from headstart.core.tally import Metric
 from headstart.metrics import format as form
-from headstart.report import _baselines, _collapse, columns, kinds, plots, subsets, wording
+from headstart.report import _baselines, _collapse, columns, kinds, plots, stress, subsets, wording
 from headstart.report import _format as write
 from headstart.report import _head_start as head_start
 from headstart.report._evidence import findings, labels, pretrained, provenance, trial
@@ -47,6 +47,7 @@ def view(result: Result) -> dict[str, Any]:
         "baselines": _built_on_others(result),
         "columns": columns.sentences(result),
         "by": subsets.view(result),
+        "stress": stress.view(result.stress, metric),
         "curves": _curves(result, order, measured),
         "against": _against(result),
         "findings": findings(result),

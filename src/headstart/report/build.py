@@ -22,7 +22,7 @@ from headstart.core.files import make_folder, write_whole
 from headstart.core.records import Record
 from headstart.core.results import Result, deciding
 from headstart.metrics import format as scores
-from headstart.report import _collapse, columns, subsets, wording
+from headstart.report import _collapse, columns, stress, subsets, wording
 from headstart.report import _format as form
 from headstart.report._evidence import SEVERITIES, pretrained
 from headstart.report._view import against_best, board, view
@@ -132,7 +132,8 @@ def show(result: Result, console: Console) -> None:
         if line["mark"]:
             console.print(Text(visible(f"{_collapse.MARK} {line['contender']}: {line['mark']}"), style="yellow"))
     console.print()
-    for sentence in (*wording.verdict_of(result), *columns.sentences(result), *subsets.sentences(result)):
+    parts = (columns.sentences(result), subsets.sentences(result), stress.sentences(result.stress, deciding(result)))
+    for sentence in (*wording.verdict_of(result), *(each for part in parts for each in part)):
         console.print(Text(visible(sentence)))
     console.print()
     path = visible(str(result.folder / "report.html"))
@@ -188,6 +189,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "receipts": result.baselines,  # the key of earlier versions
         "text_and_columns": result.columns,
         "by": result.by,
+        "stress": stress.as_json(result.stress),
         "reliability": result.reliability,
         "skipped": result.skipped,
         "data": {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from headstart.contest import columns, curve, ladder, rank, subsets, windows
+from headstart.contest import columns, curve, ladder, rank, stress_records, subsets, windows
 from headstart.contest.trials import Terms
 from headstart.core.contracts import Task
 from headstart.core.errors import TrainingError
@@ -76,4 +76,5 @@ def result(
         baselines=baselines,
         by=by,
         columns=columns.worth(records, splits, task, metric),
+        stress=stress_records.result(records, [line.contender for line in standings], terms, task, metric),
     )

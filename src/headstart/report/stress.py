@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headstart.contest.rank import LEVEL
+from headstart.contest.stress import FEWEST_ROWS
 from headstart.core.contracts import Value
 from headstart.core.results import Interval, StressResult, StressScore
 from headstart.core.tally import Metric
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 NOTHING = "–"
+# What a person would answer, if not always as before.
+ANSWERS = {"mostly same": "mostly the same answers", "other": "often another answer"}
 NAMED = 3  # transformations in a sentence
+BROKEN = 8  # rows that are shown
 TEXTS = ("text", "changed_text")  # fields of a broken row that may be private
 
 
@@ -43,6 +47,84 @@ class StressCell:
     calibration: str
 
 
+@dataclass(frozen=True)
+class StressLine:
+    """A transformation and its effect on each contender.
+
+    name: its name.
+    answer: what a person would answer after it; '' for the same.
+    scored: whether there are scores after it.
+    changed: number of rows that it changes.
+    cells: one for each contender.
+    """
+
+    name: str
+    answer: str
+    scored: bool
+    changed: str
+    cells: tuple[StressCell, ...]
+
+
+@dataclass(frozen=True)
+class StressView:
+    """What stress.html shows.
+
+    sentences: what breaks each contender.
+    contenders: in leaderboard order.
+    before: of each contender the score and the calibration error before any transformation.
+    lines: one per transformation.
+    promises: transformation, without its variant -> what it does.
+    broken: the fields of some broken rows.
+    labelled: whether there are calibration errors.
+    least: rows that a score needs.
+    note: which rows, and what is left out.
+    """
+
+    sentences: tuple[str, ...]
+    contenders: tuple[str, ...]
+    before: tuple[tuple[str, str], ...]
+    lines: tuple[StressLine, ...]
+    promises: dict[str, str]
+    broken: tuple[dict[str, Value], ...]
+    labelled: bool
+    least: int
+    note: str
+
+
+def view(stress: StressResult | None, metric: Metric) -> StressView | None:
+    """Return what the page shows; None if nothing was transformed."""
+    if stress is None or not stress.scores:
+        return None
+    contenders = tuple(dict.fromkeys(score.contender for score in stress.scores))
+    by = {(score.transformation, score.contender): score for score in stress.scores}
+    names = tuple(dict.fromkeys(score.transformation for score in stress.scores))
+    first = [by[names[0], contender] for contender in contenders]
+    lines = tuple(
+        StressLine(
+            name,
+            ANSWERS.get(stress.expected[name], ""),
+            stress.expected[name] != "other",
+            write.count(by[name, contenders[0]].changed),
+            tuple(_cell(by[name, contender], metric) for contender in contenders),
+        )
+        for name in names
+    )
+    broken = tuple(
+        {**dataclasses.asdict(row), "confidence": f"{100 * row.confidence:.0f} %"} for row in stress.broken[:BROKEN]
+    )
+    return StressView(
+        sentences(stress, metric),
+        contenders,
+        tuple((form.score(metric, score.before), _error(score.calibration_before)) for score in first),
+        lines,
+        {name.partition(":")[0]: promise for name, promise in stress.promises.items()},
+        broken,
+        any(score.calibration_before is not None for score in stress.scores),
+        FEWEST_ROWS,
+        note(stress),
+    )
+
+
 def note(stress: StressResult) -> str:
     """Say which rows were transformed, and which transformations are left out."""
     chosen = f"{write.count(stress.rows)} of {write.count(stress.all_rows)} rows, chosen at random"
@@ -52,11 +134,10 @@ def note(stress: StressResult) -> str:
 
 def caution(stress: StressResult) -> tuple[str, ...]:
     """Say after which transformations a person would not answer every row as before."""
-    worded = {"mostly same": "mostly as before", "other": "often otherwise, so it has no score"}
     return tuple(
-        f"{name}: {stress.promises[name]} A person would answer {worded[expected]}."
+        f"{name}: {ANSWERS[expected]} by a person. {stress.promises[name]}"
         for name, expected in stress.expected.items()
-        if expected in worded
+        if expected in ANSWERS
     )
 
 
@@ -112,6 +193,11 @@ def as_json(stress: StressResult | None) -> dict[str, Value] | None:
     values = dataclasses.asdict(stress)
     values["broken"] = [{key: value for key, value in row.items() if key not in TEXTS} for row in values["broken"]]
     return values
+
+
+def lines(stress: StressResult | None) -> list[dict[str, Value]]:
+    """Return one dictionary per contender and transformation, in leaderboard order."""
+    return [dataclasses.asdict(score) for score in (stress.scores if stress else ())]
 
 
 def _cell(score: StressScore, metric: Metric) -> StressCell:
