@@ -13,6 +13,7 @@ from headstart.checkpoints import header
 from headstart.comparison import Comparison
 from headstart.contest import backbones, language, models, plan, random_split, rank, run_folder, windows
 from headstart.contest import int8 as eight_bits
+from headstart.contest import rows as run_rows
 from headstart.contest import run as contest
 from headstart.contest import stress as stressing
 from headstart.contest.trials import Terms
@@ -198,6 +199,9 @@ def compare(
         winner = outcome.models[rank.winner(result.standings).contender]
         with models.naming_record(winner, terms):
             message = eight_bits.message(winner, splits.validation, terms.metric)
+        given = {"columns": columns, "group": group, "time": time, "by": by, "encoding": encoding, "seed": seed}
+        sources = {"data": data, "test": test, "validation": validation}
+        run_rows.write(folder, name, judged_by, sources, {**given, "features": tabular.listed(features) or None})
         models.announce(winner, terms)
         build.write(result, folder / "report.html")
         write_whole(folder / RESULT, json.dumps(build.as_json(result), indent=1))

@@ -25,6 +25,7 @@ COMMANDS = (
     "stress",
     "serve",
     "explain",
+    "export",
     "list_",
 )
 

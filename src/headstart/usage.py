@@ -21,6 +21,7 @@ from headstart.core.tally import named
 from headstart.data.roles import Given, given_columns
 from headstart.data.tabular import Named
 from headstart.data.tabular import reading as with_columns
+from headstart.export import place
 
 ROOMS = ("contenders", "strategies", "tasks", "trackers", "stress")
 MANY_ROWS = 10**9  # no size of a learning curve is larger
@@ -169,6 +170,19 @@ def check_explain(model: str, method: str | None) -> None:
 
     if method is not None:
         explain.check_method(method)
+    manifest.read(Path(model))
+
+
+def check_export(model: str, out: Path, *, to: str, data: str | None) -> None:
+    """Check the arguments of `export.job.export`.
+
+    Raises:
+        DataError: no such file.
+        CheckpointError: no such model folder, or one whose manifest is damaged.
+        UsageError: no such format, or a folder with other content.
+    """
+    check_sources([data])
+    place.check(to, out)
     manifest.read(Path(model))
 
 

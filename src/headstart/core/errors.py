@@ -42,6 +42,10 @@ class DiskError(HeadstartError):
     exit_code = 4
 
 
+class ExportError(HeadstartError):
+    """An exported model does not predict what the original predicts."""
+
+
 class TrainingError(HeadstartError):
     """A training failed: the loss is not a number, or a checkpoint belongs to another run."""
 

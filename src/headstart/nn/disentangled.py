@@ -140,12 +140,12 @@ class DisentangledAttention(SelfAttention):
         assert bias is not None
         query, states = self.queries_and_states(hidden, batch, first_only)
         groups = tuple(_in_parts(batch.groups, self.heads))
-        terms = self._terms(query, states, self._vectors(self.dropout(bias)), groups)
+        terms = self._terms(query, states, self.vectors(self.dropout(bias)), groups)
         attended = attend_by_group(query, states, groups, self.heads, terms, self.scale)
         out: Tensor = self.output(attended if places is None else attended[places])
         return out
 
-    def _vectors(self, table: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def vectors(self, table: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Turn vectors of distances ``(buckets, width)`` into keys and queries ``(heads, buckets, size)``."""
         if self.shares:
             query, key, _ = self.qkv(table).chunk(3, dim=1)  # each (buckets, width)

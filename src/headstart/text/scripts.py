@@ -10,10 +10,10 @@ _UNSPACED = (
     "\uff66-\uff9d\U00020000-\U000323af"
 )
 _UNIT = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
-_START = re.compile(rf"[{_UNSPACED}]")
+START = re.compile(rf"[{_UNSPACED}]")
 # Vowel signs and accents, which Python's \w does not count as part of a word.
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0900-\u0963\u0981-\u0d4d"
-_WORD = re.compile(rf"[{_UNSPACED}]|(?:[^\W{_UNSPACED}]|[{_MARKS}])+|\S")
+WORD = re.compile(rf"[{_UNSPACED}]|(?:[^\W{_UNSPACED}]|[{_MARKS}])+|\S")
 
 
 def words(text: str) -> int:
@@ -31,7 +31,7 @@ def starts_unspaced(text: str) -> bool:
     >>> starts_unspaced("天气"), starts_unspaced("weather")
     (True, False)
     """
-    return _START.match(text) is not None
+    return START.match(text) is not None
 
 
 def spans_of_words(text: str) -> list[tuple[int, int]]:
@@ -40,4 +40,4 @@ def spans_of_words(text: str) -> list[tuple[int, int]]:
     >>> spans_of_words("Rome, 罗马")
     [(0, 4), (4, 5), (6, 7), (7, 8)]
     """
-    return [match.span() for match in _WORD.finditer(text)]
+    return [match.span() for match in WORD.finditer(text)]

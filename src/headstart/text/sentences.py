@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 # A full stop or similar, with closing quotes or brackets, before white space; an ideographic one anywhere; a line end.
-_END = re.compile(r"[.!?…]+[\"')\]»”’]*(?=\s)|[。！？]+[\"”’」』]*|\n")
+END = re.compile(r"[.!?…]+[\"')\]»”’]*(?=\s)|[。！？]+[\"”’」』]*|\n")
 # A word; of scripts without spaces, one character.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
 # Maximum length of a piece, in characters.
@@ -38,7 +38,7 @@ def ends(text: str) -> list[int]:
     >>> ends("She left! Why?")
     [9, 14]
     """
-    return [*(match.end() for match in _END.finditer(text)), len(text)]
+    return [*(match.end() for match in END.finditer(text)), len(text)]
 
 
 def nearest(question: str, text: str) -> str:

@@ -1,0 +1,152 @@
+"""Models as ONNX files, in float32 and with 8-bit weights, and in OpenVINO's format."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from headstart.core.errors import UsageError
+from headstart.core.files import writing
+from headstart.nn.heads import Model
+
+Method = Literal["dynamic", "static"]
+
+# LayerNormalization and Gelu are operations of their own from 17 and 20 on.
+OPSET = 20
+LARGEST = 2_000_000_000  # bytes; protobuf cannot hold more than 2 GB in one file
+EXTRAS = {"onnx": ("onnx", "onnxruntime"), "openvino": ("onnx", "onnxruntime", "openvino")}
+
+
+def check_installed(to: str) -> None:
+    """Check that the packages of a format are installed.
+
+    Raises:
+        UsageError: one is missing.
+    """
+    for name in EXTRAS[to]:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            raise UsageError(f"--to {to} needs the package {name}: pip install 'headstart[{to}]'.") from None
+
+
+def write(model: Model, path: Path, *, segments: bool = False, windows: bool = False) -> None:
+    """Write a model as one ONNX file that reads padded texts, any number of any length.
+
+    Inputs and outputs are those of `nn.padded.Padded`, by the names of its arguments, and 'logits'. The file is written
+    by torch's exporter that traces a call: the newer one takes many times as long.
+
+    Args:
+        model: on the CPU.
+        path: the file.
+        segments: whether the model is called with the segments of tokens.
+        windows: whether it is called with the windows of texts.
+
+    Raises:
+        UsageError: the file would be too large.
+    """
+    import torch
+
+    from headstart.nn.padded import Padded
+
+    size = sum(weight.numel() for weight in model.parameters()) * 4
+    if size > LARGEST:
+        raise UsageError(
+            f"the model has {size / 1e9:.1f} GB of weights, and one ONNX file holds at most {LARGEST / 1e9:.0f} GB; "
+            "export a smaller one."
+        )
+    ids = torch.ones(3, 7, dtype=torch.long)
+    given = {"input_ids": ids, "attention_mask": ids}
+    if segments:
+        given["token_type_ids"] = torch.zeros_like(ids)
+    if windows:
+        given["windows"] = torch.tensor([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    axes = {name: {0: "rows", 1: "length"} for name in given}
+    axes["windows"] = {0: "texts", 1: "rows"}
+    logits = {0: "texts" if windows else "rows", **({1: "length"} if model.head.reads_all else {})}
+    with writing(path), _quiet(), torch.no_grad():
+        torch.onnx.export(
+            Padded(model),
+            (),
+            str(path),
+            kwargs=given,
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=list(given),
+            output_names=["logits"],
+            dynamic_axes={name: axes[name] for name in given} | {"logits": logits},
+        )
+
+
+def quantise(source: Path, path: Path, method: Method, batches: Sequence[dict[str, np.ndarray]]) -> None:
+    """Write a model's 8-bit version: weights of matrix products have 8 bits, with one scale per output.
+
+    Weights have seven bits, since processors without 8-bit dot products (VNNI) add two products in 16 bits, which
+    overflows silently with eight.
+
+    Args:
+        source: the float32 file.
+        path: the file to write.
+        method: 'dynamic' to find the scale of each product's inputs in every call, 'static' to fix it beforehand.
+        batches: inputs of the model by which the scales are fixed; not used by 'dynamic'.
+    """
+    from onnxruntime import quantization
+
+    kinds = {"op_types_to_quantize": ["MatMul"], "per_channel": True, "reduce_range": True}
+    options = {"MatMulConstBOnly": True}  # attention stays in float32
+    with writing(path), _quiet():
+        if method == "dynamic":
+            quantization.quantize_dynamic(
+                source, path, weight_type=quantization.QuantType.QInt8, extra_options=options, **kinds
+            )
+            return
+        prepared = path.with_suffix(".prepared.onnx")
+        quantization.shape_inference.quant_pre_process(source, prepared, skip_symbolic_shape=True)
+        quantization.quantize_static(
+            prepared,
+            path,
+            _Batches(batches),
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+            extra_options=options,
+            **kinds,
+        )
+        prepared.unlink()
+
+
+class _Batches:
+    """Batches, in the form in which onnxruntime asks for them."""
+
+    def __init__(self, batches: Sequence[dict[str, np.ndarray]]):
+        self._left = iter(batches)
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        return next(self._left, None)
+
+
+def to_openvino(source: Path, path: Path) -> None:
+    """Write an ONNX file in OpenVINO's format: `path` and a file of weights beside it, in the same precision."""
+    import openvino
+
+    with writing(path):
+        openvino.save_model(openvino.convert_model(source), path, compress_to_fp16=False)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Ignore what the libraries say about their own future and about packages that are not needed."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
