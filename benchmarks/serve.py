@@ -139,22 +139,32 @@ def throughput(model: Path, texts: str) -> dict[str, Any]:
     rounds: dict[str, list[dict[str, Any]]] = {OURS: [], PLAIN: []}
     for _ in range(ROUNDS):
         for side, results in rounds.items():
-            with running(side, model) as (_, port):
-                results.append(
-                    {str(clients): generate(port, texts, clients=clients, seconds=SECONDS) for clients in CLIENTS}
-                )
+            with running(side, model) as (server, port):
+                results.append({str(count): measured(server.pid, port, texts, count) for count in CLIENTS})
     medians = {
         side: {
             str(clients): {
                 "per_second": statistics.median(one[str(clients)]["per_second"] for one in results),
                 "p50": statistics.median(one[str(clients)]["answers"]["200"]["p50"] for one in results),
                 "p99": statistics.median(one[str(clients)]["answers"]["200"]["p99"] for one in results),
+                "cpu_ms": round(statistics.median(one[str(clients)]["cpu_ms"] for one in results), 2),
             }
             for clients in CLIENTS
         }
         for side, results in rounds.items()
     }
     return {"seconds": SECONDS, "medians": medians, "rounds": rounds}
+
+
+def measured(server: int, port: int, texts: str, clients: int) -> dict[str, Any]:
+    """Measure a server, also the processor time that an answer takes it, on which other processes have less effect."""
+    process = psutil.Process(server)
+    generate(port, texts, clients=clients, seconds=1.0)
+    before = process.cpu_times()
+    result = generate(port, texts, clients=clients, seconds=SECONDS, warm_up=0.0)
+    after = process.cpu_times()
+    used = after.user + after.system - before.user - before.system
+    return {**result, "cpu_ms": round(1000 * used / max(1, result["answers"]["200"]["count"]), 2)}
 
 
 def shown(result: dict[str, Any]) -> str:
@@ -166,10 +176,13 @@ def shown(result: dict[str, Any]) -> str:
             *(f"{side[str(clients)]['per_second']:.0f}" for side in (ours, plain)),
             f"{ours[str(clients)]['per_second'] / plain[str(clients)]['per_second']:.1f}",
             *(f"{side[str(clients)]['p50']:.0f}" for side in (ours, plain)),
+            *(f"{side[str(clients)]['cpu_ms']:.1f}" for side in (ours, plain)),
         ]
         for clients in CLIENTS
     ]
-    header = ["clients", "ours, texts a second", "pipeline", "times", "ours, median ms", "pipeline"]
+    sides = ("ours", "pipeline")
+    header = ["clients", *(f"{side}, texts a second" for side in sides), "times"]
+    header += [f"{side}, {what}" for what in ("median ms", "processor ms a text") for side in sides]
     return table(header, lines)
 
 

@@ -75,7 +75,8 @@ class Running:
         answers = []
 
         def ask():
-            with httpx.Client(base_url=self.client.base_url, timeout=10, verify=False) as client:
+            headers = self.client.headers
+            with httpx.Client(base_url=self.client.base_url, timeout=10, verify=False, headers=headers) as client:
                 answers.append(client.post("/predict", json={"inputs": list(inputs)}))
 
         thread = threading.Thread(target=ask)

@@ -90,6 +90,28 @@ def test_a_full_queue_refuses_with_the_time_to_wait_and_reads_no_body(own):
     assert running.predict("c", "d").status_code == 200
 
 
+def test_refusals_of_a_full_server_are_not_parsed_unless_a_header_asks_for_it(own):
+    running = own(limits=Limits(inputs=1, queue=1), token="0123456789abcdef")
+    right = {"authorization": "Bearer 0123456789abcdef"}
+    running.client.headers.update(right)
+    first = busy(running)
+    waiting = running.behind("a")
+    until(lambda: running.service.batcher.waiting == 1)
+    refused = running.predict("b")
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    assert "date" not in refused.headers  # which uvicorn adds
+    assert refused.headers["x-content-type-options"] == "nosniff"
+    assert running.predict("b").json() == refused.json()  # on the same connection
+    parsed = running.client.post(
+        "/predict", content=iter([b'{"inputs": ["a"]}']), headers={"content-type": "application/json"}
+    )
+    assert (parsed.status_code, "date" in parsed.headers) == (429, True)
+    assert running.predict("b", headers={"authorization": "Bearer no"}).status_code == 401
+    assert running.client.get("/health/ready").status_code == 200
+    assert {answer.status_code for answer in finish(running, first, waiting)} == {200}
+    assert 'headstart_requests_total{path="/predict",status="429"} 3.0' in running.client.get("/metrics").text
+
+
 def test_a_client_that_leaves_is_not_predicted(shared):
     first = busy(shared)
     body = b'{"inputs": ["left"]}'

@@ -35,6 +35,13 @@ def test_json_lines_stay_json_lines(shared):
     assert json.loads(answer.text) == {"text": "even", "label": "good", "p(bad)": 0.25, "p(good)": 0.75}
 
 
+def test_a_column_may_be_named(shared):
+    answer = shared.client.post("/predict/file?text=b", content="a,b\neven,odd\n", headers=CSV)
+    assert next(csv.DictReader(io.StringIO(answer.text)))["label"] == "bad"
+    answer = shared.client.post("/predict/file?body=b", content="a,b\neven,odd\n", headers=CSV)
+    assert answer.status_code == 422
+
+
 def test_a_long_file_is_predicted_in_small_batches_and_leaves_nothing_behind(shared, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     shared.model.batches.clear()
@@ -48,7 +55,7 @@ def test_a_long_file_is_predicted_in_small_batches_and_leaves_nothing_behind(sha
 @pytest.mark.parametrize(
     ("content", "kind", "status", "sentence"),
     [
-        ("a,b\n1,2\n", "text/csv", 422, "which column holds the text? file.csv has columns a, b: "),
+        ("a,b\n1,2\n", "text/csv", 422, "which column holds the text? file.csv has columns a, b: use ?text=NAME."),
         ("", "text/csv", 422, "file.csv"),
         ("text\nunreadable\n", "text/csv", 422, "a text is unreadable."),
         ("text\neven\n", "application/json", 415, "the file must be sent with a Content-Type of text/csv, "),

@@ -23,8 +23,9 @@ LAST_SECONDS = 0.25
 TICKS = 5  # tenths of a second between two looks at the connections
 
 
-# The beginning of a request -> a whole response, if it is refused by its headers because the model is overloaded.
-Early = Callable[[bytes], bytes | None]
+# The beginning of a request -> a whole response and the number of bytes still to come, if it is refused by its headers
+# because the model is overloaded.
+Early = Callable[[bytes], tuple[bytes, int] | None]
 
 
 class Connection(H11Protocol):
@@ -35,6 +36,7 @@ class Connection(H11Protocol):
     slow_since: float | None = None  # since when headers, or a body that nobody reads, are expected
     stuck_since: float | None = None  # since when the client has not read what was written
     unread: int = 0  # bytes that it has not read
+    unwanted: int = 0  # bytes still to come of a request that was refused
     ending = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
@@ -48,10 +50,18 @@ class Connection(H11Protocol):
         """Read what has arrived, and note whether headers are still expected."""
         if self.transport.is_closing():
             return
-        if self.conn.our_state is h11.IDLE and not self.conn.trailing_data[0] and (response := self.early(data)):
+        skipped = min(self.unwanted, len(data))
+        self.unwanted -= skipped
+        data = data[skipped:]
+        if not data:
+            return
+        if self.conn.our_state is h11.IDLE and not self.conn.trailing_data[0] and (refusal := self.early(data)):
             self._unset_keepalive_if_required()
             self.slow_since = time.monotonic()
+            response, self.unwanted = refusal
             self.transport.write(response)
+            if self.ending:
+                self.transport.close()
             return
         super().data_received(data)
         self._note()

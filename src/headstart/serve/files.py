@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from headstart.serve.service import Service
 PATH = "/predict/file"
 # Types that pages of other sites cannot send without asking first.
 SUFFIXES = {"text/csv": ".csv", "text/tab-separated-values": ".tsv", "application/x-ndjson": ".jsonl"}
+# How the command line names a column, which here is a part of the address.
+FLAG = re.compile(r"--(?:column (\w+)=NAME|(\w+) NAME)")
 PAUSE = 0.02  # seconds until a file looks again for room in the queue
 
 
@@ -35,7 +38,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
 
     @app.post(
         PATH,
-        summary="Predict the rows of a file; the answers are added to it as columns.",
+        summary="Predict the rows of a file; the answers are added to it as columns. ?text=NAME names a column.",
         openapi_extra={
             "requestBody": {
                 "required": True,
@@ -78,7 +81,7 @@ class Uploads:
             with source.open("wb") as file:
                 async for part in body.chunks(request.receive, limits, limits.upload_bytes):
                     file.write(part)
-            rows, unread = await self._predict(source, out, request.receive)
+            rows, unread = await self._predict(source, out, dict(request.query_params), request.receive)
         except BaseException:
             place.cleanup()
             raise
@@ -88,14 +91,14 @@ class Uploads:
         done = BackgroundTask(place.cleanup)
         return FileResponse(out, 200, counts, kind, done, filename=out.name)
 
-    async def _predict(self, source: Path, out: Path, receive: Receive) -> tuple[int, int]:
+    async def _predict(self, source: Path, out: Path, columns: dict[str, str], receive: Receive) -> tuple[int, int]:
         """Predict the rows of a file in a thread; return their number, and that of rows without an answer."""
         job = _Job(self.service, asyncio.get_running_loop())
         watch = asyncio.create_task(job.watch(receive))
         try:
-            rows = await asyncio.to_thread(job.run, source, out)
+            rows = await asyncio.to_thread(job.run, source, out, columns)
         except HeadstartError as error:
-            raise Refused(422, str(error)) from error
+            raise Refused(422, FLAG.sub(r"?\1\2=NAME", str(error))) from error
         finally:
             watch.cancel()
         return rows, job.unread
@@ -116,8 +119,8 @@ class _Job:
             pass
         self.gone = True
 
-    def run(self, source: Path, out: Path) -> int:
-        """Write the file with answers."""
+    def run(self, source: Path, out: Path, columns: dict[str, str]) -> int:
+        """Write the file with answers; columns: role -> name, others are those of the training rows, or detected."""
         task = self.service.fitted.task
         return write.extend(
             source,
@@ -125,6 +128,7 @@ class _Job:
             written_columns(task, self.service.threshold is not None),
             self._answers,
             task=task,
+            columns=columns,
             texts=0 if task.kind == "number" else 1,
             report=self._report,
         )

@@ -33,7 +33,9 @@ HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"cross-origin-opener-policy", b"same-origin"),
 )
 # Headers that change how a request is read.
-PARSED = frozenset({b"transfer-encoding", b"expect", b"connection", b"upgrade"})
+PARSED = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
+KEEP = b"keep-alive"
+MOST_UNREAD = 65536  # bytes of a body that are discarded after a refusal, so that the connection can be used again
 LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -88,11 +90,14 @@ class Guard:
                 LOG.exception("an unexpected error at %s", scope["path"])
         self.observe(scope["path"], status, time.perf_counter() - began)
 
-    def early(self, data: bytes) -> bytes | None:
-        """Return a whole response if the data is one request that is refused because the model has no room.
+    def early(self, data: bytes) -> tuple[bytes, int] | None:
+        """Return a whole response if the data begins a request that is refused because the model has no room.
 
         At ten times the load that the model can answer, nine requests in ten are refused, and to parse each of them
         would take the processor from the model. What is not a plain request is left to the parser.
+
+        Returns:
+            the response, and how many bytes of the request's body are still to come; or None.
         """
         if self.has_room() or self.draining():
             return None
@@ -104,7 +109,11 @@ class Guard:
         headers = {name.lower(): value.strip() for name, _, value in pairs}
         if not end or len(parts) != 3 or parts[2] != b"HTTP/1.1" or len(headers) < len(pairs) or PARSED & set(headers):
             return None
-        if headers.get(b"content-length") != str(len(body)).encode():
+        length = headers.get(b"content-length", b"")
+        if not (length.isdigit() and len(length) < 10) or headers.get(b"connection", KEEP).lower() != KEEP:
+            return None
+        left = int(length) - len(body)
+        if not 0 <= left <= MOST_UNREAD:
             return None
         path = parts[1].decode("latin-1")
         try:
@@ -112,7 +121,7 @@ class Guard:
         except Refused as refused:
             if refused.status == 429:
                 self.observe(path, refused.status, time.perf_counter() - began)
-                return _whole(refused)
+                return _whole(refused), left
         return None
 
     def _check(self, method: str, path: str, headers: Mapping[bytes, bytes]) -> None:
