@@ -1,4 +1,4 @@
-"""What breaks linear models, small Transformers and a frozen MiniLM, and does training on typos help? SST-2, one seed.
+"""What breaks linear models and a frozen MiniLM, and does training on typos help? SST-2, one seed.
 
 `compare --stress --augment typos` on the public split: each contender as it is and trained on copies with typos, on 500
 of the test rows, chosen at random, before and after every transformation.
@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks._common import parquet, percent, record, show, table
 
-CONTENDERS = ("linear", "scratch", "finetuned:frozen")
+CONTENDERS = ("linear", "finetuned:frozen")
 
 
 def main() -> None:
