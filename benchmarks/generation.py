@@ -66,7 +66,7 @@ def prepared(rows: int, tests: int) -> tuple[Any, Any, Any]:
     with tempfile.TemporaryDirectory() as folder:
         run = Run(0, Path(folder), metric="BLEU", progress=lambda _: None)
         fitted = Seq2Seq(epochs=3).fit(train, part("val", 50), task, run)
-    pairs = _generative.pairs(task, train, fitted.checkpoint.tokenizer, fitted.checkpoint.search)
+    pairs = _generative.pairs(task, train, fitted.checkpoint)
     return fitted, pairs, task.encode(test.inputs, fitted.checkpoint.tokenizer)
 
 

@@ -29,6 +29,7 @@ class GeneratorFamily:
     modules: our module -> the file's modules; if there are several, ours is their concatenation. ``*`` is the number of
         a layer. Weights and biases keep their last name, except those in `whole`.
     whole: our parameter -> the file's name of it.
+    rows: those of them that are vectors in the file, not matrices of one row.
     transposed: our modules whose matrices the file has transposed.
     prefix: of the names that some files lack.
     window: most tokens of a text, for families without a key for it.
@@ -42,6 +43,7 @@ class GeneratorFamily:
     architecture: ClassVar[str]
     modules: ClassVar[Mapping[str, tuple[str, ...]]]
     whole: ClassVar[Mapping[str, str]] = {}
+    rows: ClassVar[frozenset[str]] = frozenset()
     transposed: ClassVar[frozenset[str]] = frozenset()
     prefix: ClassVar[str] = "model."
     window: ClassVar[int] = 0
@@ -72,6 +74,10 @@ class GeneratorFamily:
             theirs = modules[re.sub(r"\d+", "*", module)]
             table[parameter] = tuple(f"{name.replace('*', number[0] if number else '')}.{kind}" for name in theirs)
         return table
+
+    def is_row(self, parameter: str) -> bool:
+        """Return whether the file has a vector as a matrix of one row."""
+        return parameter in self.whole and parameter not in self.rows
 
     def is_transposed(self, parameter: str) -> bool:
         """Return whether the file has a matrix transposed."""

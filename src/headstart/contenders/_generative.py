@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -25,7 +25,6 @@ from headstart.nn.generate import Search, generate
 from headstart.nn.groups import Group
 from headstart.nn.packed import PairBatch, pack, pack_pairs
 from headstart.saved import model_folder
-from headstart.text.tokenizer import Tokenizer
 from headstart.training.batches import by_length
 from headstart.training.loop import Settings, train
 
@@ -144,7 +143,7 @@ def write(checkpoint: GeneratorCheckpoint, encoded: Encoded, search: Search, dev
     lengths = encoded.lengths
     texts = [""] * len(lengths)
     confidence = np.zeros(len(lengths))
-    special = set(checkpoint.tokenizer.special)
+    special = set(checkpoint.writing.special)
     for rows in by_length(lengths, DECODED[device] // search.beams):
         batch = pack(encoded.tokens, encoded.boundaries, rows).to(device)
         most = min(search.most, int(LONGER * lengths[rows].max()) + SPARE)
@@ -152,21 +151,21 @@ def write(checkpoint: GeneratorCheckpoint, encoded: Encoded, search: Search, dev
             answers = generate(checkpoint.model, batch, replace(search, most=most))
         for row, answer in zip(rows.tolist(), answers, strict=True):
             ids = [token for token in answer.ids if token not in special]
-            texts[row] = checkpoint.tokenizer.backend.decode(ids).strip()
+            texts[row] = checkpoint.writing.backend.decode(ids).strip()
             shared = answer.score if search.beams > 1 else answer.score / max(1, len(answer.ids))
             confidence[row] = np.exp(min(0.0, shared))
     return Predictions(tuple(texts), confidence=confidence)
 
 
-def pairs(task: TextTask, rows: Rows, tokenizer: Tokenizer, search: Search) -> Pairs:
+def pairs(task: TextTask, rows: Rows, checkpoint: GeneratorCheckpoint) -> Pairs:
     """Turn rows into tokens; of several right targets the first is learnt.
 
     Args:
         task: the task.
         rows: with targets.
-        tokenizer: of both sides.
-        search: with the token before each target and the one after it.
+        checkpoint: with the tokenizers of both sides, and the token before each target and the one after it.
     """
+    tokenizer, search = checkpoint.writing, checkpoint.search
     bodies = tokenizer.encode_whole([task.accepted(target)[0] for target in rows.targets])
     most = tokenizer.window - 1
     inputs, labels = [], []
@@ -176,7 +175,7 @@ def pairs(task: TextTask, rows: Rows, tokenizer: Tokenizer, search: Search) -> P
         labels.append(np.concatenate([body, [search.end[0]]]))
     ends = np.cumsum([0, *map(len, inputs)])
     targets = Encoded(np.concatenate(inputs).astype(np.int32), ends)
-    return Pairs(task.encode(rows.inputs, tokenizer), targets, np.concatenate(labels).astype(np.int64))
+    return Pairs(task.encode(rows.inputs, checkpoint.tokenizer), targets, np.concatenate(labels).astype(np.int64))
 
 
 def fit(
@@ -191,6 +190,8 @@ def fit(
     settings: Settings,
     smoothing: float,
     beams: int,
+    before_step: Callable[[int, int], None] = lambda step, total: None,
+    merge: Callable[[], object] = lambda: None,
 ) -> Generative:
     """Train a model to write the targets of sources.
 
@@ -207,6 +208,8 @@ def fit(
         settings: of the training.
         smoothing: share of each label's probability that is spread over all tokens (Szegedy et al. 2016, section 7).
         beams: hypotheses of the search with which the trained model writes.
+        before_step: see `training.loop.train`.
+        merge: called after the training, to make an ordinary model of one with low-rank updates.
 
     Raises:
         TrainingError: see `training.loop.train`.
@@ -214,15 +217,15 @@ def fit(
     run.progress(Progress("tokenising", 0.0))
     writing = cast(TextTask, task)
     validation = validation if len(validation) else train_rows
-    model, tokenizer = checkpoint.model.to(run.device), checkpoint.tokenizer
-    learnt, held_out = (pairs(writing, rows, tokenizer, checkpoint.search) for rows in (train_rows, validation))
+    model = checkpoint.model.to(run.device)
+    learnt, held_out = (pairs(writing, rows, checkpoint) for rows in (train_rows, validation))
     longest = int(learnt.inputs.lengths.max())
     greedy = replace(checkpoint.search, most=longest + SPARE)
     checkpoint = replace(checkpoint, search=greedy)
     order = seed.generator(run.seed, "evaluated").permutation(len(validation))
     evaluated = np.sort(order[:MOST_EVALUATED])
     judged = validation.take(evaluated)
-    sources = writing.encode(judged.inputs, tokenizer)
+    sources = writing.encode(judged.inputs, checkpoint.tokenizer)
 
     def sums(part: Pairs, rows: np.ndarray, smoothing: float) -> tuple[Tensor, int]:
         batch, labels = part.pack(rows)
@@ -253,6 +256,7 @@ def fit(
         mode=model,
         settings=settings,
         run=run,
+        before_step=before_step,
         fingerprint=parts_sha256(
             settings,
             smoothing,
@@ -261,6 +265,7 @@ def fit(
         ),
     )
     trained = sum(weight.numel() for weight in weights.values())
+    merge()
     searching = replace(checkpoint, search=replace(greedy, beams=beams))
     return Generative(contender, writing, searching, trained, run.device)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from headstart import strategies
 from headstart.contenders._choices import COLUMNS, KINDS, Augment, ClassWeights, Columns, head_plan, way_name, way_named
-from headstart.core.contracts import Contender, Kind, Task, Value, reading_columns
+from headstart.core.contracts import Contender, Fitted, Kind, Task, Value, reading_columns
 from headstart.core.errors import UsageError
 from headstart.core.long_texts import Long, LongTexts
 from headstart.core.records import Rows, Run
@@ -20,7 +20,7 @@ from headstart.stress._augment import augmented
 from headstart.training.schedule import Decay
 
 if TYPE_CHECKING:
-    from headstart.contenders import _neural
+    from headstart.training.loop import Settings
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ class Finetuned(Contender):
     most_windows: int = 8
 
     kinds: ClassVar[frozenset[Kind]] = KINDS
+    generates: ClassVar = "also"
     reads_columns: ClassVar[bool] = True
 
     @property
@@ -98,7 +99,7 @@ class Finetuned(Contender):
         given = {name: value for name, _, value in (option.partition("=") for option in self.options)}
         return {**{name: value for name, value in own.items() if value and name in known}, **given}
 
-    def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> _neural.Neural:
+    def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> Fitted:
         """Fine-tune the backbone on the training rows; use the best evaluation on validation.
 
         Raises:
@@ -112,7 +113,6 @@ class Finetuned(Contender):
         from headstart.contenders import _neural
         from headstart.core import seed
         from headstart.nn.heads import Model
-        from headstart.training.loop import Settings
 
         if (Path(self.backbone) / _neural.BOTTLENECKS).is_file():
             raise UsageError(
@@ -121,19 +121,15 @@ class Finetuned(Contender):
             )
         train = augmented(train, task, self.augment, run.seed)
         strategy = self._strategy
+        if task.generates:
+            from headstart.contenders import _warm
+
+            started = _warm.checkpoint(self.backbone, task, train, run.seed)
+            return _warm.fit(started, train, validation, task, run, strategy, self._settings(strategy))
         torch.manual_seed(seed.derive(run.seed, "weights"))
         checkpoint = checkpoints.load(self.backbone, head=head_plan(task, self.crf), pooling=strategy.pooling)
         assert isinstance(checkpoint.model, Model)  # as planned
         checkpoint.model.encoder.recompute = self.recompute
-        settings = Settings(
-            epochs=strategy.epochs,
-            least_steps=0 if "epochs" in self._strategy_options else 200,
-            most_epochs=10,
-            batch_rows=self.batch_rows,
-            warmup=self.warmup,
-            decay=self.decay,
-            accumulate=self.accumulate,
-        )
         return _neural.fit(
             "finetuned",
             checkpoint,
@@ -142,16 +138,31 @@ class Finetuned(Contender):
             reading_columns(task, self.columns),
             run,
             strategy=strategy,
-            settings=settings,
+            settings=self._settings(strategy),
             class_weights=self.class_weights,
             long=LongTexts(self.long, self.most_windows),
         )
 
-    @staticmethod
-    def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> _neural.Neural:
-        """Read a saved model."""
-        from headstart.contenders import _neural
+    def _settings(self, strategy: Strategy) -> Settings:
+        from headstart.training.loop import Settings
 
+        return Settings(
+            epochs=strategy.epochs,
+            least_steps=0 if "epochs" in self._strategy_options else 200,
+            most_epochs=10,
+            batch_rows=self.batch_rows,
+            warmup=self.warmup,
+            decay=self.decay,
+            accumulate=self.accumulate,
+        )
+
+    @staticmethod
+    def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> Fitted:
+        """Read a saved model."""
+        from headstart.contenders import _generative, _neural
+
+        if task.generates:
+            return _generative.load("finetuned", folder, task, extra)
         return _neural.load("finetuned", folder, task, extra)
 
 

@@ -20,7 +20,7 @@ from headstart.strategies import load as load_strategy
 from headstart.strategies import plugin as strategy_class
 
 CONTENDERS = ("majority", "linear", "scratch", "finetuned")
-WRITERS = ("majority", "nearest", "seq2seq")  # where answers are generated
+WRITERS = ("majority", "nearest", "seq2seq", "finetuned")  # where answers are generated
 STRATEGIES = ("frozen", "partial", "full")
 LEAST_ROWS = 20  # of a point on the learning curve
 USUAL_WAY = NO_COLUMNS.way

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from headstart.nn.attention import attend_to
+from headstart.nn.block import ACTIVATIONS
 from headstart.nn.dropout import Dropout
 from headstart.nn.encoder import FirstStage, Stack
 from headstart.nn.layer import DecoderLayer, make_norm, packed_attention
@@ -38,6 +39,7 @@ class TokenEmbeddings(FirstStage):
         epsilon: float | None = None,
         distances: int = 0,
         heads: int = 0,
+        types: int = 0,
     ):
         """Build embeddings with torch's random weights.
 
@@ -52,11 +54,13 @@ class TokenEmbeddings(FirstStage):
             distances: number of learned biases per head by the distance of two tokens, which all layers share, see
                 `positions.distance_bias`; 0 for none.
             heads: attention heads.
+            types: number of segments, of which every token is in the first; 0 for none.
         """
         super().__init__()
         self.window, self.offset, self.scale = window, offset, scale
         self.word = nn.Embedding(vocabulary, width)
         self.position = nn.Embedding(window + offset, width) if window else None
+        self.segment = nn.Embedding(types, width) if types else None
         self.norm = None if epsilon is None else make_norm(width, epsilon, False)
         self.distance = nn.Embedding(distances, heads) if distances else None
         self.dropout = Dropout(dropout)
@@ -72,6 +76,8 @@ class TokenEmbeddings(FirstStage):
             hidden = hidden * self.scale
         if self.position is not None:
             hidden = hidden + self.position(positions + self.offset)
+        if self.segment is not None:
+            hidden = hidden + self.segment.weight[0]
         states: Tensor = self.dropout(hidden if self.norm is None else self.norm(hidden))
         return states
 
@@ -85,6 +91,21 @@ class LayerEncoder(Stack):
         """Return the bias of the attention scores, ``(heads, most, most)`` for a batch's longest text, or None."""
         distance = self.embeddings.distance
         return None if distance is None else distance_bias(distance.weight, batch.groups[-1][1])
+
+
+class Transform(nn.Module):
+    """A dense layer with a norm between the last states and the logits, as BERT's have (Devlin et al. 2019)."""
+
+    def __init__(self, width: int, activation: str, epsilon: float):
+        super().__init__()
+        self.dense = nn.Linear(width, width)
+        self.norm = make_norm(width, epsilon, False)
+        self.activation = ACTIVATIONS[activation]
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Map states ``(tokens, width)`` to the same shape."""
+        out: Tensor = self.norm(self.activation(self.dense(states)))
+        return out
 
 
 class Decoder(nn.Module):
@@ -106,7 +127,7 @@ class Decoder(nn.Module):
         Args:
             embeddings: of its tokens.
             layers: its layers.
-            final_norm: of its last states; None for none.
+            final_norm: of its last states, or any other function of them; None for none.
             theta: base of the rotation of queries and keys, see `rotary.turns`; None for none.
             output: whether logits have a matrix of their own; otherwise it is that of the word embeddings.
             output_bias: whether logits have a bias.
