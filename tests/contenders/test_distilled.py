@@ -172,8 +172,8 @@ def test_the_teacher_runs_once_a_text_for_all_its_students(rows, task, teacher, 
 def test_answers_from_kept_states_are_the_teachers(rows, task, teacher, tmp_path):
     encoded = task.encode(rows.inputs, teacher.checkpoint.tokenizer)
     stored, _ = _teaching.keep(teacher.model, (0, 2), encoded, Run(0, tmp_path))
-    answers = _teaching.text_outputs(teacher, rows.inputs, task, stored, encoded.lengths, "cpu")
-    asked = _teaching.text_outputs(teacher, rows.inputs, task, None, encoded.lengths, "cpu")
+    answers = _teaching.text_outputs(teacher, rows.inputs, task, stored, encoded, "cpu")
+    asked = _teaching.text_outputs(teacher, rows.inputs, task, None, encoded, "cpu")
     np.testing.assert_allclose(answers.values, asked.values, atol=2e-2, rtol=0)
 
 
@@ -183,8 +183,8 @@ def test_answers_of_a_teacher_that_reads_means(rows, task, teacher, tmp_path):
     teacher.model.head.pooling = "mean"
     encoded = task.encode(rows.inputs, teacher.checkpoint.tokenizer)
     stored, _ = _teaching.keep(teacher.model, (0, 2), encoded, Run(0, tmp_path))
-    answers = _teaching.text_outputs(teacher, rows.inputs, task, stored, encoded.lengths, "cpu")
-    asked = _teaching.text_outputs(teacher, rows.inputs, task, None, encoded.lengths, "cpu")
+    answers = _teaching.text_outputs(teacher, rows.inputs, task, stored, encoded, "cpu")
+    asked = _teaching.text_outputs(teacher, rows.inputs, task, None, encoded, "cpu")
     np.testing.assert_allclose(answers.values, asked.values, atol=2e-2, rtol=0)
 
 

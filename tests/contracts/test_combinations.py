@@ -11,11 +11,11 @@ from headstart.core.records import Rows, Run
 from headstart.distillation import phases
 from headstart.saved import model_folder
 
-# Contenders of tasks with one label for each text have a contract of their own.
+# Contenders of tasks with one label for each text have a contract of their own; relations have a head of their own.
 PAIRS = [
     (task, contender)
     for task, contender in product(rooms.names("tasks"), rooms.names("contenders"))
-    if rooms.plugin("tasks", task).kind != "label"
+    if (rooms.plugin("tasks", task).kind != "label" or task == "relation")
     and not _members.unsupported(rooms.plugin("contenders", contender), rooms.plugin("tasks", task))
 ]
 

@@ -14,6 +14,7 @@ from headstart.core.contracts import HeadPlan
 from headstart.core.errors import CheckpointError
 from headstart.core.sequences import IGNORED, Ragged
 from headstart.nn import heads
+from headstart.nn.entities import EntityPairHead
 from headstart.nn.heads import ClassificationHead, Model, SpanHead, TokenHead
 
 PLANS = {
@@ -153,5 +154,6 @@ def test_the_loss_of_tokens_without_a_target_is_nothing():
 
 
 def test_every_suffix_has_a_head():
-    assert {"ForSequenceClassification", *heads.HEADS} == set(folder.SUFFIXES)
+    others = {"ForSequenceClassification", "ForConditionalGeneration", EntityPairHead.suffix}
+    assert {*others, *heads.HEADS} == set(folder.SUFFIXES)
     assert all(isinstance(Model(torch.nn.Identity(), kind(8, 2)), Model) for kind in heads.HEADS.values())

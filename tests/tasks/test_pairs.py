@@ -1,10 +1,9 @@
-"""Pairs of texts and marked relations: what is read, refused and scored."""
+"""Pairs of texts, and the score of relations: what is read, refused and scored."""
 
 import numpy as np
 import pytest
 
 from headstart import tasks
-from headstart.core.errors import DataError
 from headstart.core.records import Predictions
 from headstart.metrics import relations
 from headstart.reading import guess, read
@@ -40,33 +39,6 @@ def test_a_text_and_a_label_are_for_classification_whatever_specialises_it(tmp_p
     path = tmp_path / "rows.csv"
     path.write_text("text,label\n<e1>a</e1> <e2>b</e2>,x\nc d,y\n")
     assert read(path).rows.inputs == ("<e1>a</e1> <e2>b</e2>", "c d")
-
-
-@pytest.mark.parametrize(
-    ("cells", "expected"),
-    [
-        ({"text": "<e2>Smoke</e2> from a <e1>fire </e1>."}, "# Smoke # from a $ fire $."),
-        ({"text": "Smoke from a fire.", "e1": [13, 17], "e2": "[0, 5]"}, "# Smoke # from a $ fire $."),
-    ],
-)
-def test_entities_are_marked_by_tags_or_spans(cells, expected):
-    assert tasks.load("relation").read({**cells, "label": "x"}) == (expected, "x")
-
-
-@pytest.mark.parametrize(
-    ("cells", "reason"),
-    [
-        ({"text": "<e1>Smoke</e1> from a fire."}, "does not mark one entity with <e1>"),
-        ({"text": "<e1>a</e1> <e1>b</e1> <e2>c</e2>"}, "does not mark one entity with <e1>"),
-        ({"text": "<e1> </e1> from <e2>fire</e2>"}, "has an entity without text"),
-        ({"text": "abc", "e1": [0, 2], "e2": [1, 3]}, "has two entities that overlap"),
-        ({"text": "abc", "e1": [0, 2], "e2": [2, 4]}, r"has a span of e2 \(2 to 4\) outside its text of 3 characters"),
-        ({"text": "abc", "e1": [0], "e2": [1, 3]}, "has a span of e1 that is not a start and an end"),
-    ],
-)
-def test_rows_without_two_entities_are_refused(cells, reason):
-    with pytest.raises(DataError, match=reason):
-        tasks.load("relation").read(cells)
 
 
 def official(targets, predicted):

@@ -84,7 +84,7 @@ def pack_units(
         stored: output of the model's frozen stages for all sequences of `encoded`, if there is one.
     """
     if not joins_windows(model, encoded):
-        batch = pack(encoded.tokens, encoded.boundaries, units, stored, encoded.segments)
+        batch = pack(encoded.tokens, encoded.boundaries, units, stored, encoded.segments, marks=encoded.marks)
         order = batch.order.numpy()
     else:
         places, order = encoded.sequences(units), np.arange(len(units))
@@ -124,11 +124,15 @@ def frozen_states(model: Model, parts: Sequence[Encoded], run: Run) -> tuple[lis
         return [None] * len(parts), 0.0
     model.eval()
     by_token = stages < len(model.encoder.stages) or model.head.reads_all
-    kind = "first" if model.head.first_only else "mean"
+    side_by_side = 1 if by_token else max(1, model.head.marks)
+    kind = "first" if model.head.first_only else f"{side_by_side} marks" if model.head.marks else "mean"
     key = weights_key(model.encoder.stages[:stages], run.device) + ("" if by_token else f"-{kind}")
     compute = model.frozen_states
     parts_kept = [
-        keep_states(model, part, run, "frozen states", key, compute, stages, by_token=by_token) for part in parts
+        keep_states(
+            model, part, run, "frozen states", key, compute, stages, side_by_side=side_by_side, by_token=by_token
+        )
+        for part in parts
     ]
     return [states for states, _ in parts_kept], sum(seconds for _, seconds in parts_kept)
 
@@ -136,9 +140,9 @@ def frozen_states(model: Model, parts: Sequence[Encoded], run: Run) -> tuple[lis
 def pooled_states(model: Model, encoded: Encoded, device: str) -> StoredStates:
     """Run a wholly frozen encoder over texts and return their pooled states, in memory; for heads that pool."""
     lengths = encoded.sequence_lengths
-    states = torch.zeros(len(lengths), model.encoder.width)
+    states = torch.zeros(len(lengths), max(1, model.head.marks) * model.encoder.width)
     for sequences in _batches(model, lengths, device):
-        batch = pack(encoded.tokens, encoded.boundaries, sequences, segments=encoded.segments)
+        batch = pack(encoded.tokens, encoded.boundaries, sequences, segments=encoded.segments, marks=encoded.marks)
         with precision(device):
             states[torch.from_numpy(sequences)[batch.order]] = model.frozen_states(batch.to(device)).float().cpu()
     return StoredStates(len(model.encoder.stages), states, np.arange(len(lengths)), by_token=False)
@@ -166,7 +170,7 @@ def keep_states(
         key: identifies the weights and which states are stored.
         compute: batch -> states ``(tokens, side_by_side * width)``, or ``(sequences, ...)`` if not `by_token`.
         stages: see `nn.packed.StoredStates`.
-        side_by_side: number of outputs per token.
+        side_by_side: number of outputs per token, or of states per text.
         by_token: see `nn.packed.StoredStates`.
 
     Returns: as for `store.keep`.
@@ -177,7 +181,7 @@ def keep_states(
     def batches(missing: np.ndarray) -> Iterator[tuple[np.ndarray, Tensor]]:
         def run_over(places: np.ndarray) -> tuple[np.ndarray, Tensor]:
             texts = missing[places]
-            batch = pack(encoded.tokens, encoded.boundaries, texts, segments=encoded.segments)
+            batch = pack(encoded.tokens, encoded.boundaries, texts, segments=encoded.segments, marks=encoded.marks)
             with precision(run.device):
                 return texts[batch.order.numpy()], compute(batch.to(run.device))
 
@@ -191,7 +195,9 @@ def keep_states(
     return store.keep(
         run.shared or run.folder,
         key,
-        store.name_texts(encoded.tokens, encoded.boundaries, encoded.segments),
+        store.name_texts(
+            encoded.tokens, encoded.boundaries, encoded.segments, marks=None if by_token else encoded.marks
+        ),
         lengths,
         side_by_side * model.encoder.width,
         stages,

@@ -52,8 +52,10 @@ class _Index:
     parts: list[tuple[int, bytes]] = field(default_factory=list)
 
 
-def name_texts(tokens: np.ndarray, boundaries: np.ndarray, segments: np.ndarray | None = None) -> list[bytes]:
-    """Identify texts by their token ids, and by their segments if there are any: equal ids, equal names.
+def name_texts(
+    tokens: np.ndarray, boundaries: np.ndarray, segments: np.ndarray | None = None, marks: np.ndarray | None = None
+) -> list[bytes]:
+    """Identify texts by their token ids, and by their segments and marks if there are any: equal ids, equal names.
 
     >>> names = name_texts(np.array([5, 6, 5, 6, 7], dtype=np.int32), np.array([0, 2, 4, 5]))
     >>> names[0] == names[1], names[0] == names[2]
@@ -63,7 +65,11 @@ def name_texts(tokens: np.ndarray, boundaries: np.ndarray, segments: np.ndarray 
         tokens = np.stack([tokens, segments.astype(tokens.dtype)], axis=1)  # (tokens, 2)
     data = tokens.tobytes()
     ends = (boundaries * tokens[:1].nbytes).tolist()
-    return [hashlib.blake2b(data[a:b], digest_size=KEY_BYTES).digest() for a, b in itertools.pairwise(ends)]
+    after = [b""] * (len(boundaries) - 1) if marks is None else [part.tobytes() for part in marks]
+    return [
+        hashlib.blake2b(data[a:b] + more, digest_size=KEY_BYTES).digest()
+        for (a, b), more in zip(itertools.pairwise(ends), after, strict=True)
+    ]
 
 
 def keep(

@@ -13,6 +13,7 @@ from headstart.core.contracts import HeadPlan, Suffix
 from headstart.core.errors import CheckpointError
 from headstart.nn.crf import CrfHead
 from headstart.nn.encoder import Encoder, Stack
+from headstart.nn.entities import EntityPairHead
 from headstart.nn.heads import HEADS, ClassificationHead, Head
 
 ACTIVATIONS = ("gelu", "gelu_new", "relu", "tanh")
@@ -129,6 +130,8 @@ class Family:
         """Build a head for an encoder of these arguments, with random weights."""
         width, outputs = arguments["width"], len(plan.labels)
         epsilon = arguments["epsilon"] if self.head_norm else None
+        if plan.suffix == EntityPairHead.suffix:
+            return EntityPairHead(width, outputs, dropout)
         if plan.suffix in HEADS:
             head = CrfHead if plan.crf else HEADS[plan.suffix]
             return head(width, outputs, dropout, self.head_activation, False, epsilon, self.head_norm)

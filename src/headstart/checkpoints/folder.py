@@ -160,8 +160,10 @@ def save(
 ) -> None:
     """Write a model so that :func:`load` and Hugging Face's auto classes open it with the same outputs.
 
-    A classifier without a dense layer is written in the layout of sentence-transformers (see `_modules`). A sinusoidal
-    table is written as numbers; families other than DistilBERT read it back as learned positions.
+    A classifier without a dense layer is written in the layout of sentence-transformers (see `_modules`). One of pairs
+    of entities is written under the name of the output layer of Hugging Face's class for whole texts, which refuses it
+    since it has another shape; their class for encoders opens the folder. A sinusoidal table is written as numbers;
+    families other than DistilBERT read it back as learned positions.
 
     Args:
         folder: an existing folder; the caller renames it into place when everything is written.
@@ -190,7 +192,7 @@ def save(
         _modules.write(folder, model.head, tokenizer.window)
         _weights.write(folder / "model.safetensors", model.encoder, kind, leave_out)
     else:
-        if isinstance(model, Model) and isinstance(model.head, ClassificationHead):
+        if isinstance(model, Model) and isinstance(model.head, ClassificationHead) and model.head.in_transformers:
             config |= kind.pooling_key(model.head.pooling)
         _weights.write(folder / "model.safetensors", model, kind, leave_out)
     write_text(folder / "config.json", json.dumps(config, indent=2))

@@ -54,6 +54,10 @@ class WordTokens:
         """Join each question and its context."""
         return self.encode_pairs(questions, contexts)
 
+    def encode_marked(self, rows: Sequence[Sequence[str]], numbers: Sequence[Sequence[int]]) -> Encoded:
+        """Join the parts of each text."""
+        return self.encode(["".join(parts) for parts in rows])
+
     def encode_words(self, rows: Sequence[Sequence[str]]) -> Encoded:
         """Give each word a number of its own."""
         lengths = np.array([0, *map(len, rows)])

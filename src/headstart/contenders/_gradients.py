@@ -67,7 +67,7 @@ def _scores(
     """Yield the scores that each aim is the sum of, with its number."""
     head = task.head()
     count = len(head.labels)
-    if head.suffix == "ForSequenceClassification":
+    if head.suffix in ("ForSequenceClassification", "ForEntityPairClassification"):
         others = head.problem == "single_label_classification"
         for number, aim in enumerate(aims):
             yield number, _of_outputs(aim.row, 0, aim.outputs[0], count, others)

@@ -21,6 +21,12 @@ from headstart.training import convex
 
 FILE, WEIGHT = "columns.safetensors", "head.columns.weight"
 NOTE = "README.md"
+MARKED = (
+    "# Marked entities\n\nThe classifier of this model reads the states of the two tokens that open the marked "
+    "entities, side by side, which no class of transformers does. `AutoModel` opens the encoder; "
+    "`AutoModelForSequenceClassification` refuses the folder, since the classifier is twice as wide as a state. Use "
+    "`headstart predict` or `headstart.open_model`.\n"
+)
 
 
 def attach(head: Head, features: np.ndarray, targets: np.ndarray, *, balanced: bool = False) -> None:
@@ -92,7 +98,9 @@ def solve(
 
 
 def save(folder: Path, head: Head, task: Task) -> None:
-    """Write the weights of columns beside the text, and a note on who can open the folder; nothing without columns."""
+    """Write the weights of columns beside the text, and a note if transformers computes something else."""
+    if head.marks:
+        write_text(folder / NOTE, MARKED)
     if not task.tabular.names or task.tabular.way == "none":
         return
     words = "".join(f"{name}: VALUE; " for name in task.tabular.names)
@@ -109,7 +117,8 @@ def save(folder: Path, head: Head, task: Task) -> None:
             "This model reads columns as words before the text. For equal outputs in transformers, begin each text "
             f"with `{words}`, numbers to four figures and without columns that have no value."
         )
-    write_text(folder / NOTE, f"# Columns beside the text\n\n{note}\n")
+    before = f"{MARKED}\n" if head.marks else ""
+    write_text(folder / NOTE, f"{before}# Columns beside the text\n\n{note}\n")
 
 
 def load(folder: Path, head: Head, task: Task) -> None:

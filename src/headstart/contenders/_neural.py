@@ -176,7 +176,7 @@ class Neural(Fitted):
             # An adapter in PEFT's format would lack the columns.
             if self.updates is not None and part.source and self.model.head.columns is None:
                 family = find_family(part.family, part.source)
-                head = None if plain.head.needs_modules else plain.head
+                head = plain.head if plain.head.in_transformers else None
                 peft.write(fresh / "adapter", self.updates, head, family, part.source)
             extra = {"trained_parameters": self.trained, **_long.stored(self.long)}
             manifest.write(fresh, self.contender, self.task, extra)

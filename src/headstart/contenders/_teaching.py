@@ -59,7 +59,7 @@ def token_outputs(teacher: _neural.Neural | None, name: str, encoded: Encoded, d
 
 
 def text_outputs(
-    teacher: Fitted, texts: Sequence[str], task: Task, stored: StoredStates | None, lengths: np.ndarray, device: str
+    teacher: Fitted, texts: Sequence[str], task: Task, stored: StoredStates | None, encoded: Encoded, device: str
 ) -> Ragged:
     """Return what the student's logits of each text should be, float32 ``(texts, outputs)``.
 
@@ -70,7 +70,7 @@ def text_outputs(
         texts: the texts.
         task: the task, fitted.
         stored: its states; None if there are none.
-        lengths: tokens of each text, int64 ``(texts,)``.
+        encoded: the texts in the tokens of these states.
         device: 'cpu' or 'cuda'.
     """
     if task.kind == "number":
@@ -86,8 +86,11 @@ def text_outputs(
     starts = stored.starts[: len(texts)]
     if teacher.model.head.first_only:
         pooled = stored.states[torch.from_numpy(starts), -width:].float()
+    elif encoded.marks is not None:
+        places = torch.from_numpy(starts[:, None] + encoded.marks)  # (texts, marks)
+        pooled = stored.states[places, -width:].float().flatten(1)  # (texts, marks * width)
     else:
-        spans = zip(starts.tolist(), (starts + lengths).tolist(), strict=True)
+        spans = zip(starts.tolist(), (starts + encoded.lengths).tolist(), strict=True)
         pooled = torch.stack([stored.states[start:end, -width:].float().mean(dim=0) for start, end in spans])
     with torch.inference_mode():
         logits = teacher.model.head(pooled.to(device))

@@ -155,8 +155,7 @@ class Distilled(Contender):
             same = None if self.vocabulary else guide
             soft = _teaching.token_outputs(same, self.teacher, encoded.until(len(texts)), run.device)
         elif teacher is not None:
-            lengths = encoded.lengths[: len(texts)]
-            soft = _teaching.text_outputs(teacher, texts, task, stored, lengths, run.device)
+            soft = _teaching.text_outputs(teacher, texts, task, stored, encoded.until(len(texts)), run.device)
         words = checkpoint.model.encoder.embeddings.word
         special = [*checkpoint.tokenizer.opening, *checkpoint.tokenizer.closing]
         own, held_out = encoded.until(len(texts)).tokens, encoded.since(len(texts)).tokens

@@ -30,8 +30,13 @@ Value: TypeAlias = Any
 
 
 # Hugging Face's suffix of the class that a model opens in, which names the kind of its head.
+# The last one is of LUKE (Yamada et al. 2020) alone; of other such models, transformers opens only the encoder.
 Suffix = Literal[
-    "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "ForConditionalGeneration"
+    "ForSequenceClassification",
+    "ForTokenClassification",
+    "ForQuestionAnswering",
+    "ForConditionalGeneration",
+    "ForEntityPairClassification",
 ]
 # The loss of a head that scores whole texts, as Hugging Face names it in config.json.
 Problem = Literal["single_label_classification", "multi_label_classification", "regression"]
@@ -98,6 +103,9 @@ class Tokenizer(Protocol):
 
     def encode_windows(self, questions: Sequence[str], contexts: Sequence[str]) -> Encoded:
         """Turn questions with contexts into pairs of texts, a long context in several overlapping windows."""
+
+    def encode_marked(self, rows: Sequence[Sequence[str]], numbers: Sequence[Sequence[int]]) -> Encoded:
+        """Turn texts that are divided into parts into token ids, with the places of the parts of some numbers."""
 
 
 class Task(Protocol):

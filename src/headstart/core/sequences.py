@@ -78,6 +78,8 @@ class Encoded:
     words: int32 ``(tokens,)``, number of the word of its row that each token is from, -1 for special tokens; None if
         the rows were not given as words.
     features: float32 ``(rows, width)``, what is read beside the text, such as other columns; None for nothing.
+    marks: int64 ``(sequences, marks)``, places of the tokens that a head reads, from 0 in each sequence; None if they
+        are the same in every sequence, such as the first or all.
     """
 
     tokens: np.ndarray
@@ -88,6 +90,7 @@ class Encoded:
     characters: np.ndarray | None = None
     words: np.ndarray | None = None
     features: np.ndarray | None = None
+    marks: np.ndarray | None = None
 
     @staticmethod
     def without_tokens(rows: int) -> Encoded:
@@ -147,4 +150,5 @@ class Encoded:
             None if self.characters is None else self.characters[start:stop],
             None if self.words is None else self.words[start:stop],
             features,
+            None if self.marks is None else self.marks[first:last],
         )

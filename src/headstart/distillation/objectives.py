@@ -296,7 +296,7 @@ def head_loss(
     if isinstance(head, TokenHead):
         chosen = targets != IGNORED
         return soft_loss(logits[chosen], teacher[chosen], temperature) if chosen.any() else logits.sum() * 0
-    assert isinstance(head, ClassificationHead)  # the heads are these three
+    assert isinstance(head, ClassificationHead)  # all others score whole texts
     return soft_loss(logits, teacher, temperature, head.problem)
 
 

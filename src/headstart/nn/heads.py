@@ -30,6 +30,8 @@ class Head(nn.Module):
 
     suffix: see `core.contracts.HeadPlan`.
     reads_all: whether there are logits for every token; otherwise for every sequence.
+    marks: number of the marked tokens of each sequence (see `Batch.marks`) whose states the head reads side by side; 0
+        for heads that read other tokens.
     dense: None without a dense layer.
     norm: after the activation; None without one.
     columns: linear layer without bias on what is read beside the text (see `Batch.features`), whose logits are added:
@@ -38,6 +40,7 @@ class Head(nn.Module):
 
     suffix: ClassVar[Suffix]
     reads_all: ClassVar[bool] = True
+    marks: ClassVar[int] = 0
     dense: nn.Linear | None
     norm: nn.LayerNorm | None
     columns: nn.Linear | None
@@ -86,8 +89,13 @@ class Head(nn.Module):
 
     @property
     def needs_modules(self) -> bool:
-        """Whether Hugging Face's class cannot represent the head, see `checkpoints._modules`."""
+        """Whether only the layout of sentence-transformers can represent the head, see `checkpoints._modules`."""
         return False
+
+    @property
+    def in_transformers(self) -> bool:
+        """Whether a class of transformers computes the same logits from the saved weights."""
+        return not self.needs_modules
 
     @property
     def transitions(self) -> np.ndarray | None:
@@ -97,11 +105,16 @@ class Head(nn.Module):
     def make_linear(self) -> None:
         """Remove the dense layer, in place, if the head can be saved without it."""
 
+    def places(self, batch: Batch) -> Tensor | None:
+        """Return the tokens whose states :meth:`pool` reads, int64 ``(places,)``; None for all or for first tokens."""
+        return None
+
     def pool(self, states: Tensor, batch: Batch) -> Tensor:
         """Compute the head's input ``(items, width)`` from the encoder's last states.
 
         Args:
-            states: of first tokens ``(sequences, width)`` if `first_only`, otherwise of all tokens ``(tokens, width)``.
+            states: of first tokens ``(sequences, width)`` if `first_only`, of :meth:`places` ``(places, width)`` if
+                there are any, otherwise of all tokens ``(tokens, width)``.
             batch: how the tokens are divided into sequences.
         """
         return states
@@ -348,9 +361,12 @@ class Model(nn.Module):
 
         Rows of windows have their logits in the order of the request.
         """
-        states = self.encoder(batch, self.head.first_only, batch.stages)
         # If a batch contains the output of all stages, that output is already pooled (see `frozen_states`).
-        pooled = states if batch.stages == len(self.encoder.stages) else self.head.pool(states, batch)
+        if batch.stages == len(self.encoder.stages):
+            pooled = self.encoder(batch, self.head.first_only, batch.stages)
+        else:
+            states = self.encoder(batch, self.head.first_only, batch.stages, places=self.head.places(batch))
+            pooled = self.head.pool(states, batch)
         return self.head.beside(self.head(self.head.join(pooled, batch)), batch.features)
 
     def train(self, mode: bool = True) -> Model:
@@ -373,5 +389,8 @@ class Model(nn.Module):
     def frozen_states(self, batch: Batch) -> Tensor:
         """Compute the output of the frozen stages: ``(tokens, width)``, or pooled states if all stages are frozen."""
         stop = self.frozen_stages()
-        states = self.encoder(batch, self.head.first_only, 0, stop)
-        return self.head.pool(states, batch) if stop == len(self.encoder.stages) else states
+        if stop < len(self.encoder.stages):
+            hidden: Tensor = self.encoder(batch, stop=stop)
+            return hidden
+        states = self.encoder(batch, self.head.first_only, places=self.head.places(batch))
+        return self.head.pool(states, batch)

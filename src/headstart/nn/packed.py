@@ -36,6 +36,8 @@ class Batch:
     rows: number of these rows.
     features: float32 ``(sequences, features)``, or of each of these rows; what the head reads beside the text, in the
         order of its logits. None for nothing.
+    marks: int64 ``(sequences, marks)``, the tokens of each text that the head reads, counted over the batch; None if
+        they are the same in every text.
     """
 
     ids: Tensor
@@ -49,6 +51,7 @@ class Batch:
     owners: Tensor | None = None
     rows: int = 0
     features: Tensor | None = None
+    marks: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.order)
@@ -78,6 +81,7 @@ class Batch:
             owners=None if self.owners is None else to_device(self.owners, device),
             rows=self.rows,
             features=None if self.features is None else to_device(self.features, device),
+            marks=None if self.marks is None else to_device(self.marks, device),
         )
 
 
@@ -109,6 +113,7 @@ def pack(
     stored: StoredStates | None = None,
     segments: np.ndarray | None = None,
     owners: np.ndarray | None = None,
+    marks: np.ndarray | None = None,
 ) -> Batch:
     """Pack some texts of a flat token array into a batch.
 
@@ -119,6 +124,7 @@ def pack(
         stored: output of the model's frozen stages for all texts; None if there is none.
         segments: int ``(all tokens,)``, the segment of each token; None if all are in the first.
         owners: int64 ``(sequences,)``, from 0 up, the row that each text is a window of; None if there are no windows.
+        marks: int64 ``(all texts, marks)``, see `core.sequences.Encoded`; None for none.
 
     >>> batch = pack(np.array([1, 2, 3, 4, 5]), np.array([0, 3, 4, 5]), np.array([0, 1, 2]))
     >>> batch.groups, batch.order.tolist()  # two texts of one token, then one of three
@@ -147,6 +153,7 @@ def pack(
         segments=None if segments is None else torch.from_numpy(segments[places].astype(np.int64)),
         owners=None if owners is None else torch.from_numpy(owners[order]),
         rows=0 if owners is None else int(owners.max(initial=-1)) + 1,
+        marks=None if marks is None else torch.from_numpy(starts[:, None] + marks[rows]),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from headstart.core.attribution import Span
 from headstart.core.contracts import Task, Value
 from headstart.core.sequences import Encoded
+from headstart.text import marked
 from headstart.text.tokenizer import CHARACTERS_PER_TOKEN, Tokenizer, clean
 
 NO_TEXT = -1  # of a special token, or one of a prefix
@@ -86,6 +87,27 @@ class _Noting:
     def encode_words(self, rows: Sequence[Sequence[str]]) -> Encoded:
         self.words = rows
         return self.tokenizer.encode_words(rows)
+
+    def encode_marked(self, rows: Sequence[Sequence[str]], numbers: Sequence[Sequence[int]]) -> Encoded:
+        numbered = _Numbered(self.tokenizer)
+        own = marked.encode(numbered, rows, numbers)
+        self.texts, self.characters = numbered.places(own.tokens)
+        self.texts[self.texts != NO_TEXT] = 0
+        # Where each token's part is in its text, which begins without white space.
+        moves: list[np.ndarray] = []
+        limit = marked.CHARACTERS * self.tokenizer.window
+        for parts in rows:
+            joined = "".join(parts)
+            start = len(joined.lstrip()) - len(joined)
+            for part in parts:
+                offsets = numbered.offsets[len(moves)]
+                moves.append(np.full(len(offsets), start, dtype=np.int32))
+                # Of a very long part only both ends are tokenised, joined by a space.
+                moves[-1][offsets[:, 0] > limit] += max(0, len(part) - 2 * limit - 1)
+                start += len(part)
+        known = own.tokens >= 0
+        self.characters[known] += np.concatenate([np.zeros(0, np.int32), *moves])[own.tokens[known], None]
+        return self.tokenizer.encode_marked(rows, numbers)
 
     def encode_windows(self, questions: Sequence[str], contexts: Sequence[str]) -> Encoded:
         encoded = self.tokenizer.encode_windows(questions, contexts)
