@@ -22,7 +22,7 @@ from headstart import estimator, tasks
 from headstart.contenders.majority import Majority
 from headstart.core.errors import UsageError
 from headstart.core.records import Attempt, Rows
-from headstart.estimator import TextClassifier, TextRegressor, hold_out, read_texts
+from headstart.estimator import TextClassifier, TextRegressor, hold_out, read_table, read_texts
 from headstart.tasks.classification import Classification
 
 # Of an estimator that takes text, scikit-learn checks next to nothing (`test_the_checks_for_text`). So its checks for
@@ -380,3 +380,59 @@ def test_a_held_out_part_of_numbers_is_not_trained_on():
 def test_numbers_that_are_none_are_refused(numbers, message):
     with pytest.raises(ValueError, match=message):
         TextRegressor().fit(["one text", "another"], numbers)
+
+
+# --- columns beside the text -----------------------------------------------------------------------------------------
+
+PRICES = [9.0, 1.0, None, 1.5, 8.0, 2.0] * 5
+TABLE = {"text": ["a film", "a plot", "so", "here", "so", "a film"] * 5, "price": PRICES, "land": ["DE", "FR"] * 15}
+GOOD = ["good", "bad"] * 15
+
+
+@pytest.mark.parametrize("table", [dict, pandas.DataFrame, polars.DataFrame])
+def test_columns_are_read_beside_the_text(table):
+    model = TextClassifier("linear", features=["price", "land"]).fit(table(TABLE), GOOD)
+    assert model.predict(table(TABLE)).tolist() == GOOD
+    assert model.predict_proba(table({**TABLE, "land": ["FR"] * 30})).shape == (30, 2)
+    assert model.feature_names_in_.tolist() == ["text", "price", "land"]
+    assert model.n_features_in_ == 3
+    assert [column.form for column in model.model_.task.tabular.columns] == ["number", "category"]
+    assert model.model_.task.tabular.columns[1].categories == ("DE", "FR")
+
+
+def test_a_model_of_columns_is_cloned_searched_and_cross_validated():
+    frame = pandas.DataFrame({**TABLE, "price": 1.0}).rename(columns={"text": "review"})
+    model = TextClassifier("linear", text="review", features=["land"])
+    assert cross_val_score(clone(model), frame, GOOD, cv=3).mean() == 1.0
+    search = GridSearchCV(model, {"features": [["price"], ["land"]]}, cv=3).fit(frame, GOOD)
+    assert search.best_params_ == {"features": ["land"]}
+    assert not hasattr(TextClassifier("linear").fit(frame["review"], GOOD), "n_features_in_")
+
+
+def test_a_regressor_reads_columns():
+    prices = [float(number) for number in range(30)]
+    table = {**TABLE, "price": prices}
+    model = TextRegressor("linear", features=["price"]).fit(table, [2 * price for price in prices])
+    assert np.corrcoef(model.predict(table), prices)[0, 1] > 0.99
+
+
+@pytest.mark.parametrize(
+    ("table", "features", "reason"),
+    [
+        (["a", "b"], ["price"], "X is of type list, where a table with named columns is expected"),
+        (TABLE, ["prize"], "X has no column 'prize'; it has 'text', 'price', 'land'"),
+        ({"price": [1.0]}, ["price"], "X has no column 'text'"),
+        ({"text": ["a", "b"], "price": [1.0]}, ["price"], "X has 2 texts and 1 values of 'price'"),
+        ({"text": ["a", 3], "price": [1.0, 2.0]}, ["price"], r"X\[1\] is 3, of type int, where a text is expected"),
+        (TABLE, "price", "features is 'price', where a list of names of columns is expected"),
+        ({"text": ["a"], "price": np.ones((1, 2))}, ["price"], "one dimension is expected"),
+    ],
+)
+def test_tables_without_the_columns_are_refused(table, features, reason):
+    with pytest.raises(ValueError, match=reason):
+        read_table(table, "text", features)
+
+
+def test_contenders_that_read_no_columns_are_refused():
+    with pytest.raises(UsageError, match="contender 'distilled' does not read columns beside the text"):
+        TextClassifier("distilled", features=["price"]).fit(TABLE, GOOD)

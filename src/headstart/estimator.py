@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -21,11 +21,13 @@ from headstart.contenders import _members
 from headstart.contest import confidence
 from headstart.core import device as devices
 from headstart.core.contracts import Task, Value
-from headstart.core.errors import UsageError
+from headstart.core.errors import UsageError, shown
 from headstart.core.records import Attempt, Predictions, Rows, Run
+from headstart.core.tabular import Tabular
 from headstart.core.tally import named
 from headstart.data import _values
 from headstart.data.split import nested
+from headstart.data.tabular import with_columns
 
 
 class _TextEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -38,6 +40,8 @@ class _TextEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         options: Mapping[str, Value] | None = None,
         validation_fraction: float = 0.1,
         metric: str | None = None,
+        text: str = "text",
+        features: Sequence[str] | None = None,
         minutes: float | None = None,
         device: str = "auto",
         random_state: int | np.random.RandomState | None = 0,
@@ -46,20 +50,26 @@ class _TextEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         self.options = options
         self.validation_fraction = validation_fraction
         self.metric = metric
+        self.text = text
+        self.features = features
         self.minutes = minutes
         self.device = device
         self.random_state = random_state
 
-    def _train(self, texts: Sequence[str], targets: Sequence[Value], name: str) -> None:
+    def _train(self, inputs: Sequence[Value], targets: Sequence[Value], name: str) -> None:
         """Train the contender for a task; set `model_`."""
         if not 0 < self.validation_fraction < 1:
             raise ValueError(f"validation_fraction must lie between 0 and 1, not {self.validation_fraction!r}.")
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        rows = Rows(tuple(map(str, range(len(texts)))), tuple(texts), tuple(targets))
-        task = tasks.load(name)
+        rows = Rows(tuple(map(str, range(len(inputs)))), tuple(inputs), tuple(targets))
+        task = tasks.load(name, {"tabular": Tabular.of(self.features or ())})
+        plugin = _members.build(self.contender, more=self.options)
+        if self.features and not plugin.reads_columns:
+            raise UsageError(
+                f"contender {shown(self.contender)} does not read columns beside the text; leave them out."
+            )
         train, validation = hold_out(rows, task, self.validation_fraction, seed)
         task = task.fitted(train)
-        plugin = _members.build(self.contender, more=self.options)
         attempts: list[Attempt] = []
         with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
             run = Run(
@@ -84,14 +94,23 @@ class _TextEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
-        tags.input_tags.one_d_array = True
-        tags.input_tags.two_d_array = False
+        tags.input_tags.one_d_array = not self.features
+        tags.input_tags.two_d_array = bool(self.features)
         tags.non_deterministic = self.random_state is None
         return tags
 
-    def _predictions(self, X: Sequence[str]) -> Predictions:
+    def _predictions(self, X: Any) -> Predictions:
         check_is_fitted(self)
-        return self.model_.predict(self._texts(X))
+        return self.model_.predict(self._inputs(X))
+
+    def _inputs(self, X: Any, *, fitting: bool = False) -> list[Value]:
+        """Return what the task reads: texts, or texts with columns."""
+        if not self.features:
+            return self._texts(X)
+        if fitting:
+            self.feature_names_in_ = np.array([self.text, *self.features], dtype=object)
+            self.n_features_in_ = len(self.feature_names_in_)
+        return read_table(X, self.text, self.features)
 
     def _texts(self, X: object) -> list[str]:
         return read_texts(X)
@@ -101,7 +120,8 @@ class TextClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc]  # 
     """Classify texts with one contender, following scikit-learn's conventions.
 
     Works in pipelines, cross-validation and searches. X is a sequence of texts: a list, a one-dimensional array, or a
-    Series of pandas or polars. It has no fixed number of features, so `n_features_in_` is not set.
+    Series of pandas or polars. It has no fixed number of features, so `n_features_in_` is not set. With `features`, X
+    is a table: a DataFrame of pandas or polars, or a mapping from names to columns.
 
     Args:
         contender: a leaderboard name: 'majority', 'linear', 'finetuned:lora', 'ensemble:vote', 'distilled:2x128', ...
@@ -109,6 +129,9 @@ class TextClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc]  # 
         validation_fraction: share of the training texts (0 to 1, exclusive) on which the contender chooses its best
             setting or epoch; with too few texts, it chooses on all of them.
         metric: the score it chooses by; None for accuracy.
+        text: name of the column with the texts, if X is a table.
+        features: names of X's columns with numbers or categories that are read beside the text, see `core.tabular`;
+            None if X is texts alone.
         minutes: wall-clock limit of `fit`; None for none.
         device: 'auto', 'cpu' or 'cuda'.
         random_state: an int, a RandomState, or None for another seed each time.
@@ -116,6 +139,8 @@ class TextClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc]  # 
     Attributes:
         classes_: the labels, sorted, of the type they had in `y`.
         model_: the fitted model, with `predict`, `save` and `cut_off`.
+        feature_names_in_: names of the columns that are read, with `features`.
+        n_features_in_: their number, with `features`.
 
     >>> texts = ["good film", "bad film", "good plot", "bad plot"] * 5
     >>> model = TextClassifier("linear").fit(texts, [1, 0, 1, 0] * 5)
@@ -123,15 +148,15 @@ class TextClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc]  # 
     [1]
     """
 
-    def fit(self, X: Sequence[str], y: Sequence[object]) -> TextClassifier:
+    def fit(self, X: Any, y: Sequence[object]) -> TextClassifier:
         """Train on texts and their labels.
 
         Raises:
-            ValueError: X is not a sequence of texts, y no class labels of one kind or only one class, or they differ in
-                length; `validation_fraction` is not between 0 and 1.
-            UsageError: an unknown contender, option, metric or device.
+            ValueError: X is not a sequence of texts, or no table with the columns; y no class labels of one kind or
+                only one class, or they differ in length; `validation_fraction` is not between 0 and 1.
+            UsageError: an unknown contender, option, metric or device, or a contender that reads no columns.
         """
-        texts = self._texts(X)
+        texts = self._inputs(X, fitting=True)
         labels = _labels(y)
         check_consistent_length(texts, labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
@@ -143,7 +168,7 @@ class TextClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc]  # 
         self._train(texts, [names[code] for code in codes], "classification")
         return self
 
-    def predict(self, X: Sequence[str]) -> np.ndarray:
+    def predict(self, X: Any) -> np.ndarray:
         """Return the most probable label of each text, of the type it had in `y`.
 
         Raises:
@@ -155,7 +180,7 @@ class TextClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc]  # 
         predicted: np.ndarray = self.classes_[[numbers[value] for value in values]]
         return predicted
 
-    def predict_proba(self, X: Sequence[str]) -> np.ndarray:
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Return probabilities, float64 ``(texts, classes)``, columns in the order of `classes_`, rows summing to 1.
 
         Raises:
@@ -195,21 +220,21 @@ class TextRegressor(RegressorMixin, _TextEstimator):  # type: ignore[misc]  # sc
     True
     """
 
-    def fit(self, X: Sequence[str], y: Sequence[float]) -> TextRegressor:
+    def fit(self, X: Any, y: Sequence[float]) -> TextRegressor:
         """Train on texts and their numbers.
 
         Raises:
-            ValueError: X is not a sequence of texts, y not finite numbers or all the same, or they differ in length;
-                `validation_fraction` is not between 0 and 1.
-            UsageError: an unknown contender, option, metric or device.
+            ValueError: X is not a sequence of texts, or no table with the columns; y not finite numbers or all the
+                same, or they differ in length; `validation_fraction` is not between 0 and 1.
+            UsageError: an unknown contender, option, metric or device, or a contender that reads no columns.
         """
-        texts = self._texts(X)
+        texts = self._inputs(X, fitting=True)
         numbers = _numbers(y)
         check_consistent_length(texts, numbers)
         self._train(texts, numbers.tolist(), "regression")
         return self
 
-    def predict(self, X: Sequence[str]) -> np.ndarray:
+    def predict(self, X: Any) -> np.ndarray:
         """Return the number of each text, float64 ``(texts,)``.
 
         Raises:
@@ -256,6 +281,53 @@ def read_texts(X: object) -> list[str]:
         if not isinstance(value, str):
             raise ValueError(f"X[{number}] is {value!r}, of type {type(value).__name__}, where a text is expected.")
     return [str(value) for value in values]
+
+
+@runtime_checkable
+class _Frame(Protocol):
+    """A DataFrame of pandas or polars."""
+
+    @property
+    def columns(self) -> Any: ...
+
+    def __getitem__(self, name: str) -> Any: ...
+
+
+def read_table(X: object, text: str, features: Sequence[str]) -> list[Value]:
+    """Return the rows of a table as texts with the columns beside them.
+
+    Args:
+        X: a DataFrame, or a mapping from names to columns.
+        text: name of the column with the texts.
+        features: names of the columns beside it.
+
+    Raises:
+        ValueError: no table, a column is missing or has another length than the text's, or a value that is no text.
+
+    >>> read_table({"text": ["a", "b"], "price": [3.5, None]}, "text", ["price"])
+    [{'text': 'a', 'columns': {'price': 3.5}}, {'text': 'b', 'columns': {'price': None}}]
+    """
+    if isinstance(features, str) or not all(isinstance(name, str) for name in features):
+        raise ValueError(f"features is {features!r}, where a list of names of columns is expected.")
+    if not isinstance(X, Mapping | _Frame):
+        raise ValueError(f"X is of type {type(X).__name__}, where a table with named columns is expected.")
+    known = list(X if isinstance(X, Mapping) else X.columns)
+    missing = [name for name in (text, *features) if name not in known]
+    if missing:
+        raise ValueError(f"X has no column {missing[0]!r}; it has {', '.join(map(repr, known))}.")
+    texts = read_texts(X[text])
+    try:
+        columns = {name: _values.values(X[name], f"values of {name!r}") for name in features}
+    except UsageError as error:
+        raise ValueError(f"X cannot be read: {error}") from None
+    for name, values in columns.items():
+        if len(values) != len(texts):
+            raise ValueError(f"X has {len(texts)} texts and {len(values)} values of {name!r}.")
+    task = tasks.load("classification", {"tabular": Tabular.of(features)})
+    return [
+        with_columns(task, value, {name: values[row] for name, values in columns.items()})
+        for row, value in enumerate(texts)
+    ]
 
 
 def hold_out(rows: Rows, task: Task, fraction: float, seed: int) -> tuple[Rows, Rows]:
