@@ -1,12 +1,13 @@
 # make demo   install into .venv and compare every contender on real tweets (about 6 minutes on 2 cores)
 # make demo-zh   the same with Chinese reviews and a multilingual encoder
 # make test   install with the development tools and run every check that CI runs
+# make docs   build the documentation site in build/site, strictly, from docs/ and docstrings
 # make hostile   try broken model folders, data files, kept states, disks and hubs, and kill trainings (about an hour)
 # make bench  run the benchmarks, each of which writes one record to benchmarks/records
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-zh test check hostile bench clean
+.PHONY: demo demo-zh test check docs hostile bench clean
 
 demo: .venv/installed
 	$(BIN)/headstart demo tweets
@@ -16,6 +17,10 @@ demo-zh: .venv/installed-zh
 
 test: .venv/developed
 	BIN=$(BIN) ./check
+
+docs: .venv/documented
+	$(BIN)/python -m sphinx -b html -W --keep-going -q docs build/site
+	@echo build/site/index.html
 
 hostile: .venv/developed
 	$(BIN)/python -m tests.hostile
@@ -37,6 +42,10 @@ bench: .venv/benched
 
 .venv/developed: .venv/installed-zh
 	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+.venv/documented: .venv/installed
+	$(BIN)/pip install --quiet --editable '.[docs]'
 	touch $@
 
 .venv/benched: .venv/developed

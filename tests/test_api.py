@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 
 import pandas
 import pytest
@@ -80,6 +81,30 @@ def test_the_best_is_ready_to_use(finished):
     assert predictions.values == (SCRIPT, "bad")
     assert headstart.predict(out / "best", texts).values == predictions.values
     assert headstart.open_model(str(out / "best")).task.classes == tuple(sorted(LABELS))
+
+
+def test_the_best_has_a_card_which_a_person_may_edit(finished):
+    comparison, out = finished
+    card = out / "best" / manifest.CARD
+    text = card.read_text()
+    assert "| linear |" in text
+    assert SCRIPT not in text
+    assert not any(value in text for value in comparison.result.splits.test.inputs)
+    card.write_text(text + "\nWritten by a person.\n")
+    assert headstart.open_model(out / "best").task.classes == tuple(sorted(LABELS))
+    card.write_text(text)
+
+
+def test_the_code_in_a_card_opens_the_model_in_transformers(tmp_path, backbone):
+    known = {"contenders": ["finetuned:full"], "sizes": [], "seeds": 1, "options": {"full.epochs": 1}}
+    quick(make(60), tmp_path, backbone=backbone, **known)
+    text = (tmp_path / "best" / manifest.CARD).read_text().replace("FOLDER", str(tmp_path / "best"))
+    own, other = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    names: dict = {}
+    exec(own, names)
+    predicted = names["model"].predict([Classification.SAMPLE[0][0]]).probabilities
+    exec(other, names)
+    assert names["logits"].softmax(-1).detach().numpy() == pytest.approx(predicted, abs=1e-5)
 
 
 def test_it_shows_itself_in_a_notebook(finished):

@@ -14,6 +14,7 @@ import time
 
 import pytest
 
+import headstart
 from headstart import api, cli, usage
 from headstart.checkpoints import manifest
 from headstart.contest import plan
@@ -33,7 +34,7 @@ TINY = [
     "scratch.epochs=1",
 ]
 GUESS = "Task: classification, guessed from the columns; choose another one with --task."
-VERBS = ("compare", "demo", "pretrain", "check", "predict", "stress", "explain", "list")
+VERBS = ("compare", "demo", "pretrain", "check", "predict", "stress", "explain", "update", "push", "list")
 COMMAND = [sys.executable, "-m", "headstart.cli"]
 HEAVY = ("torch", "sklearn", "scipy", "numpy", "pandas", "matplotlib", "transformers", "tokenizers", "rich", "pydantic")
 
@@ -110,6 +111,10 @@ def test_help_is_on_standard_output(arguments, capsys):
     code, out, err = run(capsys, *arguments)
     assert (code, err) == (0, "")
     assert out.startswith("Usage: headstart")
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    assert run(capsys, "--version") == (0, f"headstart {headstart.__version__}\n", "")
 
 
 def test_help_names_what_competes_by_default(capsys):

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from headstart.api import Comparison, check, compare, demo, open_model, predict, pretrain, read_result
     from headstart.estimator import TextClassifier, TextRegressor
     from headstart.reading import read
+    from headstart.saved.upload import push
+    from headstart.updating import update
 
     __version__: str
 
@@ -22,11 +24,19 @@ __all__ = [
     "open_model",
     "predict",
     "pretrain",
+    "push",
     "read",
     "read_result",
+    "update",
 ]
 
-_HOMES = {"TextClassifier": "headstart.estimator", "TextRegressor": "headstart.estimator", "read": "headstart.reading"}
+_HOMES = {
+    "TextClassifier": "headstart.estimator",
+    "TextRegressor": "headstart.estimator",
+    "push": "headstart.saved.upload",
+    "read": "headstart.reading",
+    "update": "headstart.updating",
+}
 
 
 def __getattr__(name: str) -> Any:

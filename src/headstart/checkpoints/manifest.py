@@ -29,6 +29,7 @@ FORMAT = 1
 # All files that a loader opens have one of these endings or names. Other files (README.md, notes.txt, .DS_Store) are
 # never read, so they may be in the folder.
 SUFFIXES = {".json", ".safetensors", ".bin", ".model"}
+CARD = "README.md"  # for people, who may edit it; never listed
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ def _strangers(folder: Path, listed: Mapping[str, str]) -> Iterator[Path]:
 
 def _hashes(folder: Path) -> dict[str, str]:
     own = folder / NAME
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != own)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != own and path.name != CARD)
     return {path.relative_to(folder).as_posix(): file_sha256(path) for path in paths}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from headstart.checkpoints import arrays
+from headstart.checkpoints import arrays, manifest
 from headstart.core.contracts import Task
 from headstart.core.errors import shown
 from headstart.core.files import write_text
@@ -20,7 +20,6 @@ from headstart.nn.heads import ClassificationHead, Head
 from headstart.training import convex
 
 FILE, WEIGHT = "columns.safetensors", "head.columns.weight"
-NOTE = "README.md"
 MARKED = (
     "# Marked entities\n\nThe classifier of this model reads the states of the two tokens that open the marked "
     "entities, side by side, which no class of transformers does. `AutoModel` opens the encoder; "
@@ -100,7 +99,7 @@ def solve(
 def save(folder: Path, head: Head, task: Task) -> None:
     """Write the weights of columns beside the text, and a note if transformers computes something else."""
     if head.marks:
-        write_text(folder / NOTE, MARKED)
+        write_text(folder / manifest.CARD, MARKED)
     if not task.tabular.names or task.tabular.way == "none":
         return
     words = "".join(f"{name}: VALUE; " for name in task.tabular.names)
@@ -118,7 +117,7 @@ def save(folder: Path, head: Head, task: Task) -> None:
             f"with `{words}`, numbers to four figures and without columns that have no value."
         )
     before = f"{MARKED}\n" if head.marks else ""
-    write_text(folder / NOTE, f"{before}# Columns beside the text\n\n{note}\n")
+    write_text(folder / manifest.CARD, f"{before}# Columns beside the text\n\n{note}\n")
 
 
 def load(folder: Path, head: Head, task: Task) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,15 +21,20 @@ from headstart.contest.trials import Job, Terms
 from headstart.core import files, sealed
 from headstart.core.contracts import Fitted, Task, Value
 from headstart.core.errors import CheckpointError
-from headstart.core.files import replacing_folder, writing
+from headstart.core.files import replacing_folder, write_text, writing
 from headstart.core.tally import named
 from headstart.saved import model_folder
 
 ANNOUNCED = "announced"
 
 
-def announce(model: Path, terms: Terms) -> None:
+def announce(model: Path, terms: Terms, card: Callable[[Path], str] = lambda _: "") -> None:
     """Link a model to ``best/`` with all its files, and protect it from later comparisons.
+
+    Args:
+        model: the model's folder.
+        terms: the settings common to all trials.
+        card: returns the text of its model card, given a folder with all its files; '' for none.
 
     Raises:
         CheckpointError: the model's folder is not what was saved; ``best/`` is then left unchanged.
@@ -43,6 +48,9 @@ def announce(model: Path, terms: Terms) -> None:
             # The winner no longer depends on any backbone, and shares its files with 'best'.
             with replacing_folder(model, flushed=True) as whole:
                 _copy(best, whole)
+        if text := card(best):
+            manifest.remove(best, manifest.CARD)  # earlier versions listed it
+            write_text(best / manifest.CARD, text)
 
 
 @contextmanager
