@@ -14,7 +14,7 @@ from headstart import tasks
 from headstart.checkpoints import manifest
 from headstart.checkpoints.origin import Origin, origin
 from headstart.contest.rank import winner
-from headstart.core.results import deciding
+from headstart.core.results import Interval, StressResult, StressScore, deciding
 from headstart.report import card
 
 TAGS = {*["h1", "h2", "p", "a", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "pre", "code"]}
@@ -128,3 +128,18 @@ def test_the_licence_of_a_model_of_the_hub_is_read_from_the_cache(tmp_path, monk
     assert origin("hf://owner/name@v1") == Origin("owner/name@v1", "owner/name", "mit")
     monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_, **__: None)
     assert origin("hf://owner/name") == Origin("owner/name", "owner/name")
+
+
+def test_what_transformations_do_is_in_the_card_if_it_was_measured(quick, tmp_path):
+    best = make_best(tmp_path)
+    leader = winner(quick.standings).contender
+    score = StressScore(leader, "typos", 90, 60, 0.1, 0.75, 0.7, Interval(0.05, 0.02, 0.08), None, 0.001, None, None)
+    other = replace(score, contender="majority", transformation="accents")
+    measured = replace(quick, stress=StressResult(90, 90, (score, other), (), {}, {}, {}))
+    text = card.text(measured, Path("nowhere"), best)
+    assert "| typos | 60 | 70.0 % | +5.0 (+2.0 to +8.0) |" in text
+    assert "accents" not in text
+    assert "headstart stress" not in text
+    without = card.text(quick, Path("nowhere"), best)
+    assert "## Stress" not in without
+    assert "headstart stress measures that" in without

@@ -25,7 +25,7 @@ from headstart.core.tally import named
 from headstart.metrics import format as form
 from headstart.metrics import stats
 from headstart.report import _format as write
-from headstart.report import wording
+from headstart.report import stress, wording
 from headstart.report._view import against_best
 
 if TYPE_CHECKING:
@@ -246,6 +246,8 @@ def _body(result: Result, best: Path, own: Record, figures: Mapping[str, Interva
             for finding in result.audit.findings
             if finding.kind in PUBLISHED and (finding.severity != "fine" or finding.kind in ALWAYS)
         ],
+        stress=_stress(result),
+        stress_note=stress.note(result.stress) if result.stress is not None else "",
         licence=_licence_sentence(origins),
         built_on=[
             f"{one.name}{f' ({one.page})' if one.page else ''}: {one.licence or 'licence unknown'}; "
@@ -324,6 +326,21 @@ def _facts(result: Result, own: Record) -> list[tuple[str, str]]:
     ]
 
 
+def _stress(result: Result) -> list[dict[str, str]]:
+    """Word what each transformation of the test rows does to the winner; nothing if that was not measured."""
+    metric, leader = deciding(result), winner(result.standings).contender
+    return [
+        {
+            "name": score.transformation,
+            "changed": write.count(score.changed),
+            "after": form.score(metric, score.after) if score.after is not None else "–",
+            "loss": form.signed(metric, score.loss) if score.loss is not None else "–",
+        }
+        for score in (result.stress.scores if result.stress is not None else ())
+        if score.contender == leader
+    ]
+
+
 def _licence_sentence(origins: Sequence[Origin]) -> str:
     if not origins:
         return "The model was trained without a pretrained one. No licence was chosen; that is up to whoever owns it."
@@ -334,7 +351,8 @@ def _licence_sentence(origins: Sequence[Origin]) -> str:
 
 def _limits(result: Result, own: Record, best: Path) -> list[str]:
     limits = ["The figures hold for texts like the test rows. Other sources, times and languages were not measured."]
-    limits.append("What typos, capitals and the like do to it was not measured here; `headstart stress` measures that.")
+    if result.stress is None:
+        limits.append("What typos, capitals and the like do to it was not measured; headstart stress measures that.")
     if result.by is not None:
         limits.append(
             f"Scores for each value of {shown(result.by.column)} are in the report of the comparison, not here."
