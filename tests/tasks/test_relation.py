@@ -10,7 +10,7 @@ from tests.contracts.test_checkpoints import tiny
 
 from headstart import tasks
 from headstart.activations import forward
-from headstart.checkpoints import folder
+from headstart.checkpoints import folder, manifest
 from headstart.contenders import _heads, _teaching
 from headstart.core import rooms
 from headstart.core.errors import DataError, UsageError
@@ -190,7 +190,7 @@ def test_transformers_opens_the_encoder_and_refuses_the_head(fitted, tmp_path):
     np.testing.assert_allclose(logits, forward.outputs(fitted.model, encoded, "cpu").values[0], atol=1e-5)
     with pytest.raises(RuntimeError, match="mismatch"):
         transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved")
-    note = (tmp_path / "saved" / _heads.NOTE).read_text("utf-8")
+    note = (tmp_path / "saved" / manifest.CARD).read_text("utf-8")
     assert note.startswith("# Marked entities\n")
     assert folder.load(tmp_path / "saved").head == fitted.task.head()
 
@@ -198,7 +198,7 @@ def test_transformers_opens_the_encoder_and_refuses_the_head(fitted, tmp_path):
 def test_the_note_says_that_columns_are_read_too(fitted, tmp_path):
     task = dataclasses.replace(fitted.task, tabular=dataclasses.replace(Tabular.of(["price"]), way="words"))
     _heads.save(tmp_path, fitted.model.head, task)
-    note = (tmp_path / _heads.NOTE).read_text("utf-8")
+    note = (tmp_path / manifest.CARD).read_text("utf-8")
     assert "# Marked entities\n" in note
     assert "\n# Columns beside the text\n" in note
 

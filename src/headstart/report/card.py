@@ -141,7 +141,7 @@ def _metadata(
     data = ModelCardData(
         language=languages.pop() if len(languages) == 1 and "" not in languages else None,
         license=_licence(origins) or "unknown",
-        library_name=_library(best),
+        library_name=_library(result, best),
         pipeline_tag=_pipeline(result),
         base_model=pages[0] if len(pages) == 1 else pages or None,
         datasets=[hub_data] if hub_data else None,
@@ -183,7 +183,9 @@ def _licence(origins: Sequence[Origin]) -> str:
     return licences.pop() if len(licences) == 1 else ""
 
 
-def _library(best: Path) -> str:
+def _library(result: Result, best: Path) -> str:
+    if result.task == "relation":  # its classifier reads two states, which no class of transformers does
+        return "headstart"
     if _opens_as(best) == SENTENCES:
         return SENTENCES
     return "transformers" if _opens_as(best) else "headstart"
