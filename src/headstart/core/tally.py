@@ -82,7 +82,7 @@ class Tally:
         """Sums over all rows, float64 ``(sums,)``."""
         import numpy as np
 
-        return np.asarray(self.rows.sum(axis=0), dtype=np.float64).ravel()
+        return np.bincount(self.rows.indices, self.rows.data, minlength=self.rows.shape[1])
 
 
 def grouped(rows: sparse.csr_array, groups: np.ndarray) -> sparse.csr_array:

@@ -61,10 +61,8 @@ class Outcomes:
         """
         if not len(tallies[0].weights):
             return self
-        sums = tuple(
-            sparse.csr_array(sparse.vstack([own, tally.right, tally.wrong]))
-            for own, tally in zip(self.sums, tallies, strict=True)
-        )
+        added = [sparse.csr_array(np.concatenate([tally.right, tally.wrong])) for tally in tallies]
+        sums = tuple(sparse.csr_array(sparse.vstack(parts)) for parts in zip(self.sums, added, strict=True))
         weights = np.concatenate([self.weights, np.tile(weight * tallies[0].weights, 2)])
         return Outcomes(sums, weights, self.size)
 

@@ -95,10 +95,14 @@ def _counts(truth: np.ndarray, answers: np.ndarray, classes: int) -> sparse.csr_
     import numpy as np
     from scipy import sparse  # half of the time that listing the tasks would take
 
-    every, right = np.arange(len(truth)), np.flatnonzero(truth == answers)
-    places = np.concatenate([every[right], every, every])
-    columns = np.concatenate([truth[right], classes + answers, 2 * classes + truth])
-    return sparse.csr_array((np.ones(len(places)), (places, columns)), shape=(len(truth), 3 * classes))
+    right = truth == answers
+    ends = np.cumsum(2 + right)  # of a row: its hit if it is right, its prediction and its target
+    columns = np.empty(ends[-1], dtype=np.int64)
+    columns[ends[right] - 3] = truth[right]
+    columns[ends - 2] = classes + answers
+    columns[ends - 1] = 2 * classes + truth
+    starts = np.concatenate([[0], ends])
+    return sparse.csr_array((np.ones(len(columns)), columns, starts), shape=(len(truth), 3 * classes))
 
 
 def from_sums(of_counts: Counts) -> Callable[[np.ndarray], np.ndarray]:
