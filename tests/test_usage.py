@@ -1,25 +1,48 @@
 """Mistakes in a call are answered at once: nothing heavy is loaded to find them."""
 
+import json
 import subprocess
 import sys
 
 import pytest
 
 HEAVY = {"torch", "numpy", "scipy", "sklearn", "pydantic", "pandas", "matplotlib", "transformers", "wandb", "mlflow"}
+# Loads the command line once and runs each list of arguments in a fork of its own, as if it had just been started.
 CODE = f"""
-import sys
+import json, os, signal, sys, tempfile
 from headstart import cli
-code = cli.run(sys.argv[1:])
-print("loaded:", *sorted({HEAVY} & set(sys.modules)), file=sys.stderr)
-sys.exit(code)
+
+for line in sys.stdin:
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = os.fork()
+        if not child:
+            signal.alarm(300)
+            os.dup2(out.fileno(), 1)
+            os.dup2(err.fileno(), 2)
+            code = cli.run(json.loads(line))
+            print("loaded:", *sorted({HEAVY} & set(sys.modules)), file=sys.stderr)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        said = [file.seek(0) or file.read().decode() for file in (out, err)]
+    print(json.dumps([code, *said]), flush=True)
 """
 COMPARE = ("compare", "{data}")
 
 
-def run(*arguments: str) -> tuple[int, str, str]:
+@pytest.fixture(scope="module")
+def run():
     """Run the command line in a process of its own: exit code, standard output, standard error."""
-    done = subprocess.run([sys.executable, "-c", CODE, *arguments], capture_output=True, text=True, timeout=60)
-    return done.returncode, done.stdout, done.stderr
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", CODE], stdin=pipe, stdout=pipe, text=True) as forks:
+
+        def answer(*arguments: str) -> tuple[int, str, str]:
+            forks.stdin.write(json.dumps(arguments) + "\n")
+            forks.stdin.flush()
+            return tuple(json.loads(forks.stdout.readline()))
+
+        yield answer
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +53,7 @@ def data(tmp_path_factory):
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("list",), ("compare", "--help"), ()])
-def test_help_and_the_list_load_nothing_heavy(arguments):
+def test_help_and_the_list_load_nothing_heavy(run, arguments):
     code, out, err = run(*arguments)
     assert code == 0
     assert "finetuned" in out or "compare" in out
@@ -87,7 +110,7 @@ def test_help_and_the_list_load_nothing_heavy(arguments):
     ],
     ids=lambda value: "-".join(value[:1] + value[2:]) if isinstance(value, tuple) else None,
 )
-def test_a_mistake_is_named_before_anything_heavy_is_loaded(data, arguments, code, message):
+def test_a_mistake_is_named_before_anything_heavy_is_loaded(run, data, arguments, code, message):
     returned, out, err = run(*(argument.format(data=data) for argument in arguments))
     assert (returned, out) == (code, "")
     assert message in err

@@ -8,6 +8,8 @@ from headstart.core.errors import DataError, UsageError
 from headstart.core.tally import named
 from headstart.metrics import labels
 
+CASES = 300
+
 
 def reference(targets, predicted):
     """Every metric as scikit-learn computes it; it warns where there is one class, or one that is never true."""
@@ -20,13 +22,36 @@ def reference(targets, predicted):
     }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("abce")), min_size=1, max_size=40))
 def test_scores_are_scikit_learns(pairs):
     targets, predicted = zip(*pairs, strict=True)
     scores = labels.score(targets, predicted)
     assert scores == pytest.approx(reference(targets, predicted), abs=1e-12)
     assert all(type(value) is float for value in scores.values())
+
+
+def test_scores_of_many_cases_are_means_of_scikit_learns_by_class():
+    """A class of a case is a column of the reference's arrays, called once; short cases have empty rows."""
+    random = np.random.default_rng(0)
+    sizes = np.minimum(random.integers(1, 80, CASES), random.integers(1, 41, CASES))
+    targets, predicted = random.integers(0, random.integers(1, 5, CASES), (2, 40, CASES))
+    predicted[predicted == 3] = 4  # a class that no row has
+    exists = np.arange(40)[:, None] < sizes
+    columns = [(part[..., None] == np.arange(5)) & exists[..., None] for part in (targets, predicted)]
+    found = metrics.precision_recall_fscore_support(*(part.reshape(40, -1) for part in columns), zero_division=0)
+    _, recalls, f1s, supports = (part.reshape(CASES, 5) for part in found)
+    for case, size in enumerate(sizes):
+        true, answers = targets[:size, case], predicted[:size, case]
+        scores = labels.score(*("".join("abcde"[number] for number in part) for part in (true, answers)))
+        support, f1 = supports[case], f1s[case]
+        expected = {
+            "accuracy": (true == answers).mean(),
+            "macro-F1": f1[np.union1d(true, answers)].mean(),
+            "weighted-F1": np.average(f1, weights=support),
+            "balanced-accuracy": recalls[case, support > 0].mean(),
+        }
+        assert {name: scores[name] for name in expected} == pytest.approx(expected, abs=1e-12)
 
 
 def test_many_resamples_at_once_equal_one_by_one():

@@ -1,5 +1,6 @@
 """Scores of numbers, sets and texts are those of the libraries that define them, on random cases."""
 
+import functools
 import re
 import string
 
@@ -20,28 +21,37 @@ def scores(module, targets, predicted) -> dict[str, float]:
 
 
 def test_numbers_are_scored_as_scikit_learn_and_scipy_do():
+    """A column of the references' arrays is a case, so that they are called once for all cases of as many rows."""
     random = np.random.default_rng(0)
-    for _ in range(CASES):
-        rows = int(random.integers(2, 40))
-        targets = random.normal(random.choice([0, 1e4]), 1, rows).round(random.integers(0, 4))
-        predicted = targets + random.normal(0.1, random.choice([0.1, 2]), rows).round(random.integers(0, 3))
-        values = scores(numbers, targets, predicted)
-        assert values["RMSE"] == pytest.approx(metrics.root_mean_squared_error(targets, predicted))
-        assert values["MAE"] == pytest.approx(metrics.mean_absolute_error(targets, predicted))
-        assert values["R2"] == pytest.approx(metrics.r2_score(targets, predicted), rel=1e-6, abs=1e-8)
-        if np.ptp(targets) and np.ptp(predicted):
-            assert values["Pearson"] == pytest.approx(scipy_stats.pearsonr(targets, predicted)[0], abs=1e-7)
-            assert values["Spearman"] == pytest.approx(scipy_stats.spearmanr(targets, predicted)[0], abs=1e-9)
-        else:
-            assert values["Pearson"] == values["Spearman"] == 0.0
+    for rows in random.integers(2, 40, CASES // 25):
+        targets, predicted = np.empty((2, rows, 25))
+        for case in range(25):
+            targets[:, case] = random.normal(random.choice([0, 1e4]), 1, rows).round(random.integers(0, 4))
+            noise = random.normal(0.1, random.choice([0.1, 2]), rows).round(random.integers(0, 3))
+            predicted[:, case] = targets[:, case] + noise
+        ours = [scores(numbers, *case) for case in zip(targets.T, predicted.T, strict=True)]
+        values = {name: [each[name] for each in ours] for name in ours[0]}
+        apart = {"multioutput": "raw_values"}
+        assert values["RMSE"] == pytest.approx(metrics.root_mean_squared_error(targets, predicted, **apart))
+        assert values["MAE"] == pytest.approx(metrics.mean_absolute_error(targets, predicted, **apart))
+        assert values["R2"] == pytest.approx(metrics.r2_score(targets, predicted, **apart), rel=1e-6, abs=1e-8)
+        differ = (np.ptp(targets, axis=0) > 0) & (np.ptp(predicted, axis=0) > 0)
+        pairs = targets[:, differ], predicted[:, differ]
+        pearson, spearman = (np.array(values[name]) for name in ("Pearson", "Spearman"))
+        assert pearson[differ] == pytest.approx(scipy_stats.pearsonr(*pairs)[0], abs=1e-7)
+        ranks = (scipy_stats.rankdata(part, axis=0) for part in pairs)
+        assert spearman[differ] == pytest.approx(scipy_stats.pearsonr(*ranks)[0], abs=1e-9)
+        assert spearman[differ][0] == pytest.approx(scipy_stats.spearmanr(pairs[0][:, 0], pairs[1][:, 0])[0], abs=1e-9)
+        assert not pearson[~differ].any()
+        assert not spearman[~differ].any()
 
 
 def random_tags(random, length: int) -> list[str]:
     """A sequence of BIO tags in which every entity begins with B."""
     tags, kind = [], ""
-    for _ in range(length):
-        choice = random.choice(["O", "B", "I"], p=[0.4, 0.3, 0.3])
-        kind = str(random.choice(["PER", "LOC", "ORG"])) if choice == "B" else "" if choice == "O" else kind
+    choices = random.choice(["O", "B", "I"], length, p=[0.4, 0.3, 0.3])
+    for choice, begun in zip(choices.tolist(), random.choice(["PER", "LOC", "ORG"], length).tolist(), strict=True):
+        kind = begun if choice == "B" else "" if choice == "O" else kind
         tags.append("O" if choice == "O" or not kind else f"{choice}-{kind}")
     return tags
 
@@ -58,33 +68,41 @@ def entities(tags: list[str]) -> list[tuple[int, int, str]]:
 
 @pytest.mark.filterwarnings("ignore")  # of types without entities, which count 0 on either side
 def test_entities_are_scored_as_seqeval_does():
-    from seqeval import metrics as seqeval
+    from seqeval.metrics import sequence_labeling as seqeval
 
     random = np.random.default_rng(1)
     for _ in range(CASES):
         lengths = random.integers(1, 9, random.integers(1, 4))
         targets, predicted = ([random_tags(random, length) for length in lengths] for _ in range(2))
         values = scores(sets, [entities(tags) for tags in targets], [entities(tags) for tags in predicted])
-        assert values["micro-F1"] == pytest.approx(seqeval.f1_score(targets, predicted))
-        assert values["precision"] == pytest.approx(seqeval.precision_score(targets, predicted))
-        assert values["recall"] == pytest.approx(seqeval.recall_score(targets, predicted))
+        expected = seqeval.precision_recall_fscore_support(targets, predicted, average="micro")[:3]
+        assert [values[name] for name in ("precision", "recall", "micro-F1")] == pytest.approx(expected)
         if any(entities(tags) for tags in (*targets, *predicted)):
             assert values["macro-F1"] == pytest.approx(seqeval.f1_score(targets, predicted, average="macro"))
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_several_labels_are_scored_as_scikit_learn_does():
+    """A column of the reference's arrays is a case, or a label of one; missing rows are neither true nor answered."""
     random = np.random.default_rng(2)
-    for _ in range(CASES):
-        truth, answer = random.random((2, random.integers(1, 20), 4)) < 0.4
-        rows = [[[(number,) for number in np.flatnonzero(row)] for row in part] for part in (truth, answer)]
-        values = scores(sets, *rows)
-        assert values["micro-F1"] == pytest.approx(metrics.f1_score(truth, answer, average="micro", zero_division=0))
-        assert values["exact"] == pytest.approx(metrics.accuracy_score(truth, answer))
-        occur = np.flatnonzero((truth | answer).any(axis=0))
-        if len(occur):
-            macro = metrics.f1_score(truth, answer, labels=occur, average="macro", zero_division=0)
-            assert values["macro-F1"] == pytest.approx(macro)
+    sizes = random.integers(1, 20, CASES)
+    truth, answer = random.random((2, 20, CASES, 4)) < 0.4
+    truth[np.arange(20)[:, None] >= sizes], answer[np.arange(20)[:, None] >= sizes] = False, False
+    f1 = functools.partial(metrics.f1_score, average=None, zero_division=0)
+    micro = f1(*(part.transpose(0, 2, 1).reshape(-1, CASES) for part in (truth, answer)))
+    by_label = f1(*(part.reshape(20, -1) for part in (truth, answer))).reshape(CASES, 4)
+    for case, size in enumerate(sizes):
+        parts = truth[:size, case], answer[:size, case]
+        values = scores(sets, *([[(number,) for number in np.flatnonzero(row)] for row in part] for part in parts))
+        assert values["micro-F1"] == pytest.approx(micro[case])
+        assert values["exact"] == pytest.approx((parts[0] == parts[1]).all(axis=1).mean())
+        occur = np.flatnonzero((parts[0] | parts[1]).any(axis=0))
+        macro = by_label[case, occur].mean() if len(occur) else values["macro-F1"]
+        assert values["macro-F1"] == pytest.approx(macro)
+        if case % 20 == 0:  # the reference's own means, which take the longest
+            assert values["micro-F1"] == pytest.approx(metrics.f1_score(*parts, average="micro", zero_division=0))
+            assert values["exact"] == pytest.approx(metrics.accuracy_score(*parts))
+            means = {"labels": occur, "average": "macro", "zero_division": 0}
+            assert values["macro-F1"] == pytest.approx(metrics.f1_score(*parts, **means) if len(occur) else macro)
 
 
 WORDS = ["the", "A", "dog", "dogs", "barks", "x", "Hund!", "U.S.", "1,000", "an", "-", "", "bell?", "—", "日本"]
