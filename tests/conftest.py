@@ -66,6 +66,44 @@ def checkpoint_after(monkeypatch):
     return choose
 
 
+@pytest.fixture(scope="session")
+def equal_figures_drawn_once():
+    """Let pages share figures of the same numbers, whose drawing is most of a page's time.
+
+    What `headstart.report.plots` itself draws is not shared, so that its own tests see each figure drawn.
+    """
+    from headstart.report import _view, plots
+    from headstart.report.kinds import label
+
+    figures: dict[tuple, str] = {}
+
+    def once(draw, *given, **options):
+        # The cost that a figure is over is given as a function of standings.
+        values = [[*map(value, given[0])] if callable(value) else value for value in given]
+        key = plots.svg, draw, repr((values, options))
+        if key not in figures:
+            figures[key] = draw(*given, **options)
+        return figures[key]
+
+    class Plots:
+        learning_curves = staticmethod(functools.partial(once, plots.learning_curves))
+        against = staticmethod(functools.partial(once, plots.against))
+        reliability = staticmethod(functools.partial(once, plots.reliability))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_view, "plots", Plots)
+        patch.setattr(label, "plots", Plots)
+        yield
+
+
+@pytest.fixture
+def trained_once(monkeypatch):
+    """Let no training count as collapsed, as most tiny ones would, so that none is repeated."""
+    from headstart.training import collapse
+
+    monkeypatch.setattr(collapse, "judged", lambda *given, **rest: "")
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)

@@ -29,8 +29,9 @@ from headstart.nn.encoder import Embeddings, Encoder
 from headstart.nn.heads import Model
 from headstart.saved import model_folder
 from headstart.text import vocabulary
-from headstart.training import collapse, convex
+from headstart.training import convex
 
+pytestmark = pytest.mark.usefixtures("trained_once")
 WORDS = ("good fine lovely great", "bad awful poor dreadful", "red blue green grey")
 
 
@@ -393,18 +394,12 @@ def test_a_model_that_was_opened_and_saved_again_needs_the_first_folder_no_longe
     assert np.array_equal(again.probabilities, fitted.predict(rows.inputs).probabilities)
 
 
-@pytest.fixture
-def trained_once(monkeypatch):
-    """Let no training count as collapsed, so that none is repeated."""
-    monkeypatch.setattr(collapse, "reason", lambda *given, **rest: "")
-
-
 def logged(place, what):
     lines = map(json.loads, (place / "metrics.jsonl").read_text().splitlines())
     return [line[what] for line in lines if what in line]
 
 
-def test_warm_up_and_decay_are_those_of_the_options(backbone, rows, task, tmp_path, trained_once):
+def test_warm_up_and_decay_are_those_of_the_options(backbone, rows, task, tmp_path):
     fit(backbone, rows, task, tmp_path / "a", warmup=0.5, decay="constant")  # ninety rows twice, 32 a step
     assert logged(tmp_path / "a", "rate") == pytest.approx([1 / 3, 2 / 3, 1, 1, 1, 1])
     fit(backbone, rows, task, tmp_path / "b", warmup=0.0, decay="linear")
@@ -420,9 +415,7 @@ def test_parts_of_a_step_and_rows_a_step_are_those_of_the_options(backbone, rows
 
 
 @pytest.mark.parametrize("recompute", [False, True])
-def test_blocks_are_computed_twice_where_memory_is_to_be_saved(
-    backbone, rows, task, tmp_path, monkeypatch, trained_once, recompute
-):
+def test_blocks_are_computed_twice_where_memory_is_to_be_saved(backbone, rows, task, tmp_path, monkeypatch, recompute):
     ran = []
     forward = Block.forward
     monkeypatch.setattr(
@@ -457,9 +450,7 @@ def test_a_share_of_the_words_is_hidden_in_each_step(rows, task, tmp_path, monke
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "macro-F1"])
-def test_the_checkpoint_that_is_kept_has_the_best_score_by_the_metric(
-    backbone, rows, task, tmp_path, trained_once, metric
-):
+def test_the_checkpoint_that_is_kept_has_the_best_score_by_the_metric(backbone, rows, task, tmp_path, metric):
     held_out = rows.take([*range(0, 60, 3), 1, 2, 4])  # most of one class, so that the two metrics differ
     contender = rooms.load("contenders", "finetuned", {"backbone": backbone, "epochs": 6, "learning_rate": 3e-3})
     fitted = contender.fit(rows, held_out, task, Run(0, tmp_path, metric=metric))

@@ -23,6 +23,7 @@ from headstart.training.loop import Settings
 from headstart.training.optimizer import adamw
 
 NAMES = rooms.names("strategies")
+pytestmark = pytest.mark.usefixtures("trained_once")
 
 
 @pytest.fixture
