@@ -31,8 +31,15 @@ def sentence(noun):
 
 # In a document every sentence is about one thing, so that hidden words and next passages can be guessed.
 TEXTS = [" ".join(sentence(noun) for _ in range(4)) for noun in NOUNS * 15]
+TRUE_SIZE = job.SIZES["tiny"]
 TINY = Recipe(size="tiny", vocabulary=80, window=24, epochs=2, batch_tokens=200)
 COUNTED = dataclasses.replace(TINY, counted=True)
+
+
+@pytest.fixture(autouse=True)
+def one_narrow_layer(monkeypatch):
+    """Let the smallest size be half as large, for tests of all that is not learning."""
+    monkeypatch.setattr(job, "SIZES", {**job.SIZES, "tiny": (1, 64)})
 
 
 class Killed(Exception):
@@ -46,6 +53,7 @@ def weights(place):
 @pytest.mark.parametrize("counted", [False, True])
 def test_it_learns_and_says_how_well(counted, tmp_path, monkeypatch):
     monkeypatch.setattr(job, "HELD_OUT", 0.25)
+    monkeypatch.setattr(job, "SIZES", {**job.SIZES, "tiny": TRUE_SIZE})
     seen, plans = [], []
     recipe = dataclasses.replace(TINY, counted=counted, epochs=20, learning_rate=3e-3, batch_tokens=600)
     run = Run(0, tmp_path / "run", progress=seen.append)
@@ -146,7 +154,7 @@ def test_a_pretrained_model_is_gone_on_with(tmp_path):
     plans: list[Plan] = []
     record = pretrain(texts, more, Run(0, tmp_path / "b"), tmp_path / "second", tmp_path / "work", plans.append)
     assert plans[0].alternatives == {}
-    assert record["arguments"]["width"] == 128
+    assert record["arguments"]["width"] == 64
     one, other = weights(tmp_path / "first"), weights(tmp_path / "second")
     assert all(torch.allclose(one[name], other[name], atol=1e-6) for name in one)
     # Other weights of the same name begin another training.
