@@ -21,6 +21,7 @@ from headstart.nn.encoder import Encoder
 from headstart.tasks.classification import Classification
 from headstart.text import vocabulary
 
+pytestmark = pytest.mark.usefixtures("equal_figures_drawn_once")
 SCRIPT = "<script>alert(1)</script>"
 LABELS = ["bad", SCRIPT]
 SMALL = {"vocabulary": 80, "width": 8, "layers": 1, "heads": 2, "feed_forward": 16, "window": 16, "dropout": 0.1}

@@ -22,6 +22,7 @@ from headstart.core import memory, sealed
 from headstart.core.errors import CheckpointError
 from headstart.data import write
 
+pytestmark = pytest.mark.usefixtures("equal_figures_drawn_once")
 SCRIPT = "<script>alert(1)</script>"
 TINY = [
     "--set",
@@ -601,21 +602,23 @@ def test_pretrain_replaces_no_folder_with_something_else(reviews, tmp_path, monk
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_an_encoding_that_lacks_letters_costs_no_result(tmp_path):
+def test_an_encoding_that_lacks_letters_costs_no_result(tmp_path, monkeypatch):
     path = tmp_path / "a.csv"
     path.write_text("text,label\n" + "très bien,été\nnon merci,hiver\nça va,été\npas mal,hiver\n" * 5, encoding="utf-8")
     for options in ([], ["--json"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "headstart.cli", "check", str(path), "--task", "classification", *options],
-            env={**os.environ, "PYTHONIOENCODING": "cp1251"},
-            capture_output=True,
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (0, b"")
+        streams = {name: io.TextIOWrapper(io.BytesIO(), encoding="cp1251") for name in ("stdout", "stderr")}
+        with monkeypatch.context() as patch:
+            for name, stream in streams.items():  # as Python makes them where PYTHONIOENCODING is cp1251
+                patch.setattr(sys, name, stream)
+            code = cli.run(["check", str(path), "--task", "classification", *options])
+            for stream in streams.values():
+                stream.flush()
+        printed, said = (stream.buffer.getvalue() for stream in streams.values())
+        assert (code, said) == (0, b"")
         if options:
-            assert json.loads(done.stdout)["labels"]["train"].keys() == {"été", "hiver"}
+            assert json.loads(printed)["labels"]["train"].keys() == {"été", "hiver"}
         else:
-            assert b"'?t?'" in done.stdout
+            assert b"'?t?'" in printed
 
 
 @pytest.fixture(scope="module")

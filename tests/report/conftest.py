@@ -242,6 +242,11 @@ EQUIVALENTS = (
 )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def figures(equal_figures_drawn_once: None) -> None:
+    """Share the figures of pages."""
+
+
 @pytest.fixture(scope="session")
 def result() -> Result:
     return make_result()
