@@ -16,7 +16,7 @@ from headstart.contest import int8 as eight_bits
 from headstart.contest import rows as run_rows
 from headstart.contest import run as contest
 from headstart.contest import stress as stressing
-from headstart.contest.trials import Terms
+from headstart.contest.trials import Terms, all_sources
 from headstart.core import checked
 from headstart.core import device as devices
 from headstart.core.alone import alone
@@ -182,7 +182,8 @@ def compare(
         say(GUESSED.format(name))
     place = Path(out) if out is not None else None
     with run_folder.opened(place, splits, table.name, say) as folder:
-        transformed = stressing.prepare(splits.test, rules, seed=seed) if stress else None
+        used = all_sources(planned.trials)
+        transformed = stressing.prepare(splits.test, rules, seed=seed, backbones=used) if stress else None
         terms = Terms(folder, judged_by, budget, chosen, texts, tracked, transformed)
         with (
             live.Watch(named(rules.metrics, judged_by), planned.trials)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from headstart import reading
 from headstart.checkpoints import manifest
-from headstart.contest import confidence, stress
+from headstart.contest import backbones, confidence, stress
 from headstart.contest import int8 as eight_bits
 from headstart.core import memory, tabular
 from headstart.core.abstain import abstained, parse
@@ -185,6 +185,7 @@ def stress_file(
     rows: int = stress.MOST_ROWS,
     metric: str | None = None,
     seed: int = 0,
+    backbone: str | Sequence[str] = "minilm",
     report: Callable[[Rejected | ReadWarning], None] = lambda _: None,
 ) -> tuple[StressResult, Metric]:
     """Measure what transformations of the texts do to a model; return that and the score it is measured by.
@@ -198,6 +199,7 @@ def stress_file(
         rows: the largest number of rows, which are chosen at random.
         metric: the score; None for the task's default.
         seed: of the choice and of the transformations.
+        backbone: pretrained models; the first with a head for masked words gives substitutes of words.
         report: called with each row that cannot be used, and each warning about how the file was read.
 
     Raises:
@@ -214,7 +216,7 @@ def stress_file(
         report(ReadWarning(sentence))
     for rejected in table.rejected:
         report(rejected)
-    chosen = stress.prepare(table.rows, task, names=only, most=rows, seed=seed)
+    chosen = stress.prepare(table.rows, task, names=only, most=rows, seed=seed, backbones=backbones.read(backbone))
     before = fitted.predict(chosen.rows.inputs)
     name = manifest.read(Path(model)).contender
     return stress.result({name: (before, stress.answers(fitted, chosen))}, chosen, task, score), score

@@ -33,6 +33,7 @@ def stress(
     label: str | None,
     column: tuple[str, ...],
     encoding: str | None,
+    backbone: str,
     as_json: bool,
     seed: int,
     threads: int | None,
@@ -58,6 +59,7 @@ def stress(
         rows=rows,
         metric=metric,
         seed=seed,
+        backbone=backbone,
         report=_output.row_printer(file),
     )
     from rich.console import Console

@@ -18,7 +18,7 @@ from headstart.core.records import Predictions, Rows
 from headstart.core.results import BrokenRow, Interval, StressResult, StressScore
 from headstart.core.tally import Metric
 from headstart.metrics import calibration, stats
-from headstart.stress import _copies
+from headstart.stress import _copies, _masked
 from headstart.stress._copies import Copies
 
 MOST_ROWS = 500
@@ -58,7 +58,13 @@ class Stressed:
 
 
 def prepare(
-    rows: Rows, task: Task, *, names: Sequence[str] | None = None, most: int = MOST_ROWS, seed: int = 0
+    rows: Rows,
+    task: Task,
+    *,
+    names: Sequence[str] | None = None,
+    most: int = MOST_ROWS,
+    seed: int = 0,
+    backbones: Sequence[str] = (),
 ) -> Stressed:
     """Choose rows at random, and transform each in every way that suits them.
 
@@ -68,11 +74,12 @@ def prepare(
         names: of transformations; None for all.
         most: number of rows.
         seed: of the choice and of the transformations.
+        backbones: pretrained models, of which the first with a head for masked words gives substitutes of words.
 
     Raises:
         UsageError: no such transformation.
     """
-    transformations = stress.load_all(names)
+    transformations = stress.load_all(names, _masked.first(backbones))
     places = _copies.sample(rows, most, seed)
     chosen = rows.take(places)
     made, left_out = _copies.copies(task, chosen, transformations, seed)

@@ -7,10 +7,11 @@ places of entities and events move with it.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from headstart.core import rooms
 from headstart.core.contracts import Kind
@@ -42,6 +43,7 @@ class Transformation:
     """
 
     expected: ClassVar[Expected] = "same"
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
     kinds: ClassVar[frozenset[Kind]] = ALL_KINDS
     language: ClassVar[Language] = "any"
     one_text: ClassVar[bool] = False
@@ -55,6 +57,11 @@ class Transformation:
     def variants(cls) -> tuple[Self, ...]:
         """Return the variants that are tried."""
         return (cls(),)
+
+    @property
+    def obstacle(self) -> str:
+        """Why it cannot be applied at all, such as a model that it lacks; '' for nothing."""
+        return ""
 
     def edits(self, text: str, random: Random) -> list[Edit]:
         """Return the edits of a text, in order and without overlap; none if it cannot be changed.
@@ -86,13 +93,28 @@ def load(name: str) -> tuple[Transformation, ...]:
     return kind.variants()
 
 
-def load_all(names: Sequence[str] | None = None) -> tuple[Transformation, ...]:
+def load_all(names: Sequence[str] | None = None, backbone: str = "") -> tuple[Transformation, ...]:
     """Return the variants of several transformations; of all for None.
+
+    Args:
+        names: of the transformations.
+        backbone: for those that use a pretrained model.
 
     Raises:
         UsageError: no such transformation.
     """
-    return tuple(variant for name in names or rooms.names("stress") for variant in load(name))
+    found = [variant for name in names or rooms.names("stress") for variant in load(name)]
+    if backbone:
+        found = [_on(variant, backbone) for variant in found]
+    return tuple(found)
+
+
+def _on(transformation: Transformation, backbone: str) -> Transformation:
+    """Return a transformation that uses this pretrained model, if it uses any."""
+    kind = type(transformation)
+    if all(field.name != "backbone" for field in dataclasses.fields(kind)):
+        return transformation
+    return dataclasses.replace(transformation, backbone=backbone)
 
 
 def applied(text: str, edits: Sequence[Edit]) -> str:

@@ -50,7 +50,7 @@ def unsuitable(transformation: Transformation, task: Task, english: bool) -> str
         return "it does not suit inputs of several texts"
     if transformation.language == "English" and not english:
         return "it is for English texts, and these are not"
-    return ""
+    return transformation.obstacle
 
 
 def copies(
@@ -101,7 +101,7 @@ def _row(task: Task, value: Value, target: Value, way: _Way) -> tuple[Value, Val
     """Return the input and the target of a row after a transformation; None if they cannot be changed."""
     if task.kind == "facts":
         return _facts(value, target, way)
-    if task.kind == "text":
+    if isinstance(value, Mapping) and QUESTION in value:
         new: Value = {**value, QUESTION: _text(value[QUESTION], way)}
     elif task.tabular.columns:
         new = {**value, TEXT: _texts(value[TEXT], way)}
