@@ -1,6 +1,7 @@
 """ONNX files of every family have the logits of the model, in float32 and nearly so in int8."""
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -78,6 +79,9 @@ def test_an_8_bit_file_has_nearly_these_logits(method, texts, tmp_path):
     expected, found = logits_of(model, texts), run(tmp_path / "int8.onnx", texts)
     assert 0 < np.abs(found - expected).max() < 0.3 * np.ptp(expected)
     assert {path.name for path in tmp_path.iterdir()} == {"model.onnx", "int8.onnx"}
+    stored = onnx.load(tmp_path / "int8.onnx").graph.initializer
+    matrices = [each for each in stored if each.data_type == onnx.TensorProto.INT8 and len(each.dims) == 2]
+    assert len(matrices) == 2 * 4 + 2  # of both blocks and of the head
 
 
 def test_a_model_beyond_two_gigabytes_is_refused(tmp_path, monkeypatch):

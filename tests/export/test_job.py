@@ -167,7 +167,7 @@ def test_int8_takes_the_first_way_that_passes_the_gate(saved, monkeypatch):
 def test_int8_that_no_way_passes_is_refused(saved, monkeypatch):
     monkeypatch.setattr(int8, "AGREEMENT", 1.1)
     said = []
-    with pytest.raises(ExportError, match=r"int8 is refused: .* of 6 validation labels .* quantisation, the better of"):
+    with pytest.raises(ExportError, match=r"int8 is refused: .* of 6 validation labels .* quantisation, the best one"):
         job.export(saved / "model", saved / "out", int8=True, data=saved / "rows.csv", report=said.append)
     assert [line for line in said if line.startswith("Trying")] == [
         "Trying dynamic 8-bit weights on 6 file rows.",
@@ -176,9 +176,22 @@ def test_int8_that_no_way_passes_is_refused(saved, monkeypatch):
     assert not (saved / "out").exists()
 
 
+def test_openvino_has_8_bits_with_static_scales_alone(saved, monkeypatch):
+    tried = []
+
+    def refuse(source, path, method, batches):
+        tried.append(method)
+        raise ExportError("enough")
+
+    monkeypatch.setattr(graph, "quantise", refuse)
+    with pytest.raises(ExportError, match="enough"):
+        job.export(saved / "model", saved / "out", to="openvino", int8=True, data=saved / "rows.csv")
+    assert tried == ["static"]
+
+
 def test_openvino_predicts_alike(saved):
-    values = job.export(saved / "model", saved / "out", to="openvino", data=saved / "rows.csv")
+    values = job.export(saved / "model", saved / "a, b", to="openvino", data=saved / "rows.csv")
     assert values["runtime"] == "openvino"
     assert values["rows"]["file"]["equal"] == 6
-    assert (saved / "out/model.xml").is_file()
-    assert not (saved / "out/model.onnx").exists()
+    assert (saved / "a, b/model.xml").is_file()
+    assert not (saved / "a, b/model.onnx").exists()

@@ -99,7 +99,8 @@ def quantise(source: Path, path: Path, method: Method, batches: Sequence[dict[st
     """
     from onnxruntime import quantization
 
-    kinds = {"op_types_to_quantize": ["MatMul"], "per_channel": True, "reduce_range": True}
+    # Linear layers are of the kind Gemm, which "dynamic" turns into MatMul first.
+    kinds = {"op_types_to_quantize": ["MatMul", "Gemm"], "per_channel": True, "reduce_range": True}
     options = {"MatMulConstBOnly": True}  # attention stays in float32
     with writing(path), _quiet():
         if method == "dynamic":
@@ -136,7 +137,8 @@ def to_openvino(source: Path, path: Path) -> None:
     import openvino
 
     with writing(path):
-        openvino.save_model(openvino.convert_model(source), path, compress_to_fp16=False)
+        # Not `convert_model`, which takes a comma in a path for a list.
+        openvino.save_model(openvino.Core().read_model(source), path, compress_to_fp16=False)
 
 
 @contextmanager

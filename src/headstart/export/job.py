@@ -31,7 +31,8 @@ from headstart.export.place import CERTIFICATE, check
 from headstart.saved import model_folder
 
 FORMAT = 1  # of the certificate
-METHODS: tuple[graph.Method, ...] = ("dynamic", "static")  # in the order in which they are tried
+# The ways to 8 bits, in the order in which they are tried. OpenVINO computes in float32 what has dynamic scales.
+METHODS: Mapping[str, tuple[graph.Method, ...]] = {"onnxruntime": ("dynamic", "static"), "openvino": ("static",)}
 CALIBRATION = 128  # validation rows by which static 8-bit scales are fixed
 PACKAGES = ("onnx", "onnxruntime", "openvino", "tokenizers")
 
@@ -67,8 +68,8 @@ def export(
 
     All validation and test rows of the comparison that the model is from are predicted by the exported program. In
     float32 every predicted value must be equal, and no probability may differ by more than 1e-4. With 8-bit weights the
-    predictions of the validation rows must pass the gate of `contest.int8`; dynamic scales are tried before static
-    ones. Otherwise nothing is written.
+    predictions of the validation rows must pass the gate of `contest.int8`; see `METHODS` for what is tried. Otherwise
+    nothing is written.
 
     Args:
         model: a model folder, such as ``runs/NAME/best``.
@@ -190,7 +191,7 @@ def _quantised(
     (name, part), *_ = rows.parts.items()  # validation rows come first
     source = (fresh / folder.MODEL).rename(work / folder.MODEL)
     refused: list[tuple[graph.Method, Agreement, Part]] = []
-    for method in METHODS:
+    for method in METHODS[chosen.runtime]:
         report(f"Trying {method} 8-bit weights on {len(part):,} {name} rows.")
         batches = folder.batches(fitted, part.inputs[:CALIBRATION]) if method == "static" else []
         graph.quantise(source, fresh / folder.MODEL, method, batches)
@@ -209,7 +210,7 @@ def _quantised(
     method, agreement, compared = max(refused, key=lambda each: each[1].agreement)
     for line in certificate.changed_lines(compared):
         report(line)
-    raise ExportError(f"{agreement.sentence} That was {method} quantisation, the better of both; nothing was written.")
+    raise ExportError(f"{agreement.sentence} That was {method} quantisation, the best one; nothing was written.")
 
 
 def _check_exact(parts: Mapping[str, Part], report: Callable[[str], None]) -> None:

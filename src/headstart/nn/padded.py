@@ -209,10 +209,10 @@ def _attention(attention: nn.Module) -> nn.Module:
     return _Plain(attention)
 
 
-def _by_head(states: Tensor, rows: int, heads: int, parts: int) -> list[Tensor]:
-    """Divide ``(tokens, parts * width)`` into `parts` times ``(rows, heads, length, size)``."""
-    split = states.unflatten(0, (rows, -1)).chunk(parts, dim=-1)
-    return [part.unflatten(2, (heads, -1)).transpose(1, 2) for part in split]
+def _by_head(states: Tensor, rows: int, heads: int) -> list[Tensor]:
+    """Divide queries, keys and values ``(tokens, 3 * width)`` into three times ``(rows, heads, length, size)``."""
+    parts = states.unflatten(0, (rows, -1)).chunk(3, dim=-1)
+    return [part.unflatten(2, (heads, -1)).transpose(1, 2) for part in parts]
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, added: Tensor, scale: float | None = None) -> Tensor:
@@ -229,12 +229,9 @@ class _Plain(nn.Module):
 
     def forward(self, hidden: Tensor, batch: PaddedBatch, first_only: bool, places: None, added: Tensor) -> Tensor:
         rows, heads = batch.groups[0][0], self.own.heads
-        query, states = self.own.queries_and_states(hidden, batch, first_only)
-        if query is None:
-            q, k, v = _by_head(states, rows, heads, 3)
-        else:
-            (q,), (k, v) = _by_head(query, rows, heads, 1), _by_head(states, rows, heads, 2)
-            added = added[:, :, :1]  # of the first token
+        q, k, v = _by_head(self.own.qkv(hidden), rows, heads)
+        if first_only:  # a matrix in two parts would not be found by quantisation
+            q, added = q[:, :, :1], added[:, :, :1]
         out: Tensor = self.own.output(_attend(q, k, v, added))
         return out
 
@@ -254,12 +251,9 @@ class _Disentangled(nn.Module):
     ) -> Tensor:
         rows, heads = batch.groups[0][0], self.own.heads
         table, buckets, added = shared
-        query, states = self.own.queries_and_states(hidden, batch, first_only)
-        if query is None:
-            q, k, v = _by_head(states, rows, heads, 3)
-        else:
-            (q,), (k, v) = _by_head(query, rows, heads, 1), _by_head(states, rows, heads, 2)
-            buckets = buckets[:1]
+        q, k, v = _by_head(self.own.qkv(hidden), rows, heads)
+        if first_only:
+            q, buckets = q[:, :, :1], buckets[:1]
         keys, queries = self.own.vectors(table)  # each (heads, buckets, size)
         scale = self.own.scale
         if keys is not None:
@@ -289,7 +283,7 @@ class _Rotary(nn.Module):
     ) -> Tensor:
         rows, heads = batch.groups[0][0], self.own.heads
         cosines, sines, added = shared
-        q, k, v = _by_head(self.own.qkv(hidden), rows, heads, 3)
+        q, k, v = _by_head(self.own.qkv(hidden), rows, heads)
         q, k = (_turned(part, cosines, sines) for part in (q, k))
         if first_only:
             q, added = q[:, :, :1], added[:, :, :1]
