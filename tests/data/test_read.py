@@ -94,6 +94,9 @@ def test_text_that_was_encoded_twice_is_reported(write: Write) -> None:
     assert read(write(text)).warnings == ()
     table = read(write(text.encode().decode("cp1252")))
     assert "it holds 'TrÃ¨s bon cafÃ©,pos' where 'Très bon café,pos' may be meant" in table.warnings[0]
+    late = "text,label\n" + ("word " * 30 + "très bon,neg\nfine,pos\n") * 5
+    (warning,) = read(write(late.encode().decode("cp1252"), "c.csv")).warnings
+    assert "it holds 'rd word word word trÃ¨s bon,neg' where 'rd word word word très bon,neg' may be meant" in warning
 
 
 @pytest.mark.parametrize(("mark", "name"), [(";", "a.csv"), ("\t", "a.tsv"), ("\t", "a.csv"), ("|", "a.txt")])

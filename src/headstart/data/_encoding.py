@@ -25,6 +25,7 @@ from headstart.data._limits import check_ratio, check_unbroken
 CHUNK = 1 << 20
 NUL = 0.2  # share of bytes that are zero, from which on a file is no text
 UTF7 = re.compile(rb"\+([A-Za-z0-9+/]{3,})(-|(?![A-Za-z0-9+/=@-]))")
+BEFORE = 20  # characters of an example before the letter in question
 SAMPLE = 1 << 14  # bytes by whose letters an encoding is judged
 PACKED = (".gz", ".bz2", ".xz", ".zst")
 # Magic numbers of compressed files, which are recognised whatever their names.
@@ -124,9 +125,11 @@ def _encoded_twice(name: str, text: str) -> str:
         except UnicodeError:
             continue
         if meant != line:
+            first = next(place for place, letter in enumerate(meant) if letter != line[place])
+            start = max(0, first - BEFORE)
             return (
-                f"{name} looks as if its UTF-8 was once read as cp1252 and saved again: it holds {shown(line)} where "
-                f"{shown(meant)} may be meant. Export it again as UTF-8."
+                f"{name} looks as if its UTF-8 was once read as cp1252 and saved again: it holds {shown(line[start:])} "
+                f"where {shown(meant[start:])} may be meant. Export it again as UTF-8."
             )
     return ""
 
