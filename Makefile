@@ -2,12 +2,13 @@
 # make demo-zh   the same with Chinese reviews and a multilingual encoder
 # make test   install with the development tools and run every check that CI runs
 # make docs   build the documentation site in build/site, strictly, from docs/ and docstrings
+# make lowest   run a part of the tests in .venv-lowest with the lowest versions of all dependencies that are declared
 # make hostile   try broken model folders, data files, kept states, disks and hubs, and kill trainings (about an hour)
 # make bench  run the benchmarks, each of which writes one record to benchmarks/records
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-zh test check docs hostile bench clean
+.PHONY: demo demo-zh test check docs lowest hostile bench clean
 
 demo: .venv/installed
 	$(BIN)/headstart demo tweets
@@ -21,6 +22,16 @@ test: .venv/developed
 docs: .venv/documented
 	$(BIN)/python -m sphinx -b html -W --keep-going -q docs build/site
 	@echo build/site/index.html
+
+# What reads data, fits, saves, reports and talks to the hub. A part of the tests needs packages of the extra 'dev'.
+SMOKE := tests/contenders/test_linear.py tests/nn/test_heads.py tests/data/test_read.py tests/report/test_card.py \
+	tests/core/test_files.py tests/saved tests/training/test_loop.py tests/checkpoints/test_hub.py tests/test_updating.py
+
+lowest:
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/pip install --quiet uv
+	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct --editable '.[dev]'
+	.venv-lowest/bin/python -m pytest $(SMOKE)
 
 hostile: .venv/developed
 	$(BIN)/python -m tests.hostile
@@ -53,4 +64,4 @@ bench: .venv/benched
 	touch $@
 
 clean:
-	rm -rf .venv build dist src/*.egg-info
+	rm -rf .venv .venv-lowest build dist src/*.egg-info
