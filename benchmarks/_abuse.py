@@ -42,7 +42,7 @@ def value(chance: random.Random, depth: int = 0) -> str:
         return chance.choice(NUMBERS)
     if kind < 5:
         return json.dumps(chance.choice(WORDS) + chr(chance.randrange(1, 0x3000)))
-    inner = [value(chance, depth + 1) for _ in range(chance.choice((0, 1, 1, 2, 3, 40)))]
+    inner = [value(chance, depth + 1) for _ in range(chance.choice((0, 1, 1, 2, 3, 3 if depth else 40)))]
     if kind < 7:
         return f"[{','.join(inner)}]"
     return "{" + ",".join(f"{json.dumps(chance.choice(WORDS))}:{each}" for each in inner) + "}"

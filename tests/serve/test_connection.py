@@ -7,6 +7,7 @@ import time
 
 import httpx
 import pytest
+from benchmarks import _abuse
 from tests.serve.conftest import until
 
 from headstart.serve import connection
@@ -186,3 +187,11 @@ def test_no_thread_is_left_behind(own):
     running.stop()
     running.thread.join(5)
     until(lambda: threading.active_count() <= before)
+
+
+def test_broken_requests_are_refused_and_never_an_unexpected_error(own):
+    running = own(limits=Limits(slow_seconds=1.0))
+    seen = _abuse.fuzz(running.port, 200)["statuses"]
+    assert set(seen) <= {"0", "200", "400", "404", "405", "408", "413", "415", "422"}
+    assert seen["422"] > 20
+    assert running.predict("even").status_code == 200
