@@ -6,6 +6,7 @@ import time
 import pytest
 from tests.serve.conftest import until
 
+from headstart.core import memory
 from headstart.serve import batcher
 from headstart.serve.limits import Limits
 
@@ -125,6 +126,16 @@ def test_a_client_that_leaves_is_not_predicted(shared):
     finish(shared, first)
     assert shared.model.batches == [["first"]]
     assert 'headstart_requests_total{path="/predict",status="499"} 1.0' in shared.client.get("/metrics").text
+
+
+def test_memory_is_given_back_after_batches(own, monkeypatch):
+    given_back = []
+    monkeypatch.setattr(memory, "GIVE_BACK_SECONDS", 0.0)
+    monkeypatch.setattr(memory, "give_back", lambda: given_back.append(True))
+    running = own()
+    running.predict("a")
+    running.predict("b")
+    until(lambda: len(given_back) == 2)
 
 
 def test_the_rate_is_measured(own):

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from headstart.core import memory
 from headstart.core.contracts import Value
 from headstart.serve.limits import Refused
 
@@ -128,6 +129,7 @@ class Batcher:
                     self.waiting -= len(inputs)
 
     def _work(self) -> None:
+        give_back_now_and_then = memory.giving_back()
         while batch := self._next():
             began = time.perf_counter()
             outcomes = self._outcomes(batch)
@@ -141,6 +143,7 @@ class Batcher:
                 self._loop.call_soon_threadsafe(_deliver, outcomes)
             except RuntimeError:  # the loop was closed: nobody waits
                 return
+            give_back_now_and_then()  # batches differ in length, and a process grows with them
 
     def _next(self) -> list[_Waiting]:
         """Wait for requests, and take as many as are a batch; none once the batcher is closed."""
