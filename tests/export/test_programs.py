@@ -130,6 +130,13 @@ def test_other_models_are_refused(sample):
         folder.exported(fitted, "onnx")
 
 
+def test_models_of_relations_are_refused(sample, transformer, tmp_path):
+    task, rows = sample("relation")
+    for fitted in (transformer("relation"), linear.Linear().fit(rows, rows, task, Run(0, tmp_path, metric="accuracy"))):
+        with pytest.raises(UsageError, match="a model of relations cannot be exported"):
+            folder.exported(fitted, "onnx")
+
+
 def test_columns_beside_the_text_are_refused(sample, tmp_path):
     rows = Rows(("1", "2"), tuple({"text": text, "columns": {"price": 1.0}} for text in "ab"), ("x", "y"))
     from headstart.core.tabular import Tabular

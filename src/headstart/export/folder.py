@@ -28,6 +28,7 @@ from headstart.export import graph
 from headstart.export.place import Format
 from headstart.nn.disentangled import DisentangledEncoder
 from headstart.nn.encoder import Encoder
+from headstart.nn.entities import EntityPairHead
 from headstart.nn.heads import ClassificationHead
 from headstart.tasks import multilabel, qa
 from headstart.tasks.event import Event
@@ -69,6 +70,8 @@ def exported(fitted: Fitted, to: Format) -> Exported:
     """
     if fitted.task.tabular.names and fitted.task.tabular.way != "none":
         raise UsageError("a model that reads columns beside its text cannot be exported; export one without --columns.")
+    if fitted.task.head().suffix == EntityPairHead.suffix:
+        raise UsageError("a model of relations cannot be exported, as its program would have to find marked entities.")
     if isinstance(fitted, Neural):
         graph.check_installed(to)
         return _transformer(fitted, to)
