@@ -112,3 +112,14 @@ def test_no_minutes_stop_after_the_first_strength(rows, tmp_path):
     run = Run(0, tmp_path, metric="micro-F1", minutes=0.0, progress=lambda progress: stages.append(progress.stage))
     Linear().fit(rows, rows, Ner().fitted(rows), run)
     assert stages.count("fitting") == 1
+
+
+@pytest.mark.parametrize(("many", "known"), [(360, False), (361, True)])
+def test_of_many_words_features_that_occur_once_do_not_count(many, known, rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(_crf, "MANY_WORDS", many)
+    monkeypatch.setattr(_crf, "STRENGTHS", ((0.0, 1.0),))  # no feature has a weight of zero
+    inputs = ("of Zola runs in ofville.", *rows.inputs[1:])
+    rare = dataclasses.replace(rows, inputs=inputs, targets=(((3, 7, "PER"), (16, 23, "LOC")), *rows.targets[1:]))
+    model = _crf.fit(rare, rows, Ner().fitted(rare), Run(0, tmp_path, metric="micro-F1"))
+    assert ("w=Zola" in model.features) == known
+    assert "w=runs" in model.features

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 STRENGTHS = ((0.1, 0.1), (0.5, 0.01))  # of the penalties on absolute values and on squares
 ITERATIONS = 100
-MANY_ROWS = 1000  # from this many rows on, a feature must occur twice to count
+# From this many words on, a feature must occur twice to count. Not rows, which may be sentences or long documents.
+MANY_WORDS = 20_000
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def fit(train: Rows, validation: Rows, task: Task, run: Run) -> FittedCrf:
     encoded = task.encode(train.inputs, words)
     targets = np.maximum(task.targets(train, encoded).values, 0)
     by_word = list(_by_word(words.words, encoded.boundaries))
-    names, numbered = _numbered(by_word, 2 if len(train) >= MANY_ROWS else 1)
+    names, numbered = _numbered(by_word, 2 if len(by_word) >= MANY_WORDS else 1)
     outputs = len(task.head().labels)
     best: tuple[float, FittedCrf] | None = None
     for number, strength in enumerate(STRENGTHS, start=1):
