@@ -151,6 +151,20 @@ def _imdb_ratings() -> Parts:
     return train.gather_every(5), None, test.gather_every(10)
 
 
+def _lee_pairs() -> Parts:
+    """Take the pairs among the last 15 of 50 texts for testing, among the first 28 for training, and of the 7 between.
+
+    Each text is in 49 pairs. Pairs of texts of two parts are left out, so that no text is in two.
+    """
+    frame = _frame("gensim_lee_pairs")
+    older, newer = frame["id_a"], frame["id_b"]  # the first is always the smaller number
+
+    def among(first: int, end: int) -> polars.DataFrame:
+        return frame.filter((older >= first) & (newer < end)).select("text_a", "text_b", "score")
+
+    return among(0, 28), among(28, 35), among(35, 50)
+
+
 CONTESTS = {
     "vitaminc": Contest(
         "pairs",
@@ -176,6 +190,12 @@ CONTESTS = {
         _by_part("toxicity8", "text", "toxicity"),
         "25 (ridge, scikit-learn)",
         metric="R2",
+    ),
+    "lee-pairs": Contest(
+        "pair-regression",
+        "similarity of news texts (Lee et al. 2005), 378 pairs of 28 texts",
+        _lee_pairs,
+        metric="Spearman",
     ),
     "imdb-rating": Contest("regression", "IMDB ratings 1 to 10, 5,000 reviews", _imdb_ratings, metric="R2"),
     "wnut17": Contest(
