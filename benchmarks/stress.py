@@ -62,4 +62,4 @@ def _cell(score: dict[str, Any]) -> str:
     loss = score["loss"]
     if loss is None:
         return f"{100 * score['altered']:.0f} % altered"
-    return f"{100 * score['after']:.1f}, {percent(-loss['value'], -loss['high'], -loss['low'], '+')}"
+    return f"{100 * score['after']:.1f}, {percent(0.0 - loss['value'], -loss['high'], -loss['low'], '+')}"
