@@ -6,6 +6,7 @@ import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import pytest
 
 from headstart.core.results import Equivalent, Interval, Result
@@ -24,7 +25,8 @@ def figures(result: Result) -> dict[str, str]:
         "curves-narrow": plots.learning_curves(result.curve, order, ACCURACY, ARROW, narrow=True),
         "latency": plots.against(result.standings, "latency", "time", lambda s: s.cost.latency_p50, ACCURACY),
         "training": plots.against(result.standings, "training", "time", lambda s: s.cost.train_seconds, ACCURACY),
-        "reliability2": plots.reliability("linear", 2, bins),
+        "reliability2": plots.reliability("linear", 2, bins, bins[:3]),
+        "coverage": plots.coverage({"linear": (np.array([0.01, 0.5, 1.0]), np.array([1.0, 0.9, 0.8]))}, order),
     }
 
 

@@ -1,9 +1,9 @@
-"""The figures of the report, each an inline SVG element: learning curves, score over cost, reliability."""
+"""The figures of the report, each an inline SVG element: learning curves, score over cost, calibration."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # A figure of errors shows at most so many dots, and of more rows so many groups of equally many.
 MOST_DOTS, GROUPS = 500, 16
+# A curve of accuracy by coverage begins at this share of the texts, and has at most so many points.
+LEAST_COVERAGE, MOST_POINTS = 0.05, 150
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p")
 LINES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)), (0, (1, 1)), (0, (9, 3)), "-", (0, (3, 2)))
 TICKS = {
@@ -123,13 +125,19 @@ def against(
     return svg(name, label, (4.3, 3.1), draw)
 
 
-def reliability(contender: str, place: int, bins: Sequence[tuple[float, float, int]]) -> str:
+def reliability(
+    contender: str,
+    place: int,
+    bins: Sequence[tuple[float, float, int]],
+    before: Sequence[tuple[float, float, int]] = (),
+) -> str:
     """Draw accuracy over confidence; on the diagonal a model is perfectly calibrated.
 
     Args:
         contender: its name.
         place: its place in the leaderboard, from 0; decides its colour and the ids inside the figure.
         bins: (mean confidence, accuracy, rows); the area of a dot grows with its rows.
+        before: the same without the temperature, drawn as a faint line; empty if there is none.
     """
     used = [b for b in bins if b[2] > 0]
     most = max((rows for *_, rows in used), default=1)
@@ -137,6 +145,7 @@ def reliability(contender: str, place: int, bins: Sequence[tuple[float, float, i
     def draw(axes: Axes) -> None:
         colour = PLACEHOLDERS[place % len(PLACEHOLDERS)]
         axes.plot([0, 1], [0, 1], color=GREY, lw=0.9, linestyle=(0, (3, 2)))
+        axes.plot([b[0] for b in before], [b[1] for b in before], color=GREY, lw=1, alpha=0.7)
         axes.plot([b[0] for b in used], [b[1] for b in used], color=colour, lw=1.3)
         for confidence, accuracy, rows in used:
             axes.plot([confidence], [accuracy], "o", color=colour, markersize=2.5 + 5 * math.sqrt(rows / most), mew=0)
@@ -147,6 +156,33 @@ def reliability(contender: str, place: int, bins: Sequence[tuple[float, float, i
 
     label = f"Reliability of {contender}: accuracy over confidence."
     return svg(f"reliability{place}", label, (2.3, 2.1), draw)
+
+
+def coverage(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], order: Sequence[str]) -> str:
+    """Draw the accuracy on the most confident texts over their share.
+
+    Args:
+        curves: contender -> shares of texts, ascending, and the accuracy on them.
+        order: contenders in the leaderboard's order, which decides their colours.
+    """
+
+    def draw(axes: Axes) -> None:
+        ends = []
+        for contender, (shares, accuracies) in curves.items():
+            look = {**_look(contender, order), "marker": ""}
+            # A few texts say little, and no line needs more points than the page has pixels.
+            shown = np.flatnonzero(shares >= min(LEAST_COVERAGE, shares[-1]))
+            some = shown[np.unique(np.linspace(0, len(shown) - 1, MOST_POINTS).astype(int))]
+            axes.plot(shares[some], accuracies[some], **look)
+            ends.append((1.0, float(accuracies[-1]), contender))
+        ticks = [0.25, 0.5, 0.75, 1]
+        axes.set_xticks(ticks, [f"{100 * tick:.0f} %" for tick in ticks])
+        axes.set(xlim=(0, 1), xlabel="share of texts answered, the most confident first", ylabel="accuracy on them")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g} %")
+        axes.grid(visible=False, axis="x")
+        _labels_at_right(axes, ends, order)
+
+    return svg("coverage", "Accuracy over the share of texts answered, one line per contender.", (6.6, 3.2), draw)
 
 
 def residuals(

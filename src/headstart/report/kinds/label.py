@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 from markupsafe import Markup
 
+from headstart.core.abstain import confidence_of
+from headstart.core.records import Predictions, Record
 from headstart.core.results import Result
+from headstart.metrics import calibration
+from headstart.metrics.temperature import tempered
 from headstart.report import _format as write
 from headstart.report import plots
 from headstart.report._mistakes import Example, examples, full_records
@@ -21,12 +27,18 @@ class Reliability:
     """The calibration of one contender.
 
     contender: its name.
-    error: expected calibration error, as text.
+    error: expected calibration error with its interval, as text.
+    before: the same without the temperature; '' without one.
+    temperature: as text.
+    area: area under the curve of risk by coverage, as text; '' in records of earlier versions.
     figure: an SVG element.
     """
 
     contender: str
     error: str
+    before: str
+    temperature: str
+    area: str
     figure: Markup
 
 
@@ -65,6 +77,7 @@ class LabelView:
     """What label.html shows."""
 
     reliability: tuple[Reliability, ...]
+    coverage: Markup | None
     examples: tuple[Example, ...]
     confusions: tuple[Confusion, ...]
 
@@ -80,8 +93,8 @@ class LabelView:
 
 
 def view(result: Result) -> LabelView:
-    """Return calibration, disagreements and confusion of the contenders on all training rows."""
-    return LabelView(_reliability(result), tuple(examples(result)), confusions(result))
+    """Return calibration, accuracy by coverage, disagreements and confusion of the contenders on all training rows."""
+    return LabelView(_reliability(result), _coverage(result), tuple(examples(result)), confusions(result))
 
 
 def confusions(result: Result) -> tuple[Confusion, ...]:
@@ -110,11 +123,60 @@ def _row(label: str, place: int, counts: np.ndarray) -> ConfusionRow:
 
 
 def _reliability(result: Result) -> tuple[Reliability, ...]:
-    order = [standing.contender for standing in result.standings]
-    errors = {s.contender: s.calibration_error for s in result.standings if s.calibration_error is not None}
-    return tuple(
-        # Safe HTML: plots escapes what it writes, and no text from the data enters a figure.
-        Reliability(name, write.percent(errors[name]), Markup(plots.reliability(name, place, result.reliability[name])))
-        for place, name in enumerate(order)
-        if name != "majority" and name in errors and any(rows for *_, rows in result.reliability.get(name, ()))
-    )
+    records = full_records(result)
+    shown = []
+    for place, standing in enumerate(result.standings):
+        name, error = standing.contender, standing.calibration_error
+        bins = result.reliability.get(name, ())
+        if name == "majority" or error is None or not any(rows for *_, rows in bins):
+            continue
+        team = records.get(name, [])
+        # Records of earlier versions have less.
+        known = bool(team) and all("aurc" in record.calibration for record in team)
+        scores = [record.calibration for record in team] if known else []
+        changed = any(each["temperature"] != 1 for each in scores)
+        before = _bins_before(team, result.splits.test.targets) if changed else ()
+        shown.append(
+            Reliability(
+                name,
+                _error(scores, "ece") if known else write.percent(error),
+                _error(scores, "ece_before") if changed else "",
+                ", ".join(f"{each['temperature']:.2f}" for each in scores) if changed else "",
+                write.percent(fmean(each["aurc"] for each in scores)) if known else "",
+                # Safe HTML: plots escapes what it writes, and no text from the data enters a figure.
+                Markup(plots.reliability(name, place, bins, before)),
+            )
+        )
+    return tuple(shown)
+
+
+def _error(scores: Sequence[Mapping[str, float]], name: str) -> str:
+    """Write a calibration error with its interval, means over seeds."""
+    value, low, high = (100 * fmean(each[f"{name}{end}"] for each in scores) for end in ("", "_low", "_high"))
+    return f"{value:.1f} % ({low:.1f} to {high:.1f})"
+
+
+def _bins_before(team: Sequence[Record], targets: Sequence[str]) -> tuple[tuple[float, float, int], ...]:
+    """Return the reliability of a contender's probabilities without their temperatures, over all its seeds."""
+    values = tuple(value for record in team for value in record.predictions.values)
+    probabilities = [
+        tempered(record.predictions.probabilities, 1 / record.calibration["temperature"])
+        for record in team
+        if record.predictions.probabilities is not None
+    ]
+    pooled = Predictions(values, team[0].predictions.classes, np.concatenate(probabilities))
+    return calibration.reliability(pooled, tuple(targets) * len(team))
+
+
+def _coverage(result: Result) -> Markup | None:
+    """Draw the accuracy of each contender on its most confident test texts, over all its seeds."""
+    curves = {}
+    for name, team in full_records(result).items():
+        if name == "majority" or any(record.predictions.probabilities is None for record in team):
+            continue
+        right = [np.array(record.predictions.values) == np.array(result.splits.test.targets) for record in team]
+        confidence = [confidence_of(record.predictions) for record in team]
+        curves[name] = calibration.by_coverage(np.concatenate(confidence), np.concatenate(right))
+    if not curves:
+        return None
+    return Markup(plots.coverage(curves, [standing.contender for standing in result.standings]))
