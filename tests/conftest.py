@@ -89,6 +89,7 @@ def equal_figures_drawn_once():
         learning_curves = staticmethod(functools.partial(once, plots.learning_curves))
         against = staticmethod(functools.partial(once, plots.against))
         reliability = staticmethod(functools.partial(once, plots.reliability))
+        coverage = staticmethod(functools.partial(once, plots.coverage))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_view, "plots", Plots)

@@ -6,7 +6,7 @@ import numpy as np
 
 from headstart.core.results import Result
 from headstart.metrics import calibration
-from headstart.report import build, plots
+from headstart.report import build
 from headstart.report.kinds import label
 
 SCORES = {"brier": 0.2, "ece": 0.021, "ece_low": 0.01, "ece_high": 0.034, "aurc": 0.052}
@@ -44,7 +44,9 @@ def test_records_of_earlier_versions_have_an_error_alone(result: Result) -> None
 
 def test_the_line_before_is_that_of_the_probabilities_without_it(result: Result, monkeypatch) -> None:
     drawn = {}
-    monkeypatch.setattr(plots, "reliability", lambda name, place, bins, before: drawn.update({name: before}) or "")
+    monkeypatch.setattr(
+        label.plots, "reliability", lambda name, place, bins, before: drawn.update({name: before}) or ""
+    )
     label.view(scored(result, 2.0))
     team = label.full_records(result)["linear"]
     squared = np.concatenate([record.predictions.probabilities for record in team]).astype(float) ** 2
@@ -58,7 +60,7 @@ def test_the_line_before_is_that_of_the_probabilities_without_it(result: Result,
 
 def test_accuracy_by_coverage_ends_at_the_score(result: Result, monkeypatch) -> None:
     curves = {}
-    monkeypatch.setattr(plots, "coverage", lambda given, order: curves.update(given) or "")
+    monkeypatch.setattr(label.plots, "coverage", lambda given, order: curves.update(given) or "")
     label.view(result)
     assert "majority" not in curves
     for standing in result.standings:

@@ -349,7 +349,7 @@ def test_a_gap_between_splits_has_the_sign_of_the_metric() -> None:
 def test_probabilities_of_several_labels_are_not_taken_for_those_of_one() -> None:
     predictions = Predictions((("a", "b"),), ("a", "b"), np.array([[0.9, 0.8]], dtype=np.float32))
     rows = Rows(("1",), ("x",), (("a",),))
-    assert contest._calibration(made("labels").rules, predictions, rows) == {}
+    assert contest._calibration(made("labels").rules, predictions, rows, 1.0) == {}
     result = made("labels")
     record = dataclasses.replace(
         result.records[-1],
