@@ -25,7 +25,7 @@ def test_a_temperature_is_shown_with_both_errors(result: Result) -> None:
     assert first.error == "2.1 % (1.0 to 3.4)"
     assert first.before == "7.1 % (6.0 to 8.4)"
     assert set(first.temperature.split(", ")) == {"2.00"}
-    assert first.area == "5.2 %"
+    assert first.aurc == "5.2 %"
     page = build.html(scored(result, 2.0))
     assert "before: 7.1\u00a0% (6.0 to 8.4), temperature 2.00" in page
     assert page.count('class="plot"') == build.html(result).count('class="plot"')
@@ -39,7 +39,7 @@ def test_without_one_there_is_nothing_before(result: Result) -> None:
 
 def test_records_of_earlier_versions_have_an_error_alone(result: Result) -> None:
     first, *_ = label.view(result).reliability
-    assert (first.error, first.before, first.area) == ("3.1 %", "", "")
+    assert (first.error, first.before, first.aurc) == ("3.1 %", "", "")
 
 
 def test_the_line_before_is_that_of_the_probabilities_without_it(result: Result, monkeypatch) -> None:

@@ -30,7 +30,7 @@ class Reliability:
     error: expected calibration error with its interval, as text.
     before: the same without the temperature; '' without one.
     temperature: as text.
-    area: area under the curve of risk by coverage, as text; '' in records of earlier versions.
+    aurc: area under the curve of risk by coverage, as text; '' in records of earlier versions.
     figure: an SVG element.
     """
 
@@ -38,7 +38,7 @@ class Reliability:
     error: str
     before: str
     temperature: str
-    area: str
+    aurc: str
     figure: Markup
 
 
