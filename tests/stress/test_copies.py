@@ -86,6 +86,14 @@ class FirstHalf(Transformation):
         return [Edit(len(text) // 2, len(text), "")]
 
 
+def test_tags_around_the_two_entities_of_a_relation_stay(uppercase):
+    task = tasks.load("relation")
+    made = transformed(task, rows_of(task), uppercase, 0)
+    assert made.rows.inputs[0] == "THE <e1>FIRE</e1> MADE <e2>SMOKE</e2>."
+    dots = replace(rows_of(task).take([0]), inputs=("A <e1>.</e1> b <e2>c.</e2>",))
+    assert transformed(task, dots, stress.load("punctuation")[0], 0).changed == ()
+
+
 def test_a_row_that_would_lose_a_fact_or_a_mark_stays_as_it_is():
     relation, ner = tasks.load("relation"), tasks.load("ner")
     assert transformed(relation, rows_of(relation), FirstHalf(), 0).changed == ()

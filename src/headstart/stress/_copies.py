@@ -15,7 +15,7 @@ from headstart.core.tabular import TEXT
 from headstart.stress import Edit, Transformation, applied, moved
 from headstart.stress._language import is_english
 from headstart.tasks._words import divided
-from headstart.tasks.relation import MARKS, Relation
+from headstart.tasks.relation import ENTITY, TAG, Relation
 
 QUESTION = "question"  # key of the text that is changed where an answer is a part of another one
 
@@ -77,7 +77,7 @@ def transformed(task: Task, rows: Rows, transformation: Transformation, own_seed
     purpose = rooms.name_of(type(transformation))
     for place, (value, target) in enumerate(zip(rows.inputs, rows.targets, strict=True)):
         start = seed.derive(own_seed, purpose, *task.texts(value))
-        new = _row(task, value, target, _Way(transformation, start))
+        new = _row(task, value, target, _Way(transformation, start, isinstance(task, Relation)))
         if new is not None:
             inputs[place], targets[place] = new
             changed.append(place)
@@ -87,14 +87,24 @@ def transformed(task: Task, rows: Rows, transformation: Transformation, own_seed
 
 @dataclass(frozen=True)
 class _Way:
-    """A transformation of the texts of one input, which all have the same random numbers."""
+    """A transformation of the texts of one input, which all have the same random numbers.
+
+    tagged: whether tags in the text mark its entities, and so stay.
+    """
 
     transformation: Transformation
     seed: int
+    tagged: bool = False
 
     def edits(self, text: str) -> list[Edit]:
         edits = self.transformation.edits(text, Random(self.seed))
-        return [edit for edit in edits if text[edit.start : edit.end] != edit.text]
+        tags = [tag.span() for tag in TAG.finditer(text)] if self.tagged else []
+        return [
+            edit
+            for edit in edits
+            if text[edit.start : edit.end] != edit.text
+            and not any(edit.start < end and start < edit.end for start, end in tags)
+        ]
 
 
 def _row(task: Task, value: Value, target: Value, way: _Way) -> tuple[Value, Value] | None:
@@ -109,7 +119,7 @@ def _row(task: Task, value: Value, target: Value, way: _Way) -> tuple[Value, Val
         new = _texts(value, way)
     if new == value or not all(text.strip() for text in task.texts(new)):
         return None
-    if isinstance(task, Relation) and _marks(task.texts(new)[0]) != _marks(task.texts(value)[0]):
+    if way.tagged and not all(entity["entity"].strip() for entity in ENTITY.finditer(str(task.tabular.text(new)))):
         return None
     return new, target
 
@@ -120,11 +130,6 @@ def _texts(value: Value, way: _Way) -> Value:
 
 def _text(text: str, way: _Way) -> str:
     return applied(text, way.edits(text))
-
-
-def _marks(text: str) -> list[str]:
-    """Return the marks around the entities of a relation, in order."""
-    return [letter for letter in text if letter in MARKS.values()]
 
 
 def _facts(value: Value, facts: Value, way: _Way) -> tuple[Value, Value] | None:
