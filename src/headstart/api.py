@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from headstart import reading, tasks, trackers
+from headstart import explaining, reading, tasks, trackers
 from headstart.checkpoints import header
 from headstart.comparison import Comparison
 from headstart.contest import backbones, language, models, plan, random_split, rank, run_folder, windows
@@ -204,7 +204,7 @@ def compare(
         sources = {"data": data, "test": test, "validation": validation}
         run_rows.write(folder, name, judged_by, sources, {**given, "features": tabular.listed(features) or None})
         models.announce(winner, terms, lambda best: card.text(result, winner, best))
-        build.write(result, folder / "report.html")
+        build.write(result, folder / "report.html", explaining.best_of(result, winner))
         write_whole(folder / RESULT, json.dumps(build.as_json(result), indent=1))
         flush(folder)
     if message and listener is None:

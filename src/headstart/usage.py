@@ -159,18 +159,24 @@ def check_stress(model: str, file: Path, only: Sequence[str] | None) -> None:
         rooms.plugin("stress", name)
 
 
-def check_explain(model: str, method: str | None) -> None:
+def check_explain(model: str, file: Path | None, texts: Sequence[str], method: str | None, columns: Given) -> None:
     """Check the arguments of the command explain.
 
     Raises:
+        DataError: no such file.
         CheckpointError: no such model folder, or one whose manifest is damaged.
-        UsageError: no method of this name.
+        UsageError: a file and texts, or neither; no method of this name, or a role that the model's task does not have.
     """
     from headstart import explain
 
+    if (file is None) == (not texts):
+        raise UsageError("give a FILE or a text with --text: one of them, not both.")
     if method is not None:
         explain.check_method(method)
-    manifest.read(Path(model))
+    check_sources([None if file is None else str(file)])
+    task = manifest.read(Path(model)).task
+    if task in rooms.names("tasks"):  # of another, the model itself says what is wrong
+        given_columns(tasks.load(task).columns, columns)
 
 
 def check_export(model: str, out: Path, *, to: str, data: str | None) -> None:

@@ -1,6 +1,7 @@
 """The command explain as a person meets it."""
 
 import json
+import re
 
 import pytest
 
@@ -59,7 +60,7 @@ def test_pairs_take_two_texts_and_json_has_every_word(saved, run):
         (("classification", "--text", ""), 3, "the text 1 of --text has no text."),
         (("pairs", "--text", "x"), 2, "an input of this model is a first and a second; give --text for each, in this"),
         (("nowhere", "--text", "x"), 1, "is not a model folder: it holds no headstart.json"),
-        (("classification",), 2, "nothing to explain; give a file, or a text with --text."),
+        (("classification",), 2, "give a FILE or a text with --text: one of them, not both."),
     ],
 )
 def test_mistakes_are_one_sentence(saved, run, arguments, code, message):
@@ -68,3 +69,25 @@ def test_mistakes_are_one_sentence(saved, run, arguments, code, message):
     assert (found, out) == (code, "")
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_a_file_is_measured_and_its_page_written(saved, run, tmp_path):
+    table = tmp_path / "rows.csv"
+    table.write_text('text,label\nuseless and loud,bad\nvery happy,good\na joy to use,bad\n"",good\n')
+    arguments = (saved / "classification", table, "--rows", "3")
+    code, out, err = run(*arguments, "--html", tmp_path / "page.html")
+    assert code == 0
+    assert "line 5 has no text" in err
+    assert "for good: " in out
+    assert re.search(r"contributions +comprehensiveness 0\.\d+ \(", out)
+    assert "wrong: it is bad" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    code, out, _ = run(*arguments, "--json")
+    assert json.loads(out)["measured"][0]["rows"] == 3
+
+
+def test_a_file_without_labels_is_explained_too(saved, run, tmp_path):
+    table = tmp_path / "rows.csv"
+    table.write_text("review\nuseless and loud\nvery happy\n")
+    code, out, _ = run(saved / "classification", table, "--column", "text=review", "--method", "occlusion")
+    assert code == 0
+    assert "occlusion" in out.splitlines()[0]

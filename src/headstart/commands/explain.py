@@ -3,45 +3,96 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
-from click import Argument, Option
+import click
+from click import Argument, IntRange, Option
 
 from headstart.commands import _output
-from headstart.commands._options import command, use_threads
+from headstart.commands._options import command, roles, use_threads
 
 OPTIONS = (
     Argument(["model"], help="A model folder, such as runs/NAME/best."),
+    Argument(["file"], required=False, type=Path, help="Rows to explain: CSV, TSV, TXT, JSONL, Parquet, ..."),
     Option(
         ["--text", "texts"],
         multiple=True,
         metavar="TEXT",
         help="A text to explain; may be repeated. For pairs and questions both texts, one after the other.",
     ),
-    Option(["--method"], metavar="NAME", help="contributions, integrated-gradients, gradient-x-input or occlusion."),
+    Option(
+        ["--method"],
+        metavar="NAME",
+        help="contributions, integrated-gradients, gradient-x-input or occlusion. "
+        "Default: of a file the one that measures best, otherwise the model's first.",
+    ),
     Option(["--class", "name"], metavar="NAME", help="The class to explain. Default: what the model predicts."),
+    Option(["--rows"], type=IntRange(1), default=100, metavar="N", help="Number of rows of FILE, drawn at random."),
+    Option(["--html"], type=Path, metavar="OUT", help="Write a page with words in colour."),
 )
 
 
 @command(*OPTIONS)
 def explain(
-    model: str, texts: tuple[str, ...], method: str | None, name: str | None, as_json: bool, threads: int | None
+    model: str,
+    file: Path | None,
+    texts: tuple[str, ...],
+    method: str | None,
+    name: str | None,
+    rows: int,
+    column: tuple[str, ...],
+    encoding: str | None,
+    html: Path | None,
+    as_json: bool,
+    seed: int,
+    threads: int | None,
 ) -> None:
-    """Show which words of a text speak for what a model predicts, and which against it."""
+    """Show which words of a text speak for what a model predicts, and which against it.
+
+    With a FILE it also measures how well each method finds the words that the model needs, and shows the words that
+    speak for each class and those that mistakes share.
+    """
     use_threads(threads)
+    columns = roles(None, None, column)
     from headstart import usage
 
-    usage.check_explain(model, method)
+    usage.check_explain(model, file, texts, method, columns)
     from rich.console import Console
 
-    from headstart import explain as explaining
-    from headstart import explaining as reading
-    from headstart.explain.show import show
+    from headstart import explain as methods
+    from headstart import explaining
+    from headstart.core.records import Rows
+    from headstart.explain.overview import overview
+    from headstart.explain.show import show, show_words
     from headstart.prediction import open_model
-    from headstart.report import build
+    from headstart.report import build, explained
 
     fitted = open_model(model)
-    explanations = explaining.explain(fitted, reading.inputs_of(fitted.task, texts), method=method, name=name)
-    if as_json:
-        _output.print_json(build.plain(explanations))
+    if file is None:
+        inputs = explaining.inputs_of(fitted.task, texts)
+        found = methods.explain(fitted, inputs, method=method, name=name)
+        view = overview(fitted, Rows(texts[: len(inputs)], inputs), method=method, name=name)
     else:
-        show(explanations, Console(width=None if sys.stdout.isatty() else build.WIDTH))
+        view = explaining.overview_of(
+            fitted,
+            file,
+            columns=columns,
+            encoding=encoding,
+            method=method,
+            name=name,
+            rows=rows,
+            seed=seed,
+            report=_output.row_printer(file),
+        )
+        found = tuple(example.explanation for example in view.examples)
+    if html is not None:
+        explained.write(view, f"Why {Path(model)} answers as it does", html)
+    if as_json:
+        _output.print_json(build.plain(found if file is None else view))
+        return
+    console = Console(width=None if sys.stdout.isatty() else build.WIDTH)
+    show(found, console)
+    if file is not None:
+        show_words(view, console)
+        for line in explained.lines(view.measured):
+            click.echo(line)

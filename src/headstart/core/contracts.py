@@ -155,12 +155,7 @@ class Task(Protocol):
         """Return the texts of one input, for copies, leakage, vocabularies and n-grams."""
 
     def without(self, value: Value, removed: Sequence[Sequence[Span]]) -> Value:
-        """Return an input without some words, see `text.removal`.
-
-        Args:
-            value: the input.
-            removed: of each of its :meth:`texts`, start and end of each word to remove, ascending.
-        """
+        """Return an input without the words from `removed`: of each of its :meth:`texts` start and end, ascending."""
 
     def stratum(self, target: Value) -> str:
         """Return the group of a target whose share every split preserves; '' for none."""
@@ -324,20 +319,11 @@ class Fitted:
         raise NotImplementedError
 
     def gradients(self, inputs: Sequence[Value], aims: Sequence[Aim], steps: Steps) -> tuple[Attributed, ...]:
-        """Multiply gradients of scores by the inputs' distance from a baseline; only for models with `has_gradients`.
-
-        Args:
-            inputs: the inputs.
-            aims: answers to them, in any order.
-            steps: where the gradients are taken; their weighted mean is multiplied.
-        """
+        """Return mean gradients of scores times the distance from a baseline; only for models with `has_gradients`."""
         raise NotImplementedError
 
     def contributions(self, inputs: Sequence[Value], aims: Sequence[Aim]) -> tuple[Attributed, ...]:
-        """Divide scores exactly into what each part of the texts adds; only for models with `has_contributions`.
-
-        Args: as for :meth:`gradients`.
-        """
+        """Divide scores exactly into what each part of the texts adds; only for models with `has_contributions`."""
         raise NotImplementedError
 
 

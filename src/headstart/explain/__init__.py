@@ -6,19 +6,15 @@ a person's own, how well each one finds the words that a model needs.
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from headstart.core.contracts import Fitted, Value
 from headstart.core.errors import UsageError, did_you_mean, shown
 
 if TYPE_CHECKING:
-    from headstart.explain._words import WordScores
-    from headstart.explain.answers import Answer, Source
     from headstart.explain.explanation import Explanation
 
-Method = Callable[[Fitted, "Sequence[Source]", "Sequence[Answer]"], "list[WordScores]"]
 METHODS = ("contributions", "integrated-gradients", "gradient-x-input", "occlusion")
 
 
@@ -55,48 +51,15 @@ def explain(
         name: the class to explain instead of the predicted one; of facts, their type. None for what is predicted.
 
     Raises:
-        UsageError: the model does not have this method or class.
+        UsageError: the model does not have this method or class, or writes its answers freely.
         DataError: an input without words.
     """
-    import numpy as np
-
-    from headstart.explain.answers import Reduced, Source, find, judge
-    from headstart.explain.explanation import Explanation, Word
+    from headstart.explain import _attributing
 
     chosen = methods(model)[0] if method is None else method
     check_method(chosen)
     if chosen not in methods(model):
         raise UsageError(f"the method {shown(chosen)} is not one of this model's; it has {', '.join(methods(model))}.")
-    task = model.task
-    sources = [Source.of(task, value) for value in inputs]
-    predictions = model.predict(inputs)
-    answers = find(task, sources, predictions, name)
-    if not answers:
-        return ()
-    asked = [Reduced(sources[answer.aim.row], answer, ()) for answer in answers]
-    rows = np.array([answer.aim.row for answer in answers], dtype=np.int64)
-    ends = np.cumsum([0, *(len(source.words) for source in sources)])
-    _, confidences = judge(task.kind, asked, predictions, rows, ends)
-    attribute: Method = importlib.import_module(f"headstart.explain.{chosen.replace('-', '_')}").attribute
-    found = attribute(model, sources, answers)
-    explanations = []
-    for answer, confidence, scores in zip(answers, confidences.tolist(), found, strict=True):
-        source, own = sources[answer.aim.row], set(answer.own)
-        words = tuple(
-            Word(source.texts[text][start:end], text, start, end, value, number in own)
-            for number, ((text, start, end), value) in enumerate(zip(source.words, scores.values.tolist(), strict=True))
-        )
-        explanations.append(
-            Explanation(
-                answer.aim.row,
-                source.texts,
-                answer.name,
-                answer.value,
-                confidence,
-                chosen,
-                words,
-                scores.score,
-                scores.base,
-            )
-        )
-    return tuple(explanations)
+    asked = _attributing.prepare(model, inputs, name)
+    found = _attributing.attribute(model, asked, chosen) if asked.answers else []
+    return _attributing.explained(asked, found, chosen)

@@ -40,17 +40,22 @@ def by_word(
         answers: to these inputs.
         found: of each answer.
     """
-    zero, unit = _number(task) if task.kind == "number" else (0.0, 1.0)
+    zero, unit = unit_of(task)
     return [
         WordScores(unit * _divided(sources[answer.aim.row], each), zero + unit * each.score, zero + unit * each.base)
         for answer, each in zip(answers, found, strict=True)
     ]
 
 
-def _number(task: Task) -> tuple[float, float]:
-    """Return the number that an output of 0 is decoded to, and how much larger it is for an output of 1."""
+def unit_of(task: Task) -> tuple[float, float]:
+    """Return the number that an output of 0 is decoded to, and how much larger it is for an output of 1.
+
+    Outputs of other kinds of tasks are scores as they are.
+    """
     import numpy as np
 
+    if task.kind != "number":
+        return 0.0, 1.0
     outputs = Ragged.single(np.array([[0.0], [1.0]], dtype=np.float32))
     zero, one = task.decode(outputs, Encoded.without_tokens(2), ("", "")).values
     return zero, one - zero

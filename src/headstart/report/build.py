@@ -21,8 +21,9 @@ from headstart.core.errors import visible
 from headstart.core.files import make_folder, write_whole
 from headstart.core.records import Record
 from headstart.core.results import Result, deciding
+from headstart.explain.overview import Overview
 from headstart.metrics import format as scores
-from headstart.report import _collapse, columns, stress, subsets, wording
+from headstart.report import _collapse, columns, explained, stress, subsets, wording
 from headstart.report import _format as form
 from headstart.report._evidence import SEVERITIES, pretrained
 from headstart.report._view import against_best, board, view
@@ -140,21 +141,27 @@ def show(result: Result, console: Console) -> None:
     console.print(Text.assemble("Full report: ", (path, "bold")), soft_wrap=True)
 
 
-def html(result: Result) -> str:
-    """Build the report: one HTML page that loads no other resource and escapes all text from the data."""
-    return _environment().get_template("page.html").render(**view(result))
+def html(result: Result, overview: Overview | None = None) -> str:
+    """Build the report: one HTML page that loads no other resource and escapes all text from the data.
+
+    Args:
+        result: the comparison.
+        overview: the best model explained on test rows; None for no such section.
+    """
+    words = None if overview is None else explained.view(overview)
+    return environment().get_template("page.html").render(**view(result), explained=words)
 
 
-def write(result: Result, path: Path) -> None:
-    """Write the report to a file atomically."""
+def write(result: Result, path: Path, overview: Overview | None = None) -> None:
+    """Write the report to a file atomically. Args: as for :func:`html`."""
     make_folder(path.parent)
-    write_whole(path, html(result))
+    write_whole(path, html(result, overview))
 
 
 def fragment(result: Result) -> str:
     """Build the verdict and the leaderboard as an HTML fragment for a notebook."""
     return (
-        _environment()
+        environment()
         .get_template("fragment.html")
         .render(
             result=result,
@@ -253,7 +260,8 @@ def _finding(severity: str, sentence: str) -> Table:
     return line
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return the templates of this folder, with their filters; every text is escaped and cleaned."""
     import jinja2
     from markupsafe import Markup
 

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from headstart.core.attribution import Span
 from headstart.core.contracts import HeadPlan, Kind, Tokenizer, Value
 from headstart.core.records import Predictions, Rows
 from headstart.core.sequences import Encoded, Ragged
 from headstart.core.tabular import NO_COLUMNS, Tabular
+from headstart.text.removal import without
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,10 @@ class Written:
     def texts(self, value: Value) -> tuple[str, ...]:
         """Return the text."""
         return (value,)
+
+    def without(self, value: Value, removed: Sequence[Sequence[Span]]) -> Value:
+        """Return a text without some words."""
+        return without(value, removed[0])
 
     def stratum(self, target: Value) -> str:
         """Return that splits preserve no shares."""
