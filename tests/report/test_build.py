@@ -434,6 +434,7 @@ def test_json_holds_the_numbers_and_nothing_that_json_cannot_write(result: Resul
         *(
             "by",
             "text_and_columns",
+            "stress",
             "receipts",
             "reliability",
             "skipped",
