@@ -61,8 +61,8 @@ def test_the_names_of_the_package_are_sorted_and_all_there():
 
 
 def test_a_name_that_is_not_there():
-    with pytest.raises(AttributeError, match="module 'headstart' has no attribute 'comparison'"):
-        _ = headstart.comparison
+    with pytest.raises(AttributeError, match="module 'headstart' has no attribute 'compares'"):
+        _ = headstart.compares
 
 
 def test_the_leaderboard_is_plain(finished):
