@@ -4,13 +4,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import tokenizers
 import torch
 import transformers
 
-from headstart.nn.decoder import Decoder, Generator, TokenEmbeddings
-from headstart.nn.encoder import Encoder
+from headstart.checkpoints import generating
 from headstart.nn.generate import Search, generate
-from headstart.nn.layer import DecoderLayer, make_norm
 from headstart.nn.packed import pack, pack_pairs
 
 VOCABULARY, WIDTH, HEADS, END = 50, 16, 4, 2
@@ -36,8 +35,16 @@ def texts(count, least=2, most=9, seed=0):
     return rng.integers(3, VOCABULARY, ends[-1]), ends
 
 
+def opened(theirs, folder):
+    """Return one of Hugging Face's models, and the same opened here."""
+    theirs.eval().save_pretrained(folder)
+    vocabulary = {token: number for number, token in enumerate(["<s>", "<pad>", "</s>", "a"])}
+    tokenizers.Tokenizer(tokenizers.models.BPE(vocabulary, [])).save(str(folder / "tokenizer.json"))
+    return generating.load(folder).model.eval(), theirs
+
+
 @pytest.fixture(scope="module")
-def gpt2():
+def gpt2(tmp_path_factory):
     torch.manual_seed(0)
     config = transformers.GPT2Config(
         vocab_size=VOCABULARY,
@@ -49,28 +56,11 @@ def gpt2():
         bos_token_id=0,
         eos_token_id=END,
     )
-    theirs = transformers.GPT2LMHeadModel(config).eval()
-    layers = [
-        DecoderLayer(WIDTH, HEADS, 4 * WIDTH, 0.0, "gelu_new", 1e-5, cross=False, norm_first=True) for _ in range(2)
-    ]
-    embeddings = TokenEmbeddings(VOCABULARY, WIDTH, 0.0, window=64)
-    ours = Generator(None, Decoder(embeddings, layers, final_norm=make_norm(WIDTH, 1e-5, False)))
-    names = {"attention.qkv": "attn.c_attn", "attention.output": "attn.c_proj", "up": "mlp.c_fc", "down": "mlp.c_proj"}
-    norms = {"attention_norm": "ln_1", "feed_forward_norm": "ln_2"}
-    weights = theirs.state_dict()
-    with torch.no_grad():
-        embeddings.word.weight.copy_(weights["transformer.wte.weight"])
-        embeddings.position.weight.copy_(weights["transformer.wpe.weight"])
-        for number, layer in enumerate(layers):
-            for name, their_name in {**names, **norms}.items():
-                part, matrix = layer.get_submodule(name), weights[f"transformer.h.{number}.{their_name}.weight"]
-                part.weight.copy_(matrix if name in norms else matrix.T)
-                part.bias.copy_(weights[f"transformer.h.{number}.{their_name}.bias"])
-    return ours.eval(), theirs
+    return opened(transformers.GPT2LMHeadModel(config), tmp_path_factory.mktemp("gpt2"))
 
 
 @pytest.fixture(scope="module")
-def bart():
+def bart(tmp_path_factory):
     torch.manual_seed(1)
     config = transformers.BartConfig(
         vocab_size=VOCABULARY,
@@ -90,50 +80,9 @@ def bart():
         decoder_start_token_id=END,
         forced_eos_token_id=END,
     )
-    theirs = transformers.BartForConditionalGeneration(config).eval()
+    theirs = transformers.BartForConditionalGeneration(config)
     theirs.final_logits_bias[0, END] = 6.0  # so that texts end before the maximum length
-    encoder = Encoder(
-        vocabulary=VOCABULARY,
-        width=WIDTH,
-        layers=2,
-        heads=HEADS,
-        feed_forward=32,
-        window=64,
-        types=0,
-        dropout=0.0,
-        epsilon=1e-5,
-        position_offset=2,
-    )
-    embeddings = TokenEmbeddings(VOCABULARY, WIDTH, 0.0, window=64, offset=2, epsilon=1e-5)
-    layers = [DecoderLayer(WIDTH, HEADS, 32, 0.0, "gelu", 1e-5, cross=True, norm_first=False) for _ in range(2)]
-    ours = Generator(encoder, Decoder(embeddings, layers, output_bias=True))
-    weights = theirs.state_dict()
-
-    def copy(module, *names):
-        for kind in dict(module.named_parameters()):
-            getattr(module, kind).copy_(torch.cat([weights[f"model.{name}.{kind}"] for name in names]))
-
-    with torch.no_grad():
-        ours.decoder.output_bias.copy_(theirs.final_logits_bias[0])
-        for part, side in ((encoder.embeddings, "encoder"), (embeddings, "decoder")):
-            part.word.weight.copy_(weights["model.shared.weight"])
-            copy(part.position, f"{side}.embed_positions")
-            copy(part.norm, f"{side}.layernorm_embedding")
-        for side, blocks in (("encoder", encoder.blocks), ("decoder", layers)):
-            for number, layer in enumerate(blocks):
-                start = f"{side}.layers.{number}"
-                copy(layer.attention.qkv, *(f"{start}.self_attn.{name}_proj" for name in "qkv"))
-                copy(layer.attention.output, f"{start}.self_attn.out_proj")
-                copy(layer.attention_norm, f"{start}.self_attn_layer_norm")
-                copy(layer.up, f"{start}.fc1")
-                copy(layer.down, f"{start}.fc2")
-                copy(layer.output_norm if side == "encoder" else layer.feed_forward_norm, f"{start}.final_layer_norm")
-                if side == "decoder":
-                    copy(layer.cross.query, f"{start}.encoder_attn.q_proj")
-                    copy(layer.cross.states, f"{start}.encoder_attn.k_proj", f"{start}.encoder_attn.v_proj")
-                    copy(layer.cross.output, f"{start}.encoder_attn.out_proj")
-                    copy(layer.cross_norm, f"{start}.encoder_attn_layer_norm")
-    return ours.eval(), theirs
+    return opened(theirs, tmp_path_factory.mktemp("bart"))
 
 
 def test_packed_logits_are_those_of_a_decoder(gpt2):
