@@ -18,7 +18,9 @@ def test_a_name_that_stands_for_nothing_is_refused():
         _members.options("majority:x")
     with pytest.raises(UsageError, match=r"contender 'linear' has no strategies; write 'linear' instead of"):
         _members.options("linear:full")
-    with pytest.raises(UsageError, match=r"contender 'linear' has no way 'x'; known: columns, text, words"):
+    with pytest.raises(
+        UsageError, match=r"contender 'linear' has no way 'x'; known: columns, text, text-typos, typos, words"
+    ):
         _members.options("linear:x")
     with pytest.raises(UsageError, match="no strategy 'ful'; did you mean 'full'"):
         _members.options("finetuned:ful")
@@ -34,6 +36,7 @@ def test_outside_a_contest_a_contender_is_trained_in_a_folder_of_its_own(tmp_pat
 
     class Fake:
         kinds = frozenset({"label"})
+        generates = "never"
 
         def fit(self, train, validation, task, run):
             seen.append(run)

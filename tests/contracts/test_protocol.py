@@ -72,7 +72,8 @@ WAYS: dict[str, list[dict[str, str]]] = {
     "distilled": [{"method": method} for method in distilled.METHODS],
     "ensemble": [{"how": how} for how in _combining.METHODS],
 }
-CASES = [(kind, way) for kind in rooms.names("contenders") for way in WAYS.get(kind, [{}])]
+LABELLING = [kind for kind in rooms.names("contenders") if "label" in rooms.plugin("contenders", kind).kinds]
+CASES = [(kind, way) for kind in LABELLING for way in WAYS.get(kind, [{}])]
 # Ways of an ensemble that learn from validation how much each member counts.
 LEARNT_ON_VALIDATION = ("greedy", "weights", "stacking")
 
@@ -237,7 +238,7 @@ def compete(tiny_options, tmp_path_factory) -> Callable[[Splits], tuple[list[Rec
     """Let every contender compete; give the records, and the hashes of the model that each leaves."""
 
     def competed(splits: Splits) -> tuple[list[Record], dict[str, dict[str, str]]]:
-        kinds = rooms.names("contenders")
+        kinds = LABELLING
         options = {f"{kind}.{name}": value for kind in kinds for name, value in tiny_options(kind).items()}
         backbone = options.pop("finetuned.backbone")
         del options["distilled.backbone"]
@@ -268,7 +269,7 @@ def test_test_rows_change_nothing_but_test_scores(compete, competition):
     poisoned = dataclasses.replace(replaced(TEST), targets=("poison",) * len(TEST))
     records, files = compete(Splits(TRAIN, HELD_OUT_FEW, poisoned, frozenset(), "poisoned"))
     clean_records, clean_files = competition
-    assert {name.partition(":")[0] for name in files} == set(rooms.names("contenders"))
+    assert {name.partition(":")[0] for name in files} == set(LABELLING)
     assert files == clean_files
     assert [record.validation for record in records] == [record.validation for record in clean_records]
     assert {record.scores["accuracy"] for record in records} == {0.0}

@@ -43,7 +43,7 @@ def fitted(probabilities: np.ndarray, numbers: np.ndarray, groups: np.ndarray | 
 
     >>> right = np.array([0, 0, 0, 1] * 50)
     >>> round(fitted(np.tile([[0.999, 0.001]], (200, 1)), right), 1), fitted(np.tile([[0.75, 0.25]], (200, 1)), right)
-    (6.2, 1.0)
+    (6.4, 1.0)
     """
     rows = np.arange(len(numbers)) if groups is None else groups
     count = int(rows.max(initial=-1)) + 1
