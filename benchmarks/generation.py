@@ -27,6 +27,7 @@ from benchmarks._common import parquet, record, show, table, transformers, versi
 
 TRAIN, TEST, BATCH, DECODED = 4000, 1000, 128, 32
 ROUNDS, WARM = 9, 1
+MINUTES = 3.0  # of training
 OURS, RANDOM, GROUPED = "packed", "padded, random batches", "padded, batches of similar lengths"
 
 
@@ -64,8 +65,8 @@ def prepared(rows: int, tests: int) -> tuple[Any, Any, Any]:
     train, test = part("train", rows), part("test", tests)
     task = Translation()
     with tempfile.TemporaryDirectory() as folder:
-        run = Run(0, Path(folder), metric="BLEU", progress=lambda _: None)
-        fitted = Seq2Seq(epochs=3).fit(train, part("val", 50), task, run)
+        run = Run(0, Path(folder), metric="BLEU", minutes=MINUTES)
+        fitted = Seq2Seq().fit(train, part("val", 50), task, run)
     pairs = _generative.pairs(task, train, fitted.checkpoint)
     return fitted, pairs, task.encode(test.inputs, fitted.checkpoint.tokenizer)
 

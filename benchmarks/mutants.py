@@ -16,14 +16,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import _mutants, _mutants_of_tasks, _mutants_of_training
+from benchmarks import _mutants, _mutants_of_tasks, _mutants_of_training, _mutants_of_writing
 from benchmarks._mutants import SURVIVORS, Mutant
 
 ROOT = Path(__file__).parent.parent
 RECORDS = Path(__file__).parent / "records"
 SOURCE = Path("src", "headstart")
 COPIED = ("src", "tests", "pyproject.toml", "README.md", "CONTRIBUTING.md", "docs")
-MUTANTS = (*_mutants_of_tasks.MUTANTS, *_mutants.MUTANTS, *_mutants_of_training.MUTANTS)
+MUTANTS = (
+    *_mutants_of_tasks.MUTANTS,
+    *_mutants.MUTANTS,
+    *_mutants_of_training.MUTANTS,
+    *_mutants_of_writing.MUTANTS,
+)
 # The least share of mutants that tests have to notice, and the seconds after which tests that hang are ended.
 LEAST, MOST_SECONDS = 0.9, 900
 # What the tests import besides the source: loaded once, so that no mutant waits for it.

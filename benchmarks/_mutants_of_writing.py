@@ -1,0 +1,67 @@
+"""Faults put into models that write texts, and into ROUGE."""
+
+from __future__ import annotations
+
+from benchmarks._mutants import Mutant
+
+GENERATE, GENERATING, SEQ2SEQ = "nn/test_generate.py", "checkpoints/test_generating.py", "contenders/test_seq2seq.py"
+WRITERS, ROUGE = "contracts/test_protocol_of_writers.py", "metrics/test_rouge.py"
+
+MUTANTS = (
+    Mutant(
+        "a decoder learns the token that it has just read",
+        "contenders/_generative.py",
+        "labels.append(np.concatenate([body, [search.end[0]]]))",
+        "labels.append(np.concatenate([[search.start], body]))",
+        (SEQ2SEQ,),
+    ),
+    Mutant(
+        "the vocabulary of targets is learnt on validation rows",
+        "contenders/seq2seq.py",
+        "texts = [*all_texts(task, train.inputs),",
+        "texts = [*all_texts(task, validation.inputs),",
+        (WRITERS,),
+    ),
+    Mutant(
+        "a finished hypothesis is compared without its length",
+        "nn/generate.py",
+        "best / length**search.length_penalty > finished[-1][0]",
+        "best > finished[-1][0]",
+        (GENERATE,),
+    ),
+    Mutant(
+        "beams keep their keys when they continue others",
+        "nn/cache.py",
+        "self.ancestors = self.ancestors.gather(1, beams[:, :, None].expand(-1, -1, self.steps))",
+        "pass",
+        (GENERATE,),
+    ),
+    Mutant(
+        "a decoder with biases by distance sees later tokens",
+        "nn/layer.py",
+        "scores = bias.masked_fill(ahead, -torch.inf) if causal else bias",
+        "scores = bias",
+        (GENERATING,),
+    ),
+    Mutant(
+        "cross attention reads the sources in another order",
+        "nn/packed.py",
+        "sources, targets = (_in_order(*texts, rows[order]) for texts in (source, target))",
+        "sources, targets = _in_order(*source, rows), _in_order(*target, rows[order])",
+        (GENERATE,),
+    ),
+    Mutant(
+        "of several summaries the worst counts",
+        "metrics/rouge.py",
+        "scores = [max(_f1_of_grams",
+        "scores = [min(_f1_of_grams",
+        (ROUGE,),
+    ),
+    Mutant(
+        "the longest common subsequence ignores the order",
+        "metrics/rouge.py",
+        "row = ((row + matches) | (row - matches)) & full",
+        "row &= ~masks[word]",
+        (ROUGE,),
+    ),
+)
