@@ -30,7 +30,7 @@ PATHS = (
 )
 METHODS = (b"POST", b"GET", b"PUT", b"OPTIONS", b"HEAD", b"get", b"", b"POST POST")
 SECONDS = 30.0
-PATIENCE = 15.0  # seconds for which a slow client goes on
+PATIENCE = 15.0  # seconds for which a slow client keeps sending
 
 
 def value(chance: random.Random, depth: int = 0) -> str:

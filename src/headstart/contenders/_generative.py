@@ -19,7 +19,7 @@ from headstart.core import seed
 from headstart.core.contracts import Fitted, Task, TextTask, Value, metric_values
 from headstart.core.hashing import arrays_sha256, parts_sha256
 from headstart.core.records import Predictions, Progress, Rows, Run
-from headstart.core.sequences import Encoded
+from headstart.core.sequences import Encoded, spans
 from headstart.core.tally import named
 from headstart.nn.generate import Search, generate
 from headstart.nn.groups import Group
@@ -53,11 +53,8 @@ class Pairs:
         batch = pack_pairs(
             (self.source.tokens, self.source.boundaries), (self.inputs.tokens, self.inputs.boundaries), rows
         )
-        # Labels are packed as their inputs are.
-        labels = pack_pairs(
-            (self.source.tokens, self.source.boundaries), (self.labels, self.inputs.boundaries), rows
-        ).target.ids
-        return batch, labels
+        places, _ = spans(self.inputs.boundaries, rows[batch.target.order.numpy()])
+        return batch, torch.from_numpy(self.labels[places])
 
     @property
     def lengths(self) -> np.ndarray:

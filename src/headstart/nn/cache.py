@@ -19,10 +19,10 @@ from torch.nn import functional as F
 
 from headstart.nn.attention import by_group
 from headstart.nn.decoder import Decoder
-from headstart.nn.layer import Attend, DecoderLayer, packed_attention
+from headstart.nn.layer import Attend, DecoderLayer
 from headstart.nn.packed import Batch
 from headstart.nn.positions import distance_bias
-from headstart.nn.rotary import turn, turns, turns_at
+from headstart.nn.rotary import turn, turns_at
 
 FIRST = 32  # steps for which memory is reserved at first; it doubles when they are used up
 
@@ -97,13 +97,9 @@ class Cache:
         """
         self.groups = list(batch.groups)
         decoder = self.decoder
-        layers = decoder.layers
-        turned = None if decoder.theta is None else turns(batch, layers[0].size, decoder.theta)
-        distance = decoder.embeddings.distance
-        bias = None if distance is None else distance_bias(distance.weight, batch.groups[-1][1], causal=True)
+        attend = decoder.attention(batch)
         hidden = decoder.embeddings(batch)
-        for layer, parts in zip(layers, self.own, strict=True):
-            attend = packed_attention(batch, layer.heads, layer.key_heads, causal=True, turns=turned, bias=bias)
+        for layer, parts in zip(decoder.layers, self.own, strict=True):
             hidden = layer(hidden, partial(self._begin, attend, layer, parts, batch))
         return decoder.finish(hidden[batch.boundaries[1:].long() - 1])
 

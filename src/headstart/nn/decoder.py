@@ -155,17 +155,20 @@ class Decoder(nn.Module):
             memory: states of the sources, ``(source tokens, width)``; None without sources.
             runs: the sources, see `packed.PairBatch`.
         """
-        layers = self.layers
-        heads, key_heads = layers[0].heads, layers[0].key_heads
-        turned = None if self.theta is None else turns(batch, layers[0].size, self.theta)
+        own = self.attention(batch)
+        hidden = self.embeddings(batch)
+        for layer in self.layers:
+            hidden = layer(hidden, own, None if memory is None else _reading(layer, memory, batch, runs))
+        return self.finish(hidden)
+
+    def attention(self, batch: Batch) -> Attend:
+        """Return the attention of every layer within packed texts, each read from its first token."""
+        first = self.layers[0]
+        turned = None if self.theta is None else turns(batch, first.size, self.theta)
         distance = self.embeddings.distance
         longest = max(length for _, length in batch.groups)
         bias = None if distance is None else distance_bias(distance.weight, longest, causal=True)
-        own = packed_attention(batch, heads, key_heads, causal=True, turns=turned, bias=bias)
-        hidden = self.embeddings(batch)
-        for layer in layers:
-            hidden = layer(hidden, own, None if memory is None else _reading(layer, memory, batch, runs))
-        return self.finish(hidden)
+        return packed_attention(batch, first.heads, first.key_heads, causal=True, turns=turned, bias=bias)
 
     def finish(self, hidden: Tensor) -> Tensor:
         """Return the last layer's states, normalised if the family does so."""

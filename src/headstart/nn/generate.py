@@ -153,9 +153,9 @@ def _beams(
     """Search with several hypotheses per text (Graves 2012), each ended one ranked by its score over its length.
 
     At each step the best continuations of all hypotheses are ranked, twice as many as beams if one token ends texts.
-    Those that end a text are finished hypotheses if they are among the first `beams`; the best others go on. A text
-    leaves the batch when its best hypothesis cannot improve on the worst finished one any more, as far as that is known
-    at its current length; the order of ties and this rule are those of Hugging Face's implementation.
+    Those that end a text are finished hypotheses if they are among the first `beams`; the best others are continued. A
+    text leaves the batch when its best hypothesis cannot improve on the worst finished one any more, as far as that is
+    known at its current length; the order of ties and this rule are those of Hugging Face's implementation.
     """
     device, beams = states.device, search.beams
     wide = max(2, 1 + len(search.end)) * beams
@@ -245,11 +245,11 @@ def _finish(
 
 
 def _can_improve(finished: Sequence[tuple[float, tuple[int, ...]]], best: float, length: int, search: Search) -> bool:
-    """Return whether the best hypothesis that goes on may end among the finished ones.
+    """Return whether the best unfinished hypothesis may end among the finished ones.
 
     Args:
         finished: of the text, best first.
-        best: log probability of the best hypothesis that goes on.
+        best: log probability of the best unfinished hypothesis.
         length: its length.
         search: how texts are generated.
     """

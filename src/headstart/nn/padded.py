@@ -101,7 +101,7 @@ class Padded(nn.Module):
         for number, block in enumerate(encoder.layers):
             hidden = block(hidden, batch, first_only=head.first_only and number == last, shared=related)
         if head.reads_all:
-            return head(hidden).unflatten(0, (rows, length))  # type: ignore[no-any-return]
+            return head(hidden).unflatten(0, (rows, length))  # type: ignore[no-any-return]  # a module's result has no type
         if not head.first_only:
             states = hidden.unflatten(0, (rows, length)) * real[:, :, None]
             hidden = states.sum(1) / real.sum(1, keepdim=True)  # (rows, width)

@@ -41,7 +41,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def server(service: Service, token: str | None) -> Ending:
-    """Return the server of a service; ``run([socket])`` runs it until it is told to end.
+    """Return the server of a service; ``run([socket])`` runs it until it is asked to stop.
 
     Args:
         service: the model.

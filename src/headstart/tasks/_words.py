@@ -1,4 +1,4 @@
-"""Texts as words with their places, the token that stands for each word, and parts of texts as tags of words."""
+"""Texts as words with their places, the token that represents each word, and parts of texts as tags of words."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def divided(value: Value) -> Divided:
 
 
 def word_tokens(encoded: Encoded, counts: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the token that stands for each word: its first one, in the window where it has the most context.
+    """Return the token that represents each word: its first one, in the window where it has the most context.
 
     Args:
         encoded: rows that were encoded as words.
