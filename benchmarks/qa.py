@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._common import ROOT, parquet, percent, record, show, table, transformers
+from benchmarks._common import ROOT, parquet, percent, record, show, table, transformers, versions
 from benchmarks._steps import packed_step
 
 ROUNDS, STEPS, WARM, BATCH = 3, 3, 1, 16
@@ -29,22 +29,25 @@ OURS, LONGEST, FIXED = "packed", "padded to the longest", f"padded to {WINDOW}"
 
 
 def main() -> None:
-    """Measure steps (two minutes) and train all contenders (hours on 2 cores; rerun to resume), write the record.
+    """Measure steps (two minutes), train all contenders (hours on 2 cores; rerun to resume); write a record of each.
 
-    QA_ROWS limits the questions of each part, QA_SEEDS the seeds; the record then says so in its name.
+    QA_PARTS names what is done, QA_ROWS limits the questions of each part, QA_SEEDS the seeds; the record of the scores
+    then says so in its name.
     """
     rows, seeds = int(os.environ.get("QA_ROWS", "0")), int(os.environ.get("QA_SEEDS", "3"))
+    chosen = os.environ.get("QA_PARTS", "steps,scores").split(",")
     parts = {name: load("squad_dev", name, rows) for name in ("train", "dev", "test")}
-    speed = steps(parts["train"])
+    if "steps" in chosen:
+        speed = steps(parts["train"])
+        record("qa-steps", {"versions": versions("transformers"), **speed})
+        times = [[name, f"{us:.0f}", f"{us / speed['us'][OURS]:.2f}"] for name, us in speed["us"].items()]
+        show("qa-steps", table(["step", "us a token", "times slower than ours"], times))
+    if "scores" not in chosen:
+        return
     lines, scores = contest(parts, load("squad_newwiki", "", rows), seeds)
     sizes = {name: len(part[0]) for name, part in parts.items()}
     limited = f"-{rows}-questions" if rows else ""
-    record(f"qa{limited}", {"questions": sizes, "seeds": seeds, "steps": speed, "scores": scores})
-    header = ["step", "us a token", "times slower than ours"]
-    show(
-        "steps",
-        table(header, [[name, f"{us:.0f}", f"{us / speed['us'][OURS]:.2f}"] for name, us in speed["us"].items()]),
-    )
+    record(f"qa{limited}", {"questions": sizes, "seeds": seeds, "scores": scores})
     show("qa", table(["%", "squad_dev: F1", "exact match", "squad_newwiki: F1", "exact match"], lines))
 
 

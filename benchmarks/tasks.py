@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Parts = tuple["polars.DataFrame", "polars.DataFrame | None", "polars.DataFrame"]
 FLOOR, LINEAR, FULL = "majority", "linear", "finetuned:full"
+NEAREST, SCRATCH = "nearest", "seq2seq"
+ANSWERS, WRITES = (FLOOR, LINEAR, FULL), (FLOOR, NEAREST, SCRATCH, FULL)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Contest:
     parts: Callable[[], Parts]
     published: str = ""
     metric: str | None = None
-    contenders: tuple[str, ...] = (FLOOR, LINEAR, FULL)
+    contenders: tuple[str, ...] = ANSWERS
     backbone: str = "minilm"
 
 
@@ -59,7 +61,8 @@ def main() -> None:
             print(json.dumps(result["leaderboard"], indent=1))
         else:
             record(f"tasks-{name}", {"seeds": seeds, "versions": versions("python-crfsuite"), **result})
-            show("tasks", leaderboard())
+            show("tasks", leaderboard(ANSWERS))
+            show("written", leaderboard(WRITES))
 
 
 def compared(name: str, rows: int, seeds: int) -> dict[str, Any]:
@@ -94,20 +97,20 @@ def compared(name: str, rows: int, seeds: int) -> dict[str, Any]:
     }
 
 
-def leaderboard() -> str:
-    """Return the table of all records: one line per data set."""
+def leaderboard(contenders: Sequence[str]) -> str:
+    """Return the table of all records of comparisons of some of these contenders: one line per data set."""
     lines = []
     for name, contest in CONTESTS.items():
         path = RECORDS / f"tasks-{name}.json"
-        if not path.is_file():
+        if not path.is_file() or not set(contest.contenders) <= set(contenders):
             continue
         result = json.loads(path.read_text(encoding="utf-8"))
         scores = {
             line["contender"]: percent(line["score"], line["low"], line["high"]) for line in result["leaderboard"]
         }
-        columns = (scores.get(contender, "") for contender in (FLOOR, LINEAR, FULL))
+        columns = (scores.get(contender, "") for contender in contenders)
         lines.append([f"`{contest.task}`", contest.data, result["metric"], *columns, contest.published])
-    return table(["task", "data", "100 x score", FLOOR, LINEAR, FULL, "published by others"], lines)
+    return table(["task", "data", "100 x score", *contenders, "published by others"], lines)
 
 
 def _frame(name: str, columns: Sequence[str] = ()) -> polars.DataFrame:
@@ -137,6 +140,15 @@ def _files(name: str, *columns: str, dev: bool = False) -> Callable[[], Parts]:
         _frame(f"{name}_dev", columns) if dev else None,
         _frame(f"{name}_test", columns),
     )
+
+
+def _multi30k() -> Parts:
+    """Read the English and German captions."""
+    train, validation, test = (
+        _frame(f"multi30k_{part}", ("en", "de")).rename({"en": "source", "de": "target"})
+        for part in ("train", "val", "test")
+    )
+    return train, validation, test
 
 
 def _msra() -> Parts:
@@ -219,4 +231,10 @@ CONTESTS = {
         backbone="e5-small",
     ),
     "casie": Contest("event", "CASIE, cyber-security news, 774 documents", _files("casie", "text", "events")),
+    "multi30k": Contest(
+        "translation",
+        "Multi30k, English captions to German",
+        _multi30k,
+        contenders=(FLOOR, NEAREST, SCRATCH),
+    ),
 }
