@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from headstart.core.attribution import Span
-from headstart.core.contracts import Column, HeadPlan, Kind, Tokenizer, Value, class_numbers
+from headstart.core.contracts import Column, HeadPlan, Kind, Value, class_numbers
 from headstart.core.records import Predictions, Rows
 from headstart.core.sequences import Encoded, Ragged
 from headstart.core.tabular import NO_COLUMNS, Tabular
@@ -15,11 +14,11 @@ from headstart.core.tally import Metric, Tally
 from headstart.data.cells import label_cell, text_cell
 from headstart.data.roles import LABEL, TEXT
 from headstart.metrics import labels
-from headstart.text.removal import without
+from headstart.tasks._texts import OneText
 
 
 @dataclass(frozen=True)
-class Classification:
+class Classification(OneText):
     """Give each text exactly one label out of those seen in training.
 
     classes: the labels, sorted; empty until :meth:`fitted` has seen the training rows.
@@ -65,21 +64,9 @@ class Classification:
         classes = tuple(sorted(set(train.targets)))
         return replace(self, classes=classes, tabular=self.tabular.fitted(train.inputs))
 
-    def texts(self, value: Value) -> tuple[str, ...]:
-        """Return the text that an input is."""
-        return (str(self.tabular.text(value)),)
-
-    def without(self, value: Value, removed: Sequence[Sequence[Span]]) -> Value:
-        """Return an input without some words of its text."""
-        return self.tabular.replaced(value, without(self.texts(value)[0], removed[0]))
-
     def stratum(self, target: Value) -> str:
         """Return the label: splits preserve the share of each."""
         return str(target)
-
-    def encode(self, inputs: Sequence[Value], tokenizer: Tokenizer) -> Encoded:
-        """Turn texts into token ids, each truncated to the tokenizer's window."""
-        return self.tabular.beside(tokenizer.encode([*map(self.tabular.text, inputs)]), inputs)
 
     def head(self) -> HeadPlan:
         """Return the plan of a head with one logit per class."""

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from headstart.core.attribution import Span
-from headstart.core.contracts import Column, HeadPlan, Kind, Tokenizer, Value
+from headstart.core.contracts import Column, HeadPlan, Kind, Value
 from headstart.core.errors import DataError
 from headstart.core.records import Predictions, Rows
 from headstart.core.sequences import Encoded, Ragged
@@ -16,14 +15,14 @@ from headstart.core.tally import Metric, Tally
 from headstart.data.cells import flag_cell, label_cell, list_cell, text_cell
 from headstart.data.roles import TEXT
 from headstart.metrics import multilabel
-from headstart.text.removal import without
+from headstart.tasks._texts import OneText
 
 SEPARATOR = ";"
 USUAL_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
-class Multilabel:
+class Multilabel(OneText):
     """Give each text any number of labels out of those seen in training.
 
     The labels are a list, a text such as 'a;b', or one column per label with 0 and 1, false and true, or no and yes.
@@ -95,21 +94,9 @@ class Multilabel:
             raise DataError(f"none of the {len(train)} training rows has a label; at least one is needed.")
         return replace(self, classes=classes, thresholds=(), tabular=self.tabular.fitted(train.inputs))
 
-    def texts(self, value: Value) -> tuple[str, ...]:
-        """Return the text that an input is."""
-        return (str(self.tabular.text(value)),)
-
-    def without(self, value: Value, removed: Sequence[Sequence[Span]]) -> Value:
-        """Return an input without some words of its text."""
-        return self.tabular.replaced(value, without(self.texts(value)[0], removed[0]))
-
     def stratum(self, target: Value) -> str:
         """Return the first label, whose share splits preserve; sets of labels are too many to preserve each."""
         return min(target, default="")
-
-    def encode(self, inputs: Sequence[Value], tokenizer: Tokenizer) -> Encoded:
-        """Turn texts into token ids, each truncated to the tokenizer's window."""
-        return self.tabular.beside(tokenizer.encode([*map(self.tabular.text, inputs)]), inputs)
 
     def head(self) -> HeadPlan:
         """Return the plan of a head with one logit per label, each a decision of its own."""

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from headstart.core.attribution import Span
-from headstart.core.contracts import Column, Tokenizer, Value
-from headstart.core.sequences import Encoded
+from headstart.core.contracts import Column, Value
 from headstart.data.cells import number_cell
 from headstart.tasks import _pairs
+from headstart.tasks._texts import TwoTexts
 from headstart.tasks.regression import NUMBER, Regression
 
 
 @dataclass(frozen=True)
-class PairRegression(Regression):
+class PairRegression(TwoTexts, Regression):
     """Predict a number for each pair of texts.
 
     A model reads both texts at once, as :class:`~headstart.tasks.pairs.Pairs` does.
@@ -38,18 +37,6 @@ class PairRegression(Regression):
             DataError: one of them is missing, or something else.
         """
         return _pairs.read(cells), number_cell(cells["number"]) if "number" in cells else None
-
-    def texts(self, value: Value) -> tuple[str, ...]:
-        """Return both texts."""
-        return _pairs.texts(self.tabular.text(value))
-
-    def without(self, value: Value, removed: Sequence[Sequence[Span]]) -> Value:
-        """Return a pair without some words of its texts."""
-        return self.tabular.replaced(value, _pairs.without(self.texts(value), removed))
-
-    def encode(self, inputs: Sequence[Value], tokenizer: Tokenizer) -> Encoded:
-        """Turn pairs into token ids and segments, each pair truncated to the tokenizer's window."""
-        return self.tabular.beside(_pairs.encode([*map(self.texts, inputs)], tokenizer), inputs)
 
 
 PLUGIN = PairRegression

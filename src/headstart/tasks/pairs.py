@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from headstart.core.attribution import Span
-from headstart.core.contracts import Column, Tokenizer, Value
-from headstart.core.sequences import Encoded
+from headstart.core.contracts import Column, Value
 from headstart.data.cells import label_cell
 from headstart.data.roles import LABEL
 from headstart.tasks import _pairs
+from headstart.tasks._texts import TwoTexts
 from headstart.tasks.classification import Classification
 
 
 @dataclass(frozen=True)
-class Pairs(Classification):
+class Pairs(TwoTexts, Classification):
     """Give each pair of texts exactly one label out of those seen in training.
 
     A model reads both texts at once, as the first and the second segment of one sequence (Devlin et al. 2019, section
@@ -40,18 +39,6 @@ class Pairs(Classification):
             DataError: one of them is missing, or something else.
         """
         return _pairs.read(cells), label_cell(cells["label"]) if "label" in cells else None
-
-    def texts(self, value: Value) -> tuple[str, ...]:
-        """Return both texts."""
-        return _pairs.texts(self.tabular.text(value))
-
-    def without(self, value: Value, removed: Sequence[Sequence[Span]]) -> Value:
-        """Return a pair without some words of its texts."""
-        return self.tabular.replaced(value, _pairs.without(self.texts(value), removed))
-
-    def encode(self, inputs: Sequence[Value], tokenizer: Tokenizer) -> Encoded:
-        """Turn pairs into token ids and segments, each pair truncated to the tokenizer's window."""
-        return self.tabular.beside(_pairs.encode([*map(self.texts, inputs)], tokenizer), inputs)
 
 
 PLUGIN = Pairs

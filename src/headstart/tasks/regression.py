@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from headstart.core.attribution import Span
-from headstart.core.contracts import Column, HeadPlan, Kind, Tokenizer, Value
+from headstart.core.contracts import Column, HeadPlan, Kind, Value
 from headstart.core.errors import DataError
 from headstart.core.records import Predictions, Rows
 from headstart.core.rooms import Signed
@@ -17,7 +16,7 @@ from headstart.core.tally import Metric, Tally
 from headstart.data.cells import number_cell, text_cell
 from headstart.data.roles import LABEL, TEXT
 from headstart.metrics import numbers
-from headstart.text.removal import without
+from headstart.tasks._texts import OneText
 
 ZERO = Signed(0.0)
 NUMBER = Column(
@@ -28,7 +27,7 @@ NUMBER = Column(
 
 
 @dataclass(frozen=True)
-class Regression:
+class Regression(OneText):
     """Predict a number for each text.
 
     The first metric is the root of the mean squared error: models minimise it, it is in the unit of the numbers, and
@@ -87,21 +86,9 @@ class Regression:
         mean = Signed(float(values.mean()))
         return replace(self, mean=mean, scale=scale, tabular=self.tabular.fitted(train.inputs))
 
-    def texts(self, value: Value) -> tuple[str, ...]:
-        """Return the text that an input is."""
-        return (str(self.tabular.text(value)),)
-
-    def without(self, value: Value, removed: Sequence[Sequence[Span]]) -> Value:
-        """Return an input without some words of its text."""
-        return self.tabular.replaced(value, without(self.texts(value)[0], removed[0]))
-
     def stratum(self, target: Value) -> str:
         """Return '': splits are random."""
         return ""
-
-    def encode(self, inputs: Sequence[Value], tokenizer: Tokenizer) -> Encoded:
-        """Turn texts into token ids, each truncated to the tokenizer's window."""
-        return self.tabular.beside(tokenizer.encode([*map(self.tabular.text, inputs)]), inputs)
 
     def head(self) -> HeadPlan:
         """Return the plan of a head with one output, whose squared error is minimised."""
