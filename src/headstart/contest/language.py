@@ -72,7 +72,7 @@ def _figures(measured: Coverage) -> str:
 def _better(source: str, texts: Sequence[str]) -> str:
     """Name the packaged model that covers the texts best; '' if none is better."""
     measured: dict[str, Coverage] = {}
-    for other in hub.PACKAGED.keys() - {source}:
+    for other in {name for name, model in hub.PACKAGED.items() if not model.writes} - {source}:
         try:
             measured[other] = coverage.measure(texts, header.open_header(other).tokenizer)
         except HeadstartError:  # not installed, or damaged, so it cannot be recommended
