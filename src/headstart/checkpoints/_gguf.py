@@ -114,10 +114,11 @@ def dequantised(blocks: np.ndarray, kind: int) -> np.ndarray:
             halves of the bytes are the first 16 numbers and the high halves the last; Q8_0 is ``scale * number``.
     """
     if blocks.dtype.names is None:
-        return blocks.astype(np.float32)
+        plain: np.ndarray = blocks.astype(np.float32)
+        return plain
     scale = blocks["scale"].astype(np.float32)[:, None]
     if "bytes" in blocks.dtype.names:
-        return (scale * blocks["bytes"]).astype(np.float32).reshape(-1)
+        return (scale * blocks["bytes"].astype(np.float32)).reshape(-1)
     halves = blocks["halves"]
     numbers = np.concatenate([halves & 15, halves >> 4], axis=1).astype(np.float32)  # (blocks, 32)
     if "least" in blocks.dtype.names:

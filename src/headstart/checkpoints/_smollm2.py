@@ -131,13 +131,14 @@ def _tokenizer(opened: _gguf.Opened, tokens: list[Value], window: int) -> tuple[
     merges = _setting(opened, "tokenizer.ggml.merges", list)
     rules = _setting(opened, "tokenizer.ggml.pre", str)
     ids = {str(token): number for number, token in enumerate(tokens)}
-    pairs = [tuple(str(merge).split(" ")) for merge in merges]
+    parts = [str(merge).partition(" ") for merge in merges]
+    pairs = [(left, right) for left, _, right in parts]
     if rules != PRE_TOKENIZER or len(kinds) != len(tokens) or len(ids) != len(tokens):
         raise CheckpointError(
             f"{opened.path} has a vocabulary of the kind {shown(rules)} with {len(ids)} different tokens and "
             f"{len(kinds)} types; only that of SmolLM2 is read."
         )
-    if any(len(pair) != 2 or not {*pair, "".join(pair)} <= ids.keys() for pair in pairs):
+    if any(not {left, right, left + right} <= ids.keys() for left, right in pairs):
         raise CheckpointError(
             f"{opened.path} is damaged: it merges tokens that it does not have; fetch the file again."
         )

@@ -37,11 +37,11 @@ def encode(tokenizer: Tokenizer, rows: Sequence[Sequence[Turn]]) -> Encoded:
     texts = [f"{role}\n{content}" if chat else content for turns in rows for role, content in turns]
     bodies = tokenizer.encode_whole([*texts, "\n", "assistant\n"])
     ids = [bodies.tokens[a:b].tolist() for a, b in zip(bodies.boundaries[:-1], bodies.boundaries[1:], strict=True)]
-    newline, answer = ids[-2:]
-    begin, end = ([tokenizer.backend.token_to_id(token)] for token in (BEGIN, END)) if chat else ([], tokenizer.ending)
-    after = end + newline if chat else end
-    opening = [] if chat else tokenizer.opening
-    closing = begin + answer if chat else []
+    begin, after, opening, closing = [], tokenizer.ending, tokenizer.opening, []
+    if chat:
+        newline, answer = ids[-2:]
+        begin, end = ([tokenizer.backend.token_to_id(token)] for token in (BEGIN, END))
+        after, opening, closing = end + newline, [], begin + answer
     room = tokenizer.window - len(opening) - len(closing)
     joined: list[int] = []
     ends, place, total, left_out = [0], 0, 0, 0
