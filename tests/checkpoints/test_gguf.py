@@ -15,6 +15,7 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 from headstart.checkpoints import _gguf, _smollm2, generating, header, hub
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.nn.packed import pack
+from headstart.text import turns
 
 F32, F16, Q4_0, Q4_1, Q8_0 = 0, 1, 2, 3, 8
 WIDTH, HEADS, KEY_HEADS, INNER, LAYERS = 64, 2, 1, 96, 2
@@ -263,7 +264,7 @@ def test_the_vocabulary_divides_digits_and_conversations_are_chatml(opened, refe
     ids = tokenizer.encode_whole(["to the 12"]).tokens.tolist()
     assert [TOKENS[number] for number in ids] == ["t", "o", "Ġthe", "Ġ", "1", "2"]
     assert AutoTokenizer.from_pretrained(tmp_path / "model")("to the 12")["input_ids"] == ids
-    turned = tokenizer.backend.decode(tokenizer.encode_turns([[("user", "Hi")]]).tokens, skip_special_tokens=False)
+    turned = tokenizer.backend.decode(turns.encode(tokenizer, [[("user", "Hi")]]).tokens, skip_special_tokens=False)
     assert turned == (
         f"<|im_start|>system\n{_smollm2.DEFAULT_SYSTEM}<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
     )
@@ -312,5 +313,5 @@ def test_smollm2_computes_what_transformers_computes():
     talk = [("user", "Hello, who are you?"), ("assistant", "I am 12."), ("user", "Fine  day!\n")]
     messages = [{"role": role, "content": content} for role, content in talk]
     expected = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)["input_ids"]
-    assert ours.tokenizer.encode_turns([talk]).tokens.tolist() == expected
+    assert turns.encode(ours.tokenizer, [talk]).tokens.tolist() == expected
     assert math.isclose(sum(weight.numel() for weight in ours.model.parameters()), 134.5e6, rel_tol=0.01)

@@ -102,16 +102,16 @@ class Opened:
             raise CheckpointError(f"{self.path} has no tensor {shown(name)}; fetch the file again.")
         stored = self.tensors[name]
         blocks = np.frombuffer(self.data, KINDS[stored.kind].block, stored.blocks, stored.start)
-        return dequantised(blocks, stored.kind).reshape(stored.shape)
+        return dequantised(blocks).reshape(stored.shape)
 
 
-def dequantised(blocks: np.ndarray, kind: int) -> np.ndarray:
+def dequantised(blocks: np.ndarray) -> np.ndarray:
     """Compute the values that blocks stand for, float32 ``(values,)``.
 
     Args:
-        blocks: of the dtype in `KINDS`, ``(blocks,)``.
-        kind: number of the type. Q4_0 is ``scale * (number - 8)`` and Q4_1 ``scale * number + least``, where the low
-            halves of the bytes are the first 16 numbers and the high halves the last; Q8_0 is ``scale * number``.
+        blocks: of a dtype in `KINDS`, ``(blocks,)``. Q4_0 is ``scale * (number - 8)`` and Q4_1 ``scale * number +
+            least``, where the low halves of the bytes are the first 16 numbers and the high halves the last; Q8_0 is
+            ``scale * number``.
     """
     if blocks.dtype.names is None:
         plain: np.ndarray = blocks.astype(np.float32)
