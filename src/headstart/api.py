@@ -311,8 +311,8 @@ def check(
 ) -> Audit:
     """Check the data for duplicates, leakage, contradictions, imbalance and long texts, without training.
 
-    The rows are split as in :func:`compare`. Args and Raises: as there; of the options those of 'scratch' and
-    'finetuned', since they say what is read of long texts.
+    The rows are split as in :func:`compare`. Args and Raises: as there; of the options those of 'scratch',
+    'seq2seq' and 'finetuned', since they say what is read of long texts.
     """
     named_columns = reading.named(text, label, columns)
     name = task or reading.guess(data, encoding, named_columns, features)
@@ -328,7 +328,7 @@ def check(
         findings=(
             *auditing.reading(table),
             *audit.findings,
-            *windows.findings(rules, splits.train.inputs, backbone, options),
+            *windows.findings(rules, splits.train, backbone, options),
         ),
     )
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from headstart.contest import backbones, plan
 from headstart.core import rooms
-from headstart.core.contracts import Task, Value, all_texts
+from headstart.core.contracts import Task, TextTask, Value, all_texts
 from headstart.core.errors import CheckpointError, UsageError, shown
 from headstart.core.long_texts import LongTexts
-from headstart.core.records import Finding
+from headstart.core.records import Finding, Rows
 
 if TYPE_CHECKING:
     from headstart.contenders.finetuned import Finetuned
     from headstart.contenders.scratch import Scratch
+    from headstart.contenders.seq2seq import Seq2Seq
+    from headstart.text.tokenizer import Tokenizer
 
 MUCH = 0.05  # of all tokens
-READERS = ("scratch", "finetuned")
+READERS = ("scratch", "seq2seq", "finetuned")
 
 
 def truncation(shares: Mapping[str, float]) -> Finding:
@@ -38,8 +40,8 @@ def truncation(shares: Mapping[str, float]) -> Finding:
     return Finding("truncation", "warning" if worst > MUCH else "note", 0, worst, sentence)
 
 
-def readers(options: Mapping[str, Value] | None = None) -> tuple[Scratch, Finetuned]:
-    """Return the two contenders whose windows are counted, with their options.
+def readers(options: Mapping[str, Value] | None = None) -> tuple[Scratch, Seq2Seq, Finetuned]:
+    """Return the contenders whose windows are counted, with their options.
 
     Args:
         options: 'contender.option' -> value.
@@ -52,20 +54,20 @@ def readers(options: Mapping[str, Value] | None = None) -> tuple[Scratch, Finetu
         if owner not in READERS:
             raise UsageError(
                 f"option '{owner}.{next(iter(values))}' changes nothing that a check counts; give those of "
-                f"{' and '.join(READERS)}, such as scratch.long=mean."
+                f"{', '.join(READERS[:-1])} or {READERS[-1]}, such as scratch.long=mean."
             )
-    scratch, finetuned = (rooms.load("contenders", name, given.get(name)) for name in READERS)
-    return scratch, finetuned
+    scratch, seq2seq, finetuned = (rooms.load("contenders", name, given.get(name)) for name in READERS)
+    return scratch, seq2seq, finetuned
 
 
 def findings(
-    task: Task, inputs: Sequence[Value], backbone: str | Sequence[str], options: Mapping[str, Value] | None = None
+    task: Task, rows: Rows, backbone: str | Sequence[str], options: Mapping[str, Value] | None = None
 ) -> list[Finding]:
     """Return findings on truncation, and on backbones that do not cover the language or cannot be opened.
 
     Args:
         task: says how inputs become tokens: some read long texts in windows.
-        inputs: of the training rows.
+        rows: for training.
         backbone: one or several, see `contest.backbones`.
         options: see :func:`readers`.
     """
@@ -73,11 +75,19 @@ def findings(
     from headstart.contest import language
     from headstart.text import vocabulary
 
-    scratch, finetuned = readers(options)
+    scratch, seq2seq, finetuned = readers(options)
     long = LongTexts(finetuned.long, finetuned.most_windows)
-    texts = all_texts(task, inputs)
-    own = vocabulary.train(texts, scratch.vocabulary, window=scratch.window)
-    tokenizers = {"scratch": own.reading(LongTexts(scratch.long, scratch.most_windows))}
+    texts = all_texts(task, rows.inputs)
+    tokenizers: dict[str, Tokenizer] = {}
+    answers_cut_off = []
+    if task.generates:
+        answers = [cast(TextTask, task).accepted(target)[0] for target in rows.targets]
+        own = vocabulary.train_bytes([*texts, *answers], seq2seq.vocabulary, window=seq2seq.window)
+        tokenizers["seq2seq"] = own
+        answers_cut_off = _of_answers(own.encode(answers).cut_off)
+    else:
+        own = vocabulary.train(texts, scratch.vocabulary, window=scratch.window)
+        tokenizers["scratch"] = own.reading(LongTexts(scratch.long, scratch.most_windows))
     closed = []
     opened = {}
     for name, source in backbones.named(backbones.read(backbone)).items():
@@ -87,5 +97,13 @@ def findings(
         except (UsageError, CheckpointError) as error:
             sentence = f"The backbone {shown(source)} cannot be opened, so nothing can be fine-tuned from it: {error}"
             closed.append(Finding("backbone", "warning", 0, 0.0, sentence))
-    cut_off = truncation({name: task.encode(inputs, made).cut_off for name, made in tokenizers.items()})
-    return [cut_off, *language.findings(opened, texts), *closed]
+    cut_off = truncation({name: task.encode(rows.inputs, made).cut_off for name, made in tokenizers.items()})
+    return [cut_off, *answers_cut_off, *language.findings(opened, texts), *closed]
+
+
+def _of_answers(share: float) -> list[Finding]:
+    """Return what there is to say of answers of which a share of the tokens (0 to 1) is beyond the window."""
+    sentence = (
+        f"Long answers are truncated to the model's window: seq2seq does not learn {100 * share:.1f} % of their tokens."
+    )
+    return [Finding("truncation", "warning" if share > MUCH else "note", 0, share, sentence)] if share else []
