@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import settings
 
+from headstart import explaining
 from headstart.contest import meter
 from headstart.core import device
 
@@ -30,10 +31,12 @@ def what_is_loaded_is_kept():
 
 @pytest.fixture(scope="session", autouse=True)
 def few_measurements():
-    """Measure the machine's pace, which takes a second, for the first pretraining alone; time a model by few calls."""
+    """Measure the machine's pace, which takes a second, for the first pretraining alone; time a model by few calls, and
+    explain it by few rows."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(device, "matrix_rate", functools.cache(device.matrix_rate))
         patch.setattr(meter, "LATENCY_CALLS", 5)
+        patch.setattr(explaining, "MOST_MEASURED", 12)
         yield
 
 

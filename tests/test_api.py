@@ -8,7 +8,7 @@ import pandas
 import pytest
 
 import headstart
-from headstart import api
+from headstart import api, explaining
 from headstart.checkpoints import folder as checkpoints
 from headstart.checkpoints import manifest
 from headstart.contest import int8 as eight_bits
@@ -17,6 +17,7 @@ from headstart.core.alone import alone
 from headstart.core.errors import CheckpointError, TrainingError, UsageError
 from headstart.core.records import Rows, Table
 from headstart.data import split
+from headstart.explain import chosen
 from headstart.nn.encoder import Encoder
 from headstart.tasks.classification import Classification
 from headstart.text import vocabulary
@@ -94,6 +95,23 @@ def test_the_best_has_a_card_which_a_person_may_edit(finished):
     card.write_text(text + "\nWritten by a person.\n")
     assert headstart.open_model(out / "best").task.classes == tuple(sorted(LABELS))
     card.write_text(text)
+
+
+def test_the_best_is_explained_by_the_method_that_measured_best(finished, monkeypatch):
+    comparison, out = finished
+    rows = min(explaining.MOST_MEASURED, len(comparison.result.splits.validation))
+    choice = chosen.read(out / "best", comparison.best)
+    assert (choice.methods, choice.rows) == (2, rows)
+    assert f"the most comprehensive of 2 methods on {rows} rows" in (out / "report.html").read_text(encoding="utf-8")
+    assert (comparison.model / manifest.EXPLANATION).is_file()
+    # It is measured once.
+    monkeypatch.setattr(explaining.faithfulness, "measure", None)
+    view = explaining.best_of(comparison.result, comparison.model)
+    assert view.choice == choice
+    (comparison.model / manifest.EXPLANATION).unlink()
+    monkeypatch.setattr(explaining, "MEASURE_SECONDS", 0.0)  # a model so slow that its methods are not measured
+    view = explaining.best_of(comparison.result, comparison.model)
+    assert view.choice.sentence == "contributions, the model's first method, which was not measured"
 
 
 def test_the_code_in_a_card_opens_the_model_in_transformers(tmp_path, backbone):

@@ -203,8 +203,9 @@ def compare(
         given = {"columns": columns, "group": group, "time": time, "by": by, "encoding": encoding, "seed": seed}
         sources = {"data": data, "test": test, "validation": validation}
         run_rows.write(folder, name, judged_by, sources, {**given, "features": tabular.listed(features) or None})
+        words = explaining.best_of(result, winner)  # before it is copied, since that adds to its folder
         models.announce(winner, terms, lambda best: card.text(result, winner, best))
-        build.write(result, folder / "report.html", explaining.best_of(result, winner))
+        build.write(result, folder / "report.html", words)
         write_whole(folder / RESULT, json.dumps(build.as_json(result), indent=1))
         flush(folder)
     if message and listener is None:

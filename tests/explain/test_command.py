@@ -33,7 +33,9 @@ def run(capsys):
 def test_texts_are_explained_in_words(saved, run):
     code, out, err = run(saved / "classification", "--text", "useless\x1b[31m, and I sent it back")
     assert (code, err) == (0, "")
-    head, text, *lists = out.splitlines()
+    head, text, *lists, empty, last = out.splitlines()
+    assert empty == ""
+    assert last == "Method: contributions, the model's first method, which was not measured."
     assert head.startswith("bad  ")
     assert head.endswith("% contributions".replace(" ", "  "))
     assert text == "useless\\x1b[31m, and I sent it back"
@@ -81,8 +83,13 @@ def test_a_file_is_measured_and_its_page_written(saved, run, tmp_path):
     assert "for good: " in out
     assert re.search(r"contributions +comprehensiveness 0\.\d+ \(", out)
     assert "wrong: it is bad" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Method: occlusion, the most comprehensive of 2 methods on 3 rows." in out
+    # From now on single texts are explained by the measured method too.
+    _, out, _ = run(saved / "classification", "--text", "useless")
+    assert "Method: occlusion, the most comprehensive of 2 methods on 3 rows." in out
     code, out, _ = run(*arguments, "--json")
     assert json.loads(out)["measured"][0]["rows"] == 3
+    assert json.loads(out)["choice"] == {"method": "occlusion", "methods": 2, "rows": 3}
 
 
 def test_a_file_without_labels_is_explained_too(saved, run, tmp_path):

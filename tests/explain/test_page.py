@@ -7,6 +7,7 @@ import pytest
 
 from headstart.core.records import Rows
 from headstart.explain import faithfulness
+from headstart.explain.chosen import Choice
 from headstart.explain.overview import overview
 from headstart.report import explained
 
@@ -49,7 +50,7 @@ def test_numbers_facts_and_answers_have_pages_too(transformer):
     for name in ("regression", "ner", "qa", "multilabel"):
         model, inputs = transformer(name)
         rows = Rows(tuple(map(str, range(len(inputs)))), inputs, tuple(target for _, target in model.task.SAMPLE))
-        assert "explained" in explained.page(overview(model, rows, method="gradient-x-input", most_rows=3), "x")
+        assert "explained" in explained.page(overview(model, rows, choice=Choice("gradient-x-input"), most_rows=3), "x")
 
 
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no Chromium")

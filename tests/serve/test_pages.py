@@ -7,6 +7,7 @@ import pytest
 from tests.serve.conftest import Model, fitted_task
 
 from headstart import explain
+from headstart.core import sealed
 from headstart.explain.explanation import Explanation, Word
 from headstart.serve import explanation, pages
 
@@ -15,7 +16,7 @@ SCRIPT = "<script>document.title = 'hacked'</script>"
 TOKEN = "0123456789abcdef"
 
 
-def explained(model, values):
+def explained(model, values, method):
     """An explanation: the first word speaks for the answer, the last one against it."""
     found = []
     for row, text in enumerate(values):
@@ -80,6 +81,13 @@ def test_an_answer_is_explained(shared, with_explanations):
     ]
     answer = shared.client.post("/explain", json={"inputs": ["a", "b"]})
     assert answer.json()["error"].startswith("a request has 1 to 1 inputs, and this one has 2;")
+
+
+def test_the_measured_method_explains(own, with_explanations, tmp_path):
+    assert own(folder=tmp_path).client.post("/explain", json={"inputs": ["a"]}).json()["measured_rows"] == 0
+    sealed.write_note(tmp_path / "explanation.json", {"rows": 40, "comprehensiveness": {"occlusion": [0.3, 0.2, 0.4]}})
+    found = own(folder=tmp_path).client.post("/explain", json={"inputs": ["a"]}).json()
+    assert (found["measured_rows"], found["explanations"][0]["method"]) == (40, "occlusion")
 
 
 def test_a_real_explanation_is_json(shared):

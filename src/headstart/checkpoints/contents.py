@@ -17,6 +17,7 @@ IGNORED_NAMES = {
     SEAL,
     "pretraining.json",
     "int8.json",
+    "explanation.json",
     "trainer_state.json",
     "training_args.bin",
     "optimizer.bin",

@@ -29,7 +29,9 @@ FORMAT = 1
 # All files that a loader opens have one of these endings or names. Other files (README.md, notes.txt, .DS_Store) are
 # never read, so they may be in the folder.
 SUFFIXES = {".json", ".safetensors", ".bin", ".model"}
-CARD = "README.md"  # for people, who may edit it; never listed
+CARD = "README.md"  # for people, who may edit it
+EXPLANATION = "explanation.json"  # which method explains the model, see `explain.chosen`; measured again at any time
+UNLISTED = frozenset({CARD, EXPLANATION})  # no prediction depends on them
 
 
 @dataclass(frozen=True)
@@ -175,13 +177,14 @@ def _strangers(folder: Path, listed: Mapping[str, str]) -> Iterator[Path]:
             plain = name.casefold()
             opened = plain in TOKENIZER_FILES or Path(plain).suffix in SUFFIXES
             inside = path.relative_to(folder).as_posix()
-            if opened and not name.startswith(".") and inside not in listed and inside != NAME:
+            known = inside in listed or inside == NAME or name in UNLISTED
+            if opened and not name.startswith(".") and not known:
                 yield path
 
 
 def _hashes(folder: Path) -> dict[str, str]:
     own = folder / NAME
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != own and path.name != CARD)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != own and path.name not in UNLISTED)
     return {path.relative_to(folder).as_posix(): file_sha256(path) for path in paths}
 
 

@@ -24,7 +24,7 @@ OPTIONS = (
         ["--method"],
         metavar="NAME",
         help="contributions, integrated-gradients, gradient-x-input or occlusion. "
-        "Default: of a file the one that measures best, otherwise the model's first.",
+        "Default: the most comprehensive one that was measured, otherwise the model's first.",
     ),
     Option(["--class", "name"], metavar="NAME", help="The class to explain. Default: what the model predicts."),
     Option(["--rows"], type=IntRange(1), default=100, metavar="N", help="Number of rows of FILE, drawn at random."),
@@ -62,6 +62,8 @@ def explain(
     from headstart import explain as methods
     from headstart import explaining
     from headstart.core.records import Rows
+    from headstart.explain import chosen
+    from headstart.explain.chosen import Choice
     from headstart.explain.overview import overview
     from headstart.explain.show import show, show_words
     from headstart.prediction import open_model
@@ -70,11 +72,13 @@ def explain(
     fitted = open_model(model)
     if file is None:
         inputs = explaining.inputs_of(fitted.task, texts)
-        found = methods.explain(fitted, inputs, method=method, name=name)
-        view = overview(fitted, Rows(texts[: len(inputs)], inputs), method=method, name=name)
+        choice = chosen.read(Path(model), fitted) if method is None else Choice(method)
+        found = methods.explain(fitted, inputs, method=choice.method, name=name)
+        view = overview(fitted, Rows(texts[: len(inputs)], inputs), choice=choice, name=name)
     else:
         view = explaining.overview_of(
             fitted,
+            Path(model),
             file,
             columns=columns,
             encoding=encoding,
@@ -92,6 +96,7 @@ def explain(
         return
     console = Console(width=None if sys.stdout.isatty() else build.WIDTH)
     show(found, console)
+    click.echo(f"Method: {view.choice.sentence}.")
     if file is not None:
         show_words(view, console)
         for line in explained.lines(view.measured):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from headstart.core import seed as seeds
 from headstart.core.contracts import Fitted, Kind, Value
 from headstart.core.records import Rows
-from headstart.explain import explain, methods
+from headstart.explain import explain
+from headstart.explain.chosen import Choice, best_of, first_of
 from headstart.explain.corpus import Push, Shared, pushes, shared
 from headstart.explain.explanation import Explanation
 from headstart.explain.faithfulness import Faithfulness
@@ -37,6 +38,7 @@ class Overview:
 
     kind: of its task.
     method: of attribution.
+    choice: the same method, and why this one.
     rows: number of rows that were explained.
     examples: a few of them, mistakes first.
     pushes: class -> words that speak for it; see `corpus.pushes`.
@@ -46,6 +48,7 @@ class Overview:
 
     kind: Kind
     method: str
+    choice: Choice
     rows: int
     examples: tuple[Example, ...]
     pushes: Mapping[str, tuple[Push, ...]]
@@ -57,7 +60,7 @@ def overview(
     model: Fitted,
     rows: Rows,
     *,
-    method: str | None = None,
+    choice: Choice | None = None,
     name: str | None = None,
     measured: Sequence[Faithfulness] = (),
     most_rows: int = ROWS,
@@ -68,7 +71,7 @@ def overview(
     Args:
         model: the model.
         rows: with targets, or without any.
-        method: None for the best of `measured`, or else for the model's first one.
+        choice: the method that explains; None for the best of `measured`, or else for the model's first one.
         name: see `explain.explain`.
         measured: see `faithfulness.measure`.
         most_rows: number of rows that are drawn.
@@ -77,17 +80,18 @@ def overview(
     Raises:
         UsageError: see `explain.explain`.
     """
-    chosen = method or (measured[0].method if measured else methods(model)[0])
+    chosen = choice or (best_of(measured) if measured else first_of(model))
     order = seeds.generator(seed, "explained").permutation(len(rows))
     texts = model.task.texts
     drawn = [int(place) for place in order if any(text.strip() for text in texts(rows.inputs[place]))][:most_rows]
-    found = explain(model, [rows.inputs[place] for place in drawn], method=chosen, name=name)
+    found = explain(model, [rows.inputs[place] for place in drawn], method=chosen.method, name=name)
     targets = {number: rows.targets[place] for number, place in enumerate(drawn)} if rows.targets else {}
     examples = [Example(each, targets.get(each.row), _wrong(model.task.kind, each, targets)) for each in found]
     mistakes = [each for each in examples if each.wrong][: EXAMPLES // 2]
     others = [each for each in examples if not each.wrong][: EXAMPLES - len(mistakes)]
     return Overview(
         model.task.kind,
+        chosen.method,
         chosen,
         len(drawn),
         (*mistakes, *others),

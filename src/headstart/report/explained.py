@@ -40,9 +40,9 @@ def view(overview: Overview) -> dict[str, Any]:
     """Turn an overview into the words and numbers on the page; nothing is escaped yet, the template does that."""
     measured = overview.measured
     rows = measured[0].rows if measured else 0
-    best = f"{overview.method}, the most comprehensive of {len(measured)} methods" if measured else overview.method
+    answers = f"What the model's answers to {form.plural(overview.rows, 'row')} rest on"
     return {
-        "sentence": f"What the model's answers to {form.plural(overview.rows, 'row')} rest on, by {best}.",
+        "sentence": f"{answers}, by {overview.choice.sentence}.",
         "unit": UNITS[overview.kind],
         "caution": CAUTION,
         "examples": [_example(each) for each in overview.examples],

@@ -77,8 +77,7 @@ def uploaded(folder: Path) -> list[str]:
         CheckpointError: see `checkpoints.manifest.verify`; or the card is a link to another folder.
     """
     names = sorted({*manifest.verify(folder).files, manifest.NAME})
-    if (folder / manifest.CARD).exists():
-        names.append(manifest.CARD)
+    names += [name for name in sorted(manifest.UNLISTED) if (folder / name).exists()]
     for name in names:
         if not (folder / name).resolve().is_relative_to(folder.resolve()):
             raise CheckpointError(f"'{folder / name}' is a link to another folder; replace it by the file itself.")

@@ -7,7 +7,8 @@ from functools import partial
 from fastapi import FastAPI, Request, Response
 
 from headstart.core.contracts import Fitted, Value
-from headstart.explain import explain
+from headstart.explain import chosen, explain
+from headstart.explain.chosen import Choice
 from headstart.serve import inputs, schema
 from headstart.serve.answers import number
 from headstart.serve.responses import as_json
@@ -17,7 +18,9 @@ PATH = "/explain"
 
 
 def add_routes(app: FastAPI, service: Service) -> None:
-    """Add the route."""
+    """Add the route; the method is the noted one when the server starts."""
+    fitted, folder = service.fitted, service.folder
+    choice = chosen.first_of(fitted) if folder is None else chosen.read(folder, fitted)
 
     @app.post(
         PATH,
@@ -27,12 +30,13 @@ def add_routes(app: FastAPI, service: Service) -> None:
     async def explain_one(request: Request) -> Response:
         given = inputs.listed(await service.document(request.receive), 1)
         read = inputs.read(service.fitted.task, given)
-        work = partial(explained, service.fitted)
-        return as_json({"explanations": await service.work(read, request.receive, work)})
+        work = partial(explained, fitted, choice)
+        found = await service.work(read, request.receive, work)
+        return as_json({"explanations": found, "measured_rows": choice.rows})
 
 
-def explained(fitted: Fitted, values: list[Value]) -> list[dict[str, Value]]:
-    """Explain what a model predicts for inputs; one object per answer.
+def explained(fitted: Fitted, choice: Choice, values: list[Value]) -> list[dict[str, Value]]:
+    """Explain what a model predicts for inputs by a method; one object per answer.
 
     Raises:
         UsageError: the model writes its answers freely.
@@ -55,5 +59,5 @@ def explained(fitted: Fitted, values: list[Value]) -> list[dict[str, Value]]:
                 for word in one.words
             ],
         }
-        for one in explain(fitted, values)
+        for one in explain(fitted, values, method=choice.method)
     ]

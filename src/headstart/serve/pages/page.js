@@ -116,7 +116,7 @@ function showAnswer(answer) {
   }
 }
 
-function showWhy(explanations) {
+function showWhy({ explanations, measured_rows: rows }) {
   const place = at("why");
   place.replaceChildren();
   for (const one of explanations) {
@@ -139,7 +139,8 @@ function showWhy(explanations) {
     const against = one.words.filter((word) => word.attribution < 0).sort((a, b) => a.attribution - b.attribution);
     const list = (words) => words.slice(0, 5).map((word) => word.text).join(", ") || "none";
     element("p", `For it: ${list(most)}. Against it: ${list(against)}.`, place);
-    element("p", `Method: ${one.method}. The deeper the colour, the more a word adds; underlined words speak against it.`,
+    const measured = rows ? `measured to be the most comprehensive on ${rows} rows` : "not measured for this model";
+    element("p", `Method: ${one.method}, ${measured}. The deeper the colour, the more a word adds; underlined words speak against it.`,
       place, "quiet");
   }
 }
@@ -164,7 +165,7 @@ at("ask").addEventListener("submit", (event) => {
     const answers = await (await ask("predict", body, "application/json")).json();
     showAnswer(answers.predictions[0]);
     try {
-      showWhy((await (await ask("explain", body, "application/json")).json()).explanations);
+      showWhy(await (await ask("explain", body, "application/json")).json());
     } catch {
       element("p", "This answer has no explanation.", at("why"), "quiet"); // such as a text that is written freely
     }
