@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from headstart import explain
 from headstart.checkpoints import folder
-from headstart.contenders import _long
+from headstart.contenders import _crf, _long
 from headstart.contenders import linear as module
 from headstart.contenders.linear import Linear
 from headstart.contenders.majority import Majority
@@ -117,6 +117,39 @@ def test_contributions_of_a_linear_model_are_exact(name, linear):
         assert each.score == pytest.approx(other.score, rel=1e-4, abs=1e-4)
         assert each.base + sum(word.attribution for word in each.words) == pytest.approx(each.score)
         assert any(word.attribution for word in each.words)
+
+
+@pytest.mark.parametrize("name", ["ner", "event"])
+def test_contributions_to_a_fact_are_the_weights_of_its_words_features(name, linear):
+    model, inputs = linear(name)
+    explanations = explain.explain(model, inputs)
+    assert {each.method for each in explanations} == {"contributions"}
+    tags = model.task.head().labels
+    numbers = {feature: number for number, feature in enumerate(model.features)}
+    for each in explanations:
+        assert each.base + sum(word.attribution for word in each.words) == pytest.approx(each.score)
+        assert any(word.attribution for word in each.words if not word.answer)
+        by_word = list(_crf._by_word([word.text for word in each.words], np.array([0, len(each.words)])))
+        states = _crf._matrix(iter(by_word), numbers) @ model.weights  # (words, tags)
+        inside = [number for number, word in enumerate(each.words) if word.answer]
+        kind, _, role = each.value[-1].partition(":")
+        kind = kind if name == "ner" else f"role:{role}" if role else f"trigger:{kind}"
+        expected = 0.0
+        for place, number in enumerate(inside):
+            tag = tags.index(f"{'I' if place else 'B'}-{kind}")
+            expected += states[number, tag] - np.delete(states[number], tag).mean()
+        assert each.score == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_feature_of_two_words_is_divided_between_them(linear):
+    model, _ = linear("ner")
+    only = np.zeros_like(model.weights)
+    only[0, model.task.head().labels.index("B-person")] = 3.0
+    features = ("+0+1=anna left", *model.features[1:])
+    model = replace(model, features=features, weights=only, moves=np.zeros_like(model.moves))
+    (found,) = explain.explain(model, ["yes Anna left"])
+    assert [word.attribution for word in found.words] == pytest.approx([0.0, 1.5, 1.5])
+    assert (found.base, found.score) == pytest.approx((0.0, 3.0))
 
 
 @pytest.mark.parametrize("presence", [False, True])

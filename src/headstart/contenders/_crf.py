@@ -13,23 +13,27 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from headstart.checkpoints import manifest
+from headstart.core.attribution import Aim, Attributed
 from headstart.core.contracts import Fitted, Task, Value, metric_values
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.files import make_folder, write_text
 from headstart.core.records import Predictions, Progress, Rows, Run
 from headstart.core.sequences import Encoded, Ragged
 from headstart.core.tensors import save_arrays
+from headstart.tasks._words import divided
 
 if TYPE_CHECKING:
     from scipy import sparse
 
 STRENGTHS = ((0.1, 0.1), (0.5, 0.01))  # of the penalties on absolute values and on squares
 ITERATIONS = 100
+# The words that each of a word's features is read from, by their distance, in the order of `_by_word`.
+READ_FROM = ((), *[(0,)] * 10, (-2,), (-1,), (1,), (2,), (-2, -1), (-1, 0), (0, 1), (1, 2), (-1, 1), (-1, 0), (0, 1))
 # From this many words on, a feature must occur twice to count. Not rows, which may be sentences or long documents.
 MANY_WORDS = 20_000
 
@@ -86,6 +90,8 @@ class FittedCrf(Fitted):
     weights: np.ndarray
     moves: np.ndarray
 
+    has_contributions: ClassVar[bool] = True
+
     @property
     def parameters(self) -> int:
         """The number of non-zero weights."""
@@ -103,6 +109,37 @@ class FittedCrf(Fitted):
         numbers = {name: number for number, name in enumerate(self.features)}
         scores = np.asarray(_matrix(_by_word(words.words, encoded.boundaries), numbers) @ self.weights)
         return self.task.decode(Ragged(scores, encoded.boundaries, self.moves), encoded, inputs)
+
+    def contributions(self, inputs: Sequence[Value], aims: Sequence[Aim]) -> tuple[Attributed, ...]:
+        """Divide the weight of each feature of a fact's words, for their tags, among the words that it is read from.
+
+        The score is that of the tags before the weights of neighbouring tags, which no word adds.
+        """
+        rows = sorted({aim.row for aim in aims})
+        words = WordTokens()
+        encoded = self.task.encode([inputs[row] for row in rows], words)
+        features = list(_by_word(words.words, encoded.boundaries))
+        numbers = {name: number for number, name in enumerate(self.features)}
+        found = []
+        for aim in aims:
+            first, end = encoded.boundaries[rows.index(aim.row) :][:2].tolist()
+            spans = divided(inputs[aim.row]).spans
+            values, base = np.zeros(end - first), 0.0
+            for span, output in zip(aim.places, aim.outputs, strict=True):
+                word = spans.index(span)
+                factors = np.full(len(self.moves), -1 / max(1, len(self.moves) - 1))  # of the tags
+                factors[output] = 1
+                for name, distances in zip(features[first + word], READ_FROM, strict=True):
+                    if name not in numbers:
+                        continue
+                    added = float(self.weights[numbers[name]] @ factors)
+                    read = [word + distance for distance in distances if 0 <= word + distance < len(values)]
+                    values[read] += added / max(1, len(read))
+                    base += 0.0 if read else added
+            texts = np.zeros(len(spans), dtype=np.int64)
+            score = base + float(values.sum())
+            found.append(Attributed(texts, np.array(spans, dtype=np.int64), values, score, base))
+        return tuple(found)
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write the features as JSON and the weights as safetensors."""
