@@ -58,6 +58,7 @@ def overview_of(
     name: str | None = None,
     rows: int = faithfulness.ROWS,
     seed: int = 0,
+    attention: bool = False,
     report: Callable[[Rejected | ReadWarning], None] = lambda _: None,
 ) -> Overview:
     """Measure the model's methods on rows of a file, and explain these rows by the most comprehensive one.
@@ -74,6 +75,7 @@ def overview_of(
         name: the class to explain; None for what is predicted.
         rows: the largest number of rows, which are drawn at random.
         seed: of the draw and of the random orders.
+        attention: whether to compute the attention for the first example.
         report: called with each row that cannot be used, and each warning about how the file was read.
 
     Raises:
@@ -91,7 +93,16 @@ def overview_of(
     measured = faithfulness.measure(model, table.rows.inputs, most_rows=rows, seed=seed)
     with suppress(DiskError):
         chosen.store(folder, measured)
-    return overview(model, table.rows, choice=choice, name=name, measured=measured, most_rows=rows, seed=seed)
+    return overview(
+        model,
+        table.rows,
+        choice=choice,
+        name=name,
+        measured=measured,
+        most_rows=rows,
+        seed=seed,
+        attention=attention,
+    )
 
 
 def _read(task: Task, file: Path, columns: Given | None, encoding: str | None) -> Table:

@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
+from headstart.activations import attention
 from headstart.checkpoints import folder
 from headstart.core import rooms
 from headstart.core.contracts import HeadPlan
+from headstart.core.sequences import Encoded
 from headstart.nn.packed import pack
 from headstart.text import vocabulary
 from headstart.text.tokenizer import Tokenizer
@@ -115,6 +117,18 @@ def test_hidden_states_and_logits_are_those_of_transformers(pair, lengths):
     torch.testing.assert_close(hidden, torch.cat(rows), atol=TOLERANCE, rtol=0)
     torch.testing.assert_close(first, hidden[batch.starts], atol=1e-5, rtol=0)
     torch.testing.assert_close(logits, expected_logits[batch.order], atol=TOLERANCE, rtol=0)
+
+
+def test_attention_is_that_of_transformers(pair):
+    theirs, ours, _ = pair
+    ids = ragged([WINDOW - 3])[1]["input_ids"]
+    with torch.no_grad():
+        expected = torch.stack(theirs(input_ids=ids, output_attentions=True).attentions)[:, 0]
+    encoded = Encoded(ids[0].numpy().astype(np.int32), np.array([0, ids.shape[1]]))
+    found = attention.weights(ours.model, encoded, 0, 512, "cpu")
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected.numpy(), atol=1e-5, rtol=0)
+    np.testing.assert_array_equal(attention.weights(ours.model, encoded, 0, 3, "cpu"), found[..., :3])
 
 
 def test_gradients_are_those_of_transformers(pair):

@@ -82,7 +82,9 @@ def test_a_file_is_measured_and_its_page_written(saved, run, tmp_path):
     assert "line 5 has no text" in err
     assert "for good: " in out
     assert re.search(r"contributions +comprehensiveness 0\.\d+ \(", out)
-    assert "wrong: it is bad" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "wrong: it is bad" in page
+    assert "Attention" not in page  # a linear model has none
     assert "Method: occlusion, the most comprehensive of 2 methods on 3 rows." in out
     # From now on single texts are explained by the measured method too.
     _, out, _ = run(saved / "classification", "--text", "useless")

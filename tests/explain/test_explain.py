@@ -201,6 +201,23 @@ def test_an_entity_of_a_list_of_words_is_explained(transformer):
         assert any(word.answer for word in each.words)
 
 
+@pytest.mark.parametrize("name", ["classification", "pairs", "ner", "qa", "relation"])
+def test_attention_is_between_the_tokens_that_are_read(name, transformer):
+    model, inputs = transformer(name)
+    found = model.attention(inputs[0], 512)
+    layers, heads, *shape = found.weights.shape
+    assert (layers, heads, shape, found.left_out) == (2, 2, [len(found.tokens)] * 2, 0)
+    assert np.allclose(found.weights.sum(axis=-1), 1, atol=1e-5)
+    assert found.tokens[0] == "[CLS]"
+    assert found.tokens[-1] == "[SEP]"
+    texts = model.task.texts(inputs[0])
+    bare = {token for token in found.tokens if not token.startswith("[")}
+    assert all(any(token in text for text in texts) for token in bare)
+    part = model.attention(inputs[0], 3)
+    assert (part.tokens, part.left_out) == (found.tokens[:3], len(found.tokens) - 3)
+    assert np.array_equal(part.weights, found.weights[:, :, :3, :3])
+
+
 def test_chinese_is_explained_by_character(transformer):
     model, _ = transformer("classification")
     (found,) = explain.explain(model, ["电池 good 很好。"])

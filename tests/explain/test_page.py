@@ -8,7 +8,7 @@ import pytest
 from headstart.core.records import Rows
 from headstart.explain import faithfulness
 from headstart.explain.chosen import Choice
-from headstart.explain.overview import overview
+from headstart.explain.overview import TOKENS, overview
 from headstart.report import explained
 
 HOSTILE = "<script>alert(1)</script> useless & broken, sent back"
@@ -51,6 +51,25 @@ def test_numbers_facts_and_answers_have_pages_too(transformer):
         model, inputs = transformer(name)
         rows = Rows(tuple(map(str, range(len(inputs)))), inputs, tuple(target for _, target in model.task.SAMPLE))
         assert "explained" in explained.page(overview(model, rows, choice=Choice("gradient-x-input"), most_rows=3), "x")
+
+
+def test_attention_is_a_picture_that_says_that_it_is_no_explanation(transformer):
+    model, _ = transformer("classification")
+    texts = ("<b> lasts two days", "fast " * 60)
+    for text in texts:
+        rows = Rows(("1",), (text,))
+        assert "<svg" not in explained.page(overview(model, rows, choice=Choice("occlusion")), "x")
+        page = explained.page(overview(model, rows, choice=Choice("occlusion"), attention=True), "x")
+        assert "Attention: not an explanation" in page
+        (picture,) = re.findall(r'<svg class="attention".*?</svg>', page)
+        assert "<b>" not in picture
+        labels = re.findall(r"<text[^>]*>([^<]+)</text>", picture)
+        assert labels[:2] == ["[CLS]"] * 2
+        # The deepest square is opaque, and weights are in words too.
+        assert 'fill-opacity="1.00"' in picture
+        assert re.search(r"<title>[^<]+ to [^<]+: 0\.\d\d</title>", picture)
+        assert len(labels) <= 2 * TOKENS
+        assert ("without its last 24 tokens" in page) == (text == texts[1])
 
 
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no Chromium")

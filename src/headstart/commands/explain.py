@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -28,7 +29,7 @@ OPTIONS = (
     ),
     Option(["--class", "name"], metavar="NAME", help="The class to explain. Default: what the model predicts."),
     Option(["--rows"], type=IntRange(1), default=100, metavar="N", help="Number of rows of FILE, drawn at random."),
-    Option(["--html"], type=Path, metavar="OUT", help="Write a page with words in colour."),
+    Option(["--html"], type=Path, metavar="OUT", help="Write a page with words in colour, and a picture of attention."),
 )
 
 
@@ -74,7 +75,8 @@ def explain(
         inputs = explaining.inputs_of(fitted.task, texts)
         choice = chosen.read(Path(model), fitted) if method is None else Choice(method)
         found = methods.explain(fitted, inputs, method=choice.method, name=name)
-        view = overview(fitted, Rows(texts[: len(inputs)], inputs), choice=choice, name=name)
+        typed = Rows(texts[: len(inputs)], inputs)
+        view = overview(fitted, typed, choice=choice, name=name, attention=html is not None)
     else:
         view = explaining.overview_of(
             fitted,
@@ -86,13 +88,14 @@ def explain(
             name=name,
             rows=rows,
             seed=seed,
+            attention=html is not None,
             report=_output.row_printer(file),
         )
         found = tuple(example.explanation for example in view.examples)
     if html is not None:
         explained.write(view, f"Why {Path(model)} answers as it does", html)
     if as_json:
-        _output.print_json(build.plain(found if file is None else view))
+        _output.print_json(build.plain(found if file is None else replace(view, attention=None)))
         return
     console = Console(width=None if sys.stdout.isatty() else build.WIDTH)
     show(found, console)

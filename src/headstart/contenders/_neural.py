@@ -30,10 +30,10 @@ from headstart.checkpoints.folder import Checkpoint
 from headstart.checkpoints.folder import load as load_checkpoint
 from headstart.checkpoints.folder import save as save_checkpoint
 from headstart.checkpoints.header import find_family
-from headstart.contenders import _gradients, _heads, _long
+from headstart.contenders import _attention, _gradients, _heads, _long
 from headstart.contenders._choices import ClassWeights
 from headstart.contenders._long import FIRST
-from headstart.core.attribution import Aim, Attributed, Steps
+from headstart.core.attribution import Aim, Attention, Attributed, Steps
 from headstart.core.contracts import Fitted, HeadPlan, Task, Value, metric_values, settled
 from headstart.core.errors import CheckpointError, UsageError, did_you_mean, shown
 from headstart.core.hashing import parts_sha256
@@ -149,6 +149,10 @@ class Neural(Fitted):
     def gradients(self, inputs: Sequence[Value], aims: Sequence[Aim], steps: Steps) -> tuple[Attributed, ...]:
         """Multiply gradients of scores by the embeddings' distance from a baseline, see `Fitted.gradients`."""
         return _gradients.attribute(self.model, self.task, self.checkpoint.tokenizer, self.device, inputs, aims, steps)
+
+    def attention(self, value: Value, most: int) -> Attention:
+        """Return how much the first tokens of an input attend to each other, see `Fitted.attention`."""
+        return _attention.read(self.model, self.task, self.checkpoint.tokenizer, self.device, value, most)
 
     def cut_off(self, inputs: Sequence[Value]) -> float:
         """Return the share of the inputs' tokens (0 to 1) beyond the model's window."""

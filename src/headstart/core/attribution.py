@@ -61,3 +61,18 @@ class Attributed:
     values: np.ndarray
     score: float
     base: float
+
+
+@dataclass(frozen=True)
+class Attention:
+    """How much the tokens of an input attend to each other; of an input in several windows those of the first.
+
+    tokens: what each token is in the text, or its name, such as '[CLS]', if it is not from a text.
+    weights: of each layer and head, by the token that attends and the one that it attends to, float32 ``(layers, heads,
+        tokens, tokens)``. If no token is left out, each row sums to 1.
+    left_out: number of further tokens.
+    """
+
+    tokens: tuple[str, ...]
+    weights: np.ndarray
+    left_out: int

@@ -1,7 +1,6 @@
 """The contracts between packages, as types: a task, a tokenizer, a contender and its fitted model.
 
-Two contracts depend on more than this package may import and are elsewhere: `strategies.Strategy` (a model of `nn`) and
-`trackers.Tracker`.
+Two contracts depend on more than this package may import: `strategies.Strategy` and `trackers.Tracker`.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeAlias
 
-from headstart.core.attribution import Aim, Attributed, Span, Steps
+from headstart.core.attribution import Aim, Attention, Attributed, Span, Steps
 from headstart.core.sequences import IGNORED, Encoded, Ragged
 from headstart.core.tabular import Tabular, Way
 from headstart.core.tally import Metric, Tally
@@ -325,6 +324,10 @@ class Fitted:
     def contributions(self, inputs: Sequence[Value], aims: Sequence[Aim]) -> tuple[Attributed, ...]:
         """Divide scores exactly into what each part of the texts adds; only for models with `has_contributions`."""
         raise NotImplementedError
+
+    def attention(self, value: Value, most: int) -> Attention | None:
+        """Return how much the first `most` tokens of an input attend to each other; None without attention."""
+        return None
 
 
 class Contender:

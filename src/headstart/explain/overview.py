@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from headstart.core import seed as seeds
+from headstart.core.attribution import Attention
 from headstart.core.contracts import Fitted, Kind, Value
 from headstart.core.records import Rows
 from headstart.explain import explain
@@ -16,6 +17,7 @@ from headstart.explain.faithfulness import Faithfulness
 
 EXAMPLES = 6
 ROWS = 100
+TOKENS = 40  # of a text whose attention is shown
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Overview:
     pushes: class -> words that speak for it; see `corpus.pushes`.
     shared: mistakes that share words; see `corpus.shared`.
     measured: the methods, the most comprehensive first; empty if they were not measured.
+    attention: of the first example's input; None if it is not asked for, or the model has none.
     """
 
     kind: Kind
@@ -54,6 +57,7 @@ class Overview:
     pushes: Mapping[str, tuple[Push, ...]]
     shared: tuple[Shared, ...]
     measured: tuple[Faithfulness, ...] = ()
+    attention: Attention | None = None
 
 
 def overview(
@@ -65,6 +69,7 @@ def overview(
     measured: Sequence[Faithfulness] = (),
     most_rows: int = ROWS,
     seed: int = 0,
+    attention: bool = False,
 ) -> Overview:
     """Explain rows that are drawn at random, and collect what they have in common.
 
@@ -76,6 +81,7 @@ def overview(
         measured: see `faithfulness.measure`.
         most_rows: number of rows that are drawn.
         seed: of the draw.
+        attention: whether to compute the attention for the first example.
 
     Raises:
         UsageError: see `explain.explain`.
@@ -89,15 +95,18 @@ def overview(
     examples = [Example(each, targets.get(each.row), _wrong(model.task.kind, each, targets)) for each in found]
     mistakes = [each for each in examples if each.wrong][: EXAMPLES // 2]
     others = [each for each in examples if not each.wrong][: EXAMPLES - len(mistakes)]
+    shown = (*mistakes, *others)
+    first = rows.inputs[drawn[shown[0].explanation.row]] if shown and attention else None
     return Overview(
         model.task.kind,
         chosen.method,
         chosen,
         len(drawn),
-        (*mistakes, *others),
+        shown,
         pushes(model.task.kind, found),
         shared(model.task.kind, found, targets) if targets else (),
         tuple(measured),
+        None if first is None else model.attention(first, TOKENS),
     )
 
 

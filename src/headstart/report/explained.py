@@ -13,6 +13,7 @@ from headstart.explain.explanation import Explanation, Word
 from headstart.explain.faithfulness import Faithfulness
 from headstart.explain.overview import Example, Overview
 from headstart.report import _format as form
+from headstart.report import attention
 
 STEPS = 4  # of a colour
 MARKED = 0.2  # of the largest attribution, from which on a word has its number beside it
@@ -52,6 +53,7 @@ def view(overview: Overview) -> dict[str, Any]:
             for name, words in overview.pushes.items()
         ],
         "shared": [{"word": each.word, "mistakes": len(each.mistakes), "rows": each.rows} for each in overview.shared],
+        "attention": None if overview.attention is None else attention.view(overview.attention),
         "measured": [_measured(each) for each in measured],
         "measure": MEASURE.format(rows=rows) + (MEASURE_NUMBER if overview.kind == "number" else ""),
     }
