@@ -14,6 +14,7 @@ from headstart import cli, tasks, updating
 from headstart.contenders import _continued
 from headstart.contenders.majority import Majority
 from headstart.core import checked
+from headstart.core.costs import Costs
 from headstart.core.errors import DataError, UsageError
 from headstart.core.records import Rows, Run, Splits
 from headstart.data import tabular
@@ -96,6 +97,19 @@ def test_a_model_learns_a_new_class_and_keeps_the_old_ones(place, name):
     assert opened[-1]["trial"] == "update of best"
     with pytest.raises(UsageError, match=r"best-updated' is an update itself, of which not all rows are known"):
         updating.update(done.folder, more)
+
+
+def test_a_new_class_needs_costs_if_the_others_have_them(place, monkeypatch):
+    best = place / "runs" / "linear" / "best"
+    model = headstart.open_model(best)
+    costly = replace(model, task=replace(model.task, costs=Costs(("bad", "good"), (0.0, 1.0, 9.0, 0.0))))
+    monkeypatch.setattr(updating.model_folder, "open_model", lambda _: costly)
+    more = write(place / "more.csv", ["bad", "good", "question"] * 24, start=500)
+    with pytest.raises(UsageError, match="errors have costs, and the new class 'question' has none; compare again"):
+        updating.update(best, more)
+    done = updating.update(best, write(place / "more.csv", ["bad", "good"] * 24, start=500), force=True)
+    monkeypatch.undo()
+    assert headstart.open_model(done.folder).task.costs == costly.task.costs
 
 
 def test_an_update_that_forgets_is_refused_unless_it_is_forced(place, capsys):

@@ -36,6 +36,7 @@ from headstart.pretraining import job
 from headstart.report import build, card, judged, live
 from headstart.report import pretraining as telling
 from headstart.report.findings import lines as warning_lines
+from headstart.tasks._costs import check_classes
 from headstart.usage import catalogue
 
 __all__ = [
@@ -76,6 +77,7 @@ def compare(
     time: str | None = None,
     by: str | None = None,
     encoding: str | None = None,
+    costs: str | Path | None = None,
     test: object = None,
     validation: object = None,
     unlabelled: str | Path | Sequence[str] | None = None,
@@ -114,6 +116,8 @@ def compare(
         by: name of a column of the test rows, such as their language, for each of whose values scores are given too. No
             model reads it. If the training rows have it, the drop on values that they lack is also given.
         encoding: of text files, such as 'cp1252'; None to detect it.
+        costs: a CSV file of what each predicted label (columns) costs for each true one (rows), see `data.costs`; None
+            if all errors are alike. The label of the lowest expected cost is predicted, and the mean cost is a score.
         test: your own test rows, as `data`; None to split off 20 % of `data`.
         validation: your own validation rows, as `data`; None to split off 10 % of `data`.
         unlabelled: texts without labels, a file or a sequence, for contenders that use them; those that also occur in
@@ -127,7 +131,7 @@ def compare(
         sizes: training rows of the learning curve, to which all rows are always added; None for those of
             `contest.plan.learning_sizes`.
         budget: time limit of a training in minutes.
-        metric: the score that decides; None for accuracy.
+        metric: the score that decides; None for the task's first one, such as accuracy, or with costs their mean.
         out: a folder; None for ``runs/`` and the name of the data, or, if that belongs to another data set, a folder
             next to it, which is then named on standard error.
         device: 'auto', 'cpu' or 'cuda'.
@@ -147,10 +151,11 @@ def compare(
     tracked = trackers.check(track)
     columns = reading.named(text, label, columns)
     name = task or reading.guess(data, encoding, columns, features)
-    rules = tabular.reading(tasks.load(name), features)
+    rules = reading.task(name, features, costs)
     table, splits = splitting.read_and_split(
         data, rules, test, validation, columns=columns, group=group, time=time, by=by, encoding=encoding, seed=seed
     )
+    check_classes(rules, (*splits.train.targets, *splits.validation.targets, *splits.test.targets))
     rules = replace(rules, input_columns=input_columns(rules, table.columns))
     audit = auditing.audit(splits, rules)
     planned = plan.plan(

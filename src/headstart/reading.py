@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from headstart import tasks
+from headstart.core.contracts import Task
 from headstart.core.records import Table
+from headstart.data import costs as cost_files
 from headstart.data import read as data
 from headstart.data.roles import Given
-from headstart.data.tabular import Named, listed
+from headstart.data.tabular import Named, listed, reading
+from headstart.tasks._costs import with_costs
 
 
 def read(
@@ -85,6 +88,22 @@ def guess(source: Any, encoding: str | None, given: Given | None = None, beside:
         return replace(seen, columns=tuple(column for column in seen.columns if column not in apart))
 
     return tasks.guess(look, given)
+
+
+def task(name: str, beside: Named = None, costs: str | Path | None = None) -> Task:
+    """Return the task of a name, not fitted.
+
+    Args:
+        name: its name.
+        beside: columns that are read beside the text.
+        costs: a file of costs, see `data.costs`; None for none.
+
+    Raises:
+        UsageError: no such task, or costs and it is not one that has them.
+        DataError: as for `data.costs.read`.
+    """
+    rules = reading(tasks.load(name), beside)
+    return rules if costs is None else with_costs(rules, cost_files.read(costs))
 
 
 def _look(source: Any, encoding: str | None) -> data.Look:

@@ -35,6 +35,7 @@ from headstart.data.split import read_and_split
 from headstart.metrics import format as form
 from headstart.metrics import stats
 from headstart.saved import model_folder
+from headstart.tasks.classification import Classification
 
 RESULT = "result.json"
 SUFFIX = ".update.json"
@@ -138,16 +139,18 @@ def update(
         seed: of the division of the new rows, and of the training.
 
     Raises:
-        UsageError: the folder is no model of a comparison, or one that cannot be continued; or the data is missing.
+        UsageError: the folder is no model of a comparison, or one that cannot be continued; the data is missing; or a
+            new class has no costs where the others have.
         DataError: other rows than those of the comparison, or too few new ones.
         UpdateRefusedError: the model would be worse on the old test rows; nothing was written.
     """
     model = Path(model)
     fitted, trained = _opened(model)
     table, splits = _old_rows(model, trained, data, test, validation, group, time, encoding)
-    rules = tasks.load(trained.result["task"])
+    rules = fitted.task  # with its costs
     new = reading.read(more, rules, encoding=encoding, like=table)
     parts, left_out = divide(new.rows, splits, rules, fitted.task.classes, seed)
+    _check_costs(rules, new.rows.targets)
     train, held_out = (_joined(*pair) for pair in zip((splits.train, splits.validation), parts[:2], strict=True))
     task = replace(rules.fitted(train), input_columns=fitted.task.input_columns)
     tested = {"old test rows": splits.test, **_by_class(parts[2], fitted.task.classes)}
@@ -187,9 +190,9 @@ def update(
     return Update(place, record, changes, classes)
 
 
-def sentences(update: Update, task: str) -> list[str]:
+def sentences(update: Update) -> list[str]:
     """Word an update, a line for each group of rows."""
-    rules = tasks.load(task)
+    rules = model_folder.task_of(update.folder)
     lines = [worded(change, named(rules.metrics, change.metric)) for change in update.changes]
     if update.new_classes:
         lines.append(f"New: {', '.join(map(shown, update.new_classes))}.")
@@ -325,6 +328,16 @@ def _old_rows(
             "and the same --test, --validation, --group and --time."
         )
     return table, splits
+
+
+def _check_costs(task: Task, targets: Sequence[str]) -> None:
+    if not isinstance(task, Classification) or not task.costs.values:
+        return
+    for name in sorted(set(targets) - set(task.costs.classes)):
+        raise UsageError(
+            f"the model's errors have costs, and the new class {shown(name)} has none; compare again with all rows and "
+            "a larger file of costs."
+        )
 
 
 def _by_class(rows: Rows, known: Sequence[str]) -> dict[str, Rows]:

@@ -40,6 +40,7 @@ def check_compare(
     task: str | None,
     columns: Given,
     features: Named = None,
+    costs: str | None = None,
     encoding: str | None,
     contenders: Sequence[str] | None,
     strategies: Sequence[str] | None,
@@ -60,14 +61,14 @@ def check_compare(
 
     Raises:
         UsageError: an unknown name, option, value or device.
-        DataError: no such file.
+        DataError: no such file, or a file of costs that cannot be used.
     """
     from headstart import reading
 
     check_sources([*sources, unlabelled])
     trackers.known(track)
     devices.check(device)
-    rules = with_columns(tasks.load(task or reading.guess(sources[0], encoding, columns, features)), features)
+    rules = reading.task(task or reading.guess(sources[0], encoding, columns, features), features, costs)
     given_columns(rules.columns, columns)
     if metric is not None:
         named(rules.metrics, metric)

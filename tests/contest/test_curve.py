@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from headstart.contest.curve import curve, equivalents, labels_for
 from headstart.tasks.classification import Classification
 
-ACCURACY = Classification.metrics[0]
+ACCURACY = Classification().metrics[0]
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from headstart.contenders import linear
 from headstart.contenders._ngrams import Reader
 from headstart.contenders._pair_words import n_gram_texts
 from headstart.contenders.majority import Majority
+from headstart.core.costs import Costs
 from headstart.core.errors import UsageError
 from headstart.core.long_texts import LongTexts
 from headstart.core.records import Rows, Run
@@ -102,6 +103,23 @@ def test_both_linear_classifiers_predict_alike(labels, presence, program):
     models = linear.CANDIDATES["single_label_classification"][0](reader, features, rows, task)
     fitted = next(model for model in models if model.presence is presence)
     check(program(fitted), fitted, (*texts, *TEXTS))
+
+
+@pytest.mark.parametrize("kind", ["transformer", "linear"])
+def test_labels_of_the_lowest_expected_cost_are_predicted_alike(kind, program, transformer, sample, tmp_path):
+    task, rows = sample("classification")
+    fitted = (
+        linear.Linear().fit(rows, rows, task, Run(0, tmp_path / "work"))
+        if kind == "linear"
+        else transformer("classification")
+    )
+    inputs = (*rows.inputs, *TEXTS)
+    odds = fitted.predict(inputs).probabilities
+    between = float(np.sort(odds[:, 0] / odds[:, 1])[1:3].mean())  # two texts are below: one decision changes
+    costs = Costs(task.classes, (0.0, 1.0, between, 0.0))
+    dear = dataclasses.replace(fitted, task=dataclasses.replace(task, costs=costs))
+    assert dear.predict(inputs).values != fitted.predict(inputs).values
+    check(program(dear), dear, inputs)
 
 
 def test_run_py_reads_lines_and_writes_json(program, sample, tmp_path):

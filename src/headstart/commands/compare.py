@@ -28,6 +28,12 @@ OPTIONS = (
     Option(["--budget"], type=float, metavar="MIN", help="Time limit of one training in minutes."),
     Option(["--metric"], metavar="M", help="accuracy (default), macro-F1, MCC, ..."),
     Option(
+        ["--costs"],
+        metavar="FILE",
+        help="CSV of what each predicted label (columns) costs for each true one (rows): the label of the lowest "
+        "expected cost is predicted, and the mean cost is a score.",
+    ),
+    Option(
         ["--augment"],
         metavar="NAME",
         default="none",
@@ -63,6 +69,7 @@ def compare(
     sizes: str | None,
     budget: float | None,
     metric: str | None,
+    costs: str | None,
     augment: str,
     stress: bool,
     options: tuple[str, ...],
@@ -88,6 +95,7 @@ def compare(
         task=task,
         columns=columns,
         features=features,
+        costs=costs,
         encoding=encoding,
         contenders=names(contenders),
         strategies=names(strategies),
@@ -106,6 +114,7 @@ def compare(
         task=task,
         columns=columns,
         features=features,
+        costs=costs,
         group=group,
         time=time,
         by=by,

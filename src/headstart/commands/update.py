@@ -52,7 +52,7 @@ def update(
     from headstart.checkpoints import manifest
 
     usage.check_sources((more, data, test, validation))
-    task = manifest.read(model).task
+    manifest.read(model)
     from headstart import updating
 
     done = updating.update(
@@ -72,5 +72,5 @@ def update(
     if as_json:
         _output.print_json({**dataclasses.asdict(done), "folder": str(done.folder), "record": str(done.record)})
         return
-    for line in updating.sentences(done, task):
+    for line in updating.sentences(done):
         click.echo(visible(line))

@@ -85,8 +85,8 @@ def decode(answers: Answers, mixed: np.ndarray, task: Task) -> Predictions:
         from scipy.special import logit
 
         return task.decode(Ragged.single(logit(mixed)), answers.encoded, answers.inputs)
-    single = mixed.astype(np.float32)
-    return Predictions(tuple(task.classes[number] for number in single.argmax(axis=1)), task.classes, single)
+    with np.errstate(divide="ignore"):  # the logit of a probability of 0
+        return task.decode(Ragged.single(np.log(mixed)), answers.encoded, answers.inputs)
 
 
 def likelihood(answers: Answers, mixed: np.ndarray, rows: Rows, task: Task) -> float:

@@ -17,6 +17,7 @@ from headstart.core.errors import CheckpointError
 from headstart.core.files import write_text
 from headstart.core.opening import read_object
 from headstart.core.records import Predictions, Rows, Run
+from headstart.core.sequences import Encoded, Ragged
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class FittedMajority(Fitted):
     """One predicted value for all inputs.
 
     shares: of the training rows with each of the task's classes, in their order; empty for tasks without probabilities.
-    value: as the task's targets are; None for the class with the largest share.
+    value: as the task's targets are; None for the label that the task decides on by the shares.
     """
 
     task: Task
@@ -32,11 +33,14 @@ class FittedMajority(Fitted):
     value: Value = None
 
     def predict(self, inputs: Sequence[Value]) -> Predictions:
-        """Predict the value for every input, with the class shares as probabilities."""
+        """Predict the value for every input, with the class shares as probabilities; one label by these."""
         import numpy as np
 
-        value = self.task.classes[int(np.argmax(self.shares))] if self.value is None else self.value
-        values = (value,) * len(inputs)
+        if self.value is None:
+            with np.errstate(divide="ignore"):  # the logit of a share of 0
+                logits = np.tile(np.log(np.array(self.shares)), (len(inputs), 1))
+            return self.task.decode(Ragged.single(logits), Encoded.without_tokens(len(inputs)), inputs)
+        values = (self.value,) * len(inputs)
         if not self.shares:
             return Predictions(values)
         probabilities = np.tile(np.array(self.shares, dtype=np.float32), (len(inputs), 1))

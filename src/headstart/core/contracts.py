@@ -125,10 +125,12 @@ class Task(Protocol):
     kind: ClassVar[Kind]
     generates: ClassVar[bool]
     settles: ClassVar[bool]
-    metrics: ClassVar[tuple[Metric, ...]]
     columns: ClassVar[tuple[Column, ...]]
     SAMPLE: ClassVar[tuple[tuple[Value, Value], ...]]
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]: ...
 
     @property
     def classes(self) -> tuple[str, ...]: ...

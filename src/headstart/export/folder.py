@@ -31,6 +31,7 @@ from headstart.nn.encoder import Encoder
 from headstart.nn.entities import EntityPairHead
 from headstart.nn.heads import ClassificationHead
 from headstart.tasks import multilabel, qa
+from headstart.tasks.classification import Classification
 from headstart.tasks.event import Event
 from headstart.tasks.multilabel import Multilabel
 from headstart.tasks.qa import QuestionAnswering
@@ -132,6 +133,8 @@ def _of_task(task: Task) -> dict[str, Value]:
     }
     if isinstance(task, Multilabel):
         settings["thresholds"] = list(task.thresholds) or [multilabel.USUAL_THRESHOLD] * len(task.classes)
+    if isinstance(task, Classification) and task.costs.values:
+        settings["costs"] = task.costs.matrix(task.classes).tolist()
     if isinstance(task, Regression):
         settings |= {"mean": float(task.mean), "scale": task.scale}
     if isinstance(task, QuestionAnswering):
@@ -185,6 +188,7 @@ def _transformer(fitted: Neural, to: Format) -> Exported:
         template = "texts"
         sections |= {"pair"} if settings["pairs"] else set()
         sections |= {"long"} if tokenizer.long.way != "first" else set()
+        sections |= {"costs"} if "costs" in settings else set()
 
     def write_files(folder: Path) -> None:
         segments, by_windows = _reads_segments(fitted), _reads_windows(fitted)
@@ -241,7 +245,8 @@ def _n_grams(fitted: FittedLinear) -> Exported:
         n_grams = {"words": fitted.reader.words, "characters": fitted.reader.characters}
         write_text(folder / "n_grams.json", json.dumps(n_grams))
 
-    return Exported(settings, "ngrams", frozenset({"pair"} if settings["pairs"] else ()), write_files, "numpy")
+    sections = ({"pair"} if settings["pairs"] else set()) | ({"costs"} if "costs" in settings else set())
+    return Exported(settings, "ngrams", frozenset(sections), write_files, "numpy")
 
 
 def _features(fitted: FittedCrf) -> Exported:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from headstart.core.abstain import confidence_of
 from headstart.core.errors import DataError
 from headstart.core.records import Predictions
 
@@ -18,7 +19,7 @@ LEVELS = (0.025, 0.975)
 
 
 def reliability(predictions: Predictions, targets: Sequence[str]) -> tuple[tuple[float, float, int], ...]:
-    """Compare confidence with accuracy in equal-width bins of the top probability.
+    """Compare confidence with accuracy in equal-width bins of the predicted label's probability.
 
     Args:
         predictions: with probabilities.
@@ -32,7 +33,7 @@ def reliability(predictions: Predictions, targets: Sequence[str]) -> tuple[tuple
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks", section 2.
     """
-    confidence = _probabilities(predictions, targets).max(axis=1)
+    confidence = _confidence(predictions, targets)
     right = _right(predictions, targets)
     numbers = _bins(confidence)
     return tuple(
@@ -72,7 +73,7 @@ def error_interval(
     Raises:
         DataError: as for :func:`reliability`.
     """
-    confidence = _probabilities(predictions, targets).max(axis=1)
+    confidence = _confidence(predictions, targets)
     gaps = np.zeros((len(targets), BINS))  # (N, BINS), each row in its bin
     gaps[np.arange(len(targets)), _bins(confidence)] = confidence - _right(predictions, targets)
     if groups is not None:
@@ -146,6 +147,12 @@ def _bins(confidence: np.ndarray) -> np.ndarray:
 def _right(predictions: Predictions, targets: Sequence[str]) -> np.ndarray:
     right: np.ndarray = np.asarray(predictions.values, dtype=str) == np.asarray(targets, dtype=str)
     return right
+
+
+def _confidence(predictions: Predictions, targets: Sequence[str]) -> np.ndarray:
+    """Return the probability of each predicted label, which is not the largest one where errors have costs."""
+    _probabilities(predictions, targets)
+    return confidence_of(predictions)
 
 
 def _probabilities(predictions: Predictions, targets: Sequence[str]) -> np.ndarray:

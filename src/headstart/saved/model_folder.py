@@ -11,7 +11,7 @@ from headstart.checkpoints import folder as checkpoints
 from headstart.checkpoints import manifest
 from headstart.checkpoints._rows import FILE as CHANGED_ROWS
 from headstart.core import rooms
-from headstart.core.contracts import Contender, Fitted, Value
+from headstart.core.contracts import Contender, Fitted, Task, Value
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.files import replacing_folder
 from headstart.core.opening import guarded
@@ -42,6 +42,20 @@ def complete(folder: Path) -> bool:
     return bool(partial)
 
 
+def task_of(folder: Path) -> Task:
+    """Return the task of a saved model without opening its weights.
+
+    Raises:
+        CheckpointError: no such folder, no manifest or a damaged one.
+        UsageError: a task that is not known, or with other fields.
+    """
+    return _task(manifest.read(folder))
+
+
+def _task(written: manifest.Manifest) -> Task:
+    return tasks.load(written.task, _fields(written.fields))
+
+
 def open_model(folder: Path) -> Fitted:
     """Open a model saved by any contender, after verifying its files against the manifest.
 
@@ -55,7 +69,7 @@ def open_model(folder: Path) -> Fitted:
     manifest_read = manifest.verify(folder)
     with guarded(folder):
         try:
-            task = tasks.load(manifest_read.task, _fields(manifest_read.fields))
+            task = _task(manifest_read)
             plugin: type[Contender] = rooms.plugin("contenders", manifest_read.contender)
         except UsageError as error:
             raise CheckpointError(

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from headstart.core.contracts import Column, HeadPlan, Kind, Value, class_numbers
+from headstart.core.costs import NO_COSTS, Costs
 from headstart.core.records import Predictions, Rows
 from headstart.core.sequences import Encoded, Ragged
 from headstart.core.tabular import NO_COLUMNS, Tabular
 from headstart.core.tally import Metric, Tally
 from headstart.data.cells import label_cell, text_cell
 from headstart.data.roles import LABEL, TEXT
+from headstart.metrics import costs as costly
 from headstart.metrics import labels
 from headstart.tasks._texts import OneText
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -25,11 +30,14 @@ class Classification(OneText):
     input_columns: column with the texts of the training rows, so that a model reads no other column later, as in
         'text=review'; empty if it is not known.
     tabular: columns that it reads beside the text, see `core.tabular`.
+    costs: what errors cost. The label of the lowest expected cost is then predicted, the Bayes decision (Elkan 2001,
+        "The Foundations of Cost-Sensitive Learning", section 1), which is as good as the probabilities are.
     """
 
     classes: tuple[str, ...] = ()
     input_columns: tuple[str, ...] = ()
     tabular: Tabular = NO_COLUMNS
+    costs: Costs = NO_COSTS
 
     SAMPLE: ClassVar[tuple[tuple[str, str], ...]] = (
         ("The battery lasts two days and charges fast.", "good"),
@@ -43,7 +51,11 @@ class Classification(OneText):
     generates: ClassVar[bool] = False
     settles: ClassVar[bool] = False
     columns: ClassVar[tuple[Column, ...]] = (TEXT, LABEL)
-    metrics: ClassVar[tuple[Metric, ...]] = labels.METRICS
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The scores of labels; with costs the mean cost comes first."""
+        return costly.METRICS if self.costs.values else labels.METRICS
 
     def read(self, cells: Mapping[str, Value]) -> tuple[Value, Value]:
         """Return the text and the label of a row.
@@ -82,15 +94,33 @@ class Classification(OneText):
         from scipy.special import softmax
 
         probabilities = softmax(outputs.values.astype(np.float64), axis=-1).astype(np.float32)
-        values = tuple(self.classes[number] for number in probabilities.argmax(axis=1))
-        return Predictions(values, self.classes, probabilities)
+        chosen = self.merits(probabilities).argmax(axis=1)
+        return Predictions(tuple(self.classes[number] for number in chosen), self.classes, probabilities)
+
+    def merits(self, probabilities: np.ndarray) -> np.ndarray:
+        """Return what the predicted label is the largest of, float64 ``(rows, classes)``.
+
+        It is the logarithm of the probability, or with costs the negative expected cost.
+
+        Args:
+            probabilities: float32 ``(rows, classes)``.
+        """
+        import numpy as np
+
+        exact = probabilities.astype(np.float64)
+        if self.costs.values:
+            return -(exact @ self.costs.matrix(self.classes))  # the true classes are added up
+        merits: np.ndarray = np.log(np.maximum(exact, np.finfo(np.float32).tiny))
+        return merits
 
     def settled(self, predictions: Predictions, targets: Sequence[Value]) -> Classification:
         """Return the task: the class with the largest logit is predicted."""
         return self
 
     def tally(self, predictions: Predictions, targets: Sequence[Value]) -> Tally:
-        """Count what each row adds to the hits, predictions and targets of each class."""
+        """Count what each row adds to the hits, predictions and targets of each class, and what its label costs."""
+        if self.costs.values:
+            return costly.tally(targets, predictions.values, self.costs)
         return labels.tally(targets, predictions.values)
 
 

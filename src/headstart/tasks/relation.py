@@ -51,7 +51,11 @@ class Relation(Classification):
         Column("e2", frozenset({"entity2", "tail", "object"}), required=False),
         LABEL,
     )
-    metrics: ClassVar[tuple[Metric, ...]] = relations.METRICS
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The scores of directed relations."""
+        return relations.METRICS
 
     def read(self, cells: Mapping[str, Value]) -> tuple[Value, Value]:
         """Return the text with tags around its entities, and the label of a row.
