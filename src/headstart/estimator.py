@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from headstart import tasks
 from headstart.contenders import _members
-from headstart.contest import confidence
+from headstart.contest import confidence, thresholds
 from headstart.core import device as devices
 from headstart.core.contracts import Task, Value
 from headstart.core.errors import UsageError, shown
@@ -83,6 +83,7 @@ class _TextEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
             self.model_ = plugin.fit(train, validation, task, run)
         if validation is not train:
             self.model_, _ = confidence.calibrated(self.model_, validation)
+            self.model_ = thresholds.chosen(self.model_, validation, run.metric)
         if attempts and attempts[-1].collapsed:
             warnings.warn(
                 f"the training of {self.contender} collapsed, at a third of its learning rate too "
@@ -169,7 +170,9 @@ class TextClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc]  # 
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return the most probable label of each text, of the type it had in `y`.
+        """Return the label of each text, of the type it had in `y`: the most probable one but for thresholds.
+
+        Thresholds of the classes are chosen if `metric` is not accuracy and they help, see `contest.thresholds`.
 
         Raises:
             NotFittedError: before `fit`.

@@ -21,6 +21,7 @@ from headstart.checkpoints import manifest
 from headstart.contenders import _continued
 from headstart.contenders._neural import Neural
 from headstart.contenders.linear import FittedLinear, Linear
+from headstart.contest import confidence, thresholds
 from headstart.core import checked
 from headstart.core import device as devices
 from headstart.core.contracts import Fitted, Task, Value, joined_texts
@@ -158,6 +159,7 @@ def update(
     with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
         run = Run(seed, Path(folder), metric=trained.result["metric"], device=devices.choose(device))
         updated = _trained_further(fitted, train, held_out, task, run, trained.trial)
+        updated = thresholds.chosen(confidence.calibrated(updated, held_out)[0], held_out, run.metric)
         after = {name: updated.predict(rows.inputs) for name, rows in tested.items()}
         opening = {"when": _now(), "trial": f"update of {model.name}", "seed": seed}
         append_line(model.parent / "test_openings.jsonl", json.dumps(opening))

@@ -11,6 +11,7 @@ import pytest
 from headstart.core import rooms
 from headstart.core.contracts import Contender, Fitted, Kind
 from headstart.core.records import Rows, Run
+from headstart.core.rooms import Signed
 from headstart.saved import model_folder
 from headstart.tasks.classification import Classification
 
@@ -73,6 +74,22 @@ def test_answers_with_labels_and_probabilities(fitted):
     assert predictions.probabilities.dtype == np.float32
     np.testing.assert_allclose(predictions.probabilities.sum(axis=1), 1, atol=1e-5)
     assert predictions.values == tuple(predictions.classes[i] for i in predictions.probabilities.argmax(axis=1))
+
+
+def test_thresholds_of_its_task_decide_on_its_labels(fitted):
+    if not fitted.has_thresholds:
+        pytest.skip("its labels are not decided by its own probabilities")
+    texts = [*ODD, *(text for text, _ in Classification.SAMPLE)]
+    probabilities = fitted.predict(texts).probabilities
+    merits = np.log(probabilities.astype(float))
+    odds = merits[:, 1] - merits[:, 0]
+    limit = float(odds.min() + odds.max()) / 2
+    changed = dataclasses.replace(fitted, task=dataclasses.replace(fitted.task, offsets=(Signed(limit), Signed(0.0))))
+    predictions = changed.predict(texts)
+    assert np.array_equal(predictions.probabilities, probabilities)
+    expected = (merits + np.array([limit, 0.0])).argmax(axis=1).tolist()
+    assert set(expected) == {0, 1}
+    assert [fitted.task.classes.index(value) for value in predictions.values] == expected
 
 
 def test_no_inputs_no_answers(fitted):

@@ -105,8 +105,9 @@ def test_both_linear_classifiers_predict_alike(labels, presence, program):
     check(program(fitted), fitted, (*texts, *TEXTS))
 
 
+@pytest.mark.parametrize("how", ["costs", "thresholds", "both"])
 @pytest.mark.parametrize("kind", ["transformer", "linear"])
-def test_labels_of_the_lowest_expected_cost_are_predicted_alike(kind, program, transformer, sample, tmp_path):
+def test_what_costs_and_thresholds_decide_is_predicted_alike(kind, how, program, transformer, sample, tmp_path):
     task, rows = sample("classification")
     fitted = (
         linear.Linear().fit(rows, rows, task, Run(0, tmp_path / "work"))
@@ -117,9 +118,15 @@ def test_labels_of_the_lowest_expected_cost_are_predicted_alike(kind, program, t
     odds = fitted.predict(inputs).probabilities
     between = float(np.sort(odds[:, 0] / odds[:, 1])[1:3].mean())  # two texts are below: one decision changes
     costs = Costs(task.classes, (0.0, 1.0, between, 0.0))
-    dear = dataclasses.replace(fitted, task=dataclasses.replace(task, costs=costs))
-    assert dear.predict(inputs).values != fitted.predict(inputs).values
-    check(program(dear), dear, inputs)
+    offsets = Signed(-np.log(between)), Signed(0.0)  # the same decisions
+    changes = {
+        "costs": {"costs": costs},
+        "thresholds": {"offsets": offsets},
+        "both": {"costs": costs, "offsets": (Signed(0.0),) * 2},
+    }
+    changed = dataclasses.replace(fitted, task=dataclasses.replace(task, **changes[how]))
+    assert changed.predict(inputs).values != fitted.predict(inputs).values
+    check(program(changed), changed, inputs)
 
 
 def test_run_py_reads_lines_and_writes_json(program, sample, tmp_path):

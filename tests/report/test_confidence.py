@@ -31,6 +31,17 @@ def test_a_temperature_is_shown_with_both_errors(result: Result) -> None:
     assert page.count('class="plot"') == build.html(result).count('class="plot"')
 
 
+def test_thresholds_per_class_are_named(result: Result) -> None:
+    records = [
+        dataclasses.replace(one, calibration={**one.calibration, "thresholds": 1.0})
+        for one in scored(result, 1.0).records
+    ]
+    page = build.html(dataclasses.replace(scored(result, 1.0), records=tuple(records)))
+    assert "thresholds per class</span>" in page
+    assert "Thresholds per class, chosen on the validation texts" in page
+    assert "hresholds per class" not in build.html(scored(result, 1.0))
+
+
 def test_without_one_there_is_nothing_before(result: Result) -> None:
     first, *_ = label.view(scored(result, 1.0)).reliability
     assert (first.error, first.before, first.temperature) == ("2.1 % (1.0 to 3.4)", "", "")

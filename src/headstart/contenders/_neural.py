@@ -88,6 +88,7 @@ class Neural(Fitted):
 
     has_int8: ClassVar[bool] = True
     has_temperature: ClassVar[bool] = True
+    has_thresholds: ClassVar[bool] = True
     has_gradients: ClassVar[bool] = True
 
     @property

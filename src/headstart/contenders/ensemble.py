@@ -58,6 +58,7 @@ class FittedEnsemble(Fitted):
     reused_seconds: float = 0.0
 
     has_temperature: ClassVar[bool] = True
+    has_thresholds: ClassVar[bool] = True
 
     @property
     def parameters(self) -> int:

@@ -77,6 +77,7 @@ class FittedLinear(Fitted):
     temperature: float = 1.0
 
     has_temperature: ClassVar[bool] = True
+    has_thresholds: ClassVar[bool] = True
     has_contributions: ClassVar[bool] = True
 
     @property

@@ -17,10 +17,11 @@ import numpy as np
 from headstart.checkpoints import manifest
 from headstart.core import sealed
 from headstart.core.abstain import Abstain, confidence_of
-from headstart.core.contracts import Fitted, class_numbers
+from headstart.core.contracts import Fitted, Task, class_numbers
 from headstart.core.errors import CheckpointError, UsageError
 from headstart.core.records import Predictions, Rows
 from headstart.metrics import calibration, stats, temperature
+from headstart.tasks.classification import Classification
 
 FILE = "confidence.json"
 MOST_QUANTILES = 1000
@@ -42,6 +43,14 @@ def calibrated(fitted: Fitted, validation: Rows) -> tuple[Fitted, float]:
     groups = stats.group_numbers(validation)
     found = temperature.fitted(probabilities[known], numbers[known], None if groups is None else groups[known])
     return (fitted, 1.0) if found == 1 else (fitted.with_temperature(found), found)
+
+
+def measured(task: Task, predictions: Predictions, rows: Rows, applied: float) -> dict[str, float]:
+    """Return :func:`scores` of labels, with 'thresholds' (1) if the task has one for each class; {} for other kinds."""
+    if predictions.probabilities is None or task.kind != "label":
+        return {}
+    some = isinstance(task, Classification) and bool(task.offsets)
+    return {**scores(predictions, rows, applied), **({"thresholds": 1.0} if some else {})}
 
 
 def scores(predictions: Predictions, rows: Rows, applied: float) -> dict[str, float]:

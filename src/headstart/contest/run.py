@@ -23,14 +23,14 @@ from pathlib import Path
 from headstart import contenders
 from headstart.checkpoints import contents
 from headstart.contenders import _members
-from headstart.contest import confidence, meter, models, openings, stress_records
+from headstart.contest import confidence, meter, models, openings, stress_records, thresholds
 from headstart.contest.ledger import load_record, write_record
 from headstart.contest.trials import Job, Terms, file_name, jobs, record_path, title, unlabelled_for
 from headstart.core import device as devices
 from headstart.core.contracts import Fitted, Task, metric_values
 from headstart.core.errors import DiskError, HeadstartError, TrainingError
 from headstart.core.files import make_folder
-from headstart.core.records import Attempt, Cost, Predictions, Progress, Record, Rows, Run, Splits, Tracking, Trial
+from headstart.core.records import Attempt, Cost, Predictions, Progress, Record, Run, Splits, Tracking, Trial
 from headstart.data.split import nested
 from headstart.saved import model_folder
 
@@ -223,6 +223,7 @@ def train(contest: Contest, job: Job, progress: Callable[[Progress], None] = lam
     with meter.measured() as fit:
         fitted = contender.fit(rows, splits.validation, contest.task.fitted(rows), run)
         fitted, temperature = confidence.calibrated(fitted, splits.validation)
+        fitted = thresholds.chosen(fitted, splits.validation, terms.metric)
         _check_unchanged(job)
     saved = job.folder.with_suffix(".model")
     note = {
@@ -270,7 +271,7 @@ def judge(contest: Contest, job: Job, saved: Path, progress: Callable[[Progress]
         scores=metric_values(fitted.task, predictions, splits.test),
         clean_scores=_without(splits, fitted.task, predictions),
         validation=validation,
-        calibration=_calibration(fitted.task, predictions, splits.test, note.get("temperature", 1.0)),
+        calibration=confidence.measured(fitted.task, predictions, splits.test, note.get("temperature", 1.0)),
         cost=Cost(
             train_seconds=note["seconds"],
             peak_bytes=note["peak_bytes"],
@@ -367,12 +368,6 @@ def _without(splits: Splits, task: Task, predictions: Predictions) -> dict[str, 
         probabilities=None if probabilities is None else probabilities[unleaked],
     )
     return metric_values(task, some, splits.test.take(unleaked))
-
-
-def _calibration(task: Task, predictions: Predictions, rows: Rows, temperature: float) -> dict[str, float]:
-    if predictions.probabilities is None or task.kind != "label":
-        return {}
-    return confidence.scores(predictions, rows, temperature)
 
 
 @functools.cache

@@ -27,7 +27,6 @@ Kind = Literal["label", "labels", "number", "facts", "text"]
 # knows its shape, and checks it when it is read.
 Value: TypeAlias = Any
 
-
 # Hugging Face's suffix of the class that a model opens in, which names the kind of its head.
 # The last one is of LUKE (Yamada et al. 2020) alone; of other such models, transformers opens only the encoder.
 Suffix = Literal[
@@ -76,8 +75,7 @@ class Column:
         repeat; columns of both forms are also recognised by their values. 'any': others, such as lists.
     target: whether it belongs to the target, and so is not read for predictions.
     required: whether the task needs it.
-    several: whether it may be more than one column, such as one for each label. :meth:`Task.read` then gets an object:
-        name of the column -> cell.
+    several: whether it may be more than one column, as for labels. :meth:`Task.read` then gets an object, name -> cell.
     """
 
     role: str
@@ -174,7 +172,6 @@ class Task(Protocol):
         """Return what the head should predict for each sequence of the encoded rows; see `nn.heads` for its form.
 
         A head that scores whole texts pools the windows of a row, and so predicts one value for each row.
-
         Integers are -100 where there is nothing to learn from.
         """
 
@@ -265,6 +262,7 @@ class Fitted:
     task: the fitted task.
     reused_seconds: training time saved by results of other trainings.
     has_temperature: whether probabilities of labels can be changed by a temperature, see :meth:`with_temperature`.
+    has_thresholds: whether one label is what `task` decides by the probabilities, so that another one may be put there.
     has_gradients: whether :meth:`gradients` is implemented.
     has_contributions: whether :meth:`contributions` is implemented.
     """
@@ -272,6 +270,8 @@ class Fitted:
     task: Task
     reused_seconds: float = 0.0
     has_temperature: ClassVar[bool] = False
+    has_thresholds: ClassVar[bool] = False
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
     has_gradients: ClassVar[bool] = False
     has_contributions: ClassVar[bool] = False
 
@@ -314,8 +314,7 @@ class Fitted:
     def with_temperature(self, temperature: float) -> Fitted:
         """Return the model with all logits divided by a temperature; only for one label and with `has_temperature`.
 
-        It is part of the weights if the last layer is linear, so that other libraries which read them, students and
-        8-bit copies give the same probabilities. Otherwise it is saved beside them.
+        It is part of the weights if the last layer is linear, so that all that reads them gives the same probabilities.
         """
         raise NotImplementedError
 

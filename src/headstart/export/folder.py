@@ -133,8 +133,9 @@ def _of_task(task: Task) -> dict[str, Value]:
     }
     if isinstance(task, Multilabel):
         settings["thresholds"] = list(task.thresholds) or [multilabel.USUAL_THRESHOLD] * len(task.classes)
-    if isinstance(task, Classification) and task.costs.values:
-        settings["costs"] = task.costs.matrix(task.classes).tolist()
+    if isinstance(task, Classification) and (task.costs.values or task.offsets):
+        settings["costs"] = task.costs.matrix(task.classes).tolist() if task.costs.values else None
+        settings["offsets"] = list(task.offsets) or [0.0] * len(task.classes)
     if isinstance(task, Regression):
         settings |= {"mean": float(task.mean), "scale": task.scale}
     if isinstance(task, QuestionAnswering):
@@ -188,7 +189,7 @@ def _transformer(fitted: Neural, to: Format) -> Exported:
         template = "texts"
         sections |= {"pair"} if settings["pairs"] else set()
         sections |= {"long"} if tokenizer.long.way != "first" else set()
-        sections |= {"costs"} if "costs" in settings else set()
+        sections |= {"decided"} if "offsets" in settings else set()
 
     def write_files(folder: Path) -> None:
         segments, by_windows = _reads_segments(fitted), _reads_windows(fitted)
@@ -245,7 +246,7 @@ def _n_grams(fitted: FittedLinear) -> Exported:
         n_grams = {"words": fitted.reader.words, "characters": fitted.reader.characters}
         write_text(folder / "n_grams.json", json.dumps(n_grams))
 
-    sections = ({"pair"} if settings["pairs"] else set()) | ({"costs"} if "costs" in settings else set())
+    sections = ({"pair"} if settings["pairs"] else set()) | ({"decided"} if "offsets" in settings else set())
     return Exported(settings, "ngrams", frozenset(sections), write_files, "numpy")
 
 

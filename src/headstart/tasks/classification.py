@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from headstart.core.contracts import Column, HeadPlan, Kind, Value, class_numbers
 from headstart.core.costs import NO_COSTS, Costs
 from headstart.core.records import Predictions, Rows
+from headstart.core.rooms import Signed
 from headstart.core.sequences import Encoded, Ragged
 from headstart.core.tabular import NO_COLUMNS, Tabular
 from headstart.core.tally import Metric, Tally
@@ -32,12 +33,15 @@ class Classification(OneText):
     tabular: columns that it reads beside the text, see `core.tabular`.
     costs: what errors cost. The label of the lowest expected cost is then predicted, the Bayes decision (Elkan 2001,
         "The Foundations of Cost-Sensitive Learning", section 1), which is as good as the probabilities are.
+    offsets: what is added to each class's merit before the largest decides, in effect a threshold of each; empty for
+        nothing. See `contest.thresholds`.
     """
 
     classes: tuple[str, ...] = ()
     input_columns: tuple[str, ...] = ()
     tabular: Tabular = NO_COLUMNS
     costs: Costs = NO_COSTS
+    offsets: tuple[Signed, ...] = ()
 
     SAMPLE: ClassVar[tuple[tuple[str, str], ...]] = (
         ("The battery lasts two days and charges fast.", "good"),
@@ -74,7 +78,7 @@ class Classification(OneText):
         ('ham', 'spam')
         """
         classes = tuple(sorted(set(train.targets)))
-        return replace(self, classes=classes, tabular=self.tabular.fitted(train.inputs))
+        return replace(self, classes=classes, tabular=self.tabular.fitted(train.inputs), offsets=())
 
     def stratum(self, target: Value) -> str:
         """Return the label: splits preserve the share of each."""
@@ -94,11 +98,11 @@ class Classification(OneText):
         from scipy.special import softmax
 
         probabilities = softmax(outputs.values.astype(np.float64), axis=-1).astype(np.float32)
-        chosen = self.merits(probabilities).argmax(axis=1)
+        chosen = (self.merits(probabilities) + (self.offsets or 0.0)).argmax(axis=1)
         return Predictions(tuple(self.classes[number] for number in chosen), self.classes, probabilities)
 
     def merits(self, probabilities: np.ndarray) -> np.ndarray:
-        """Return what the predicted label is the largest of, float64 ``(rows, classes)``.
+        """Return what a label is predicted by, the largest with its offset, float64 ``(rows, classes)``.
 
         It is the logarithm of the probability, or with costs the negative expected cost.
 

@@ -133,10 +133,11 @@ def answer(logits: np.ndarray) -> dict[str, Any]:
         powers = np.exp(logits - logits.max())
         shares = (powers / powers.sum()).astype(np.float32)
         predicted = {"label": task["classes"][int(shares.argmax())]}
-        # <costs>
-        expected = shares.astype(np.float64) @ np.array(task["costs"])
-        predicted = {"label": task["classes"][int(expected.argmin())]}
-        # </costs>
+        # <decided>
+        exact = shares.astype(np.float64)
+        merits = -(exact @ np.array(task["costs"])) if task["costs"] else np.log(np.maximum(exact, np.finfo("f4").tiny))
+        predicted = {"label": task["classes"][int((merits + task["offsets"]).argmax())]}
+        # </decided>
     return {**predicted, "probabilities": dict(zip(task["classes"], map(float, shares), strict=True))}
 
 

@@ -31,6 +31,7 @@ class Reliability:
     before: the same without the temperature; '' without one.
     temperature: as text.
     aurc: area under the curve of risk by coverage, as text; '' in records of earlier versions.
+    thresholds: whether each class has a threshold.
     figure: an SVG element.
     """
 
@@ -39,6 +40,7 @@ class Reliability:
     before: str
     temperature: str
     aurc: str
+    thresholds: bool
     figure: Markup
 
 
@@ -143,6 +145,7 @@ def _reliability(result: Result) -> tuple[Reliability, ...]:
                 _error(scores, "ece_before") if changed else "",
                 ", ".join(f"{each['temperature']:.2f}" for each in scores) if changed else "",
                 write.percent(fmean(each["aurc"] for each in scores)) if known else "",
+                any("thresholds" in each for each in scores),
                 # Safe HTML: plots escapes what it writes, and no text from the data enters a figure.
                 Markup(plots.reliability(name, place, bins, before)),
             )
