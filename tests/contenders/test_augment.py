@@ -57,6 +57,11 @@ def test_entities_of_copies_are_where_their_words_are():
         ("scratch:typos", {"augment": "typos"}),
         ("finetuned:full-typos", {"strategy": "full", "augment": "typos"}),
         ("finetuned:full-text-typos", {"strategy": "full", "columns": "none", "augment": "typos"}),
+        ("selfpretrained:typos", {"augment": "typos"}),
+        ("selfpretrained:text-typos", {"columns": "none", "augment": "typos"}),
+        ("distilled:typos", {"augment": "typos"}),
+        ("distilled:2x128-typos", {"student": "2x128", "augment": "typos"}),
+        ("distilled:2x128-alone-typos", {"student": "2x128", "teacher": "none", "augment": "typos"}),
     ],
 )
 def test_a_leaderboard_name_says_so(name, options):
@@ -127,3 +132,43 @@ def test_a_pretrained_model_trains_on_the_copies_too(tmp_path, monkeypatch, back
     finetuned = contenders.load("finetuned", {"backbone": backbone, "augment": "typos"})
     finetuned.fit(train, validation, TASK.fitted(train), Run(4, tmp_path))
     assert seen == [(augmented(train, TASK, "typos", 4), validation)]
+
+
+def test_pretraining_reads_the_texts_as_they_are_and_fine_tuning_the_copies_too(tmp_path, monkeypatch, backbone):
+    from headstart.contenders import _neural
+    from headstart.contenders.selfpretrained import SelfPretrained
+
+    seen = []
+    monkeypatch.setattr(SelfPretrained, "_pretrained", lambda self, texts, run: seen.append(texts) or (backbone, 1.0))
+
+    def fit(name, checkpoint, train, *rest, **more):
+        seen.append(train)
+        raise UsageError("enough")
+
+    monkeypatch.setattr(_neural, "fit", fit)
+    train = rows(30)
+    with pytest.raises(UsageError, match="enough"):
+        SelfPretrained(augment="typos").fit(train, rows(10, "b"), TASK.fitted(train), Run(4, tmp_path))
+    assert seen == [train.inputs, augmented(train, TASK, "typos", 4)]
+
+
+def test_a_student_learns_from_the_copies_and_its_teacher_does_not(tmp_path, monkeypatch):
+    from headstart.contenders.distilled import Distilled
+    from headstart.distillation import phases
+
+    seen = {}
+
+    def lesson(contender, model, task, train, validation, *rest):
+        seen["student"] = train, validation
+        raise UsageError("enough")
+
+    def fitted(name, train, *rest):
+        seen["teacher"] = train
+        return contenders.load("majority").fit(train, train, TASK.fitted(train), Run(0, tmp_path)), 0.0
+
+    monkeypatch.setattr(_members, "fitted", fitted)
+    monkeypatch.setattr(phases, "Lesson", lesson)
+    train, validation = rows(30), rows(10, "b")
+    with pytest.raises(UsageError, match="enough"):
+        Distilled(student="1x24", augment="typos").fit(train, validation, TASK.fitted(train), Run(4, tmp_path))
+    assert seen == {"teacher": train, "student": (augmented(train, TASK, "typos", 4), validation)}

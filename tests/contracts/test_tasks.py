@@ -1,5 +1,6 @@
 """What every task promises: two inverse functions, and a sample that a contender can learn from."""
 
+import json
 from typing import get_args
 
 import numpy as np
@@ -11,6 +12,7 @@ from headstart.core.errors import DataError
 from headstart.core.records import Rows
 from headstart.core.sequences import IGNORED, Ragged
 from headstart.text import vocabulary
+from headstart.text.scripts import spans_of_words
 
 NAMES = rooms.names("tasks")
 
@@ -47,6 +49,24 @@ def test_reads_no_target_where_there_is_none(task):
     cells = {column.role: None for column in task.columns if not column.target}
     with pytest.raises(DataError, match=r"^has no "):
         task.read(cells)
+
+
+def words_of(text):
+    """The places of words; marks of entities stay, as punctuation does not count as a word here."""
+    return [(start, end) for start, end in spans_of_words(text) if text[start:end].isalnum()]
+
+
+def test_words_are_removed_from_an_input_and_the_others_stay(task):
+    for value, _ in task.SAMPLE:
+        texts = task.texts(value)
+        places = [words_of(text) for text in texts]
+        assert json.dumps(task.without(value, [()] * len(texts))) == json.dumps(value)
+        less = task.texts(task.without(value, [spans[1:3] for spans in places]))
+        for text, spans, shorter in zip(texts, places, less, strict=True):
+            words = [text[start:end] for start, end in spans]
+            assert [shorter[start:end] for start, end in words_of(shorter)] == words[:1] + words[3:]
+        nothing = task.texts(task.without(value, places))
+        assert not any(map(words_of, nothing))
 
 
 @pytest.fixture

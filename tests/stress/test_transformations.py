@@ -73,6 +73,15 @@ def test_typos_keep_short_words_first_letters_and_numbers():
         assert after.split()[-1] != "Great"
 
 
+def test_typos_keep_english_negations():
+    text = "Never again. I didn't like it, nothing works without help, and it cannot last: Nobody DOESNT complain " * 3
+    changed = applied(text, typos.Typos(1.0).edits(text, Random(0)))
+    kept = ("never", "didn", "nothing", "without", "cannot", "nobody", "doesnt")
+    for word in kept:
+        assert changed.lower().count(word) == 3
+    assert "again" not in changed
+
+
 def test_typos_are_swaps_gaps_repeats_and_neighbouring_keys():
     made = {applied("house", typos.Typos(1.0).edits("house", Random(number))) for number in range(300)}
     assert {"huose", "hose", "houuse", "hoyse"} <= made

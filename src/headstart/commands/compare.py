@@ -37,7 +37,7 @@ OPTIONS = (
         ["--augment"],
         metavar="NAME",
         default="none",
-        help="typos: also train linear, scratch and finetuned on copies of the training texts with typing errors.",
+        help="typos: also train linear, scratch, finetuned, ... on copies of the training texts with typing errors.",
     ),
     Option(
         ["--stress"],

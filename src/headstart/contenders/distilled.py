@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from headstart.checkpoints import manifest
 from headstart.contenders import _members
-from headstart.contenders._choices import KINDS
+from headstart.contenders._choices import KINDS, Augment
 from headstart.core import rooms
 from headstart.core.contracts import Contender, Fitted, Kind, Task, Value, all_texts, one_text
 from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.core.records import Progress, Rows, Run
 from headstart.nn.choices import Pooling
+from headstart.stress._augment import augmented
 
 if TYPE_CHECKING:
     from headstart.checkpoints.folder import Checkpoint
@@ -62,6 +63,8 @@ class Distilled(Contender):
     pooling: what the student's head reads, 'first' or 'mean'; see `nn.heads`.
     learning_rate: peak rate of AdamW.
     backbone: the backbone of a teacher that is trained outside a comparison.
+    augment: 'typos' to learn from a copy of each row with typing errors as well, see `stress._augment`. The teacher is
+        trained without, and says what it predicts for the copies.
 
     `run.unlabelled` is added to the training texts, where an input is one text. Embeddings are initialised from the
     teacher's by principal components.
@@ -79,6 +82,7 @@ class Distilled(Contender):
     pooling: Pooling = "first"
     learning_rate: float = 5e-4
     backbone: str = "minilm"
+    augment: Augment = "none"
 
     kinds: ClassVar[frozenset[Kind]] = KINDS
     level: ClassVar[str] = "distilled"
@@ -86,21 +90,24 @@ class Distilled(Contender):
 
     @property
     def name(self) -> str:
-        """The leaderboard name: 'distilled', or such as 'distilled:2x128' or 'distilled:2x128-alone'."""
-        parts = [*([self.student] if self.student != USUAL else []), *(["alone"] if self.teacher == NONE else [])]
-        return ":".join(["distilled", "-".join(parts)] if parts else ["distilled"])
+        """The leaderboard name: 'distilled', or such as 'distilled:2x128', 'distilled:alone' or 'distilled:typos'."""
+        student = "" if self.student == USUAL else self.student
+        ways = student, "alone" if self.teacher == NONE else "", "" if self.augment == NONE else self.augment
+        return ":".join(filter(None, ("distilled", "-".join(filter(None, ways)))))
 
     @staticmethod
     def named(way: str) -> dict[str, Value]:
-        """Parse what follows the colon of a leaderboard name: a student, 'alone', or both.
+        """Parse what follows the colon of a leaderboard name: a student, 'alone', 'typos', or several in this order.
 
-        >>> Distilled.named("2x128-alone")
-        {'student': '2x128', 'teacher': 'none'}
+        >>> Distilled.named("2x128-alone"), Distilled.named("typos")
+        ({'student': '2x128', 'teacher': 'none'}, {'augment': 'typos'})
         """
-        student, _, last = way.rpartition("-")
-        if last != "alone":
-            return {"student": way}
-        return {**({"student": student} if student else {}), "teacher": NONE}
+        options: dict[str, Value] = {}
+        for last, option in (("typos", {"augment": "typos"}), ("alone", {"teacher": NONE})):
+            rest, _, end = way.rpartition("-")
+            if end == last:
+                way, options = rest, {**option, **options}
+        return {**({"student": way} if way else {}), **options}
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -134,6 +141,7 @@ class Distilled(Contender):
         # A teacher that reads a text in several windows has no one sequence of states for a student to match.
         guide = teacher if isinstance(teacher, _neural.Neural) and not teacher.long.windows else None
         validation = validation if len(validation) else train
+        train = augmented(train, task, self.augment, run.seed)
         texts = [*train.inputs, *(run.unlabelled if teacher is not None and one_text(task) else ())]
         run.progress(Progress("tokenising", 0.0))
         torch.manual_seed(seed.derive(run.seed, "weights"))

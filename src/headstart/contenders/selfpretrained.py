@@ -6,13 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, get_args
 
-from headstart.contenders._choices import COLUMNS, KINDS, ClassWeights, Columns, Size, way_name, way_named
+from headstart.contenders._choices import COLUMNS, KINDS, Augment, ClassWeights, Columns, Size, way_name, way_named
 from headstart.core.contracts import Contender, Kind, Task, Value, all_texts, reading_columns
 from headstart.core.hashing import parts_sha256
 from headstart.core.records import Rows, Run
 from headstart.nn.choices import Pooling
+from headstart.stress._augment import augmented
 
 # Of a training's minutes, if limited: the share for pretraining, the rest being for fine-tuning.
 PRETRAINING_SHARE = 2 / 3
@@ -46,6 +47,8 @@ class SelfPretrained(Contender):
     batch_rows: of fine-tuning; see `training.loop.Settings`.
     class_weights: 'none', or 'balanced' for tasks with one label per text.
     columns: how columns beside the text are read: 'beside' it in the head, as 'words' before it, or 'none' of them.
+    augment: 'typos' to fine-tune on a copy of each row with typing errors as well, see `stress._augment`. Pretraining
+        reads the texts as they are.
     """
 
     size: Size = "tiny"
@@ -64,6 +67,7 @@ class SelfPretrained(Contender):
     batch_rows: int = 32
     class_weights: ClassWeights = "none"
     columns: Columns = "beside"
+    augment: Augment = "none"
 
     kinds: ClassVar[frozenset[Kind]] = KINDS
     reads_columns: ClassVar[bool] = True
@@ -72,13 +76,13 @@ class SelfPretrained(Contender):
 
     @property
     def name(self) -> str:
-        """The leaderboard name: 'selfpretrained', or such as 'selfpretrained:text' without columns beside the text."""
-        return ":".join(filter(None, ("selfpretrained", way_name(self.columns))))
+        """The leaderboard name: 'selfpretrained', or such as 'selfpretrained:text' or 'selfpretrained:typos'."""
+        return ":".join(filter(None, ("selfpretrained", way_name(self.columns, self.augment))))
 
     @staticmethod
     def named(way: str) -> dict[str, Value]:
-        """Parse what follows the colon of a leaderboard name: 'text' or 'words'."""
-        return way_named("selfpretrained", way, COLUMNS)
+        """Parse what follows the colon of a leaderboard name, such as 'text', 'words' or 'text-typos'."""
+        return way_named("selfpretrained", way, COLUMNS, get_args(Augment))
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> _neural.Neural:
         """Pretrain on all text, or reuse an earlier pretraining; then fine-tune, using the best epoch on validation."""
@@ -92,6 +96,7 @@ class SelfPretrained(Contender):
 
         task = reading_columns(task, self.columns)
         place, reused = self._pretrained((*run.unlabelled, *all_texts(task, train.inputs)), run)
+        train = augmented(train, task, self.augment, run.seed)
         torch.manual_seed(seed.derive(run.seed, "weights"))
         # Without a base: `place` is deleted when the contest ends, so the model is saved with all its word embeddings.
         checkpoint = replace(checkpoints.load(place, head=task.head(), pooling=self.pooling), base="")

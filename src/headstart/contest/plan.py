@@ -184,9 +184,7 @@ def _with_augmented(contestants: Sequence[_Contestant], augment: str) -> Iterato
     options = [dataclasses.asdict(contestant.plugin) for contestant in contestants]
     able = [own.get("augment") == "none" and own.get("columns") != "alone" for own in options]
     if not any(able) and not any(own.get("augment") == augment for own in options):
-        raise UsageError(
-            f"no contender can train on texts with {augment} (--augment); add linear, scratch or finetuned."
-        )
+        raise UsageError(f"no contender can train on texts with {augment} (--augment); add linear or another that can.")
     for contestant, also in zip(contestants, able, strict=True):
         yield contestant
         if also:

@@ -11,6 +11,22 @@ from headstart.text.scripts import starts_unspaced
 
 RATES = (0.02, 0.05, 0.1, 0.2)
 SHORTEST = 4  # letters of a word that is changed: 'not' must not become 'no' or 'hot'
+# English words without which a text says something else. Of "didn't" the part before the apostrophe is a word.
+_ADVERBS = (
+    "never",
+    "nothing",
+    "none",
+    "nobody",
+    "nowhere",
+    "neither",
+    "without",
+    "cannot",
+    "hardly",
+    "barely",
+    "rarely",
+)
+_VERBS = ("do", "does", "did", "is", "are", "was", "were", "has", "have", "had", "wo", "would", "ca", "could", "should")
+ENGLISH = frozenset((*_ADVERBS, "seldom", *(verb + end for verb in (*_VERBS, "must", "need") for end in ("n", "nt"))))
 # Characters of Chinese negations, which are never moved.
 NEGATIONS = frozenset("不没無无别別未非否勿")
 _KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
@@ -37,8 +53,9 @@ NEIGHBOURS = _neighbours()
 class Typos(Transformation):
     """Change words as in hasty typing: letters swapped, left out, repeated, or the key beside the right one.
 
-    Words shorter than four letters and first letters stay, so that no negation is lost and words remain readable. In
-    scripts without spaces, characters are swapped with the next one or repeated, but not those of negations.
+    Words shorter than four letters, longer English negations and first letters stay, so that none is lost and words
+    remain readable. In scripts without spaces, characters are swapped with the next one or repeated, but not those of
+    negations.
 
     rate: share of the words that are changed, 0 to 1.
     """
@@ -65,7 +82,7 @@ class Typos(Transformation):
             unit = text[start:end]
             if starts_unspaced(unit):
                 edits += _swapped_or_repeated(text, start, own)
-            elif end - start >= SHORTEST:
+            elif end - start >= SHORTEST and unit.lower() not in ENGLISH:
                 edits.append(_mistyped(unit, start, own))
         return edits
 
