@@ -11,7 +11,7 @@ from pathlib import Path
 from headstart import explaining, reading, tasks, trackers
 from headstart.checkpoints import header
 from headstart.comparison import Comparison
-from headstart.contest import backbones, language, models, plan, random_split, rank, run_folder, windows
+from headstart.contest import backbones, language, models, out_of_scope, plan, random_split, rank, run_folder, windows
 from headstart.contest import int8 as eight_bits
 from headstart.contest import rows as run_rows
 from headstart.contest import run as contest
@@ -78,6 +78,7 @@ def compare(
     by: str | None = None,
     encoding: str | None = None,
     costs: str | Path | None = None,
+    hold_out_class: str | None = None,
     test: object = None,
     validation: object = None,
     unlabelled: str | Path | Sequence[str] | None = None,
@@ -118,6 +119,8 @@ def compare(
         encoding: of text files, such as 'cp1252'; None to detect it.
         costs: a CSV file of what each predicted label (columns) costs for each true one (rows), see `data.costs`; None
             if all errors are alike. The label of the lowest expected cost is predicted, and the mean cost is a score.
+        hold_out_class: a label whose rows are left out of training, validation and test, to measure how confident the
+            winner is of texts that it has no label for, see `contest.out_of_scope`; None for none.
         test: your own test rows, as `data`; None to split off 20 % of `data`.
         validation: your own validation rows, as `data`; None to split off 10 % of `data`.
         unlabelled: texts without labels, a file or a sequence, for contenders that use them; those that also occur in
@@ -156,6 +159,9 @@ def compare(
         data, rules, test, validation, columns=columns, group=group, time=time, by=by, encoding=encoding, seed=seed
     )
     check_classes(rules, (*splits.train.targets, *splits.validation.targets, *splits.test.targets))
+    outside = None
+    if hold_out_class is not None:
+        table, splits, outside = out_of_scope.held_out(table, splits, rules, hold_out_class)
     rules = replace(rules, input_columns=input_columns(rules, table.columns))
     audit = auditing.audit(splits, rules)
     planned = plan.plan(
@@ -203,9 +209,14 @@ def compare(
             warn([gap])
         result = judged.result(name, rules, table, splits, audit, outcome.records, terms, skipped, by)
         winner = outcome.models[rank.winner(result.standings).contender]
+        if hold_out_class is not None and outside is not None:
+            unknown = out_of_scope.judged(winner, outcome.records, outside, hold_out_class)
+            result = replace(result, audit=replace(result.audit, findings=(*result.audit.findings, unknown)))
+            warn([unknown])
         with models.naming_record(winner, terms):
             message = eight_bits.message(winner, splits.validation, terms.metric)
         given = {"columns": columns, "group": group, "time": time, "by": by, "encoding": encoding, "seed": seed}
+        given |= {"hold_out_class": hold_out_class} if hold_out_class is not None else {}
         sources = {"data": data, "test": test, "validation": validation}
         run_rows.write(folder, name, judged_by, sources, {**given, "features": tabular.listed(features) or None})
         words = explaining.best_of(result, winner)  # before it is copied, since that adds to its folder

@@ -34,6 +34,11 @@ OPTIONS = (
         "expected cost is predicted, and the mean cost is a score.",
     ),
     Option(
+        ["--hold-out-class"],
+        metavar="LABEL",
+        help="Leave the rows of a label out, and measure how confident the winner is of texts it has no label for.",
+    ),
+    Option(
         ["--augment"],
         metavar="NAME",
         default="none",
@@ -70,6 +75,7 @@ def compare(
     budget: float | None,
     metric: str | None,
     costs: str | None,
+    hold_out_class: str | None,
     augment: str,
     stress: bool,
     options: tuple[str, ...],
@@ -115,6 +121,7 @@ def compare(
         columns=columns,
         features=features,
         costs=costs,
+        hold_out_class=hold_out_class,
         group=group,
         time=time,
         by=by,

@@ -116,6 +116,15 @@ def threshold(folder: Path, rule: Abstain) -> float:
     note = sealed.read_note(folder / FILE)
     if note is None:
         raise CheckpointError(f"'{folder / FILE}' is damaged; copy the folder again, or run headstart compare again.")
-    quantiles = note["quantiles"]
+    return at_coverage(note["quantiles"], rule.value)
+
+
+def at_coverage(quantiles: Sequence[float] | np.ndarray, coverage: float) -> float:
+    """Return the highest confidence that at least a share of rows reached.
+
+    Args:
+        quantiles: of their confidences, ascending, at least one.
+        coverage: the share, above 0 and at most 1.
+    """
     # 1 - 0.9 is a little less than a tenth in binary.
-    return float(quantiles[min(int(round(len(quantiles) * (1 - rule.value), 9)), len(quantiles) - 1)])
+    return float(quantiles[min(int(round(len(quantiles) * (1 - coverage), 9)), len(quantiles) - 1)])

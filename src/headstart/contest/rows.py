@@ -13,6 +13,7 @@ from pathlib import Path
 
 from headstart import tasks
 from headstart.checkpoints import manifest
+from headstart.contest import out_of_scope
 from headstart.core import checked
 from headstart.core.contracts import Value
 from headstart.core.errors import CheckpointError, HeadstartError, UsageError
@@ -94,7 +95,12 @@ def read(found: Origin) -> tuple[Splits, str]:
         task = tabular.reading(tasks.load(stored["task"]), reading.pop("features"))
         if "" in sources.values():
             raise UsageError(f"the rows of '{found.folder}' were not read from a file; {INSTEAD}.")
-        _, splits = splitting.read_and_split(sources["data"], task, sources["test"], sources["validation"], **reading)
+        label = reading.pop("hold_out_class", None)
+        table, splits = splitting.read_and_split(
+            sources["data"], task, sources["test"], sources["validation"], **reading
+        )
+        if label is not None:
+            _, splits, _ = out_of_scope.held_out(table, splits, task, label)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"'{found.folder / FILE}' is damaged ({error}); {INSTEAD}.") from error
     except HeadstartError as error:

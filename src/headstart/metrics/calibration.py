@@ -12,6 +12,7 @@ import numpy as np
 from headstart.core.abstain import confidence_of
 from headstart.core.errors import DataError
 from headstart.core.records import Predictions
+from headstart.core.results import Interval
 
 BINS = 15
 RESAMPLES = 400
@@ -123,6 +124,27 @@ def aurc(confidence: np.ndarray, right: np.ndarray) -> float:
     """
     coverage, accuracy = by_coverage(confidence, right)
     return float(((1 - accuracy) * np.diff(coverage, prepend=0.0)).sum())
+
+
+def auroc(first: np.ndarray, second: np.ndarray) -> Interval:
+    """Return the probability that a value of the first is above one of the second, equal ones counted half.
+
+    The 95 % interval is that of DeLong, DeLong & Clarke-Pearson 1988, "Comparing the Areas under Two or More Correlated
+    Receiver Operating Characteristic Curves".
+
+    Args:
+        first: float ``(N,)``, at least two.
+        second: float ``(M,)``, at least two.
+
+    >>> auroc(np.array([0.9, 0.8, 0.4]), np.array([0.4, 0.1])).value
+    0.9166666666666666
+    """
+    below, above = np.sort(second), np.sort(first)
+    wins = (np.searchsorted(below, first, "left") + np.searchsorted(below, first, "right")) / (2 * len(second))  # (N,)
+    losses = 1 - (np.searchsorted(above, second, "left") + np.searchsorted(above, second, "right")) / (2 * len(first))
+    value = float(wins.mean())
+    half = 1.96 * float(np.sqrt(wins.var(ddof=1) / len(first) + losses.var(ddof=1) / len(second)))
+    return Interval(value, max(value - half, 0.0), min(value + half, 1.0))
 
 
 def brier(predictions: Predictions, targets: Sequence[str]) -> float:
