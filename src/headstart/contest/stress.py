@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from headstart import stress
+from headstart.core.abstain import confidence_of
 from headstart.core.contracts import Fitted, Task
 from headstart.core.records import Predictions, Rows
 from headstart.core.results import BrokenRow, Interval, StressResult, StressScore
@@ -201,8 +202,11 @@ class _Pair:
     def broken(self) -> BrokenRow | None:
         """Return the row that was right and is wrong now with the most confidence; None if there is none."""
         rows = self.copies.original
-        probabilities = self.after.probabilities
-        if self.task.kind != "label" or probabilities is None or self.copies.transformation.expected != "same":
+        if (
+            self.task.kind != "label"
+            or self.after.probabilities is None
+            or self.copies.transformation.expected != "same"
+        ):
             return None
         wrong = [
             place
@@ -211,14 +215,15 @@ class _Pair:
         ]
         if not wrong:
             return None
-        place = max(wrong, key=lambda row: (float(probabilities[row].max()), -row))
+        sure = confidence_of(self.after)
+        place = max(wrong, key=lambda row: (float(sure[row]), -row))
         return BrokenRow(
             self.contender,
             self.copies.transformation.name,
             rows.ids[place],
             rows.targets[place],
             self.after.values[place],
-            float(probabilities[place].max()),
+            float(sure[place]),
             "\n".join(self.task.texts(rows.inputs[place])),
             "\n".join(self.task.texts(self.copies.rows.inputs[place])),
         )

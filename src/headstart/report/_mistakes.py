@@ -113,5 +113,7 @@ def _example(
 
 
 def _confidence(result: Result, record: Record, row: int) -> float | None:
-    probabilities = record.predictions.probabilities
-    return None if probabilities is None or result.rules.kind != "label" else float(probabilities[row].max())
+    given = record.predictions
+    if given.probabilities is None or result.rules.kind != "label":
+        return None
+    return float(given.probabilities[row, given.classes.index(given.values[row])])
