@@ -14,8 +14,7 @@ from rich.console import Console
 from tests.report._kinds import MADE, Number, make
 
 from headstart.checkpoints import manifest
-from headstart.contest import int8, models, random_split
-from headstart.contest import run as contest
+from headstart.contest import confidence, int8, models, random_split
 from headstart.contest.int8 import Agreement
 from headstart.contest.ledger import load_record, write_record
 from headstart.contest.trials import Terms
@@ -349,7 +348,7 @@ def test_a_gap_between_splits_has_the_sign_of_the_metric() -> None:
 def test_probabilities_of_several_labels_are_not_taken_for_those_of_one() -> None:
     predictions = Predictions((("a", "b"),), ("a", "b"), np.array([[0.9, 0.8]], dtype=np.float32))
     rows = Rows(("1",), ("x",), (("a",),))
-    assert contest._calibration(made("labels").rules, predictions, rows, 1.0) == {}
+    assert confidence.measured(made("labels").rules, predictions, rows, 1.0) == {}
     result = made("labels")
     record = dataclasses.replace(
         result.records[-1],
