@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -40,8 +41,9 @@ def tally(targets: Sequence[str], predicted: Sequence[str], costs: Costs) -> Tal
         own = matrix[[names[name] for name in truth], [names[name] for name in answers]]
         return np.column_stack([own, np.ones(len(truth))])
 
-    true, counts = np.unique(np.array(targets, dtype=str), return_counts=True)  # sorted, as the artificial rows are
-    common = true[np.argsort(-counts, kind="stable")]
+    counts = Counter(targets)
+    true = sorted(counts)  # as the artificial rows are
+    common = sorted(true, key=lambda name: -counts[name])
     others = [common[1] if name == common[0] and len(common) > 1 else common[0] for name in true]
     return replace(
         counted,

@@ -112,9 +112,9 @@ class Classification(OneText):
         import numpy as np
 
         exact = probabilities.astype(np.float64)
-        if self.costs.values:
-            return -(exact @ self.costs.matrix(self.classes))  # the true classes are added up
         merits: np.ndarray = np.log(np.maximum(exact, np.finfo(np.float32).tiny))
+        if self.costs.values:
+            merits = -(exact @ self.costs.matrix(self.classes))  # the true classes are added up
         return merits
 
     def settled(self, predictions: Predictions, targets: Sequence[Value]) -> Classification:
