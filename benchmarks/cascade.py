@@ -69,6 +69,11 @@ def main() -> None:
     for name, setting in SETTINGS.items():
         results[name] = measured(name, setting)
         record("cascade", {"goal": GOAL, "timed_texts": TIMED, "rounds": ROUNDS, "epochs": EPOCHS, "results": results})
+    shown(results)
+
+
+def shown(results: dict[str, Any]) -> None:
+    """Put the tables of a record into the pages."""
     show(
         "cascade",
         table(

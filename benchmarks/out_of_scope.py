@@ -37,6 +37,11 @@ def main() -> None:
     for label in classes:
         results[label] = judged(whole, label)
         record("out_of_scope", {"data": "trec", "coverage": out_of_scope.COVERAGE, "results": results})
+    shown(results)
+
+
+def shown(results: dict[str, Any]) -> None:
+    """Put the table of a record into the page."""
     lines = []
     for label, by_contender in results.items():
         rows = by_contender[next(iter(CONTENDERS))]["rows"]

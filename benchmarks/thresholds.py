@@ -40,6 +40,11 @@ def main() -> None:
     for name, columns in SETS.items():
         results[name] = [judged(*parts(name, columns, seed)) for seed in range(SEEDS)]
         record("thresholds", {"metric": METRIC, "rows": ROWS, "contender": "linear", "results": results})
+    shown(results)
+
+
+def shown(results: dict[str, Any]) -> None:
+    """Put the table of a record into the page."""
     lines = []
     for name, runs in results.items():
         without, after = (100 * np.mean([run[key] for run in runs]) for key in ("without", "with"))
