@@ -12,7 +12,7 @@ from headstart.contenders.ensemble import FittedEnsemble
 from headstart.contenders.majority import FittedMajority, Majority
 from headstart.core.contracts import metric_values
 from headstart.core.costs import Costs
-from headstart.core.errors import DataError, UsageError
+from headstart.core.errors import CheckpointError, DataError, UsageError
 from headstart.core.records import Predictions, Rows, Run
 from headstart.core.sequences import Encoded, Ragged
 from headstart.data import costs as files
@@ -64,6 +64,27 @@ def test_the_cost_is_the_mean_over_rows_and_the_other_scores_are_as_ever(task):
 def test_a_label_without_costs_cannot_be_scored(task):
     with pytest.raises(DataError, match="the label 'eggs' has no costs; add a row and a column for it to their file"):
         task.tally(Predictions(("ham",)), ("eggs",))
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"costs": {"classes": ["a", "b"], "values": [0, 1, 1]}}, "2 labels have as many costs squared, not 3"),
+        ({"costs": {"classes": ["a"], "values": [1]}}, "there are classes without costs; add a row and a column"),
+        ({"offsets": [0.5]}, "2 classes have as many offsets, or none, not 1"),
+        ({"offsets": ["x", "y"]}, "option 'offsets' of task 'classification' must be Signed"),
+    ],
+)
+def test_a_saved_task_that_does_not_fit_its_classes_is_refused(fields, reason, tmp_path):
+    model = FittedMajority(tasks.load("classification", {"classes": ["a", "b"]}), (0.5, 0.5))
+    model.save(tmp_path / "model")
+    path = tmp_path / "model" / "headstart.json"
+    stored = json.loads(path.read_text())
+    stored["task"]["fields"].update(fields)
+    del stored["sha256"]
+    path.write_text(json.dumps(stored))
+    with pytest.raises(CheckpointError, match=reason):
+        open_model(tmp_path / "model")
 
 
 def test_a_difference_of_costs_has_an_interval(task):

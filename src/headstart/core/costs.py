@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from headstart.core.errors import DataError, shown
+from headstart.core.errors import DataError, UsageError, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +22,10 @@ class Costs:
 
     classes: tuple[str, ...] = ()
     values: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.values) != len(self.classes) ** 2:
+            raise UsageError(f"{len(self.classes)} labels have as many costs squared, not {len(self.values)}.")
 
     def matrix(self, classes: Sequence[str]) -> np.ndarray:
         """Return what each predicted class (column) costs for each true one (row), float64 ``(classes, classes)``.

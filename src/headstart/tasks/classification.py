@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from headstart.core.contracts import Column, HeadPlan, Kind, Value, class_numbers
 from headstart.core.costs import NO_COSTS, Costs
+from headstart.core.errors import UsageError
 from headstart.core.records import Predictions, Rows
 from headstart.core.rooms import Signed
 from headstart.core.sequences import Encoded, Ragged
@@ -55,6 +56,12 @@ class Classification(OneText):
     generates: ClassVar[bool] = False
     settles: ClassVar[bool] = False
     columns: ClassVar[tuple[Column, ...]] = (TEXT, LABEL)
+
+    def __post_init__(self) -> None:
+        if len(self.offsets) not in (0, len(self.classes)):
+            raise UsageError(f"{len(self.classes)} classes have as many offsets, or none, not {len(self.offsets)}.")
+        if self.costs.values and not {*self.classes} <= {*self.costs.classes}:
+            raise UsageError("there are classes without costs; add a row and a column for each to their file.")
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
