@@ -259,6 +259,20 @@ MUTANTS = (
     Mutant("MCC forgets chance", "metrics/labels.py", "- (predicted * actual).sum(-1)\n", "\n", (LABELS,)),
     Mutant("calibration has ten bins", "metrics/calibration.py", "BINS = 15", "BINS = 10", (CALIBRATION,)),
     Mutant(
+        "thresholds are used without evidence",
+        "contest/thresholds.py",
+        "if not thresholds.better(tallies[0], tallies[1], score, groups):",
+        "if not tallies:",
+        ("contest/test_thresholds.py",),
+    ),
+    Mutant(
+        "costs of true and predicted labels are exchanged",
+        "tasks/classification.py",
+        "exact @ self.costs.matrix(self.classes)",
+        "exact @ self.costs.matrix(self.classes).T",
+        ("tasks/test_costs.py",),
+    ),
+    Mutant(
         "a class that was never seen costs nothing",
         "metrics/calibration.py",
         ".sum(axis=1) + unseen)",

@@ -245,8 +245,8 @@ MUTANTS = (
     Mutant(
         "majority answers the rarest class",
         "contenders/majority.py",
-        "int(np.argmax(self.shares))",
-        "int(np.argmin(self.shares))",
+        "np.tile(np.log(np.array(self.shares))",
+        "np.tile(-np.log(np.array(self.shares))",
         ("contenders/test_majority.py",),
     ),
     # --- training ---
