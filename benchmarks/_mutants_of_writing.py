@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks._mutants import Mutant
 
+CROSS_ENTROPY = "nn/test_cross_entropy.py"
 GENERATE, GENERATING, SEQ2SEQ = "nn/test_generate.py", "checkpoints/test_generating.py", "contenders/test_seq2seq.py"
 WRITERS, ROUGE = "contracts/test_protocol_of_writers.py", "metrics/test_rouge.py"
 
@@ -14,6 +15,13 @@ MUTANTS = (
         "labels.append(np.concatenate([body, [search.end[0]]]))",
         "labels.append(np.concatenate([[search.start], body]))",
         (SEQ2SEQ,),
+    ),
+    Mutant(
+        "the gradient of smoothed labels forgets what is spread over all tokens",
+        "nn/cross_entropy.py",
+        "gradient -= smoothing / vocabulary",
+        "pass",
+        (CROSS_ENTROPY,),
     ),
     Mutant(
         "the vocabulary of targets is learnt on validation rows",

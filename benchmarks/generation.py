@@ -123,8 +123,6 @@ def training_steps(fitted: Any, pairs: Any) -> dict[str, Any]:
 
 def packed_step(model: Any, pairs: Any) -> Callable[[np.ndarray], float]:
     """Build our step; it returns the loss."""
-    import torch
-
     from headstart.nn.groups import Group
     from headstart.training import gradients
     from headstart.training.optimizer import adamw, clipped_step
@@ -135,7 +133,7 @@ def packed_step(model: Any, pairs: Any) -> Callable[[np.ndarray], float]:
 
     def loss(rows: np.ndarray) -> Any:
         batch, labels = pairs.pack(rows)
-        return [(torch.nn.functional.cross_entropy(model(batch), labels, reduction="sum"), len(labels))]
+        return [(model.cross_entropy(batch, labels), len(labels))]
 
     halves = gradients.backward(pairs.lengths, "cpu")
     backward = halves.__enter__()

@@ -138,3 +138,10 @@ def test_encoding_keeps_one_entry_per_input(task, sample):
     encoded = fitted.encode(sample.inputs, tokenizer)
     assert len(encoded) == len(sample)
     assert encoded.sequence_lengths.max() <= 16
+
+
+@pytest.mark.parametrize("task", [name for name in NAMES if rooms.plugin("tasks", name).kind == "text"], indirect=True)
+def test_answers_without_training_are_texts_of_so_many_ways(task, sample):
+    assert task.ways >= 1
+    for value in sample.inputs:
+        assert all(isinstance(task.untrained(value, way), str) for way in range(task.ways))

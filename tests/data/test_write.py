@@ -1,6 +1,7 @@
 """A table that is copied keeps its rows and columns, gains the answers, and appears whole or not at all."""
 
 import csv
+import io
 import json
 import sys
 
@@ -15,6 +16,7 @@ from headstart.core.errors import DiskError, UsageError
 from headstart.core.records import ReadWarning
 from headstart.data import write
 from headstart.data.write import CHUNK, suffix_for, table, unused
+from headstart.tasks.translation import Translation
 
 
 def lengths(texts):
@@ -77,6 +79,21 @@ def test_long_texts_are_held_a_few_at_a_time(tmp_path, monkeypatch):
     extend(source, out, ("label",), lambda texts: seen.append(len(texts)) or [("x",)] * len(texts), report=print)
     assert seen == [3, 3, 3, 1]
     assert len(out.read_text(encoding="utf-8").splitlines()) == 11
+
+
+def test_written_answers_appear_before_later_ones_are_asked_for(tmp_path, monkeypatch):
+    source = tmp_path / "in.csv"
+    source.write_text("source\none\ntwo\nthree\n", encoding="utf-8")
+    monkeypatch.setattr(write, "WRITTEN", 1)
+    seen, flushed = [], io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(flushed))
+
+    def answer(sources):
+        seen.append(flushed.getvalue().decode().splitlines()[1:])
+        return [(source.upper(),) for source in sources]
+
+    write.extend(source, None, ("prediction",), answer, task=Translation(), report=print)
+    assert seen == [[], ["one,ONE"], ["one,ONE", "two,TWO"]]
 
 
 def test_bad_rows_are_reported_as_they_come_and_not_kept(tmp_path, monkeypatch):

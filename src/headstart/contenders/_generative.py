@@ -10,7 +10,6 @@ from typing import cast
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from headstart.activations.forward import precision
 from headstart.checkpoints import generating, manifest
@@ -227,10 +226,8 @@ def fit(
     def sums(part: Pairs, rows: np.ndarray, smoothing: float) -> tuple[Tensor, int]:
         batch, labels = part.pack(rows)
         with precision(run.device):
-            logits = model(batch.to(run.device))  # (target tokens, vocabulary)
-        labels = labels.to(run.device)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=smoothing, reduction="sum")
-        return loss, len(labels)
+            total = model.cross_entropy(batch.to(run.device), labels.to(run.device), smoothing)
+        return total, len(labels)
 
     def loss(rows: np.ndarray) -> Sequence[tuple[Tensor, int]]:
         return [sums(learnt, rows, smoothing)]

@@ -30,7 +30,7 @@ class FittedText(Fitted):
         """Predict one text per input."""
         if self.way == NOTHING:
             return Predictions(("",) * len(inputs))
-        return Predictions(tuple(self.task.untrained(value)[self.way] for value in inputs))
+        return Predictions(tuple(self.task.untrained(value, self.way) for value in inputs))
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write a manifest alone."""
@@ -45,15 +45,12 @@ def fit(train: Rows, task: Task, metric: str) -> FittedText:
     rows = train.take(range(min(len(train), MOST_ROWS)))
     judged = named(task.metrics, metric)
     writing = cast(TextTask, task)
-    # Each row is asked once: some ways take longer than others, but all are returned together.
-    answers = [writing.untrained(value) for value in rows.inputs]
-    ways = [*range(len(answers[0])), NOTHING]
 
     def score(way: int) -> float:
-        texts = tuple("" if way == NOTHING else each[way] for each in answers)
-        return judged.sign * metric_values(task, Predictions(texts), rows)[metric]
+        answers = FittedText(writing, way).predict(rows.inputs)
+        return judged.sign * metric_values(task, answers, rows)[metric]
 
-    return FittedText(writing, max(ways, key=score))
+    return FittedText(writing, max([*range(writing.ways), NOTHING], key=score))
 
 
 def load(task: Task, extra: Mapping[str, Value]) -> FittedText:

@@ -191,10 +191,15 @@ class Task(Protocol):
 
 
 class TextTask(Task, Protocol):
-    """What tasks of the kind 'text' have besides."""
+    """What tasks of the kind 'text' have besides.
 
-    def untrained(self, value: Value) -> tuple[str, ...]:
-        """Return answers to one input that need no training; the best of these ways is the floor of all scores."""
+    ways: number of ways of answering without training, the best of which is the floor of all scores.
+    """
+
+    ways: ClassVar[int]
+
+    def untrained(self, value: Value, way: int) -> str:
+        """Answer one input in one of these ways, counted from 0."""
 
     def accepted(self, target: Value) -> Sequence[str]:
         """Return the texts that are right; the empty text where nothing is."""

@@ -42,6 +42,8 @@ SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 # Rows in memory at once: enough for a model to sort by length, and few enough for any machine. Long texts end a chunk
 # earlier.
 CHUNK = 2048
+# The same where answers are written: these take longer, and the first should not have to wait for thousands of others.
+WRITTEN = 256
 CHARACTERS = 16_000_000
 
 
@@ -106,7 +108,7 @@ def extend(
     written = 0
     again = partial(records, source, encoding)
     with _sink(opened, again, out, suffix, unused(names, opened.columns), texts) as put:
-        for chunk in _chunks(with_joined_words(items, prose)):
+        for chunk in _chunks(with_joined_words(items, prose), WRITTEN if task.generates else CHUNK):
             rows = [item for item in chunk if isinstance(item, Row)]
             checked = [_input(task, by_role(row.cells), row.cells) for row in rows]
             inputs = [value for value, reason in checked if not reason]
@@ -144,14 +146,14 @@ def _input(task: Task, roles: Mapping[str, Value], cells: Mapping[str, object]) 
         return None, str(error.args[0])
 
 
-def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Split items into lists of at most `CHUNK` items and about `CHARACTERS` characters."""
+def _chunks(items: Iterable[Item], most: int) -> Iterator[list[Item]]:
+    """Split items into lists of at most so many items, and about `CHARACTERS` characters."""
     chunk: list[Item] = []
     size = 0
     for item in items:
         chunk.append(item)
         size += sum(len(cell(value)) for value in item.cells.values()) if isinstance(item, Row) else 0
-        if len(chunk) == CHUNK or size > CHARACTERS:
+        if len(chunk) == most or size > CHARACTERS:
             yield chunk
             chunk, size = [], 0
     if chunk:
@@ -231,7 +233,13 @@ def table(out: Path | None, suffix: str, columns: Sequence[str]) -> Iterator[Wri
     """
     if out is None:
         sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]  # a TextIOWrapper here
-        yield _text(_Terminal(sys.stdout, suffix) if sys.stdout.isatty() else sys.stdout, suffix, columns)
+        write = _text(_Terminal(sys.stdout, suffix) if sys.stdout.isatty() else sys.stdout, suffix, columns)
+
+        def write_through(rows: Rows) -> None:
+            write(rows)
+            sys.stdout.flush()  # or whoever reads the rows would wait for more of them
+
+        yield write_through
         sys.stdout.flush()
         return
     with _whole(out) as part, part.open("w", encoding="utf-8", newline="") as file:

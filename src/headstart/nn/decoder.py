@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from headstart.nn.attention import attend_to
 from headstart.nn.block import ACTIVATIONS
+from headstart.nn.cross_entropy import cross_entropy
 from headstart.nn.dropout import Dropout
 from headstart.nn.encoder import FirstStage, Stack
 from headstart.nn.layer import DecoderLayer, make_norm, packed_attention
@@ -176,8 +177,25 @@ class Decoder(nn.Module):
 
     def logits(self, states: Tensor) -> Tensor:
         """Compute the logits of the next token, ``(tokens, vocabulary)``, from states ``(tokens, width)``."""
-        matrix = self.embeddings.word.weight if self.output is None else self.output.weight
-        return F.linear(states if self.output_scale == 1 else states * self.output_scale, matrix, self.output_bias)
+        return F.linear(self._scaled(states), self._matrix, self.output_bias)
+
+    def cross_entropy(self, states: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+        """Sum the cross-entropies of the next tokens, a scalar, from states ``(tokens, width)``.
+
+        Args:
+            states: of the last layer.
+            labels: int64 ``(tokens,)``, the next tokens.
+            smoothing: see `cross_entropy.cross_entropy`.
+        """
+        return cross_entropy(self._scaled(states), self._matrix, self.output_bias, labels, smoothing)
+
+    @property
+    def _matrix(self) -> Tensor:
+        """The matrix of the logits, ``(vocabulary, width)``."""
+        return self.embeddings.word.weight if self.output is None else self.output.weight
+
+    def _scaled(self, states: Tensor) -> Tensor:
+        return states if self.output_scale == 1 else states * self.output_scale
 
 
 def _reading(layer: DecoderLayer, memory: Tensor, asking: Batch, runs: Batch | None) -> Attend:
@@ -205,7 +223,23 @@ class Generator(nn.Module):
 
     def forward(self, batch: PairBatch | Batch) -> Tensor:
         """Return the logits of the next token for every target token, ``(tokens, vocabulary)``, in packed order."""
+        return self.decoder.logits(self.states(batch))
+
+    def states(self, batch: PairBatch | Batch) -> Tensor:
+        """Return the decoder's last states of every target token, ``(tokens, width)``, in packed order."""
         if isinstance(batch, Batch):
-            return self.decoder.logits(self.decoder(batch))
+            states: Tensor = self.decoder(batch)
+            return states
         assert self.encoder is not None
-        return self.decoder.logits(self.decoder(batch.target, self.encoder(batch.source), batch.runs))
+        decoded: Tensor = self.decoder(batch.target, self.encoder(batch.source), batch.runs)
+        return decoded
+
+    def cross_entropy(self, batch: PairBatch | Batch, labels: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Sum the cross-entropies of the next tokens, a scalar.
+
+        Args:
+            batch: the texts.
+            labels: int64 ``(target tokens,)``, the token after each, in packed order.
+            smoothing: see `cross_entropy.cross_entropy`.
+        """
+        return self.decoder.cross_entropy(self.states(batch), labels, smoothing)

@@ -28,6 +28,7 @@ class Written:
     kind: ClassVar[Kind] = "text"
     generates: ClassVar[bool] = True
     settles: ClassVar[bool] = False
+    ways: ClassVar[int] = 1
     tabular: ClassVar[Tabular] = NO_COLUMNS
 
     def texts(self, value: Value) -> tuple[str, ...]:

@@ -64,6 +64,7 @@ class QuestionAnswering:
     kind: ClassVar[Kind] = "text"
     generates: ClassVar[bool] = False
     settles: ClassVar[bool] = True
+    ways: ClassVar[int] = 1
     columns: ClassVar[tuple[Column, ...]] = (QUESTION, CONTEXT, ANSWERS)
     tabular: ClassVar[Tabular] = NO_COLUMNS
     metrics: ClassVar[tuple[Metric, ...]] = strings.ANSWER_METRICS
@@ -194,11 +195,11 @@ class QuestionAnswering:
         """Return the texts that are right; of answers that normalise to nothing, and of none, the empty text."""
         return [text for text, _ in target if strings.normalised(text)] or [""]
 
-    def untrained(self, value: Value) -> tuple[str, ...]:
+    def untrained(self, value: Value, way: int) -> str:
         """Return the sentence of the context that shares most with the question, rare words counting more."""
         from headstart.text.sentences import nearest
 
-        return (nearest(value["question"], value["context"]),)
+        return nearest(value["question"], value["context"])
 
 
 def _context(encoded: Encoded, sequence: int) -> tuple[int, np.ndarray]:

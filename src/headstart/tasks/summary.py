@@ -32,6 +32,7 @@ class Summary(Written):
     )
     columns: ClassVar[tuple[Column, ...]] = (DOCUMENT, SUMMARY)
     metrics: ClassVar[tuple[Metric, ...]] = rouge.METRICS
+    ways: ClassVar[int] = len(LEADS) + 1
 
     def read(self, cells: Mapping[str, Value]) -> tuple[Value, Value]:
         """Return the text, and the summaries that are right.
@@ -46,12 +47,12 @@ class Summary(Written):
         """Compare the n-grams of each row."""
         return rouge.tally(targets, predictions.values)
 
-    def untrained(self, value: Value) -> tuple[str, ...]:
-        """Return its first sentence, its first two and three, and the sentence most like all others (TextRank)."""
+    def untrained(self, value: Value, way: int) -> str:
+        """Return its first sentence, its first two or three, or the sentence most like all others (TextRank)."""
         from headstart.text import sentences
 
         parts = list(sentences.split(value))
-        return (*(" ".join(parts[:lead]) for lead in LEADS), sentences.central(parts))
+        return " ".join(parts[: LEADS[way]]) if way < len(LEADS) else sentences.central(parts)
 
 
 PLUGIN = Summary

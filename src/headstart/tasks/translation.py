@@ -45,9 +45,9 @@ class Translation(Written):
         """Count the n-grams of each row."""
         return strings.tally(targets, predictions.values)
 
-    def untrained(self, value: Value) -> tuple[str, ...]:
+    def untrained(self, value: Value, way: int) -> str:
         """Return the source, untranslated."""
-        return (str(value),)
+        return str(value)
 
 
 PLUGIN = Translation
