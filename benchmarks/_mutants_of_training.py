@@ -259,10 +259,17 @@ MUTANTS = (
     ),
     Mutant("no training stops early", "training/loop.py", " or best.since >= settings.patience", "", (LOOP,)),
     Mutant(
+        "an average of weights is used although it is worse",
+        "training/loop.py",
+        "if score >= best.score:",
+        "if True:",
+        (LOOP,),
+    ),
+    Mutant(
         "the last weights are kept, not the best",
         "training/loop.py",
-        "            weights[name].copy_(weight)\n",
-        "            pass\n",
+        "        _set(weights, best_weights)\n",
+        "        pass\n",
         (LOOP,),
     ),
     Mutant(

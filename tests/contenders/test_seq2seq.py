@@ -94,7 +94,11 @@ def test_what_it_cannot_learn_is_said():
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"beams": 0}, "'beams' is 0"), ({"smoothing": 1.0}, "'smoothing' is 1.0; it must be at least 0 and below 1")],
+    [
+        ({"beams": 0}, "'beams' is 0"),
+        ({"average": -1}, "'average' is -1"),
+        ({"smoothing": 1.0}, "'smoothing' is 1.0; it must be at least 0 and below 1"),
+    ],
 )
 def test_options_out_of_range_are_refused(options, message):
     with pytest.raises(UsageError, match=message):

@@ -115,12 +115,13 @@ def test_freed_memory_goes_back_now_and_then(tmp_path, monkeypatch):
     assert len(calls) == 40
 
 
-@pytest.mark.parametrize("die_at", [1, 7, 20, 39])
-def test_a_broken_training_goes_on_bit_for_bit(tmp_path, die_at):
-    whole, history = regression(tmp_path / "whole")
+@pytest.mark.parametrize(("die_at", "average"), [(1, 0), (7, 0), (20, 0), (39, 0), (33, 4)])
+def test_a_broken_training_goes_on_bit_for_bit(tmp_path, die_at, average):
+    settings = Settings(epochs=8, batch_rows=8, average=average)
+    whole, history = regression(tmp_path / "whole", settings=settings)
     with pytest.raises(Killed):
-        regression(tmp_path / "broken", die_at=die_at)
-    resumed, resumed_history = regression(tmp_path / "broken")
+        regression(tmp_path / "broken", settings=settings, die_at=die_at)
+    resumed, resumed_history = regression(tmp_path / "broken", settings=settings)
     assert same(whole, resumed)
     strip = [{**e, "seconds": 0} for e in history.evaluations]
     assert strip == [{**e, "seconds": 0} for e in resumed_history.evaluations]
@@ -173,6 +174,21 @@ def test_early_stopping_keeps_the_best_weights(tmp_path):
 
     checkpoint = load_file(tmp_path / "b/checkpoint.safetensors")
     assert all(torch.equal(peak[name], checkpoint[f"weight/{name}"]) for name in peak)
+
+
+def test_the_last_evaluations_are_averaged_if_that_is_no_worse(tmp_path):
+    def trained(average, *scores):
+        given = iter(scores)
+        settings = Settings(epochs=4, batch_rows=8, average=average)
+        return regression(tmp_path / str(scores), settings=settings, score=lambda _: next(given))
+
+    (third, _), (last, _) = trained(0, 0, 0, 1, 0), trained(0, 0, 0, 0, 1)
+    mean, history = trained(2, 0, 0, 1, 0, 1)
+    for name, weight in mean.items():
+        torch.testing.assert_close(weight, (third[name] + last[name]) / 2)
+    assert history.evaluations[-1]["averaged"] == 2
+    best, _ = trained(2, 0, 0, 1, 0, 0.5)
+    assert same(best, third)
 
 
 def test_accumulation_changes_memory_and_not_the_result(tmp_path):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from headstart.core.contracts import Contender, Kind, Task, TextTask, Value, all_texts
 from headstart.core.errors import UsageError, at_least
 from headstart.core.records import Rows, Run
+from headstart.training.schedule import Decay
 
 if TYPE_CHECKING:
     from headstart.contenders import _generative
@@ -29,6 +30,8 @@ class Seq2Seq(Contender):
     smoothing: share of the labels' probability that is spread over all tokens, 0 to 1.
     learning_rate: peak rate of AdamW.
     warmup: see `training.loop.Settings`.
+    decay: see `training.schedule`.
+    average: see `training.loop.Settings`.
     epochs: see `training.loop.Settings`.
     batch_rows: see `training.loop.Settings`.
     beams: hypotheses when writing; 1 for the most probable token at each step.
@@ -44,6 +47,8 @@ class Seq2Seq(Contender):
     smoothing: float = 0.1
     learning_rate: float = 1e-3
     warmup: float = 0.1
+    decay: Decay = "linear"
+    average: int = 5
     epochs: int = 15
     batch_rows: int = 128
     beams: int = 4
@@ -54,6 +59,7 @@ class Seq2Seq(Contender):
 
     def __post_init__(self) -> None:
         at_least(1, beams=self.beams)
+        at_least(0, average=self.average)
         if not 0 <= self.smoothing < 1:
             raise UsageError(f"option 'smoothing' is {self.smoothing}; it must be at least 0 and below 1.")
 
@@ -112,6 +118,8 @@ class Seq2Seq(Contender):
                 most_epochs=3 * self.epochs,
                 batch_rows=self.batch_rows,
                 warmup=self.warmup,
+                decay=self.decay,
+                average=self.average,
                 evaluations=min(self.epochs, 15),
             ),
             smoothing=self.smoothing,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,6 +47,8 @@ class Settings:
     clip: maximum norm of the gradient.
     patience: evaluations without improvement before stopping.
     evaluations: maximum number of evaluations in a training.
+    average: so many of the last evaluations whose weights are averaged at the end (Vaswani et al. 2017, section 6.1);
+        the average is used if its validation score is at least the best one. 0 for no average.
     """
 
     epochs: int = 3
@@ -61,6 +63,7 @@ class Settings:
     clip: float = 1.0
     patience: int = 4
     evaluations: int = 12
+    average: int = 0
 
     def steps(self, rows: int) -> int:
         """Return the number of optimiser steps of a training on so many rows."""
@@ -71,7 +74,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class History:
-    """What a training did: steps taken, seconds, and each evaluation's step, score and loss."""
+    """What a training did: steps taken, seconds, and each evaluation's step, score and loss.
+
+    The last evaluation may be of an average, and then also has the number of evaluations that are 'averaged'.
+    """
 
     steps: int
     seconds: float
@@ -119,7 +125,7 @@ def train(
         remove_unfinished(run.folder)
         weights = {name: weight for group in groups for name, weight in group.weights.items()}
         optimizer = adamw(groups, settings.weight_decay)
-        state, best_weights = resume.restore(
+        state, best_weights, recent = resume.restore(
             run.folder, fingerprint, weights, optimizer, replace_others=run.replace_others
         )
         tracker = trackers.start(run, state.step)
@@ -157,7 +163,9 @@ def train(
                     mode.train()
                     best = state.best.after(score, validation_loss, step)
                     if best.step == step:
-                        best_weights = {name: weight.detach().clone() for name, weight in weights.items()}
+                        best_weights = _copied(weights)
+                    if settings.average:
+                        recent = [*recent, _copied(weights)][-settings.average :]
                     waiting[-1].values |= {"validation_score": score, "validation_loss": validation_loss}
                     state = replace(
                         state,
@@ -165,6 +173,14 @@ def train(
                         finished=step == total or out_of_time or best.since >= settings.patience,
                         evaluations=[*state.evaluations, {"step": step, "score": score, "loss": validation_loss}],
                     )
+                    if state.finished and len(recent) > 1:
+                        mode.eval()
+                        mean, score, validation_loss = _averaged(weights, recent, evaluate)
+                        last = {"step": step, "score": score, "loss": validation_loss, "averaged": len(recent)}
+                        state = replace(state, evaluations=[*state.evaluations, last])
+                        if score >= best.score:
+                            best_weights = mean
+                            state = replace(state, best=replace(best, score=score, loss=validation_loss))
                 keeping = state.finished or time.monotonic() - saved >= checkpoint_seconds
                 _settle(waiting, everything=keeping)
                 while waiting and waiting[0].settled:
@@ -174,14 +190,34 @@ def train(
                     run.progress(Progress("training", seen.step / total, left, seen.values))
                 if keeping:
                     tracker.flush()
-                    resume.save(run.folder, state, fingerprint, weights, optimizer, best_weights)
+                    resume.save(run.folder, state, fingerprint, weights, optimizer, best_weights, recent)
                     saved = time.monotonic()
                 give_back_now_and_then()
-        with torch.no_grad():
-            for name, weight in best_weights.items():
-                weights[name].copy_(weight)
+        _set(weights, best_weights)
         mode.eval()
         return History(state.step, state.seconds, tuple(state.evaluations))
+
+
+def _copied(weights: Mapping[str, nn.Parameter]) -> dict[str, Tensor]:
+    return {name: weight.detach().clone() for name, weight in weights.items()}
+
+
+@torch.no_grad()
+def _set(weights: Mapping[str, nn.Parameter], values: Mapping[str, Tensor]) -> None:
+    """Copy values into weights."""
+    for name, value in values.items():
+        weights[name].copy_(value)
+
+
+def _averaged(
+    weights: Mapping[str, nn.Parameter],
+    recent: Sequence[Mapping[str, Tensor]],
+    evaluate: Callable[[], tuple[float, float]],
+) -> tuple[dict[str, Tensor], float, float]:
+    """Set weights to the mean of those of several evaluations; return it with its score and its loss."""
+    mean = {name: torch.stack([those[name] for those in recent]).mean(0) for name in weights}
+    _set(weights, mean)
+    return mean, *evaluate()
 
 
 def _seed(number: int, device: str) -> None:

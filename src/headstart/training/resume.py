@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from headstart.core.terminal import say
 from headstart.training.stopping import Best
 
 FILE = "checkpoint.safetensors"
+RECENT = "recent-"  # before the place of the weights of one of the last evaluations, which are averaged
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,13 @@ def save(
     weights: dict[str, nn.Parameter],
     optimizer: torch.optim.Optimizer,
     best_weights: dict[str, Tensor],
+    recent: Sequence[dict[str, Tensor]] = (),
 ) -> None:
     """Write a checkpoint atomically: a kill at any moment leaves either the old one or the new one."""
     stored = {f"weight/{name}": weight.detach() for name, weight in weights.items()}
     stored |= {f"best/{name}": weight for name, weight in best_weights.items()}
+    for place, those in enumerate(recent):
+        stored |= {f"{RECENT}{place}/{name}": weight for name, weight in those.items()}
     for name, weight in weights.items():
         for key, value in optimizer.state.get(weight, {}).items():
             stored[f"{key}/{name}"] = value
@@ -68,7 +73,7 @@ def restore(
     optimizer: torch.optim.Optimizer,
     *,
     replace_others: bool = False,
-) -> tuple[State, dict[str, Tensor]]:
+) -> tuple[State, dict[str, Tensor], list[dict[str, Tensor]]]:
     """Restore weights and optimiser, in place, from the last checkpoint.
 
     A damaged checkpoint is deleted with a sentence on standard error, and so is one of another training with
@@ -82,7 +87,8 @@ def restore(
         replace_others: delete the checkpoint of a training with other settings or data instead of refusing it.
 
     Returns:
-        The state and the best weights so far; an initial state and no weights if there is no sound checkpoint.
+        The state, the best weights so far, and those of the last evaluations that are averaged, the oldest first; an
+        initial state and no weights if there is no sound checkpoint.
 
     Raises:
         TrainingError: the checkpoint was written by a training with other settings or data.
@@ -92,18 +98,19 @@ def restore(
     if checkpoint is None:
         if path.exists():
             sealed.discard(path)
-        return State(), {}
+        return State(), {}, []
     header, tensors = checkpoint
     if header["fingerprint"] != fingerprint:
         if replace_others:
             say(f"headstart: '{path}' is of a model or of states that have changed since: this training starts again.")
             sealed.remove(path)
-            return State(), {}
+            return State(), {}, []
         raise TrainingError(
             f"the checkpoint in {folder} belongs to a training with other settings or data; "
             "delete it or choose another folder."
         )
     best_weights: dict[str, Tensor] = {}
+    recent: dict[int, dict[str, Tensor]] = {}
     with torch.no_grad():
         for entry, tensor in tensors.items():
             kind, name = entry.split("/", 1)
@@ -111,11 +118,15 @@ def restore(
                 weights[name].copy_(tensor)
             elif kind == "best":
                 best_weights[name] = tensor.to(weights[name].device)
+            elif kind.startswith(RECENT):
+                those = recent.setdefault(int(kind.removeprefix(RECENT)), {})
+                those[name] = tensor.to(weights[name].device)
             else:
                 # AdamW has its step counter on the CPU unless it is fused.
                 optimizer.state[weights[name]][kind] = tensor.to(weights[name].device)
     values = json.loads(header["state"])
-    return State(**{**values, "best": Best(**values["best"])}), best_weights
+    state = State(**{**values, "best": Best(**values["best"])})
+    return state, best_weights, [those for _, those in sorted(recent.items())]
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]] | None:
