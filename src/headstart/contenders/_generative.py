@@ -62,6 +62,18 @@ class Pairs:
         return lengths
 
 
+@dataclass(frozen=True)
+class Taught:
+    """What a teacher wrote for the training rows.
+
+    rows: the training rows with its texts as targets.
+    weight: share of their loss in the whole, 0 to 1; the rest is that of the rows' own targets.
+    """
+
+    rows: Rows
+    weight: float
+
+
 @dataclass
 class Generative(Fitted):
     """A fitted model that writes a text for each source.
@@ -188,6 +200,7 @@ def fit(
     beams: int,
     before_step: Callable[[int, int], None] = lambda step, total: None,
     merge: Callable[[], object] = lambda: None,
+    taught: Taught | None = None,
 ) -> Generative:
     """Train a model to write the targets of sources.
 
@@ -206,6 +219,8 @@ def fit(
         beams: hypotheses of the search with which the trained model writes.
         before_step: see `training.loop.train`.
         merge: called after the training, to make an ordinary model of one with low-rank updates.
+        taught: what a teacher wrote for the training rows, learnt besides or instead of their targets; None for
+            nothing.
 
     Raises:
         TrainingError: see `training.loop.train`.
@@ -214,8 +229,12 @@ def fit(
     writing = cast(TextTask, task)
     validation = validation if len(validation) else train_rows
     model = checkpoint.model.to(run.device)
-    learnt, held_out = (pairs(writing, rows, checkpoint) for rows in (train_rows, validation))
-    longest = int(learnt.inputs.lengths.max())
+    own, held_out = (pairs(writing, rows, checkpoint) for rows in (train_rows, validation))
+    learnt = [(own, 1.0)]
+    if taught is not None:
+        learnt = [(own, 1 - taught.weight), (pairs(writing, taught.rows, checkpoint), taught.weight)]
+    learnt = [(part, weight) for part, weight in learnt if weight]
+    longest = max(int(part.inputs.lengths.max()) for part, _ in learnt)
     greedy = replace(checkpoint.search, most=longest + SPARE)
     checkpoint = replace(checkpoint, search=greedy)
     order = seed.generator(run.seed, "evaluated").permutation(len(validation))
@@ -230,7 +249,7 @@ def fit(
         return total, len(labels)
 
     def loss(rows: np.ndarray) -> Sequence[tuple[Tensor, int]]:
-        return [sums(learnt, rows, smoothing)]
+        return [(weight * total, count) for part, weight in learnt for total, count in [sums(part, rows, smoothing)]]
 
     @torch.no_grad()
     def evaluate() -> tuple[float, float]:
@@ -246,7 +265,7 @@ def fit(
         loss=loss,
         evaluate=evaluate,
         held_out=len(validation),
-        lengths=learnt.lengths,
+        lengths=np.sum([part.lengths for part, _ in learnt], axis=0),
         mode=model,
         settings=settings,
         run=run,
@@ -255,7 +274,9 @@ def fit(
             settings,
             smoothing,
             [group.learning_rate for group in groups],
-            arrays_sha256([learnt.source.tokens, learnt.inputs.tokens, *_arrays(model)]),
+            [weight for _, weight in learnt],
+            arrays_sha256([tokens for part, _ in learnt for tokens in (part.source.tokens, part.inputs.tokens)]),
+            arrays_sha256(arrays(model)),
         ),
     )
     trained = sum(weight.numel() for weight in weights.values())
@@ -264,6 +285,6 @@ def fit(
     return Generative(contender, writing, searching, trained, run.device)
 
 
-def _arrays(model: torch.nn.Module) -> list[np.ndarray]:
+def arrays(model: torch.nn.Module) -> list[np.ndarray]:
     """Return the weights of a model."""
     return [weight.detach().cpu().contiguous().numpy() for weight in model.state_dict().values()]

@@ -36,6 +36,7 @@ HEADS = (12, 8, 4, 2, 1)
 LEAST_HEAD = 24  # width of an attention head
 # Word pieces and window of a student whose teacher has none.
 OWN_VOCABULARY, WINDOW = 5000, 512
+WRITER_EPOCHS = 5  # where answers are written, passes over the texts for each of other students
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,19 @@ class Distilled(Contender):
     temperature: of the predictions; not of numbers.
     label_weight: share (0 to 1) of the true labels in the loss of a labelled text.
     matching_epochs: passes over the texts in the first phase, more if there are few.
-    epochs: passes over the texts in the second phase, more if there are few.
+    epochs: passes over the texts in the second phase, more if there are few; five times as many where answers are
+        written.
     vocabulary: size of the vocabulary that the student learns from the texts. 0 for the teacher's word pieces; if the
-        teacher is not a Transformer, or there is none, for 5,000 word pieces of its own.
+        teacher is not a Transformer, or there is none, for 5,000 word pieces of its own; for 8,000 tokens of its own
+        where answers are written.
     pooling: what the student's head reads, 'first' or 'mean'; see `nn.heads`.
     learning_rate: peak rate of AdamW.
     backbone: the backbone of a teacher that is trained outside a comparison.
     augment: 'typos' to learn from a copy of each row with typing errors as well, see `stress._augment`. The teacher is
         trained without, and says what it predicts for the copies.
+
+    Where answers are written, the student is an encoder and a decoder of this shape, and learns what its teacher writes
+    for the training texts (Kim & Rush 2016), whatever the method, layers, temperature and pooling.
 
     `run.unlabelled` is added to the training texts, where an input is one text. Embeddings are initialised from the
     teacher's by principal components.
@@ -85,6 +91,7 @@ class Distilled(Contender):
     augment: Augment = "none"
 
     kinds: ClassVar[frozenset[Kind]] = KINDS
+    generates: ClassVar = "also"
     level: ClassVar[str] = "distilled"
     reads_unlabelled: ClassVar[bool] = True
 
@@ -114,7 +121,7 @@ class Distilled(Contender):
         """The contender that is the teacher, if it is one."""
         return (self.teacher,) if _members.divide(self.teacher)[0] in rooms.names("contenders") else ()
 
-    def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> _neural.Neural:
+    def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> Fitted:
         """Match the teacher's states, then its predictions; use the best evaluation of each on validation.
 
         Raises:
@@ -132,12 +139,14 @@ class Distilled(Contender):
 
         if self.method not in METHODS:
             raise UsageError(f"no distillation method {shown(self.method)}; {did_you_mean(self.method, METHODS)}")
-        if self.vocabulary and self.method != "logits" and self.teacher != NONE:
+        if self.vocabulary and self.method != "logits" and self.teacher != NONE and not task.generates:
             raise UsageError(
                 f"a vocabulary of the student's own lets it match answers alone, not {shown(self.method)}; "
                 "set distilled.method=logits too, or leave the vocabulary."
             )
         teacher, seconds = (None, 0.0) if self.teacher == NONE else self._teacher(train, validation, task, run)
+        if task.generates:
+            return self._writer(teacher, seconds, train, validation, task, run)
         # A teacher that reads a text in several windows has no one sequence of states for a student to match.
         guide = teacher if isinstance(teacher, _neural.Neural) and not teacher.long.windows else None
         validation = validation if len(validation) else train
@@ -178,11 +187,11 @@ class Distilled(Contender):
         return _neural.Neural("distilled", task, checkpoint, parameters, run.device, seconds + saved)
 
     @staticmethod
-    def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> _neural.Neural:
+    def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> Fitted:
         """Read a saved model."""
-        from headstart.contenders import _neural
+        from headstart.contenders import _generative, _neural
 
-        return _neural.load("distilled", folder, task, extra)
+        return (_generative if task.generates else _neural).load("distilled", folder, task, extra)
 
     # --- teacher and student ---------------------------------------------------------------------------------
 
@@ -196,6 +205,11 @@ class Distilled(Contender):
             return _members.fitted(self.teacher, train, validation, task, run, self.backbone)
         if manifest.there(Path(self.teacher)):
             teacher = model_folder.open_model(Path(self.teacher))
+        elif task.generates:
+            raise UsageError(
+                f"teacher {shown(self.teacher)} is no contender and no folder saved by Headstart, which it must be "
+                "where answers are written; teach with seq2seq or finetuned:full."
+            )
         else:
             loaded = checkpoints.load(self.teacher)
             if loaded.head is None or loaded.fresh:
@@ -213,10 +227,11 @@ class Distilled(Contender):
             # Labels of tokens are not the task's classes but made of them, and an answer has none.
             classes = task.classes if loaded.head.labels == plan.labels or not task.classes else loaded.head.labels
             teacher = _neural.Neural("finetuned", replace(task, classes=classes), loaded, 0)
-        if teacher.task.kind != task.kind:
+        if (teacher.task.kind, teacher.task.generates) != (task.kind, task.generates):
+            kinds = (f"{each.kind}, written" if each.generates else each.kind for each in (teacher.task, task))
             raise UsageError(
-                f"teacher '{self.teacher}' predicts answers of the kind '{teacher.task.kind}', but the task asks for "
-                f"'{task.kind}'; fine-tune it on such rows first."
+                "teacher '{}' predicts answers of the kind '{}', but the task asks for '{}'; fine-tune it on such rows "
+                "first.".format(self.teacher, *kinds)
             )
         if teacher.task.tabular.width:
             raise UsageError(
@@ -229,6 +244,28 @@ class Distilled(Contender):
                 f"{', '.join(task.classes)}; fine-tune it on such rows first."
             )
         return teacher, 0.0
+
+    def _writer(
+        self, teacher: Fitted | None, seconds: float, train: Rows, validation: Rows, task: Task, run: Run
+    ) -> Fitted:
+        """Train a student that writes, see `_student_writer`."""
+        from headstart.contenders import _student_writer
+        from headstart.contenders.seq2seq import Seq2Seq
+
+        layers, width, feed_forward = shape(self.student)
+        options = Seq2Seq(
+            vocabulary=self.vocabulary or Seq2Seq.vocabulary,
+            layers=layers,
+            width=width,
+            heads=heads(width),
+            feed_forward=feed_forward,
+            learning_rate=self.learning_rate,
+            epochs=WRITER_EPOCHS * self.epochs,
+        )
+        weight = 1.0 if teacher is None else self.label_weight
+        fitted = _student_writer.fit(options, weight, teacher, train, validation, task, run)
+        fitted.reused_seconds = seconds
+        return fitted
 
     def _name(self, guide: _neural.Neural | None, run: Run) -> str:
         """Identify a teacher by its content; one that is not a Transformer follows from the rows and the seed."""

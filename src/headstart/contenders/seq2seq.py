@@ -70,61 +70,7 @@ class Seq2Seq(Contender):
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> _generative.Generative:
         """Train vocabulary and model on the training rows; use the best evaluation on validation."""
-        import torch
-
-        from headstart.checkpoints.generating import GeneratorCheckpoint, find_generators
-        from headstart.contenders import _generative
-        from headstart.core import seed
-        from headstart.nn.encoder import initialise
-        from headstart.nn.generate import Search
-        from headstart.nn.groups import Group
-        from headstart.text import vocabulary
-        from headstart.training.loop import Settings
-
-        writing = cast(TextTask, task)
-        texts = [*all_texts(task, train.inputs), *(writing.accepted(target)[0] for target in train.targets)]
-        tokenizer = vocabulary.train_bytes(texts, self.vocabulary, window=self.window)
-        arguments: dict[str, Any] = {
-            "vocabulary": tokenizer.size,
-            "width": self.width,
-            "encoder_layers": self.layers,
-            "layers": self.layers,
-            "encoder_heads": self.heads,
-            "heads": self.heads,
-            "encoder_feed_forward": self.feed_forward,
-            "feed_forward": self.feed_forward,
-            "window": self.window,
-            "dropout": self.dropout,
-            "activation": "gelu",
-            "scaled": False,
-        }
-        torch.manual_seed(seed.derive(run.seed, "weights"))
-        # mBART has norms before attention, with which a Transformer learns from scratch at high rates.
-        model = find_generators("mbart", "").build(arguments)
-        initialise(model)
-        (start,), (end,) = tokenizer.opening, tokenizer.closing
-        checkpoint = GeneratorCheckpoint(model, tokenizer, "mbart", arguments, Search((end,), self.window, start))
-        return _generative.fit(
-            "seq2seq",
-            checkpoint,
-            train,
-            validation,
-            task,
-            run,
-            groups=[Group(dict(model.named_parameters()), self.learning_rate)],
-            settings=Settings(
-                epochs=self.epochs,
-                least_steps=1000,
-                most_epochs=3 * self.epochs,
-                batch_rows=self.batch_rows,
-                warmup=self.warmup,
-                decay=self.decay,
-                average=self.average,
-                evaluations=min(self.epochs, 15),
-            ),
-            smoothing=self.smoothing,
-            beams=self.beams,
-        )
+        return learn("seq2seq", self, train, validation, task, run)
 
     @staticmethod
     def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> _generative.Generative:
@@ -132,6 +78,87 @@ class Seq2Seq(Contender):
         from headstart.contenders import _generative
 
         return _generative.load("seq2seq", folder, task, extra)
+
+
+def learn(
+    contender: str,
+    options: Seq2Seq,
+    train: Rows,
+    validation: Rows,
+    task: Task,
+    run: Run,
+    taught: _generative.Taught | None = None,
+) -> _generative.Generative:
+    """Train vocabulary and model on the training rows; use the best evaluation on validation.
+
+    Args:
+        contender: name of the contender.
+        options: of the model and of its training.
+        train: training rows.
+        validation: validation rows.
+        task: the task.
+        run: the context of the training.
+        taught: what a teacher wrote for the training rows; None without one.
+
+    Raises:
+        TrainingError: see `training.loop.train`.
+    """
+    import torch
+
+    from headstart.checkpoints.generating import GeneratorCheckpoint, find_generators
+    from headstart.contenders import _generative
+    from headstart.core import seed
+    from headstart.nn.encoder import initialise
+    from headstart.nn.generate import Search
+    from headstart.nn.groups import Group
+    from headstart.text import vocabulary
+    from headstart.training.loop import Settings
+
+    writing = cast(TextTask, task)
+    texts = [*all_texts(task, train.inputs), *(writing.accepted(target)[0] for target in train.targets)]
+    tokenizer = vocabulary.train_bytes(texts, options.vocabulary, window=options.window)
+    arguments: dict[str, Any] = {
+        "vocabulary": tokenizer.size,
+        "width": options.width,
+        "encoder_layers": options.layers,
+        "layers": options.layers,
+        "encoder_heads": options.heads,
+        "heads": options.heads,
+        "encoder_feed_forward": options.feed_forward,
+        "feed_forward": options.feed_forward,
+        "window": options.window,
+        "dropout": options.dropout,
+        "activation": "gelu",
+        "scaled": False,
+    }
+    torch.manual_seed(seed.derive(run.seed, "weights"))
+    # mBART has norms before attention, with which a Transformer learns from scratch at high rates.
+    model = find_generators("mbart", "").build(arguments)
+    initialise(model)
+    (start,), (end,) = tokenizer.opening, tokenizer.closing
+    checkpoint = GeneratorCheckpoint(model, tokenizer, "mbart", arguments, Search((end,), options.window, start))
+    return _generative.fit(
+        contender,
+        checkpoint,
+        train,
+        validation,
+        task,
+        run,
+        groups=[Group(dict(model.named_parameters()), options.learning_rate)],
+        settings=Settings(
+            epochs=options.epochs,
+            least_steps=1000,
+            most_epochs=3 * options.epochs,
+            batch_rows=options.batch_rows,
+            warmup=options.warmup,
+            decay=options.decay,
+            average=options.average,
+            evaluations=min(options.epochs, 15),
+        ),
+        smoothing=options.smoothing,
+        beams=options.beams,
+        taught=taught,
+    )
 
 
 PLUGIN = Seq2Seq
