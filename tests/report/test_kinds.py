@@ -305,6 +305,44 @@ def test_texts_are_sorted_by_their_own_score() -> None:
     assert [float(score.split()[0]) for score in shown.lengths[0].scores][1:] == [100.0, 0.0]
 
 
+class Writing(type(MADE["text"].task)):  # type: ignore[misc]  # whatever its class is
+    """Answers that a model writes."""
+
+    generates = True
+
+
+def written(predicted: tuple[str, ...], targets: tuple[tuple[str, ...], ...]) -> Result:
+    inputs = tuple({"question": "so it is", "context": "so it was"} for _ in predicted)
+    return dataclasses.replace(with_rows("text", inputs, targets, predicted), rules=Writing())
+
+
+def test_words_that_are_not_in_the_reference_are_marked() -> None:
+    shown = text.view(with_rows("text", ({"question": "?", "context": "x"},), (("a red dog", "no"),), ("a <b> dog",)))
+    (output,) = shown.best_rows[0].outputs
+    assert [(part.text, part.differs) for part in output.parts] == [("a ", False), ("<b>", True), (" dog", False)]
+    result = with_rows("text", ({"question": "?", "context": "x"},), (("a red dog",),), ("a <b> dog",))
+    assert "a <u>&lt;b&gt;</u> dog" in build.html(result)
+
+
+def test_texts_that_repeat_or_copy_are_warned_of() -> None:
+    targets = (("a red dog ran over there",),) * 2
+    shown = text.view(written(("so it is so it is so it is", "so it was"), targets))
+    assert [(line.who, line.length, line.repeated, line.copied, line.empty) for line in shown.writing] == [
+        ("references", "6.0", "0.0 %", "0.0 %", "0"),
+        ("finetuned:full", "6.0", "50.0 %", "100.0 %", "0"),
+    ]
+    assert [warning.split(":")[1].split(" of")[0] for warning in shown.warnings] == [
+        "full repeats itself",
+        "full copies",
+    ]
+    html = build.html(written(("so it is so it is so it is", "so it was"), targets))
+    assert "100.0 % of its words are in the input" in html
+    right = text.view(written(("a red dog ran over there", ""), targets))
+    assert not right.warnings
+    assert right.writing[1].empty == "1"
+    assert not text.view(made("text")).writing  # answers to questions are parts of their inputs
+
+
 def test_the_score_of_a_row_is_that_of_the_row_alone() -> None:
     result = made("text")
     predictions, targets = result.records[-1].predictions, result.splits.test.targets

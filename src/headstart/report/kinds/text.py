@@ -1,4 +1,4 @@
-"""Texts: the best and the worst answers side by side, and the score of short and long inputs."""
+"""Texts: the best and the worst answers side by side, what written texts are like, and the score by length."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from headstart.metrics import format as form
 from headstart.report import _format as write
 from headstart.report._mistakes import full_records
 from headstart.report._values import NO_TEXT, shown_answer, shown_input, texts
+from headstart.report.kinds import _writing
 
 EACH = 6  # rows shown as best and as worst
 LENGTHS = 4  # groups of equally many inputs, from short to long
@@ -21,10 +22,10 @@ CHUNK = 4096  # rows scored at once
 
 @dataclass(frozen=True)
 class Output:
-    """A contender's text for one row, and its score on that row alone, as text."""
+    """A contender's text for one row, divided by what the references say too, and its score on that row alone."""
 
     contender: str
-    text: str
+    parts: tuple[_writing.Part, ...]
     score: str
 
 
@@ -62,6 +63,9 @@ class TextView:
     worst_rows: those with its lowest scores, the lowest first.
     best_rows: those with its highest scores, the highest first.
     groups: (range of characters, number of inputs) of each group by length, as text; empty if all are of one length.
+    lengths: the scores on these groups.
+    writing: what the references and the texts of each contender are like; empty if answers are parts of their inputs.
+    warnings: sentences about contenders that repeat themselves or copy.
     """
 
     best: str
@@ -69,11 +73,17 @@ class TextView:
     best_rows: tuple[TextRow, ...]
     groups: tuple[tuple[str, str], ...]
     lengths: tuple[LengthLine, ...]
+    writing: tuple[_writing.WritingLine, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def sections(self) -> tuple[tuple[str, str], ...]:
         """Return (anchor, title) of each section, in the page's order."""
-        return (*((("lengths", "By length"),) if self.groups else ()), ("texts", "Side by side"))
+        return (
+            *((("lengths", "By length"),) if self.groups else ()),
+            *((("writing", "Repeated and copied"),) if self.writing else ()),
+            ("texts", "Side by side"),
+        )
 
 
 def view(result: Result) -> TextView:
@@ -90,7 +100,8 @@ def view(result: Result) -> TextView:
     chosen = {row: _row(result, int(row), first, scores, metric) for row in (*order[:half], *order[: -half - 1 : -1])}
     groups, lengths = _by_length(result, tallies, metric)
     worst_rows = tuple(chosen[row] for row in order[: -half - 1 : -1] if row not in order[:half])
-    return TextView(best, worst_rows, tuple(chosen[row] for row in order[:half]), groups, lengths)
+    best_rows = tuple(chosen[row] for row in order[:half])
+    return TextView(best, worst_rows, best_rows, groups, lengths, *_habits(result, first))
 
 
 def row_scores(metric: Metric, tally: Tally) -> np.ndarray:
@@ -104,20 +115,33 @@ def _row(
 ) -> TextRow:
     test, task = result.splits.test, result.rules
     value, target = test.inputs[row], test.targets[row]
+    references = tuple(dict.fromkeys(texts(target))) or (NO_TEXT,)
     return TextRow(
         test.ids[row],
         shown_input(task, value),
-        tuple(dict.fromkeys(texts(target))) or (NO_TEXT,),
+        references,
         test.ids[row] in result.splits.leaked,
         tuple(
             Output(
                 name,
-                shown_answer(task, predictions.values[row], value),
+                _writing.differences(shown_answer(task, predictions.values[row], value), references),
                 form.score(metric, float(scores[name][row])),
             )
             for name, predictions in first.items()
         ),
     )
+
+
+def _habits(
+    result: Result, first: dict[str, Predictions]
+) -> tuple[tuple[_writing.WritingLine, ...], tuple[str, ...]]:
+    """Return what written texts are like, and warnings; nothing if answers are parts of their inputs."""
+    test = result.splits.test
+    if not result.rules.generates:
+        return (), ()
+    references = [next(iter(texts(target)), "") for target in test.targets]
+    written = {name: predictions.values for name, predictions in first.items()}
+    return _writing.lines(written, references, [shown_input(result.rules, value) for value in test.inputs])
 
 
 def _by_length(
