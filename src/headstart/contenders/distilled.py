@@ -191,7 +191,9 @@ class Distilled(Contender):
         """Read a saved model."""
         from headstart.contenders import _generative, _neural
 
-        return (_generative if task.generates else _neural).load("distilled", folder, task, extra)
+        if task.generates:
+            return _generative.load("distilled", folder, task, extra)
+        return _neural.load("distilled", folder, task, extra)
 
     # --- teacher and student ---------------------------------------------------------------------------------
 
