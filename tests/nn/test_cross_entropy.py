@@ -43,10 +43,12 @@ def test_gradients_are_computed_only_of_what_learns() -> None:
     states, matrix, bias, labels = examples(1.0)
     frozen = matrix.detach()
     cross_entropy(states, frozen, bias, labels, 0.1).backward()
-    assert states.grad is not None and bias.grad is not None
+    assert states.grad is not None
+    assert bias.grad is not None
     with torch.no_grad():
         total = cross_entropy(states, matrix, bias, labels, 0.1)
-    assert not total.requires_grad and matrix.grad is None
+    assert not total.requires_grad
+    assert matrix.grad is None
     torch.testing.assert_close(total, cross_entropy(states, matrix, bias, labels, 0.1).detach())
 
 
@@ -65,4 +67,5 @@ def test_a_text_without_tokens_has_no_loss() -> None:
     total = cross_entropy(states[:0], matrix, bias, labels[:0], 0.1)
     total.backward()
     assert float(total.detach()) == 0.0
-    assert matrix.grad is not None and not matrix.grad.any()
+    assert matrix.grad is not None
+    assert not matrix.grad.any()

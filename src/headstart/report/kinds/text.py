@@ -132,9 +132,7 @@ def _row(
     )
 
 
-def _habits(
-    result: Result, first: dict[str, Predictions]
-) -> tuple[tuple[_writing.WritingLine, ...], tuple[str, ...]]:
+def _habits(result: Result, first: dict[str, Predictions]) -> tuple[tuple[_writing.WritingLine, ...], tuple[str, ...]]:
     """Return what written texts are like, and warnings; nothing if answers are parts of their inputs."""
     test = result.splits.test
     if not result.rules.generates:
