@@ -12,7 +12,7 @@ from dataclasses import replace
 from headstart.core.contracts import Task, Value, joined_texts
 from headstart.core.errors import shown
 from headstart.core.records import Audit, Finding, Rows, Splits, Table
-from headstart.data import tabular
+from headstart.data import _written, tabular
 from headstart.data._near import copies, normalise
 
 EXAMPLES, EXAMPLE_ROWS = 5, 6
@@ -33,7 +33,7 @@ def audit(splits: Splits, task: Task) -> Audit:
     >>> [finding.kind for finding in found.findings if finding.severity == "warning"]
     ['leakage', 'conflicts', 'unmeasured-classes']
     """
-    sides, columns = _sides(splits, task), tabular.findings(splits, task)
+    sides, columns, written = _sides(splits, task), tabular.findings(splits, task), _written.findings(splits, task)
     values = [value for part in (splits.train, splits.validation, splits.test) for value in part.inputs]
     splits = replace(
         splits,
@@ -53,6 +53,7 @@ def audit(splits: Splits, task: Task) -> Audit:
         *(_classes(parts, groups.exact, labels) if one_label else ()),
         *_groups(parts),
         *columns,
+        *written,
     )
     return Audit({name: len(part) for name, part in parts.items()}, labels, findings)
 
