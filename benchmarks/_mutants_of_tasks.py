@@ -318,8 +318,8 @@ MUTANTS = (
     Mutant(
         "the floor of texts is the worse of two",
         "contenders/_untrained.py",
-        "max(ways, key=score)",
-        "min(ways, key=score)",
+        "max([*range(writing.ways), NOTHING], key=score)",
+        "min([*range(writing.ways), NOTHING], key=score)",
         (QA,),
     ),
     Mutant(

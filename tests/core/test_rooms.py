@@ -106,7 +106,7 @@ def test_a_value_of_another_type_is_refused(value):
         ("selfpretrained", "size", "did you mean 'mini'"),
         ("distilled", "method", "known: logits, minilm, tinybert"),
         ("ensemble", "how", "did you mean 'mean'"),
-        ("finetuned", "decay", "known: constant, cosine, linear, step"),
+        ("finetuned", "decay", "known: constant, cosine, inverse-root, linear, step"),
         ("scratch", "class_weights", "known: balanced, none"),
     ],
 )

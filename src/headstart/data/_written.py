@@ -78,8 +78,8 @@ def _lengths(pairs: Sequence[tuple[str, str, str]]) -> Finding:
         sentence = f"No target is {FACTOR} times as long or as short, beside its input, as is usual here."
         return Finding("target-lengths", "fine", 0, 0.0, sentence)
     sentence = (
-        f"{count:,} of {total:,} rows ({count / total:.1%}) have a target that is at least {FACTOR} times as long or as "
-        f"short, beside its input, as is usual here ({usual:.2g} characters for each of the input)"
+        f"{count:,} of {total:,} rows ({count / total:.1%}) have a target that is at least {FACTOR} times as long or "
+        f"as short, beside its input, as is usual here ({usual:.2g} characters for each of the input)"
     )
     if count > NATURAL * total:
         return Finding("target-lengths", "note", count, count / total, f"{sentence}: lengths say little in these data.")
