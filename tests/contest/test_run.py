@@ -424,6 +424,21 @@ def test_a_killed_contest_goes_on_with_the_models_it_had(splits, terms, counted,
     assert counted == [20, 20, 60]
 
 
+def test_the_seconds_before_an_interruption_count(splits, terms, monkeypatch):
+    from headstart.contenders.majority import Majority
+
+    fit = Majority.fit
+
+    def resuming(self, train, validation, task, run):
+        run.resumed(1000.0)
+        return fit(self, train, validation, task, run)
+
+    monkeypatch.setattr(Majority, "fit", resuming)
+    trials = plan(task=Classification(), train_rows=60, contenders=("majority",), seeds=(0,)).trials
+    (record,) = contest.run(splits, Classification(), trials, terms).records
+    assert 1000 < record.cost.train_seconds < 1010
+
+
 def test_a_member_that_failed_is_not_tried_again_and_is_named(splits, terms, monkeypatch, ensemble):
     from headstart.contenders.linear import Linear
 

@@ -25,11 +25,12 @@ def rows(rng):
     return Rows(tuple(map(str, range(80))), texts, labels)
 
 
-def fit(rows, place, rate, attempts, progress=lambda _: None, **options):
+def fit(rows, place, rate, attempts, progress=lambda _: None, resumed=lambda _: None, **options):
     small = {"layers": 1, "width": 16, "heads": 2, "feed_forward": 32, "window": 12, "vocabulary": 60, "epochs": 2}
     contender = rooms.load("contenders", "scratch", {**small, "learning_rate": rate, "word_dropout": 0.0, **options})
     task = rooms.load("tasks", "classification").fitted(rows)
-    return contender.fit(rows, rows.take(range(20)), task, Run(0, place, progress=progress, attempted=attempts.append))
+    run = Run(0, place, progress=progress, attempted=attempts.append, resumed=resumed)
+    return contender.fit(rows, rows.take(range(20)), task, run)
 
 
 def test_a_training_that_learns_runs_once(rows, tmp_path):
@@ -72,7 +73,12 @@ def test_a_kill_in_either_training_resumes_there(rows, tmp_path, second, monkeyp
     with pytest.raises(Killed):
         fit(rows, tmp_path / "broken", 30.0, [], die)
     stages.clear()
-    resumed = fit(rows, tmp_path / "broken", 30.0, [], lambda news: stages.append(news.stage == "training"))
+    earlier = []
+    resumed = fit(
+        rows, tmp_path / "broken", 30.0, [], lambda news: stages.append(news.stage == "training"), earlier.append
+    )
+    assert len(earlier) == 1 + second  # the seconds of each training before the kill
+    assert min(earlier) > 0
     assert sum(stages) in (sum(steps) - 3 - steps[0] * second, sum(steps) - 2 - steps[0] * second)
     ours, theirs = resumed.model.state_dict(), whole.model.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)

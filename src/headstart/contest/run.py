@@ -206,6 +206,7 @@ def train(contest: Contest, job: Job, progress: Callable[[Progress], None] = lam
     contender = contenders.load(_members.divide(trial.contender)[0], trial.options)
     members = dict(zip(contender.members, job.members, strict=True))
     attempts: list[Attempt] = []
+    earlier: list[float] = []  # seconds before interruptions
     run = Run(
         trial.seed,
         job.folder,
@@ -217,6 +218,7 @@ def train(contest: Contest, job: Job, progress: Callable[[Progress], None] = lam
         unlabelled_for(trial, terms),
         fitted=lambda name: _lend(contest, members[name]),
         attempted=attempts.append,
+        resumed=earlier.append,
         tracking=Tracking(terms.track, terms.folder / "tracking" / file_name(job), job.folder),
         replace_others=True,  # the folder's name is a hash of settings, data and seed
     )
@@ -230,7 +232,7 @@ def train(contest: Contest, job: Job, progress: Callable[[Progress], None] = lam
         "contender": trial.contender,
         "seed": trial.seed,
         "rows": len(rows),
-        "seconds": fit.seconds + fitted.reused_seconds,
+        "seconds": fit.seconds + sum(earlier) + fitted.reused_seconds,
         "reused_seconds": fitted.reused_seconds,
         "peak_bytes": fit.peak_bytes,
         "attempts": [dataclasses.asdict(attempt) for attempt in attempts],

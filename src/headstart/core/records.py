@@ -195,6 +195,7 @@ class Run:
     fitted: returns the model that another contender, named as on the leaderboard, has fitted on the same rows with the
         same seed, and the seconds that took; None outside a contest.
     attempted: called with each finished training, by contenders that can collapse.
+    resumed: called with the seconds that were spent on a training before it was interrupted, when it resumes.
     tracking: None for no trackers besides ``metrics.jsonl``.
     replace_others: replace a checkpoint of a training with other settings, data or initial weights instead of refusing
         it. For a `folder` where it can only be out of date: a model or states that it started from were made again.
@@ -210,6 +211,7 @@ class Run:
     unlabelled: tuple[str, ...] = ()
     fitted: Callable[[str], tuple[Fitted, float]] | None = None
     attempted: Callable[[Attempt], None] = lambda _: None
+    resumed: Callable[[float], None] = lambda _: None
     tracking: Tracking | None = None
     replace_others: bool = False
 
@@ -260,8 +262,9 @@ class Trial:
 class Cost:
     """The cost of a trial and of its model.
 
-    train_seconds: wall-clock time of `fit`, plus the time saved by reuse (`reused_seconds`: other trials had already
-        computed the states of frozen layers, or trained the models it builds on).
+    train_seconds: wall-clock time of `fit`, before and after interruptions, plus the time saved by reuse
+        (`reused_seconds`: other trials had already computed the states of frozen layers, or trained the models it
+        builds on).
     peak_bytes: peak memory (see `core.memory.resident`) above that before the trial.
     parameters: number of weights.
     trained_parameters: number of trained weights.

@@ -20,6 +20,7 @@ from headstart.core.records import Attempt, Run
 from headstart.core.sequences import IGNORED, Ragged
 from headstart.nn.groups import Group
 from headstart.nn.heads import Head
+from headstart.training import resume
 
 FACTOR = 1 / 3
 FILE = "collapsed.json"
@@ -76,6 +77,8 @@ def train(
         del start
         make_folder(note.parent)
         sealed.write_note(note, {"fingerprint": fingerprint, "reason": reason})
+    else:
+        run.resumed(resume.seconds(run.folder))
     run.attempted(Attempt(1.0, reason))
     slower = [replace(group, learning_rate=group.learning_rate * FACTOR) for group in groups]
     try:

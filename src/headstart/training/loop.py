@@ -128,6 +128,8 @@ def train(
         state, best_weights, recent = resume.restore(
             run.folder, fingerprint, weights, optimizer, replace_others=run.replace_others
         )
+        if state.step:
+            run.resumed(state.seconds)
         tracker = trackers.start(run, state.step)
         waiting: deque[_Reading] = deque()
         total = settings.steps(rows)

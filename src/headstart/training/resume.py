@@ -129,6 +129,12 @@ def restore(
     return state, best_weights, [those for _, those in sorted(recent.items())]
 
 
+def seconds(folder: Path) -> float:
+    """Return the time that a training had taken at its last checkpoint; 0 if there is no sound one."""
+    checkpoint = _read(folder / FILE)
+    return float(json.loads(checkpoint[0]["state"])["seconds"]) if checkpoint else 0.0
+
+
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]] | None:
     """Read a checkpoint; None where there is none, or not what was written."""
     try:
