@@ -22,9 +22,9 @@ from headstart.text.scripts import words as count_words
 # Of the explanations in a report: how long they may take, and how many rows there are at least.
 SECONDS, LEAST_ROWS = 3.0, 6
 # Of the methods' measurement after a comparison: how long it may take, and the least and the largest number of rows.
-MEASURE_SECONDS, LEAST_MEASURED, MOST_MEASURED = 8.0, 10, 50
+MEASURE_SECONDS, LEAST_MEASURED, MOST_MEASURED = 20.0, 10, 50
 # How many predictions of a text take as long as its attribution by gradients.
-PREDICTIONS = {"contributions": 1.0, "integrated-gradients": 60.0, "gradient-x-input": 10.0}
+PREDICTIONS = {"contributions": 1.0, "integrated-gradients": 90.0, "gradient-x-input": 10.0}
 
 
 def inputs_of(task: Task, texts: Sequence[str]) -> tuple[Value, ...]:

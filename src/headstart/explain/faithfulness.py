@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -77,14 +77,35 @@ def measure(
         DataError: no row has an answer and words to remove.
     """
     asked = sample(model, inputs, most_rows, seed)
-    words = [_removable(asked.sources[answer.aim.row], answer) for answer in asked.answers]
-    orders: dict[str, list[list[int]]] = {}
-    taken = {}
+    values, taken = {}, {}
     for method in methods or methods_of(model):
         began = time.perf_counter()
-        found = attribute(model, asked, method)
-        taken[method] = 1000 * (time.perf_counter() - began) / len(words)
-        orders[method] = [ranked(model, own, scores.values) for own, scores in zip(words, found, strict=True)]
+        values[method] = [each.values for each in attribute(model, asked, method)]
+        taken[method] = 1000 * (time.perf_counter() - began) / len(asked.answers)
+    return judge(model, asked, values, taken, seed)
+
+
+def judge(
+    model: Fitted,
+    asked: Asked,
+    values: Mapping[str, Sequence[np.ndarray]],
+    milliseconds: Mapping[str, float],
+    seed: int = 0,
+) -> tuple[Faithfulness, ...]:
+    """Measure attributions of the same answers; the most comprehensive method is first.
+
+    Args:
+        model: the model.
+        asked: the answers.
+        values: method -> for each answer the attribution of each word, float64.
+        milliseconds: method -> how long that took per row.
+        seed: of the random orders.
+    """
+    words = removable(asked)
+    orders = {
+        method: [ranked(model, own, each) for own, each in zip(words, found, strict=True)]
+        for method, found in values.items()
+    }
     chance = [in_random_order(words, seed, number) for number in range(ORDERS)]
     removed = [[_without(order) for order in each] for each in (*orders.values(), *chance)]
     alone = [[_alone(order) for order in each] for each in orders.values()]
@@ -99,11 +120,16 @@ def measure(
             mean(by_way[number]),
             mean(by_way[count + ORDERS + number]),
             mean(by_way[number] - by_chance),
-            taken[method],
+            milliseconds[method],
         )
         for number, method in enumerate(orders)
     ]
     return tuple(sorted(measured, key=lambda each: -each.comprehensiveness.value))
+
+
+def removable(asked: Asked) -> list[list[int]]:
+    """Return for each answer the numbers of the words that may be removed."""
+    return [_removable(asked.sources[answer.aim.row], answer) for answer in asked.answers]
 
 
 def sample(model: Fitted, inputs: Sequence[Value], most_rows: int, seed: int) -> Asked:
