@@ -4,7 +4,7 @@ The model is that of `seq2seq` with its defaults, trained for a short time so th
 step is forward, backward, clipping and AdamW on 128 pairs; the references are `AutoModelForSeq2SeqLM` padded to the
 longest text of each side, with random batches and with batches of similar lengths. Decoding writes 1,000 sentences
 greedily and with 4 beams; the reference is `generate` in batches of 32, in the order of the file and of similar
-lengths.
+lengths, and CTranslate2 with the same float32 weights and threads where it is installed (`pip install ctranslate2`).
 Sides take turns. Steps are in microseconds per token without padding, medians over rounds.
 
 GENERATION_ROWS tries it on so many pairs and sentences; no record is then written.
@@ -18,6 +18,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ TRAIN, TEST, BATCH, DECODED = 4000, 1000, 128, 32
 ROUNDS, WARM = 9, 1
 MINUTES = 3.0  # of training
 OURS, RANDOM, GROUPED = "packed", "padded, random batches", "padded, batches of similar lengths"
+CTRANSLATE2, TOKENS = "CTranslate2", 2048
 
 
 def main() -> None:
@@ -184,17 +187,23 @@ def decoded(fitted: Any, sources: Any, tests: int) -> dict[str, Any]:
     checkpoint = fitted.checkpoint
     checkpoint.model.eval()
     most = checkpoint.search.most
+    translate = translator(model, checkpoint) if find_spec("ctranslate2") else None
     seconds: dict[str, dict[str, float]] = {}
     equal: dict[str, int] = {}
     for name, beams in (("greedy", 1), ("4 beams", 4)):
         search = replace(checkpoint.search, beams=beams)
-        taken: dict[str, list[float]] = {OURS: [], RANDOM: [], GROUPED: []}
+        taken: dict[str, list[float]] = {OURS: [], RANDOM: [], GROUPED: [], **({CTRANSLATE2: []} if translate else {})}
         for turn in range(-WARM, 3):
             began = time.perf_counter()
             ours = _generative.write(checkpoint, sources, search, "cpu").values
             ended = time.perf_counter()
             if turn >= 0:
                 taken[OURS].append(ended - began)
+            if translate is not None:
+                began = time.perf_counter()
+                others = translate(sources, beams, most)
+                if turn >= 0:
+                    taken[CTRANSLATE2].append(time.perf_counter() - began)
             for kind, order in (
                 (RANDOM, np.arange(tests)),
                 (GROUPED, np.argsort(sources.lengths, kind="stable")),
@@ -206,6 +215,8 @@ def decoded(fitted: Any, sources: Any, tests: int) -> dict[str, Any]:
                 taken[kind].append(time.perf_counter() - began)
         seconds[name] = {kind: round(statistics.median(values), 2) for kind, values in taken.items()}
         equal[name] = sum(one == other for one, other in zip(ours, theirs, strict=True))
+        if translate is not None:
+            equal[f"{name}, {CTRANSLATE2}"] = sum(one == other for one, other in zip(ours, others, strict=True))
     return {"seconds": seconds, "equal_texts": equal, "sentences": tests}
 
 
@@ -235,3 +246,38 @@ def generated(model: Any, sources: Any, order: np.ndarray, beams: int, most: int
             ended = ids[: ids.index(checkpoint.search.end[0])] if checkpoint.search.end[0] in ids else ids
             texts[row] = checkpoint.tokenizer.backend.decode([token for token in ended if token not in special]).strip()
     return texts
+
+
+def translator(model: Any, checkpoint: Any) -> Callable[[Any, int, int], list[str]]:
+    """Convert the model for CTranslate2; its tokens are named by their numbers, so that no tokenizer takes part."""
+    import ctranslate2
+    import torch
+    from ctranslate2.converters.transformers import MBartLoader
+
+    model.config.normalize_before = model.config.normalize_embedding = True
+    spec = MBartLoader().get_model_spec(model)
+    names = [str(number) for number in range(model.config.vocab_size)]
+    spec.register_source_vocabulary(names)
+    spec.register_target_vocabulary(names)
+    start, end = str(checkpoint.search.start), str(checkpoint.search.end[0])
+    spec.config.bos_token = spec.config.decoder_start_token = start
+    spec.config.eos_token, spec.config.unk_token = end, names[1]
+    spec.validate()
+    spec.optimize(quantization=None)
+    special = set(checkpoint.tokenizer.special)
+    with tempfile.TemporaryDirectory() as folder:
+        spec.save(folder)
+        opened = ctranslate2.Translator(
+            folder, device="cpu", compute_type="float32", inter_threads=1, intra_threads=torch.get_num_threads()
+        )
+
+    def translate(sources: Any, beams: int, most: int) -> list[str]:
+        texts = [[names[token] for token in sources.tokens[first:last]] for first, last in pairwise(sources.boundaries)]
+        answers = opened.translate_batch(
+            texts, beam_size=beams, max_decoding_length=most, max_batch_size=TOKENS, batch_type="tokens"
+        )
+        ids = [[int(token) for token in answer.hypotheses[0]] for answer in answers]
+        decode = checkpoint.tokenizer.backend.decode
+        return [decode([token for token in each if token not in special]).strip() for each in ids]
+
+    return translate
