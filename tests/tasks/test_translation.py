@@ -31,6 +31,31 @@ def test_what_cannot_be_used_says_why(cells, message):
         TASK.read(cells)
 
 
+def test_the_language_to_translate_into_is_a_tag_before_the_source():
+    read = [TASK.read({"source": "A dog.", "language": each, "target": "Hund."})[0] for each in ("de", " pt BR ")]
+    assert read == ["<2de> A dog.", "<2pt-BR> A dog."]
+    rows = Rows(("1", "2"), tuple(read), (("Hund.",), ("Cão.",)))
+    fitted = TASK.fitted(rows)
+    assert fitted.languages == ("de", "pt-BR")
+    assert fitted.untrained("<2de> A dog.", 0) == "A dog."
+    assert fitted.read({"source": "A dog.", "language": "de"}) == ("<2de> A dog.", None)
+    assert TASK.fitted(Rows(("1",), ("A dog.",), (("Hund.",),))) == TASK
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ({"language": "fr"}, "has the language 'fr', and the model knows de alone"),
+        ({"language": " "}, "has no language"),
+        ({}, "has no language to translate into; the model knows de"),
+    ],
+)
+def test_languages_that_a_model_does_not_know_are_named(cells, message):
+    fitted = Translation(languages=("de",))
+    with pytest.raises(DataError, match=message):
+        fitted.read({"source": "A dog.", **cells})
+
+
 def test_any_of_several_translations_is_right():
     targets = (("Ein Hund rennt schnell.", "Ein Hund läuft schnell."),)
     right, wrong = (
