@@ -249,7 +249,11 @@ def generated(model: Any, sources: Any, order: np.ndarray, beams: int, most: int
 
 
 def translator(model: Any, checkpoint: Any) -> Callable[[Any, int, int], list[str]]:
-    """Convert the model for CTranslate2; its tokens are named by their numbers, so that no tokenizer takes part."""
+    """Convert the model for CTranslate2; its tokens are named by their numbers, so that no tokenizer takes part.
+
+    Its search ends when as many hypotheses as beams have ended; ours and the reference's only when no other can score
+    higher, so that texts of several beams may differ.
+    """
     import ctranslate2
     import torch
     from ctranslate2.converters.transformers import MBartLoader
