@@ -258,14 +258,14 @@ def translator(model: Any, checkpoint: Any) -> Callable[[Any, int, int], list[st
     import torch
     from ctranslate2.converters.transformers import MBartLoader
 
-    model.config.normalize_before = model.config.normalize_embedding = True
+    model.config.update({"normalize_before": True, "normalize_embedding": True})  # as mBART always has
     spec = MBartLoader().get_model_spec(model)
     names = [str(number) for number in range(model.config.vocab_size)]
     spec.register_source_vocabulary(names)
     spec.register_target_vocabulary(names)
     start, end = str(checkpoint.search.start), str(checkpoint.search.end[0])
-    spec.config.bos_token = spec.config.decoder_start_token = start
-    spec.config.eos_token, spec.config.unk_token = end, names[1]
+    for role, token in (("bos", start), ("decoder_start", start), ("eos", end), ("unk", names[1])):
+        setattr(spec.config, f"{role}_token", token)
     spec.validate()
     spec.optimize(quantization=None)
     special = set(checkpoint.tokenizer.special)
