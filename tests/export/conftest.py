@@ -33,9 +33,9 @@ def sample():
 def transformer(backbone, sample):
     """A Transformer of a task, of random weights."""
 
-    def make(name: str, *, pooling: str = "first", long: LongTexts = _long.FIRST) -> Neural:
+    def make(name: str, *, pooling: str = "first", long: LongTexts = _long.FIRST, seed: int = 0) -> Neural:
         task, _ = sample(name)
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         checkpoint = checkpoints.load(backbone, head=task.head(), pooling=pooling)
         with torch.no_grad():
             for weight in checkpoint.model.parameters():

@@ -49,7 +49,9 @@ def comparison(finished, tmp_path):
 def wrong(monkeypatch):
     """Let run.py predict the least probable class."""
     program = folder.program
-    monkeypatch.setattr(folder, "program", lambda export: program(export).replace("argmax", "argmin"))
+    monkeypatch.setattr(
+        folder, "program", lambda export: program(export).replace("max(probabilities", "min(probabilities")
+    )
 
 
 def test_all_rows_are_predicted_and_the_certificate_says_how(comparison, tmp_path):

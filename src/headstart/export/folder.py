@@ -1,46 +1,47 @@
 """The folder of an exported model: its weights, the tokenizer, what the task decides, and a program that predicts.
 
 task.json    settings of the task and of how texts become tokens, which run.py applies
-run.py       a template of `export.templates`, without the sections that the model does not need
+run.py       see `export.programs`
+member-N     folders of an ensemble's members, or of a cascade's, each an export of its own
 """
 
 from __future__ import annotations
 
-import itertools
 import json
-import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from importlib import resources
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from headstart.contenders import _answers, _combining
 from headstart.contenders._crf import FittedCrf
 from headstart.contenders._neural import Neural
 from headstart.contenders._pair_words import TOKEN
+from headstart.contenders.cascade import FittedCascade
+from headstart.contenders.ensemble import FittedEnsemble
 from headstart.contenders.linear import FittedLinear
-from headstart.core import rooms
 from headstart.core.contracts import Fitted, Task, Value
 from headstart.core.errors import UsageError
 from headstart.core.files import write_text, writing
-from headstart.export import graph
+from headstart.export import graph, programs, settings
 from headstart.export.place import Format
 from headstart.nn.disentangled import DisentangledEncoder
 from headstart.nn.encoder import Encoder
 from headstart.nn.entities import EntityPairHead
 from headstart.nn.heads import ClassificationHead
-from headstart.tasks import multilabel, qa
-from headstart.tasks.classification import Classification
 from headstart.tasks.event import Event
-from headstart.tasks.multilabel import Multilabel
-from headstart.tasks.qa import QuestionAnswering
-from headstart.tasks.regression import Regression
-from headstart.text import _words, scripts, sentences, windows
-from headstart.text.tokenizer import CHARACTERS_PER_TOKEN, Tokenizer
 
-MODEL = "model.onnx"
-SECTION = re.compile(r"^ *# <(\w+)>\n(.*?)^ *# </\1>\n", re.MULTILINE | re.DOTALL)
+MODEL, OPENVINO = "model.onnx", "model.xml"
+CERTAIN = 100.0  # score of no fact for a word without tokens
+RUNTIMES: Mapping[Format, str] = {"onnx": "onnxruntime", "openvino": "openvino"}
+NUMPY = "Needs numpy only."
+TEXT, PAIR, QUESTION, COLUMNS = (
+    programs.LINE,
+    "A line is JSON: a list of two texts.",
+    "A line is JSON.",
+    'A line is JSON: `{"text": ..., "columns": {...}}`.',
+)
 
 
 @dataclass(frozen=True)
@@ -49,40 +50,63 @@ class Exported:
 
     settings: content of task.json.
     template: name of the template of run.py.
-    sections: those of its sections that are needed.
-    write: writes the weights into a folder.
+    parts: see `programs.program`.
+    sections: see `programs.program`.
     runtime: what predicts, such as 'onnxruntime'.
+    write: writes the weights into a folder.
+    line: see `programs.program`.
+    needs: see `programs.program`.
     tokenizer: content of tokenizer.json; '' for none.
+    neural: the model whose graph is written; None for none.
+    members: folder -> export of a model that this one builds on.
     """
 
     settings: Mapping[str, Value]
     template: str
+    parts: tuple[str, ...]
     sections: frozenset[str]
-    write: Callable[[Path], None]
     runtime: str
+    write: Callable[[Path], None] = lambda folder: None
+    line: str = TEXT
+    needs: str = programs.NEEDS
     tokenizer: str = ""
+    neural: Neural | None = None
+    members: Mapping[str, Exported] = field(default_factory=dict)
+
+    @property
+    def graphs(self) -> dict[str, Neural]:
+        """The folders with a graph, relative to the export's own, and the model of each."""
+        found = {} if self.neural is None else {".": self.neural}
+        for name, member in self.members.items():
+            found |= {str(Path(name) / inner): neural for inner, neural in member.graphs.items()}
+        return found
 
 
-def exported(fitted: Fitted, to: Format) -> Exported:
+def exported(fitted: Fitted, to: Format, *, member: bool = False) -> Exported:
     """Choose how a model is exported.
+
+    Args:
+        fitted: the model.
+        to: the format of graphs.
+        member: whether another program builds on it.
 
     Raises:
         UsageError: models of this kind cannot be exported, or a package is missing.
     """
-    if fitted.task.tabular.names and fitted.task.tabular.way != "none":
-        raise UsageError("a model that reads columns beside its text cannot be exported; export one without --columns.")
-    if fitted.task.head().suffix == EntityPairHead.suffix:
-        raise UsageError("a model of relations cannot be exported, as its program would have to find marked entities.")
     if isinstance(fitted, Neural):
         graph.check_installed(to)
-        return _transformer(fitted, to)
+        return _transformer(fitted, to, {"marginals"} if member else set())
     if isinstance(fitted, FittedLinear):
         return _n_grams(fitted)
     if isinstance(fitted, FittedCrf):
-        return _features(fitted)
+        return _features(fitted, {"marginals"} if member else set())
+    if isinstance(fitted, FittedEnsemble):
+        return _ensemble(fitted, to, {"marginals"} if member else set())
+    if isinstance(fitted, FittedCascade):
+        return _cascade(fitted, to)
     raise UsageError(
-        "only a single encoder or linear model can be exported, not an ensemble, a cascade, a baseline or a model that "
-        "writes texts; export one of its members, or the next on the leaderboard."
+        "a model that writes texts, a baseline and one that searches the training rows cannot be exported; export the "
+        "next on the leaderboard."
     )
 
 
@@ -90,6 +114,9 @@ def write(export: Exported, folder: Path) -> None:
     """Write everything but the certificate into an empty folder."""
     export.write(folder)
     write_program(export, folder)
+    for name, member in export.members.items():
+        (folder / name).mkdir()
+        write(member, folder / name)
 
 
 def write_program(export: Exported, folder: Path) -> None:
@@ -102,102 +129,104 @@ def write_program(export: Exported, folder: Path) -> None:
 
 def program(export: Exported) -> str:
     """Return the text of run.py."""
-    text = _template(export.template)
-    if "openvino" in export.sections:
-        (start,) = (match for match in SECTION.finditer(_template("start_openvino")) if match[1] == "openvino")
-        text = re.sub(r"^# <onnx>\n.*?^# </onnx>\n", lambda _: start[0], text, flags=re.MULTILINE | re.DOTALL)
-        text = text.replace("Needs onnxruntime", "Needs openvino")
-    return _chosen(text, export.sections)
+    return programs.program(export.template, export.parts, export.sections, line=export.line, needs=export.needs)
 
 
-def _template(name: str) -> str:
-    return (resources.files("headstart.export.templates") / f"{name}.py").read_text("utf-8")
+def _reading(task: Task) -> tuple[str, set[str]]:
+    """Return what a line of a program's input is, and the sections that read inputs from lines."""
+    if task.tabular.names:
+        return COLUMNS, {"json"}
+    if settings.is_pair(task):
+        return PAIR, {"json"}
+    return (QUESTION, set()) if task.kind == "text" else (TEXT, {"lines"})
 
 
-def _chosen(text: str, sections: Collection[str]) -> str:
-    """Remove the marks of some sections and the whole of all others.
-
-    >>> _chosen("a\\n# <x>\\nb\\n# </x>\\n# <y>\\nc\\n# </y>\\n", ["y"])
-    'a\\nc\\n'
-    """
-    return SECTION.sub(lambda match: _chosen(match[2], sections) if match[1] in sections else "", text)
+# --- Transformers ----------------------------------------------------------------------------------------------
 
 
-def _of_task(task: Task) -> dict[str, Value]:
-    """Return what follows the outputs of a model: names, thresholds, scales."""
-    settings: dict[str, Value] = {
-        "task": rooms.name_of(type(task)),
-        "kind": task.kind,
-        "classes": list(task.classes),
-        "pairs": len([column for column in task.columns if not column.target and column.form == "text"]) == 2,
-    }
-    if isinstance(task, Multilabel):
-        settings["thresholds"] = list(task.thresholds) or [multilabel.USUAL_THRESHOLD] * len(task.classes)
-    if isinstance(task, Classification) and (task.costs.values or task.offsets):
-        settings["costs"] = task.costs.matrix(task.classes).tolist() if task.costs.values else None
-        settings["offsets"] = list(task.offsets) or [0.0] * len(task.classes)
-    if isinstance(task, Regression):
-        settings |= {"mean": float(task.mean), "scale": task.scale}
-    if isinstance(task, QuestionAnswering):
-        settings |= {
-            "unanswerable": task.unanswerable,
-            "threshold": float(task.threshold or 0.0),
-            "longest": qa.LONGEST,
-            "candidates": qa.KEPT,
-            "stride": windows.STRIDE,
-        }
-    if task.kind == "facts":
-        settings |= {"tags": list(task.head().labels), "word": scripts.WORD.pattern, "unspaced": scripts.START.pattern}
-    if isinstance(task, Event):
-        settings |= {"roles": [list(pair) for pair in task.roles], "sentence": sentences.END.pattern}
-    return settings
-
-
-def _of_tokenizer(tokenizer: Tokenizer) -> dict[str, Value]:
-    """Return how texts become tokens."""
-    return {
-        "window": tokenizer.window,
-        "characters": tokenizer.window * CHARACTERS_PER_TOKEN,
-        "prefix": tokenizer.prefix,
-        "opening": tokenizer.opening,
-        "between": tokenizer.between,
-        "closing": tokenizer.closing,
-        "segments": list(tokenizer.segments),
-        "padding": tokenizer.padding,
-        "long": tokenizer.long.way,
-        "most_windows": tokenizer.long.most_windows,
-        "overlap": _words.OVERLAP,
-    }
-
-
-def _transformer(fitted: Neural, to: Format) -> Exported:
+def _transformer(fitted: Neural, to: Format, more: set[str]) -> Exported:
     tokenizer, model, task = fitted.checkpoint.tokenizer, fitted.model, fitted.task
-    settings = {**_of_task(task), **_of_tokenizer(tokenizer)}
-    sections = {"transformer", to}
+    line, sections = _reading(task)
+    sections |= {"runtime"} | more
+    sections |= {"split"} if tokenizer.backend.encode_special_tokens else set()
+    parts = {"onnx": (), "openvino": ("openvino",)}[to]
+    own = settings.of_task(task)
+    content = tokenizer.backend.to_str(pretty=True)
+    output: graph.Output = "logits"
     if task.kind == "facts":
-        empty = tokenizer.encode_words([[]]).tokens.tolist()  # with the prefix
-        settings |= {
-            "opening": empty[: len(empty) - len(tokenizer.closing)],
-            "crf": False,
-            "moves": np.zeros((1, 1)).tolist() if model.head.transitions is None else model.head.transitions.tolist(),
-        }
-        template = "words"
-        sections |= {"event"} & {rooms.name_of(type(task))}
+        template, (of_facts, more_settings) = "words", _facts(task)
+        own |= settings.of_tokenizer(tokenizer, with_prefix=True) | more_settings
+        moves = model.head.transitions
+        own["moves"] = [[0.0]] if moves is None else moves.tolist()
+        sections |= of_facts
     elif task.kind == "text":
-        template = "answers"
+        template, output = "answers", "spans"
+        own |= settings.of_tokenizer(tokenizer, with_prefix=False)
+        sections |= {"candidates"} | ({"segments"} if _reads_segments(fitted) else set())
     else:
         template = "texts"
-        sections |= {"pair"} if settings["pairs"] else set()
-        sections |= {"long"} if tokenizer.long.way != "first" else set()
-        sections |= {"decided"} if "offsets" in settings else set()
+        output = {"label": "probabilities", "labels": "several", "number": "logits"}[task.kind]  # type: ignore[assignment]
+        how, part, whole = _how_texts_are_read(fitted)
+        parts += part
+        own |= settings.of_tokenizer(tokenizer, with_prefix=bool(part) and part[0] == "relations")
+        own["batch"] = settings.batch(tokenizer)
+        sections |= how | {"encoded", task.kind} | settings.decides(task)
+        content = settings.whole(tokenizer) if whole else content
 
     def write_files(folder: Path) -> None:
-        segments, by_windows = _reads_segments(fitted), _reads_windows(fitted)
-        graph.write(model, folder / MODEL, segments=segments, windows=by_windows)
+        graph.write(model, folder / MODEL, inputs_of(fitted), output)
 
-    runtime = {"onnx": "onnxruntime", "openvino": "openvino"}[to]
-    content = tokenizer.backend.to_str(pretty=True)
-    return Exported(settings, template, frozenset(sections), write_files, runtime, content)
+    needs = programs.NEEDS.replace("onnxruntime", RUNTIMES[to])
+    return Exported(
+        own, template, parts, frozenset(sections), RUNTIMES[to], write_files, line, needs, content, neural=fitted
+    )
+
+
+def _how_texts_are_read(fitted: Neural) -> tuple[set[str], tuple[str, ...], bool]:
+    """Return sections and parts of a program that scores whole inputs, and whether its tokenizer truncates and pads."""
+    tokenizer, task = fitted.checkpoint.tokenizer, fitted.task
+    beside = fitted.model.head.columns is not None
+    sections: set[str] = set()
+    parts: tuple[str, ...] = ()
+    if isinstance(fitted.model.head, EntityPairHead):
+        parts = ("relations",)
+        sections |= {"parts"}
+    elif tokenizer.long.way == "head-tail":
+        parts = ("windows",)
+        sections |= {"head_tail"}
+    elif tokenizer.long.windows is not None:
+        parts = ("windows",)
+        sections |= {"several", "owners"}
+    elif settings.is_pair(task):
+        sections |= {"pair"} | ({"segments"} if _reads_segments(fitted) else set())
+    else:
+        sections |= {"single"} | ({"prefix"} if tokenizer.prefix else set())
+    whole = not parts
+    if beside or (task.tabular.names and task.tabular.way == "words"):
+        parts += ("columns",)
+        sections |= {"columns", "beside" if beside else "worded"}
+    else:
+        sections |= {"unread" if task.tabular.names else "plain"}
+    return sections, parts, whole
+
+
+def _facts(task: Task) -> tuple[set[str], dict[str, Value]]:
+    """Return sections and settings of a program that finds facts."""
+    event = isinstance(task, Event)
+    return {"scores", "event" if event else "list"}, {"certain": CERTAIN, "moves": [[0.0]]}
+
+
+def inputs_of(fitted: Neural) -> list[str]:
+    """Return what a model's graph reads besides tokens and their mask, see `graph.write`."""
+    head = fitted.model.head
+    found = {
+        "token_type_ids": _reads_segments(fitted),
+        "features": head.columns is not None,
+        "windows": isinstance(head, ClassificationHead) and fitted.checkpoint.tokenizer.long.windows is not None,
+        "marks": head.marks > 0,
+        "readable": fitted.task.kind == "text",
+    }
+    return [name for name, read in found.items() if read]
 
 
 def _reads_segments(fitted: Neural) -> bool:
@@ -209,54 +238,134 @@ def _reads_segments(fitted: Neural) -> bool:
     return segment is not None and len(segment.weight) > 1 and any(fitted.checkpoint.tokenizer.segments)
 
 
-def batches(fitted: Fitted, inputs: Sequence[Value]) -> list[dict[str, np.ndarray]]:
-    """Return inputs as a Transformer's ONNX file reads them, in batches of one text each."""
-    assert isinstance(fitted, Neural)  # nothing else has such a file
+def batches(fitted: Neural, inputs: Sequence[Value]) -> list[dict[str, np.ndarray]]:
+    """Return inputs as a Transformer's graph reads them, in batches of one sequence each."""
     encoded = fitted.task.encode(inputs, fitted.checkpoint.tokenizer)
+    reads = inputs_of(fitted)
     parts = []
-    for start, end in itertools.pairwise(encoded.boundaries.tolist()):
-        ids = encoded.tokens[start:end].astype(np.int64)[None]
-        part = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-        if _reads_segments(fitted):
-            segments = np.zeros_like(ids) if encoded.segments is None else encoded.segments[start:end][None]
-            part["token_type_ids"] = segments.astype(np.int64)
-        if _reads_windows(fitted):
-            part["windows"] = np.ones((1, 1), dtype=np.float32)
-        parts.append(part)
+    for row in range(len(inputs)):
+        for sequence in encoded.sequences(np.array([row])).tolist():
+            start, end = encoded.boundaries[sequence : sequence + 2].tolist()
+            ids = encoded.tokens[start:end].astype(np.int64)[None]
+            given: dict[str, np.ndarray] = {
+                "input_ids": ids,
+                "attention_mask": np.ones_like(ids),
+                "token_type_ids": np.zeros_like(ids),
+                "windows": np.ones((1, 1), dtype=np.float32),
+            }
+            if encoded.segments is not None:
+                given["token_type_ids"] = encoded.segments[start:end].astype(np.int64)[None]
+            if encoded.features is not None:
+                given["features"] = encoded.features[[row]]
+            if encoded.marks is not None:
+                given["marks"] = encoded.marks[[sequence]].astype(np.int64)
+            if encoded.characters is not None:
+                places = encoded.characters[start:end]
+                given["readable"] = (places[:, 1] > places[:, 0]).astype(np.float32)[None]
+            parts.append({name: given[name] for name in ("input_ids", "attention_mask", *reads)})
     return parts
 
 
-def _reads_windows(fitted: Neural) -> bool:
-    """Return whether a model is called with the windows of texts."""
-    return isinstance(fitted.model.head, ClassificationHead) and fitted.checkpoint.tokenizer.long.windows is not None
+# --- linear models ---------------------------------------------------------------------------------------------
 
 
 def _n_grams(fitted: FittedLinear) -> Exported:
-    settings = {**_of_task(fitted.task), "presence": fitted.presence, "token": TOKEN}
+    task, reader = fitted.task, fitted.reader
+    line, sections = _reading(task)
+    sections |= {task.kind} | settings.decides(task)
+    sections |= {"pair"} if settings.is_pair(task) else set()
+    sections |= {"characters"} if reader.characters else set()
+    sections |= set() if fitted.presence else {"frequencies"}
+    if task.kind == "label":
+        outputs = fitted.weights.shape[1]
+        sections |= {"two"} if outputs == 1 else {"rest"} if fitted.presence else set()
+    parts: tuple[str, ...] = ()
+    if task.head().suffix == EntityPairHead.suffix:
+        parts += ("relations",)
+        sections |= {"parts", "marked"}
+    if task.tabular.names:
+        parts += ("columns",)
+        beside = task.tabular.way in ("beside", "alone")
+        sections |= {"worded", "columns"} if task.tabular.way == "words" else {"unread"}
+        sections |= {"beside", "columns"} if beside else set()
+    own = {**settings.of_task(task), "token": TOKEN, "temperature": fitted.temperature}
+    first = task.tabular.width
+    columns, words, characters = np.split(fitted.weights, [first, first + len(reader.words)])
 
     def write_files(folder: Path) -> None:
         with writing(folder / "weights.npz"):
             np.savez(
                 folder / "weights.npz",
-                weights=fitted.weights,
+                columns=columns,
+                words=words,
+                characters=characters,
                 intercept=fitted.intercept,
-                words_idf=fitted.reader.word_idf,
-                characters_idf=fitted.reader.character_idf,
+                words_idf=reader.word_idf,
+                characters_idf=reader.character_idf,
             )
-        n_grams = {"words": fitted.reader.words, "characters": fitted.reader.characters}
-        write_text(folder / "n_grams.json", json.dumps(n_grams))
+        write_text(folder / "n_grams.json", json.dumps({"words": reader.words, "characters": reader.characters}))
 
-    sections = ({"pair"} if settings["pairs"] else set()) | ({"decided"} if "offsets" in settings else set())
-    return Exported(settings, "ngrams", frozenset(sections), write_files, "numpy")
+    return Exported(own, "ngrams", parts, frozenset(sections), "numpy", write_files, line, NUMPY)
 
 
-def _features(fitted: FittedCrf) -> Exported:
-    settings = {**_of_task(fitted.task), "crf": True, "moves": fitted.moves.tolist()}
+def _features(fitted: FittedCrf, more: set[str]) -> Exported:
+    sections, more_settings = _facts(fitted.task)
+    own = {**settings.of_task(fitted.task), **more_settings, "moves": fitted.moves.tolist()}
 
     def write_files(folder: Path) -> None:
         with writing(folder / "weights.npy"):
             np.save(folder / "weights.npy", fitted.weights)
         write_text(folder / "features.json", json.dumps(fitted.features))
 
-    sections = {"crf"} | ({"event"} & {rooms.name_of(type(fitted.task))})
-    return Exported(settings, "words", frozenset(sections), write_files, "numpy")
+    sections |= {"runtime"} | more
+    return Exported(own, "words", ("features",), frozenset(sections), "numpy", write_files, TEXT, NUMPY)
+
+
+# --- several models --------------------------------------------------------------------------------------------
+
+
+def _ensemble(fitted: FittedEnsemble, to: Format, more: set[str]) -> Exported:
+    task = fitted.task
+    members = {f"member-{number}": exported(each, to, member=True) for number, each in enumerate(fitted.members)}
+    own = {**settings.of_task(task), "members": list(members), "weights": fitted.weights.tolist()}
+    own["least"] = _answers.LEAST
+    line, sections = _reading(task)
+    template = "combined"
+    parts: tuple[str, ...] = ()
+    if task.kind == "facts":
+        template, parts = "words", ("members",)
+        of_facts, more_settings = _facts(task)
+        sections |= {"runtime"} | of_facts | more
+        own |= more_settings
+    elif task.kind == "text":
+        template, parts = "answers", ("members",)
+        sections |= {"runtime", "candidates"}
+    elif task.kind == "number":
+        sections |= {"members", "number"}
+    else:
+        sections |= {"members", "shares", task.kind, "mean" if fitted.stacked is None else "stacked"}
+        own["tie"] = _combining.TIE
+        if fitted.vote:
+            sections |= {"vote"}
+        if fitted.stacked is not None:
+            own["stacked"] = fitted.stacked.tolist()
+        if fitted.temperature != 1:
+            sections |= {"tempered"}
+            own["temperature"] = fitted.temperature
+    return Exported(own, template, parts, frozenset(sections), _runtime(members), line=line, members=members)
+
+
+def _cascade(fitted: FittedCascade, to: Format) -> Exported:
+    members = {f"member-{number}": exported(each, to) for number, each in enumerate((fitted.cheap, fitted.expensive))}
+    own = {**settings.of_task(fitted.task), "members": list(members), "threshold": fitted.threshold}
+    line, sections = _reading(fitted.task)
+    sections |= {"members"}
+    if fitted.temperature != 1:
+        sections |= {"tempered"}
+        own["temperature"] = fitted.temperature
+    return Exported(own, "combined", ("cascade",), frozenset(sections), _runtime(members), line=line, members=members)
+
+
+def _runtime(members: Mapping[str, Exported]) -> str:
+    """Return what predicts, of several members."""
+    return next((each.runtime for each in members.values() if each.runtime != "numpy"), "numpy")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,7 @@ from headstart.core.files import writing
 from headstart.nn.heads import Model
 
 Method = Literal["dynamic", "static"]
+Output = Literal["logits", "probabilities", "several", "spans"]
 
 # LayerNormalization and Gelu are operations of their own from 17 and 20 on.
 OPSET = 20
@@ -37,23 +38,24 @@ def check_installed(to: str) -> None:
             raise UsageError(f"--to {to} needs the package {name}: pip install 'headstart[{to}]'.") from None
 
 
-def write(model: Model, path: Path, *, segments: bool = False, windows: bool = False) -> None:
+def write(model: Model, path: Path, inputs: Collection[str] = (), output: Output = "logits") -> None:
     """Write a model as one ONNX file that reads padded texts, any number of any length.
 
-    Inputs and outputs are those of `nn.padded.Padded`, by the names of its arguments, and 'logits'. The file is written
-    by torch's exporter that traces a call: the newer one takes many times as long.
+    The file is written by torch's exporter that traces a call: the newer one takes many times as long.
 
     Args:
         model: on the CPU.
         path: the file.
-        segments: whether the model is called with the segments of tokens.
-        windows: whether it is called with the windows of texts.
+        inputs: what the model reads besides 'input_ids' and 'attention_mask', by the names of the arguments of
+            `nn.padded.Padded`, or of `export._outputs.Spans`.
+        output: what it returns: 'logits', the 'probabilities' of one class or of 'several', or 'spans'.
 
     Raises:
         UsageError: the file would be too large.
     """
     import torch
 
+    from headstart.export import _outputs
     from headstart.nn.padded import Padded
 
     size = sum(weight.numel() for weight in model.parameters()) * 4
@@ -63,25 +65,40 @@ def write(model: Model, path: Path, *, segments: bool = False, windows: bool = F
             "export a smaller one."
         )
     ids = torch.ones(3, 7, dtype=torch.long)
-    given = {"input_ids": ids, "attention_mask": ids}
-    if segments:
-        given["token_type_ids"] = torch.zeros_like(ids)
-    if windows:
-        given["windows"] = torch.tensor([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    axes = {name: {0: "rows", 1: "length"} for name in given}
-    axes["windows"] = {0: "texts", 1: "rows"}
-    logits = {0: "texts" if windows else "rows", **({1: "length"} if model.head.reads_all else {})}
+    columns = model.head.columns
+    by_windows = "windows" in inputs
+    examples = {
+        "input_ids": ids,
+        "attention_mask": ids,
+        "token_type_ids": torch.zeros_like(ids),
+        "features": torch.ones(2 if by_windows else 3, 1 if columns is None else columns.in_features),
+        "windows": torch.tensor([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]),
+        "marks": torch.tensor([[1, 2], [3, 4], [5, 6]]),
+        "readable": torch.ones(3, 7),
+    }
+    texts, rows = "texts" if by_windows else "rows", {0: "rows", 1: "length"}
+    axes = {**dict.fromkeys(examples, rows), "features": {0: texts}, "windows": {0: texts, 1: "rows"}}
+    axes |= {"marks": {0: "rows"}, "logits": rows if model.head.reads_all else {0: texts}}
+    axes |= {name: {0: texts} for name in ("probabilities", "scores", "first", "last")}
+    given = {name: examples[name] for name in ("input_ids", "attention_mask", *inputs)}
+    called: torch.nn.Module
+    if output == "spans":
+        called, names = _outputs.Spans(model), ["scores", "first", "last"]
+    elif output == "logits":
+        called, names = Padded(model), ["logits"]
+    else:
+        called, names = _outputs.Shares(model, output == "several"), ["probabilities"]
     with writing(path), _quiet(), torch.no_grad():
         torch.onnx.export(
-            Padded(model),
+            called,
             (),
             str(path),
             kwargs=given,
             dynamo=False,
             opset_version=OPSET,
             input_names=list(given),
-            output_names=["logits"],
-            dynamic_axes={name: axes[name] for name in given} | {"logits": logits},
+            output_names=names,
+            dynamic_axes={name: axes[name] for name in (*given, *names)},
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import importlib.metadata
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -16,7 +17,7 @@ from headstart.contest import rows as run_rows
 from headstart.contest.int8 import Agreement
 from headstart.core import checked
 from headstart.core import device as devices
-from headstart.core.contracts import Fitted, Task, Value
+from headstart.core.contracts import Task, Value
 from headstart.core.errors import ExportError, UsageError
 from headstart.core.files import append_line, replacing_folder
 from headstart.core.hashing import file_sha256
@@ -98,10 +99,11 @@ def export(
         report("Writing the model.")
         folder.write(chosen, fresh)
         original = {name: fitted.predict(part.inputs) for name, part in rows.parts.items() if name != "test"}
-        method = _quantised(fitted, chosen, fresh, Path(work), rows, original, report) if int8 else ""
+        method = _quantised(fitted.task, chosen, fresh, Path(work), rows, original, report) if int8 else ""
         if chosen.runtime == "openvino":
-            graph.to_openvino(fresh / folder.MODEL, fresh / "model.xml")
-            (fresh / folder.MODEL).unlink()
+            for name in chosen.graphs:
+                graph.to_openvino(fresh / name / folder.MODEL, fresh / name / folder.OPENVINO)
+                (fresh / name / folder.MODEL).unlink()
         if rows.origin is not None:
             _log_opening(rows.origin, to, int8)
         original |= {name: fitted.predict(part.inputs) for name, part in rows.parts.items() if name == "test"}
@@ -119,7 +121,11 @@ def export(
             "format": FORMAT,
             "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "model": {"folder": str(model), "sha256": file_sha256(model / manifest.NAME)},
-            "export": {path.name: file_sha256(path) for path in sorted(fresh.iterdir())},
+            "export": {
+                path.relative_to(fresh).as_posix(): file_sha256(path)
+                for path in sorted(fresh.rglob("*"))
+                if path.is_file()
+            },
             "data": rows.sha256,
             "runtime": chosen.runtime,
             "precision": f"int8, {method}" if int8 else "float32",
@@ -175,7 +181,7 @@ def _rows(model: Path, task: Task, data: str | Path | None, columns: Given | Non
 
 
 def _quantised(
-    fitted: Fitted,
+    task: Task,
     chosen: Exported,
     fresh: Path,
     work: Path,
@@ -189,21 +195,24 @@ def _quantised(
         ExportError: none does.
     """
     (name, part), *_ = rows.parts.items()  # validation rows come first
-    source = (fresh / folder.MODEL).rename(work / folder.MODEL)
+    for place in chosen.graphs:
+        (work / "float" / place).mkdir(parents=True)
+        (fresh / place / folder.MODEL).rename(work / "float" / place / folder.MODEL)
     refused: list[tuple[graph.Method, Agreement, Part]] = []
     for method in METHODS[chosen.runtime]:
         report(f"Trying {method} 8-bit weights on {len(part):,} {name} rows.")
-        batches = folder.batches(fitted, part.inputs[:CALIBRATION]) if method == "static" else []
-        graph.quantise(source, fresh / folder.MODEL, method, batches)
-        onnx = fresh
+        for place, neural in chosen.graphs.items():
+            batches = folder.batches(neural, part.inputs[:CALIBRATION]) if method == "static" else []
+            graph.quantise(work / "float" / place / folder.MODEL, fresh / place / folder.MODEL, method, batches)
+        tried = fresh
         if chosen.runtime == "openvino":
-            onnx = work / method
-            onnx.mkdir()
-            folder.write_program(chosen, onnx)
-            graph.to_openvino(fresh / folder.MODEL, onnx / "model.xml")
-        measured = certificate.measure(onnx, fitted.task, part.inputs)
-        compared = certificate.compare(fitted.task, rows.metric, part, original[name], measured.predictions)
-        agreement = certificate.gate(fitted.task, rows.metric, compared)
+            tried = work / method
+            shutil.copytree(fresh, tried, ignore=shutil.ignore_patterns(folder.MODEL))
+            for place in chosen.graphs:
+                graph.to_openvino(fresh / place / folder.MODEL, tried / place / folder.OPENVINO)
+        measured = certificate.measure(tried, task, part.inputs)
+        compared = certificate.compare(task, rows.metric, part, original[name], measured.predictions)
+        agreement = certificate.gate(task, rows.metric, compared)
         if agreement.offered:
             return method
         refused.append((method, agreement, compared))

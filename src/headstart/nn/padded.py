@@ -71,6 +71,7 @@ class Padded(nn.Module):
         token_type_ids: Tensor | None = None,
         features: Tensor | None = None,
         windows: Tensor | None = None,
+        marks: Tensor | None = None,
     ) -> Tensor:
         """Compute logits, float32 ``(rows, outputs)``, or ``(rows, length, outputs)`` of a head that scores tokens.
 
@@ -81,6 +82,7 @@ class Padded(nn.Module):
             features: float32 ``(texts, features)``, what is read beside the text; None for nothing.
             windows: float32 ``(texts, rows)``, 1 where a row is a window of a text; the logits are then those of the
                 texts, ``(texts, outputs)``. None if each row is a text.
+            marks: int64 ``(rows, marks)``, the tokens of each row that the head reads; None if it reads others.
         """
         rows, length = input_ids.shape
         real = attention_mask.float()
@@ -102,7 +104,10 @@ class Padded(nn.Module):
             hidden = block(hidden, batch, first_only=head.first_only and number == last, shared=related)
         if head.reads_all:
             return head(hidden).unflatten(0, (rows, length))  # type: ignore[no-any-return]  # a module's result has no type
-        if not head.first_only:
+        if marks is not None:
+            places = marks + torch.arange(rows)[:, None] * length  # in all tokens, (rows, marks)
+            hidden = hidden[places.flatten()].unflatten(0, (rows, -1)).flatten(1)  # (rows, marks * width)
+        elif not head.first_only:
             states = hidden.unflatten(0, (rows, length)) * real[:, :, None]
             hidden = states.sum(1) / real.sum(1, keepdim=True)  # (rows, width)
         if windows is not None:
