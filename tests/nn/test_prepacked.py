@@ -19,6 +19,26 @@ def test_products_are_those_of_the_layer(tokens):
         torch.testing.assert_close(prepacked.PrepackedLinear(part)(hidden), part(hidden), atol=1e-5, rtol=1e-5)
 
 
+def test_texts_of_all_lengths_need_few_kernels():
+    rows = [prepacked.rounded(tokens) for tokens in range(1, prepacked.FEW + 1)]
+    assert len(set(rows)) <= 24
+    assert all(tokens <= count <= 1.25 * tokens for tokens, count in enumerate(rows, start=1))
+
+
+def test_a_product_has_a_rounded_number_of_rows(monkeypatch):
+    part, given = prepacked.PrepackedLinear(nn.Linear(16, 24)), []
+    kernel = torch.ops.mkldnn._linear_pointwise
+
+    def remember(hidden, *rest):
+        given.append(len(hidden))
+        return kernel(hidden, *rest)
+
+    monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", remember)
+    with torch.inference_mode():
+        assert part(torch.randn(25, 16)).shape == (25, 24)
+    assert given == [28]
+
+
 def test_an_activation_can_be_joined_to_the_product():
     layer = nn.Linear(48, 80)
     part = prepacked.PrepackedLinear(layer)

@@ -2,6 +2,8 @@
 
 import json
 import re
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,8 +15,10 @@ from headstart.core.contracts import Fitted
 from headstart.core.errors import UsageError
 from headstart.core.records import Predictions
 from headstart.core.tabular import Tabular
-from headstart.serve import answers, inputs
-from headstart.serve.limits import Refused
+from headstart.nn.prepacked import FEW, rounded
+from headstart.serve import answers, inputs, run
+from headstart.serve.limits import Limits, Refused
+from headstart.serve.service import WORDS, Service
 
 JSON = {"content-type": "application/json"}
 
@@ -240,3 +244,36 @@ def test_a_model_that_has_crashed_answers_the_next_request(own):
     running = own(Model(fitted_task()))
     assert running.predict("crash").status_code == 500
     assert running.predict("even").status_code == 200
+
+
+def service_of(name):
+    return Service(Model(fitted_task(name)), "model", Limits(), frozenset())
+
+
+def test_texts_of_several_lengths_are_predicted_before_the_first_request():
+    service = service_of("classification")
+    service.warm_up()
+    (first,), *others = service.fitted.batches
+    assert first == service.fitted.task.SAMPLE[0][0]
+    assert [len(text.split()) for (text,) in others] == [*WORDS]
+    assert max(rounded(words + 3) for words in WORDS) >= FEW  # up to the longest texts that such kernels are for
+
+
+@pytest.mark.parametrize("name", ["relation", "qa", "pairs"])
+def test_of_other_inputs_one_is_predicted_before_the_first_request(name):
+    service = service_of(name)
+    service.batcher.answer = lambda inputs: service.fitted.batches.append(inputs) or []
+    service.warm_up()
+    assert service.fitted.batches == [[service.fitted.task.SAMPLE[0][0]]]
+
+
+def test_threads_do_not_wait_long_for_each_other(tmp_path, monkeypatch):
+    before = sys.getswitchinterval()
+    found = []
+    stub = SimpleNamespace(run=lambda sockets: found.append(sys.getswitchinterval()))
+    monkeypatch.setattr(run, "server", lambda service, token: stub)
+    try:
+        run.serve(Model(fitted_task()), tmp_path, "127.0.0.1", 0, None, Limits())
+    finally:
+        sys.setswitchinterval(before)
+    assert found == [pytest.approx(run.SWITCH_SECONDS)]

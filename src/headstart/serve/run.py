@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import sys
 from pathlib import Path
 
 import uvicorn
@@ -17,6 +18,9 @@ from headstart.serve.limits import Limits
 from headstart.serve.service import Service
 
 BACKLOG = 2048  # connections that wait to be accepted, as in uvicorn
+# The thread of the connections and that of the model wait for each other's Python code no longer than this. Python's
+# default of 5 ms makes refusals wait while the model is busy, and the model before each of its operations.
+SWITCH_SECONDS = 0.001
 GRACE = 60  # seconds that requests which were accepted may take at the end
 
 
@@ -95,6 +99,7 @@ def serve(
     service = Service(fitted, name, limits, paths(name), folder, threshold)
     listening = listen(host, port)
     service.warm_up()
+    sys.setswitchinterval(SWITCH_SECONDS)
     shown_host = f"[{host}]" if ":" in host else host
     say(f"Serving {service.name} at http://{shown_host}:{listening.getsockname()[1]} (stop with Ctrl-C).")
     server(service, token).run([listening])

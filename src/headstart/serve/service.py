@@ -18,6 +18,8 @@ from headstart.serve.limits import Disconnected, Limits, Refused
 from headstart.serve.monitoring import Monitoring
 
 PREDICT = "/predict"
+# Lengths of texts that are predicted at the start; the kernels of `nn.prepacked` differ from one to the next.
+WORDS = (*range(1, 8), *range(8, 16, 2), *range(16, 32, 4), *range(32, 64, 8), *range(64, 128, 16))
 
 
 @dataclass
@@ -54,8 +56,13 @@ class Service:
         )
 
     def warm_up(self) -> None:
-        """Predict once, since the first prediction takes longer than others."""
+        """Predict texts of several lengths, since the first prediction of each takes longer than others."""
         self.batcher.answer([inputs.sample(self.fitted.task)])
+        for words in WORDS if inputs.only_text(self.fitted.task) else ():
+            try:
+                self.batcher.answer(inputs.read(self.fitted.task, [" ".join(["a"] * words)]))
+            except Refused:  # the task has texts of another form
+                return
 
     @property
     def ready(self) -> bool:
