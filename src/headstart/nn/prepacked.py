@@ -54,7 +54,7 @@ def rounded(tokens: int) -> int:
     >>> [rounded(tokens) for tokens in (1, 7, 9, 17, 25, 33, 128)]
     [1, 7, 10, 20, 28, 40, 128]
     """
-    step = max(1, 2 ** ((tokens - 1).bit_length() - 3))
+    step = 1 << max(0, (tokens - 1).bit_length() - 3)
     return -(-tokens // step) * step
 
 
