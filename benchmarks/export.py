@@ -89,7 +89,7 @@ def prepare(place: Path) -> dict[str, float]:
         source = own / folder.MODEL
         if method == "dynamic" or method == "static":
             full = source.rename(own / "float.onnx")
-            graph.quantise(full, source, method, folder.batches(fitted, sample(TEXTS, 64)))
+            graph.quantise(full, source, graph.Quantisation(method), folder.batches(fitted, sample(TEXTS, 64)))
             full.unlink()
         if to == "openvino":
             graph.to_openvino(source, own / "model.xml")

@@ -72,16 +72,18 @@ def test_a_file_has_the_logits_of_the_model_for_any_number_and_length_of_texts(f
 
 
 @pytest.mark.parametrize("method", ["dynamic", "static"])
-def test_an_8_bit_file_has_nearly_these_logits(method, texts, tmp_path):
+@pytest.mark.parametrize(("spared", "left"), [((), 4), (("down",), 3), (("up", "down"), 2)])
+def test_an_8_bit_file_has_nearly_these_logits(method, spared, left, texts, tmp_path):
     model = build("bert")
     graph.write(model, tmp_path / "model.onnx")
-    graph.quantise(tmp_path / "model.onnx", tmp_path / "int8.onnx", method, [padded([text]) for text in texts])
+    how = graph.Quantisation(method, spared)
+    graph.quantise(tmp_path / "model.onnx", tmp_path / "int8.onnx", how, [padded([text]) for text in texts])
     expected, found = logits_of(model, texts), run(tmp_path / "int8.onnx", texts)
     assert 0 < np.abs(found - expected).max() < 0.3 * np.ptp(expected)
     assert {path.name for path in tmp_path.iterdir()} == {"model.onnx", "int8.onnx"}
     stored = onnx.load(tmp_path / "int8.onnx").graph.initializer
     matrices = [each for each in stored if each.data_type == onnx.TensorProto.INT8 and len(each.dims) == 2]
-    assert len(matrices) == 2 * 4 + 2  # of both blocks and of the head
+    assert len(matrices) == 2 * left + 2  # of both blocks and of the head
 
 
 def test_a_model_beyond_two_gigabytes_is_refused(tmp_path, monkeypatch):

@@ -152,28 +152,29 @@ def saved(transformer, tmp_path):
 def test_int8_takes_the_first_way_that_passes_the_gate(saved, monkeypatch):
     tried, quantise, gate = [], graph.quantise, certificate.gate
 
-    def remember(source, path, method, batches):
-        tried.append((method, len(batches)))
-        quantise(source, path, "dynamic", [])
+    def remember(source, path, how, batches):
+        tried.append((str(how), len(batches)))
+        quantise(source, path, how, batches)
 
     def second(task, metric, part):
-        return dataclasses.replace(gate(task, metric, part), agreement=float(len(tried) == 2))
+        return dataclasses.replace(gate(task, metric, part), agreement=float(len(tried) == 4))
 
     monkeypatch.setattr(graph, "quantise", remember)
     monkeypatch.setattr(certificate, "gate", second)
     values = job.export(saved / "model", saved / "out", int8=True, data=saved / "rows.csv")
-    assert tried == [("dynamic", 0), ("static", 6)]
+    assert tried == [("dynamic", 0), ("dynamic except down", 0), ("dynamic except up and down", 0), ("static", 6)]
     assert values["precision"] == "int8, static"
 
 
 def test_int8_that_no_way_passes_is_refused(saved, monkeypatch):
     monkeypatch.setattr(int8, "AGREEMENT", 1.1)
+    monkeypatch.setitem(job.METHODS, "onnxruntime", job.METHODS["onnxruntime"][1::2])
     said = []
     with pytest.raises(ExportError, match=r"int8 is refused: .* of 6 validation labels .* quantisation, the best one"):
         job.export(saved / "model", saved / "out", int8=True, data=saved / "rows.csv", report=said.append)
     assert [line for line in said if line.startswith("Trying")] == [
-        "Trying dynamic 8-bit weights on 6 file rows.",
-        "Trying static 8-bit weights on 6 file rows.",
+        "Trying 8-bit weights, dynamic except down, on 6 file rows.",
+        "Trying 8-bit weights, static, on 6 file rows.",
     ]
     assert not (saved / "out").exists()
 
@@ -181,14 +182,15 @@ def test_int8_that_no_way_passes_is_refused(saved, monkeypatch):
 def test_openvino_has_8_bits_with_static_scales_alone(saved, monkeypatch):
     tried = []
 
-    def refuse(source, path, method, batches):
-        tried.append(method)
+    def refuse(source, path, how, batches):
+        tried.append(str(how))
         raise ExportError("enough")
 
     monkeypatch.setattr(graph, "quantise", refuse)
     with pytest.raises(ExportError, match="enough"):
         job.export(saved / "model", saved / "out", to="openvino", int8=True, data=saved / "rows.csv")
     assert tried == ["static"]
+    assert {way.method for way in job.METHODS["openvino"]} == {"static"}
 
 
 def test_openvino_predicts_alike(saved):

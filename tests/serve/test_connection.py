@@ -191,7 +191,7 @@ def test_no_thread_is_left_behind(own):
 
 def test_broken_requests_are_refused_and_never_an_unexpected_error(own):
     running = own(limits=Limits(slow_seconds=1.0))
-    seen = _abuse.fuzz(running.port, 200)["statuses"]
+    seen = _abuse.fuzz(running.port, 200, 60.0)["statuses"]
     assert set(seen) <= {"0", "200", "400", "404", "405", "408", "413", "415", "422"}
     assert seen["422"] > 20
     assert running.predict("even").status_code == 200

@@ -7,6 +7,7 @@ import logging
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -16,13 +17,28 @@ from headstart.core.errors import UsageError
 from headstart.core.files import writing
 from headstart.nn.heads import Model
 
-Method = Literal["dynamic", "static"]
 Output = Literal["logits", "probabilities", "several", "spans"]
 
 # LayerNormalization and Gelu are operations of their own from 17 and 20 on.
 OPSET = 20
 LARGEST = 2_000_000_000  # bytes; protobuf cannot hold more than 2 GB in one file
 EXTRAS = {"onnx": ("onnx", "onnxruntime"), "openvino": ("onnx", "onnxruntime", "openvino")}
+
+
+@dataclass(frozen=True)
+class Quantisation:
+    """A way to 8 bits.
+
+    method: 'dynamic' to find the scale of each product's inputs in every call, 'static' to fix it beforehand.
+    spared: layers of the blocks whose weights remain in float32: 'up' and 'down' of the feed-forward network. The
+        inputs of 'down' have the largest outliers, and one scale for all of them leaves few steps for the others.
+    """
+
+    method: Literal["dynamic", "static"]
+    spared: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.method} except {' and '.join(self.spared)}" if self.spared else self.method
 
 
 def check_installed(to: str) -> None:
@@ -102,7 +118,7 @@ def write(model: Model, path: Path, inputs: Collection[str] = (), output: Output
         )
 
 
-def quantise(source: Path, path: Path, method: Method, batches: Sequence[dict[str, np.ndarray]]) -> None:
+def quantise(source: Path, path: Path, how: Quantisation, batches: Sequence[dict[str, np.ndarray]]) -> None:
     """Write a model's 8-bit version: weights of matrix products have 8 bits, with one scale per output.
 
     Weights have seven bits, since processors without 8-bit dot products (VNNI) add two products in 16 bits, which
@@ -111,16 +127,23 @@ def quantise(source: Path, path: Path, method: Method, batches: Sequence[dict[st
     Args:
         source: the float32 file.
         path: the file to write.
-        method: 'dynamic' to find the scale of each product's inputs in every call, 'static' to fix it beforehand.
+        how: the way.
         batches: inputs of the model by which the scales are fixed; not used by 'dynamic'.
     """
+    import onnx
     from onnxruntime import quantization
 
-    # Linear layers are of the kind Gemm, which "dynamic" turns into MatMul first.
-    kinds = {"op_types_to_quantize": ["MatMul", "Gemm"], "per_channel": True, "reduce_range": True}
+    # Linear layers are of the kind Gemm, which "dynamic" turns into MatMul first, with a longer name.
+    names = [node.name for node in onnx.load(str(source)).graph.node if set(how.spared) & set(node.name.split("/"))]
+    kinds = {
+        "op_types_to_quantize": ["MatMul", "Gemm"],
+        "per_channel": True,
+        "reduce_range": True,
+        "nodes_to_exclude": [*names, *(f"{name}_MatMul" for name in names)],
+    }
     options = {"MatMulConstBOnly": True}  # attention stays in float32
     with writing(path), _quiet():
-        if method == "dynamic":
+        if how.method == "dynamic":
             quantization.quantize_dynamic(
                 source, path, weight_type=quantization.QuantType.QInt8, extra_options=options, **kinds
             )

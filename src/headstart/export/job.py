@@ -28,12 +28,18 @@ from headstart.data.roles import Given
 from headstart.export import certificate, folder, graph
 from headstart.export.certificate import Part
 from headstart.export.folder import Exported
+from headstart.export.graph import Quantisation
 from headstart.export.place import CERTIFICATE, check
 from headstart.saved import model_folder
 
 FORMAT = 1  # of the certificate
 # The ways to 8 bits, in the order in which they are tried. OpenVINO computes in float32 what has dynamic scales.
-METHODS: Mapping[str, tuple[graph.Method, ...]] = {"onnxruntime": ("dynamic", "static"), "openvino": ("static",)}
+_SPARED: tuple[tuple[str, ...], ...] = ((), ("down",), ("up", "down"))
+_STATIC = tuple(Quantisation("static", spared) for spared in _SPARED)
+METHODS: Mapping[str, tuple[Quantisation, ...]] = {
+    "onnxruntime": (*(Quantisation("dynamic", spared) for spared in _SPARED), _STATIC[0]),
+    "openvino": _STATIC,
+}
 CALIBRATION = 128  # validation rows by which static 8-bit scales are fixed
 PACKAGES = ("onnx", "onnxruntime", "openvino", "tokenizers")
 
@@ -99,7 +105,7 @@ def export(
         report("Writing the model.")
         folder.write(chosen, fresh)
         original = {name: fitted.predict(part.inputs) for name, part in rows.parts.items() if name != "test"}
-        method = _quantised(fitted.task, chosen, fresh, Path(work), rows, original, report) if int8 else ""
+        way = _quantised(fitted.task, chosen, fresh, Path(work), rows, original, report) if int8 else None
         if chosen.runtime == "openvino":
             for name in chosen.graphs:
                 graph.to_openvino(fresh / name / folder.MODEL, fresh / name / folder.OPENVINO)
@@ -128,7 +134,7 @@ def export(
             },
             "data": rows.sha256,
             "runtime": chosen.runtime,
-            "precision": f"int8, {method}" if int8 else "float32",
+            "precision": "float32" if way is None else f"int8, {way}",
             "metric": rows.metric.name,
             "rows": {name: _figures(part) for name, part in parts.items()},
             "latency_ms": {"original": list(meter.latency(fitted, first.inputs)), "export": list(latency)},
@@ -188,8 +194,8 @@ def _quantised(
     rows: Checked,
     original: Mapping[str, Predictions],
     report: Callable[[str], None],
-) -> graph.Method:
-    """Replace the model in a folder by its 8-bit version, and return the first method that passes the gate.
+) -> Quantisation:
+    """Replace the model in a folder by its 8-bit version, and return the first way that passes the gate.
 
     Raises:
         ExportError: none does.
@@ -198,15 +204,15 @@ def _quantised(
     for place in chosen.graphs:
         (work / "float" / place).mkdir(parents=True)
         (fresh / place / folder.MODEL).rename(work / "float" / place / folder.MODEL)
-    refused: list[tuple[graph.Method, Agreement, Part]] = []
-    for method in METHODS[chosen.runtime]:
-        report(f"Trying {method} 8-bit weights on {len(part):,} {name} rows.")
+    refused: list[tuple[Quantisation, Agreement, Part]] = []
+    for way in METHODS[chosen.runtime]:
+        report(f"Trying 8-bit weights, {way}, on {len(part):,} {name} rows.")
         for place, neural in chosen.graphs.items():
-            batches = folder.batches(neural, part.inputs[:CALIBRATION]) if method == "static" else []
-            graph.quantise(work / "float" / place / folder.MODEL, fresh / place / folder.MODEL, method, batches)
+            batches = folder.batches(neural, part.inputs[:CALIBRATION]) if way.method == "static" else []
+            graph.quantise(work / "float" / place / folder.MODEL, fresh / place / folder.MODEL, way, batches)
         tried = fresh
         if chosen.runtime == "openvino":
-            tried = work / method
+            tried = work / str(way)
             shutil.copytree(fresh, tried, ignore=shutil.ignore_patterns(folder.MODEL))
             for place in chosen.graphs:
                 graph.to_openvino(fresh / place / folder.MODEL, tried / place / folder.OPENVINO)
@@ -214,12 +220,12 @@ def _quantised(
         compared = certificate.compare(task, rows.metric, part, original[name], measured.predictions)
         agreement = certificate.gate(task, rows.metric, compared)
         if agreement.offered:
-            return method
-        refused.append((method, agreement, compared))
-    method, agreement, compared = max(refused, key=lambda each: each[1].agreement)
+            return way
+        refused.append((way, agreement, compared))
+    way, agreement, compared = max(refused, key=lambda each: each[1].agreement)
     for line in certificate.changed_lines(compared):
         report(line)
-    raise ExportError(f"{agreement.sentence} That was {method} quantisation, the best one; nothing was written.")
+    raise ExportError(f"{agreement.sentence} That was {way} quantisation, the best one; nothing was written.")
 
 
 def _check_exact(parts: Mapping[str, Part], report: Callable[[str], None]) -> None:
