@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headstart.contest.rank import winner
+from headstart.core.contracts import Kind
 from headstart.core.records import Audit, Cost, Finding
 from headstart.core.results import CurvePoint, Equivalent, Interval, Standing
 from headstart.metrics.labels import METRICS
@@ -35,9 +36,18 @@ def verdict_of(
     equivalents: Sequence[Equivalent] = (),
     audit: Audit = NOTHING,
     skipped: dict[str, str] | None = None,
+    kind: Kind = "label",
 ) -> tuple[str, ...]:
     return verdict(
-        standings, curve, equivalents, audit, metric=METRICS[0], train_rows=1600, test_rows=1821, skipped=skipped or {}
+        standings,
+        curve,
+        equivalents,
+        audit,
+        metric=METRICS[0],
+        kind=kind,
+        train_rows=1600,
+        test_rows=1821,
+        skipped=skipped or {},
     )
 
 
@@ -108,8 +118,10 @@ def test_test_rows_of_one_class_allow_no_conclusion() -> None:
 def test_one_contender_has_nothing_to_compare_with() -> None:
     sentences = verdict_of([FULL])
     assert sentences[0].startswith("Only finetuned:full ran, and it reaches accuracy 91.2 %")
-    assert "nothing to compare it with" in sentences[1]
+    assert "nothing to compare it with: add majority and linear to" in sentences[1]
     assert 3 <= len(sentences) <= 5
+    assert "add majority to see" in verdict_of([standing("linear", 0.9)])[1]
+    assert "add other contenders to see" in verdict_of([standing("majority", 0.9)], kind="text")[1]
 
 
 def test_a_comparison_without_a_useful_model_says_so_first() -> None:

@@ -72,7 +72,7 @@ def verdict(
     """
     if kind == "label" and len(audit.labels.get("test", {})) == 1:
         return (_one_class(next(iter(audit.labels["test"])), test_rows),)
-    sentences = [_winner(standings, metric, kind, test_rows), _price(standings, metric)]
+    sentences = [_winner(standings, metric, kind, test_rows), _price(standings, metric, kind)]
     if equivalents:
         sentences.append(_head_start.sentence(equivalents, standings))
     sentences.append(_change(standings, metric, curve, audit, train_rows, test_rows))
@@ -153,10 +153,12 @@ def _over(standing: Standing) -> str:
     return f", the mean of {standing.seeds} seeds" if standing.seeds > 1 else ""
 
 
-def _price(standings: Sequence[Standing], metric: Metric) -> str:
+def _price(standings: Sequence[Standing], metric: Metric, kind: Kind) -> str:
     leader, cheap = winner(standings), cheapest(standings)
     if len(standings) == 1:
-        return "There is nothing to compare it with: add majority and linear to see whether it is worth its cost."
+        cheap_ones = ["majority"] if kind == "text" else ["majority", "linear"]
+        others = " and ".join(name for name in cheap_ones if name != leader.contender) or "other contenders"
+        return f"There is nothing to compare it with: add {others} to see whether it is worth its cost."
     if no_better_than_majority(standings):
         return "Check the labels before trying other models: the texts may not determine them, or too few are labelled."
     if cheap is not leader:
