@@ -59,6 +59,13 @@ MUTANTS = (
         (GENERATE,),
     ),
     Mutant(
+        "of several targets the one that needs most edits counts",
+        "metrics/ter.py",
+        "min(edits for edits, _ in counts)",
+        "max(edits for edits, _ in counts)",
+        ("metrics/test_sums.py",),
+    ),
+    Mutant(
         "of several summaries the worst counts",
         "metrics/rouge.py",
         "scores = [max(_f1_of_grams",

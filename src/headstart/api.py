@@ -154,7 +154,7 @@ def compare(
     tracked = trackers.check(track)
     columns = reading.named(text, label, columns)
     name = task or reading.guess(data, encoding, columns, features)
-    rules = reading.task(name, features, costs)
+    rules = reading.task(name, features, costs, metric)
     table, splits = splitting.read_and_split(
         data, rules, test, validation, columns=columns, group=group, time=time, by=by, encoding=encoding, seed=seed
     )

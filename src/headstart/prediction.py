@@ -21,6 +21,7 @@ from headstart.data import write as writing
 from headstart.data.read import read
 from headstart.data.roles import Given, trained_columns
 from headstart.saved import model_folder
+from headstart.tasks._requested import with_metric
 
 # Kinds whose rows have a confidence instead of a probability for each class.
 WITH_CONFIDENCE: frozenset[Kind] = frozenset({"facts", "text"})
@@ -208,7 +209,7 @@ def stress_file(
         DataError: the file does not exist, is not a table, or has no labels.
     """
     fitted = open_model(model)
-    task = fitted.task
+    task = with_metric(fitted.task, metric)
     score = named(task.metrics, metric) if metric else task.metrics[0]
     labels = Rows((), (), task.classes if task.kind == "label" else ())
     table = read(file, task, columns, encoding=encoding, like=Table("", labels, trained_columns(task), ""))

@@ -17,6 +17,7 @@ from headstart.data import read as data
 from headstart.data.roles import Given
 from headstart.data.tabular import Named, listed, reading
 from headstart.tasks._costs import with_costs
+from headstart.tasks._requested import with_metric
 
 
 def read(
@@ -90,19 +91,20 @@ def guess(source: Any, encoding: str | None, given: Given | None = None, beside:
     return tasks.guess(look, given)
 
 
-def task(name: str, beside: Named = None, costs: str | Path | None = None) -> Task:
+def task(name: str, beside: Named = None, costs: str | Path | None = None, metric: str | None = None) -> Task:
     """Return the task of a name, not fitted.
 
     Args:
         name: its name.
         beside: columns that are read beside the text.
         costs: a file of costs, see `data.costs`; None for none.
+        metric: the score that decides, which some tasks compute on request alone; None for the default.
 
     Raises:
         UsageError: no such task, or costs and it is not one that has them.
         DataError: as for `data.costs.read`.
     """
-    rules = reading(tasks.load(name), beside)
+    rules = with_metric(reading(tasks.load(name), beside), metric)
     return rules if costs is None else with_costs(rules, cost_files.read(costs))
 
 

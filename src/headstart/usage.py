@@ -68,7 +68,7 @@ def check_compare(
     check_sources([*sources, unlabelled])
     trackers.known(track)
     devices.check(device)
-    rules = reading.task(task or reading.guess(sources[0], encoding, columns, features), features, costs)
+    rules = reading.task(task or reading.guess(sources[0], encoding, columns, features), features, costs, metric)
     given_columns(rules.columns, columns)
     if metric is not None:
         named(rules.metrics, metric)

@@ -10,7 +10,7 @@ from scipy import stats as scipy_stats
 from sklearn import metrics
 
 from headstart.core.errors import DataError
-from headstart.metrics import numbers, sets, strings
+from headstart.metrics import numbers, sets, strings, ter
 
 CASES = 1000
 
@@ -155,6 +155,24 @@ def test_texts_are_scored_as_sacrebleu_does():
         values = scores(strings, targets, predicted)
         assert 100 * values["BLEU"] == pytest.approx(bleu.corpus_score(predicted, streams).score, abs=1e-9)
         assert 100 * values["chrF"] == pytest.approx(chrf.corpus_score(predicted, streams).score, abs=1e-9)
+
+
+def test_edits_are_counted_as_sacrebleu_does():
+    from sacrebleu.metrics import TER
+
+    random, reference = np.random.default_rng(6), TER()
+    for case in range(CASES // 10):  # each pair may take milliseconds
+        count = int(random.integers(1, 3))
+        targets = [[sentence(random) for _ in range(count)] for _ in range(random.integers(1, 4))]
+        # Shifted blocks of words count as one edit.
+        moved = [" ".join([*texts[0].split()[2:], *texts[0].upper().split()[:2]]) for texts in targets]
+        predicted = moved if case % 2 else [sentence(random) for _ in targets]
+        streams = [list(stream) for stream in zip(*targets, strict=True)]
+        values = scores(ter, targets, predicted)
+        assert 100 * values["TER"] == pytest.approx(reference.corpus_score(predicted, streams).score, abs=1e-9)
+        assert values["BLEU"] == pytest.approx(scores(strings, targets, predicted)["BLEU"])
+    assert scores(ter, [[""]], ["a word"])["TER"] == 1.0
+    assert scores(ter, [[""]], [""])["TER"] == 0.0
 
 
 @pytest.mark.parametrize("module", [numbers, sets, strings])

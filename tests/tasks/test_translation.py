@@ -2,7 +2,9 @@
 
 import pytest
 
+from headstart import reading
 from headstart.core import rooms
+from headstart.core.contracts import metric_values
 from headstart.core.errors import DataError
 from headstart.core.records import Predictions, Rows
 from headstart.core.sequences import Encoded, Ragged
@@ -63,6 +65,19 @@ def test_any_of_several_translations_is_right():
     )
     assert [float(metric.of(right)) for metric in TASK.metrics] == pytest.approx([1.0, 1.0])
     assert all(float(metric.of(wrong)) < 0.3 for metric in TASK.metrics)
+
+
+def test_edits_are_counted_on_request_alone():
+    assert [metric.name for metric in TASK.metrics] == ["BLEU", "chrF"]
+    asked = reading.task("translation", metric="TER")
+    assert [metric.name for metric in asked.metrics] == ["BLEU", "chrF", "TER"]
+    assert reading.task("translation", metric="chrF") == TASK
+    assert reading.task("classification", metric="TER") == rooms.load("tasks", "classification")
+    total = asked.tally(Predictions(("Ein Hund rennt.",)), (("Der Hund rennt.",),)).total
+    assert metric_values(asked, Predictions(("Ein Hund rennt.",)), Rows(("1",), ("A",), (("Der Hund rennt.",),))) == {
+        metric.name: float(metric.of(total)) for metric in asked.metrics
+    }
+    assert float(asked.metrics[-1].of(total)) == pytest.approx(1 / 3)
 
 
 def test_the_floor_is_the_source():

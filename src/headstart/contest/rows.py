@@ -22,6 +22,7 @@ from headstart.core.records import Splits
 from headstart.data import split as splitting
 from headstart.data import tabular
 from headstart.data._hub import PREFIX
+from headstart.tasks._requested import with_metric
 
 FILE = "rows.json"
 SOURCES = ("data", "test", "validation")
@@ -92,7 +93,7 @@ def read(found: Origin) -> tuple[Splits, str]:
     stored = checked.read(found.folder / FILE, INSTEAD)
     try:
         sources, reading, metric = stored["sources"], dict(stored["reading"]), str(stored["metric"])
-        task = tabular.reading(tasks.load(stored["task"]), reading.pop("features"))
+        task = with_metric(tabular.reading(tasks.load(stored["task"]), reading.pop("features")), metric)
         if "" in sources.values():
             raise UsageError(f"the rows of '{found.folder}' were not read from a file; {INSTEAD}.")
         label = reading.pop("hold_out_class", None)

@@ -12,7 +12,7 @@ from headstart.core.errors import DataError, shown
 from headstart.core.records import Predictions, Rows
 from headstart.core.tally import Metric, Tally
 from headstart.data.cells import text_cell, texts_cell
-from headstart.metrics import strings
+from headstart.metrics import strings, ter
 from headstart.tasks._written import Written
 
 SOURCE = Column("source", frozenset({"src", "sourcetext"}))
@@ -28,9 +28,11 @@ class Translation(Written):
 
     languages: those of the training rows, sorted; empty if they do not say which. Such a source begins with a tag, as
         in '<2de> A dog runs.', by which one model writes several languages.
+    edits: whether TER is computed too, see `metrics.ter`.
     """
 
     languages: tuple[str, ...] = ()
+    edits: bool = False
 
     SAMPLE: ClassVar[tuple[tuple[Value, Value], ...]] = (
         ("A dog runs.", ("Ein Hund rennt.",)),
@@ -41,7 +43,11 @@ class Translation(Written):
         ("A man sleeps.", ("Ein Mann schläft.",)),
     )
     columns: ClassVar[tuple[Column, ...]] = (SOURCE, LANGUAGE, TARGET)
-    metrics: ClassVar[tuple[Metric, ...]] = strings.TRANSLATION_METRICS
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """BLEU and chrF, and TER if it is computed."""
+        return ter.METRICS if self.edits else strings.TRANSLATION_METRICS
 
     def read(self, cells: Mapping[str, Value]) -> tuple[Value, Value]:
         """Return the source after the tag of its language, if there is one, and the translations that are right.
@@ -62,7 +68,9 @@ class Translation(Written):
         return source, texts_cell(cells["target"], "target") if "target" in cells else None
 
     def tally(self, predictions: Predictions, targets: Sequence[Value]) -> Tally:
-        """Count the n-grams of each row."""
+        """Count the n-grams of each row, and the edits if they are wanted."""
+        if self.edits:
+            return ter.tally(targets, predictions.values)
         return strings.tally(targets, predictions.values)
 
     def fitted(self, train: Rows) -> Self:
