@@ -6,12 +6,13 @@ from benchmarks._mutants import Mutant
 
 CROSS_ENTROPY = "nn/test_cross_entropy.py"
 GENERATE, GENERATING, SEQ2SEQ = "nn/test_generate.py", "checkpoints/test_generating.py", "contenders/test_seq2seq.py"
+GGUF, CAUSAL = "checkpoints/test_gguf.py", "contenders/test_causal.py"
 WRITERS, ROUGE = "contracts/test_protocol_of_writers.py", "metrics/test_rouge.py"
 
 MUTANTS = (
     Mutant(
         "a decoder learns the token that it has just read",
-        "contenders/_generative.py",
+        "contenders/_lessons.py",
         "labels.append(np.concatenate([body, [search.end[0]]]))",
         "labels.append(np.concatenate([[search.start], body]))",
         (SEQ2SEQ,),
@@ -64,6 +65,34 @@ MUTANTS = (
         "min(edits for edits, _ in counts)",
         "max(edits for edits, _ in counts)",
         ("metrics/test_sums.py",),
+    ),
+    Mutant(
+        "queries and keys of a GGUF file keep llama.cpp's order",
+        "checkpoints/_smollm2.py",
+        "values = halves_apart(values, size)",
+        "pass",
+        (GGUF,),
+    ),
+    Mutant(
+        "a decoder alone predicts each token of an answer from the one before the last",
+        "contenders/_lessons.py",
+        "places = np.repeat(last - counts - first, counts)",
+        "places = np.repeat(last - counts - first - 1, counts)",
+        (CAUSAL,),
+    ),
+    Mutant(
+        "an answer is right if it is likelier than one other",
+        "contenders/_likelihood.py",
+        "(scores[:, :1] > scores[:, 1:]).all(axis=1)",
+        "(scores[:, :1] > scores[:, 1:]).any(axis=1)",
+        (CAUSAL,),
+    ),
+    Mutant(
+        "perplexity per character is that per token",
+        "metrics/likelihood.py",
+        "np.exp(sums[..., LOSS] / sums[..., per])",
+        "np.exp(sums[..., LOSS] / sums[..., TOKENS])",
+        ("tasks/test_generation.py",),
     ),
     Mutant(
         "of several summaries the worst counts",

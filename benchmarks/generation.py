@@ -55,7 +55,7 @@ def prepared(rows: int, tests: int) -> tuple[Any, Any, Any]:
     """Train the model briefly; return it, its training pairs as tokens, and the test sources."""
     import polars
 
-    from headstart.contenders import _generative
+    from headstart.contenders import _lessons
     from headstart.contenders.seq2seq import Seq2Seq
     from headstart.core.records import Rows, Run
     from headstart.tasks.translation import Translation
@@ -70,7 +70,7 @@ def prepared(rows: int, tests: int) -> tuple[Any, Any, Any]:
     with tempfile.TemporaryDirectory() as folder:
         run = Run(0, Path(folder), metric="BLEU", minutes=MINUTES)
         fitted = Seq2Seq().fit(train, part("val", 50), task, run)
-    pairs = _generative.pairs(task, train, fitted.checkpoint)
+    pairs = _lessons.pairs(task, train, fitted.checkpoint)
     return fitted, pairs, task.encode(test.inputs, fitted.checkpoint.tokenizer)
 
 

@@ -181,6 +181,24 @@ def _lee_pairs() -> Parts:
     return among(0, 28), among(28, 35), among(35, 50)
 
 
+def _topical_chat() -> Parts:
+    """Make every turn but the first of a talk the answer of an assistant to all turns before it."""
+    import polars
+
+    rows: dict[str, list[list[dict[str, str]]]] = {"train": [], "dev": [], "test": []}
+    for talk in _frame("topical_chat").partition_by("talk", maintain_order=True):
+        said = talk.sort("turn").to_dicts()
+        for place in range(1, len(said)):
+            own = said[place]["speaker"]
+            roles = ("assistant" if turn["speaker"] == own else "user" for turn in said)
+            turns = [
+                {"role": role, "content": turn["text"]} for role, turn in zip(roles, said[: place + 1], strict=False)
+            ]
+            rows[said[place]["part"]].append(turns)
+    train, validation, test = (polars.DataFrame({"messages": each}) for each in rows.values())
+    return train, validation, test
+
+
 CONTESTS = {
     "vitaminc": Contest(
         "pairs",
@@ -242,5 +260,12 @@ CONTESTS = {
         "41.0 (Transformer-Tiny on a GPU, tokenised, Wu et al. 2021)",
         contenders=(FLOOR, NEAREST, SCRATCH),
         minutes=60,
+    ),
+    "topical_chat": Contest(
+        "generation",
+        "Topical-Chat, open talks of two people",
+        _topical_chat,
+        contenders=(FLOOR, "decoder", "finetuned:lora"),
+        backbone="smollm2",
     ),
 }

@@ -147,3 +147,26 @@ def pickles_converted_here(monkeypatch):
             _unpickle.convert(file, folder / f"model-{number:05}.safetensors")
 
     monkeypatch.setattr(_pickles, "_convert", convert)
+
+
+@pytest.fixture(scope="session")
+def decoder_backbone(tmp_path_factory) -> str:
+    """The folder of a random decoder of Llama's kind, 16 wide, whose heads of queries share those of keys."""
+    from headstart.checkpoints import generating
+    from headstart.checkpoints.generating import GeneratorCheckpoint, find_generators
+    from headstart.nn.encoder import initialise
+    from headstart.nn.generate import Search
+    from headstart.tasks.generation import Generation
+    from headstart.text import vocabulary
+
+    place = tmp_path_factory.mktemp("decoder")
+    texts = [text for turns, (answer,) in Generation.SAMPLE for text in (*Generation().texts(turns), answer)]
+    tokenizer = vocabulary.train_bytes(texts, 280, window=64)
+    sizes = {"width": 16, "layers": 2, "heads": 4, "key_heads": 2, "size": 4, "feed_forward": 24}
+    arguments = {**sizes, "vocabulary": tokenizer.size, "window": 64, "activation": "silu", "epsilon": 1e-6}
+    arguments |= {"tied": True, "theta": 1e4}
+    torch.manual_seed(0)
+    model = find_generators("llama", "").build(arguments)
+    initialise(model, 0.2)
+    generating.save(place, GeneratorCheckpoint(model, tokenizer, "llama", arguments, Search((3,), 64)))
+    return str(place)

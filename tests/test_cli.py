@@ -35,7 +35,7 @@ TINY = [
     "scratch.epochs=1",
 ]
 GUESS = "Task: classification, guessed from the columns; choose another one with --task."
-VERBS = ("compare", "demo", "pretrain", "check", "predict", "stress", "explain", "update", "push", "list")
+VERBS = ("compare", "demo", "pretrain", "check", "predict", "chat", "stress", "explain", "update", "push", "list")
 COMMAND = [sys.executable, "-m", "headstart.cli"]
 HEAVY = ("torch", "sklearn", "scipy", "numpy", "pandas", "matplotlib", "transformers", "tokenizers", "rich", "pydantic")
 

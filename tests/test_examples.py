@@ -16,7 +16,7 @@ NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
 def test_there_are_as_many_as_the_index_lists():
     index = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     assert sorted(re.findall(r"\]\((\S+)\)", index)) == sorted(path.name for path in (*SCRIPTS, *NOTEBOOKS))
-    assert (len(SCRIPTS), len(NOTEBOOKS)) == (5, 2)
+    assert (len(SCRIPTS), len(NOTEBOOKS)) == (6, 2)
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)

@@ -111,6 +111,13 @@ def news(rng):
         yield {"document": f"{first} {sentence(rng)}. {sentence(rng)}.", "summary": first}
 
 
+def talks(rng):
+    for _ in range(ROWS):
+        yield {
+            "messages": [{"role": "user", "content": sentence(rng)}, {"role": "assistant", "content": sentence(rng)}]
+        }
+
+
 # File that an example reads -> its rows.
 FILES = {
     "claims.csv": claims,
@@ -125,6 +132,7 @@ FILES = {
     "goods.csv": goods,
     "pairs.csv": pairs,
     "news.csv": news,
+    "talks.jsonl": talks,
 }
 
 

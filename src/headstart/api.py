@@ -184,7 +184,7 @@ def compare(
         audit = replace(audit, findings=(*audit.findings, finding))
     warn = _warn if listener is None else lambda _: None
     warn((*auditing.reading(table), *audit.findings))
-    spoken = language.findings(backbones.open_all(planned.trials), all_texts(rules, splits.train.inputs))
+    spoken = language.findings(backbones.open_all(planned.trials, rules), all_texts(rules, splits.train.inputs))
     warn(spoken)
     audit = replace(audit, findings=(*audit.findings, *spoken))
     judged_by = named(rules.metrics, metric).name if metric else rules.metrics[0].name

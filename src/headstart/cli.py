@@ -22,6 +22,7 @@ COMMANDS = (
     "pretrain",
     "check",
     "predict",
+    "chat",
     "stress",
     "serve",
     "explain",

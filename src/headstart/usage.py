@@ -146,6 +146,24 @@ def check_predict(model: str, file: Path, columns: Given, abstain: str | None = 
         given_columns([column for column in tasks.load(task).columns if not column.target], columns)
 
 
+def check_chat(model: str) -> None:
+    """Check the model of the command chat, see `chatting.open_model`.
+
+    Raises:
+        CheckpointError: a model folder whose manifest is damaged.
+        UsageError: no such model, or one that was trained for another task.
+    """
+    hub.check(model)
+    folder = Path(model).expanduser()
+    if model not in hub.PACKAGED and folder.is_dir() and manifest.there(folder):
+        task = manifest.read(folder).task
+        if task != "generation":
+            raise UsageError(
+                f"'{model}' was trained for the task '{task}', and conversations need a model of the task generation; "
+                "headstart predict predicts with it."
+            )
+
+
 def check_stress(model: str, file: Path, only: Sequence[str] | None) -> None:
     """Check the arguments of `prediction.stress_file`.
 

@@ -11,7 +11,8 @@ import transformers
 
 from headstart.checkpoints import generating
 from headstart.core.errors import CheckpointError
-from headstart.nn.generate import Search, generate
+from headstart.nn.continuations import log_likelihoods
+from headstart.nn.generate import Search, generate, stream
 from headstart.nn.packed import pack, pack_pairs
 
 VOCABULARY = 40
@@ -182,6 +183,33 @@ def test_texts_are_generated_as_the_reference_does(opened, beams):
         skipped = 1 if ours.model.encoder is not None else one.shape[1]
         assert list(answer.ids) == expected[skipped:].tolist()[: len(answer.ids)]
         assert len(answer.ids) == 8 or answer.ids[-1] in search.end
+
+
+def test_a_stream_has_the_tokens_of_a_whole_text(opened):
+    _, ours = opened
+    ids, ends = texts(2)
+    for sample, penalty in ((False, 1.0), (True, 1.5)):
+        search = Search(ours.search.end, 8, ours.search.start, sample=sample, repetition_penalty=penalty)
+        one = pack(ids, ends, np.array([1]))
+        whole = generate(ours.model.eval(), one, search, torch.Generator().manual_seed(3))[0].ids
+        assert tuple(stream(ours.model, one, search, torch.Generator().manual_seed(3))) == whole
+
+
+def test_continuations_are_as_likely_as_in_the_reference(opened):
+    theirs, ours = opened
+    ids, ends = texts(3, 4)
+    rng = np.random.default_rng(4)
+    given = [[rng.integers(3, VOCABULARY, rng.integers(1, 6)).tolist() for _ in range(3)] for _ in range(4)]
+    start = ours.search.start
+    likely = log_likelihoods(ours.model.eval(), pack(ids, ends, np.arange(4)), start, given)
+    for text, several in enumerate(given):
+        source = ids[ends[text] : ends[text + 1]]
+        for place, tokens in enumerate(several):
+            before = source if start is None else np.array([start])
+            every = logits(theirs, source, np.concatenate([before, tokens[:-1]]).astype(np.int64))
+            logged = every[len(before) - 1 :].log_softmax(-1)
+            expected = sum(float(logged[step, token]) for step, token in enumerate(tokens))
+            assert float(likely[text, place]) == pytest.approx(expected, abs=1e-3)
 
 
 def broken(tmp_path, model, change):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from headstart.contenders import _generative, _members
+from headstart.contenders import _lessons, _members
 from headstart.contenders.seq2seq import Seq2Seq
 from headstart.core import rooms
 from headstart.core.errors import UsageError
@@ -45,7 +45,7 @@ def test_it_learns_to_translate(fitted):
 def test_the_labels_are_the_next_tokens(fitted):
     rows = numbers(5)
     tokenizer, search = fitted.checkpoint.tokenizer, fitted.checkpoint.search
-    pairs = _generative.pairs(Translation(), rows, fitted.checkpoint)
+    pairs = _lessons.pairs(Translation(), rows, fitted.checkpoint)
     for row in range(5):
         start, stop = pairs.inputs.boundaries[row : row + 2]
         inputs, labels = pairs.inputs.tokens[start:stop], pairs.labels[start:stop]
@@ -56,7 +56,7 @@ def test_the_labels_are_the_next_tokens(fitted):
 
 
 def test_packed_labels_are_those_of_their_inputs(fitted):
-    pairs = _generative.pairs(Translation(), numbers(6), fitted.checkpoint)
+    pairs = _lessons.pairs(Translation(), numbers(6), fitted.checkpoint)
     batch, labels = pairs.pack(np.array([4, 0, 3]))
     for place, row in enumerate(np.array([4, 0, 3])[batch.target.order.numpy()]):
         own = labels[batch.target.boundaries[place] : batch.target.boundaries[place + 1]]
@@ -66,14 +66,14 @@ def test_packed_labels_are_those_of_their_inputs(fitted):
 
 def test_texts_beyond_the_window_are_truncated_on_both_sides(fitted):
     long = Rows(("1",), ("one " * 200,), (("eins " * 200,),))
-    pairs = _generative.pairs(Translation(), long, fitted.checkpoint)
+    pairs = _lessons.pairs(Translation(), long, fitted.checkpoint)
     assert pairs.source.lengths.tolist() == pairs.inputs.lengths.tolist() == [32]
     assert fitted.cut_off(long.inputs) > 0.5
     assert len(fitted.predict(long.inputs).values) == 1
 
 
 def test_the_loss_does_not_depend_on_what_is_packed_together(fitted):
-    pairs = _generative.pairs(Translation(), numbers(8), fitted.checkpoint)
+    pairs = _lessons.pairs(Translation(), numbers(8), fitted.checkpoint)
 
     def total(rows):
         batch, labels = pairs.pack(np.array(rows))

@@ -6,6 +6,7 @@ from headstart.contest.windows import findings, truncation
 from headstart.core.errors import UsageError
 from headstart.core.records import Rows
 from headstart.tasks.classification import Classification
+from headstart.tasks.generation import Generation
 from headstart.tasks.ner import Ner
 from headstart.tasks.translation import Translation
 
@@ -57,3 +58,10 @@ def test_of_answers_that_are_written_the_lost_part_is_counted_too():
 def test_other_options_are_refused():
     with pytest.raises(UsageError, match=r"option 'linear.features' changes nothing that a check counts; give those"):
         findings(Classification(), ROWS, "minilm", {"linear.features": 3})
+
+
+def test_of_conversations_the_decoder_reads_the_end():
+    inputs = (({"role": "user", "content": "word " * 2000},), *(turns for turns, _ in Generation.SAMPLE[1:]))
+    rows = Rows(tuple(map(str, range(6))), inputs, tuple(answer for _, answer in Generation.SAMPLE))
+    (texts, *_) = findings(Generation(), rows, "no-such-model")
+    assert "decoder does not read" in texts.sentence

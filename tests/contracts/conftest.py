@@ -13,6 +13,7 @@ from headstart.core import rooms
 SMALL: dict[str, dict[str, Any]] = {
     "scratch": {"vocabulary": 120, "layers": 1, "width": 16, "heads": 2, "feed_forward": 16, "window": 16},
     "selfpretrained": {"size": "tiny", "vocabulary": 120, "window": 16, "pretraining_epochs": 1, "epochs": 1},
+    "decoder": {"vocabulary": 280, "layers": 1, "width": 16, "heads": 2, "window": 16, "epochs": 1},
     "seq2seq": {"vocabulary": 280, "layers": 1, "width": 16, "heads": 2, "feed_forward": 16, "window": 32, "epochs": 1},
     "ensemble": {"members": "majority+linear"},
     "cascade": {"cheap": "majority", "expensive": "linear"},

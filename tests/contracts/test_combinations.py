@@ -31,7 +31,7 @@ def test_it_learns_predicts_and_is_saved(task_name, name, tiny_options, tmp_path
     fitted = rooms.load("contenders", name, tiny_options(name)).fit(rows, rows, fitted_task, run)
     predictions = fitted.predict(inputs)
     assert len(predictions.values) == len(inputs)
-    assert set(metric_values(fitted_task, predictions, rows)) == {metric.name for metric in task.metrics}
+    assert set(metric_values(fitted_task, fitted.judge(rows), rows)) == {metric.name for metric in task.metrics}
     assert fitted.predict([]).values == ()
     alone = fitted.predict(inputs[:1]).values
     assert alone == (

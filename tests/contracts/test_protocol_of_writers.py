@@ -10,28 +10,43 @@ import pytest
 from headstart.contenders import _members
 from headstart.core import rooms
 from headstart.core.records import Rows, Run
-from headstart.tasks.translation import Translation
 from headstart.training import loop
 
-inputs, targets = zip(*Translation.SAMPLE, strict=True)
-CLEAN = Rows(tuple(map(str, range(6))), inputs, targets)
-POISONED = dataclasses.replace(CLEAN, inputs=("zebra quartz",) * 6, targets=(("jigsaw vortex",),) * 6)
-NAMES = [
-    name
+PERPLEXITY = "perplexity per character"
+TASKS = {
+    "translation": ("zebra quartz", "BLEU"),
+    "generation": (({"role": "user", "content": "zebra quartz"},), PERPLEXITY),
+}
+CASES = [
+    (task, name)
+    for task in TASKS
     for name in rooms.names("contenders")
-    if not _members.unsupported(rooms.plugin("contenders", name), Translation) and name != "majority"
+    if not _members.unsupported(rooms.plugin("contenders", name), rooms.plugin("tasks", task))
+    and (task, name) != ("translation", "majority")
 ]
 
 
-@pytest.fixture(params=NAMES)
-def contents(request, tiny_options, tmp_path, monkeypatch):
+def rows(task: str, poisoned: bool) -> Rows:
+    """Return a task's sample, or as many rows of other words."""
+    inputs, targets = zip(*rooms.plugin("tasks", task).SAMPLE, strict=True)
+    clean = Rows(tuple(map(str, range(6))), inputs, targets)
+    return (
+        dataclasses.replace(clean, inputs=TASKS[task][:1] * 6, targets=(("jigsaw vortex",),) * 6) if poisoned else clean
+    )
+
+
+@pytest.fixture(params=[*CASES, ("generation", "finetuned", "a decoder")], ids="-".join)
+def contents(request, tiny_options, decoder_backbone, tmp_path, monkeypatch):
     """Train with one step, so that there is one candidate to take; return the hashes of the model's files."""
     monkeypatch.setattr(loop.Settings, "steps", lambda self, rows: 1)
 
-    def trained(train: Rows, validation: Rows, folder: str) -> dict[str, str]:
-        contender = rooms.load("contenders", request.param, tiny_options(request.param))
-        run = Run(0, tmp_path / f"{folder}-work", metric="BLEU")
-        contender.fit(train, validation, Translation(), run).save(tmp_path / folder)
+    task, name, *decoder = request.param
+    options = tiny_options(name) | ({"backbone": decoder_backbone} if decoder else {})
+
+    def trained(train: bool, validation: bool, folder: str) -> dict[str, str]:
+        run = Run(0, tmp_path / f"{folder}-work", metric=TASKS[task][1])
+        contender = rooms.load("contenders", name, options)
+        contender.fit(rows(task, train), rows(task, validation), rooms.load("tasks", task), run).save(tmp_path / folder)
         files = [path for path in (tmp_path / folder).rglob("*") if path.is_file()]
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
@@ -39,8 +54,8 @@ def contents(request, tiny_options, tmp_path, monkeypatch):
 
 
 def test_validation_rows_change_no_weights_and_no_vocabulary(contents):
-    assert contents(CLEAN, CLEAN, "clean") == contents(CLEAN, POISONED, "poisoned")
+    assert contents(False, False, "clean") == contents(False, True, "poisoned")
 
 
 def test_training_rows_change_the_model(contents):
-    assert contents(CLEAN, CLEAN, "clean") != contents(POISONED, CLEAN, "poisoned")
+    assert contents(False, False, "clean") != contents(True, False, "poisoned")

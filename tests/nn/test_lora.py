@@ -26,7 +26,7 @@ def draw(part):
 @given(numbers=st.sets(st.integers(0, 2), min_size=1), rank=st.integers(1, 5), seed=st.integers(0, 99))
 def test_outputs_and_gradients_are_those_of_updated_matrices(numbers, rank, seed):
     torch.manual_seed(seed)
-    part = draw(lora.LowRank(Linear(6, 12), 3, sorted(numbers), rank, alpha=3.0, dropout=0.0))
+    part = draw(lora.LowRank(Linear(6, 12), [4, 4, 4], sorted(numbers), rank, alpha=3.0, dropout=0.0))
     hidden = torch.randn(5, 6, requires_grad=True)
     weight = part.layer.weight.detach().clone()
     for number in numbers:
@@ -49,7 +49,7 @@ def test_one_layer_computes_what_pefts_does():
         peft.LoraConfig(r=3, lora_alpha=6, target_modules=["0"], init_lora_weights=False),
     )
     layer = theirs.base_model.model[0]
-    ours = lora.LowRank(copy.deepcopy(layer.base_layer), 1, [0], rank=3, alpha=6, dropout=0.0)
+    ours = lora.LowRank(copy.deepcopy(layer.base_layer), [12], [0], rank=3, alpha=6, dropout=0.0)
     with torch.no_grad():
         ours.updates["0"].down.copy_(layer.lora_A["default"].weight)
         ours.updates["0"].up.copy_(layer.lora_B["default"].weight)
@@ -72,7 +72,19 @@ def test_updates_begin_at_nothing_and_end_inside_the_matrices(model, batch, targ
 
 
 def test_what_updates_see_is_dropped_while_training():
-    part = draw(lora.LowRank(nn.Linear(6, 12), 1, [0], rank=2, alpha=2.0, dropout=1.0))
+    part = draw(lora.LowRank(nn.Linear(6, 12), [12], [0], rank=2, alpha=2.0, dropout=1.0))
     hidden = torch.randn(4, 6)
     torch.testing.assert_close(part(hidden), part.layer(hidden))
     assert not torch.allclose(part.eval()(hidden), part.layer(hidden))
+
+
+def test_matrices_of_unequal_height_are_updated_where_they_are():
+    part = draw(lora.LowRank(Linear(6, 12), [8, 2, 2], [0, 2], rank=3, alpha=6.0, dropout=0.0))
+    weight = part.layer.weight.detach().clone()
+    weight[:8] += 2 * part.updates["0"].up @ part.updates["0"].down
+    weight[10:] += 2 * part.updates["2"].up @ part.updates["2"].down
+    hidden = torch.randn(5, 6)
+    torch.testing.assert_close(part(hidden), hidden @ weight.T + part.layer.bias)
+    whole = nn.Sequential(part)
+    assert lora.merge(whole).keys() == {("0", 0), ("0", 2)}
+    torch.testing.assert_close(whole[0].weight, weight)

@@ -98,6 +98,30 @@ def find_generators(model_type: str, where: str) -> GeneratorFamily:
     return family
 
 
+def writes(source: str | Path) -> bool:
+    """Return whether a model writes texts, by its config.json, so that it is for :func:`load`.
+
+    Args:
+        source: as for :func:`load`.
+
+    Raises:
+        UsageError: no such model.
+        CheckpointError: config.json cannot be read.
+    """
+    with guarded(source), naming(source):
+        path = hub.find(str(source)) / "config.json"
+        return present(path) and read_object(path).get("model_type") in rooms.names(ROOM)
+
+
+def open_tokenizer(source: str | Path) -> Tokenizer:
+    """Open the tokenizer of sources of a model that writes. Args and Raises: as for :func:`load`."""
+    with guarded(source), naming(source):
+        folder = hub.find(str(source))
+        config = read_object(folder / "config.json")
+        family = find_generators(str(config.get("model_type")), str(folder)).of(config)
+        return load_tokenizer(folder, family.arguments(config).get("window", family.window), family.model_type)
+
+
 def load(source: str | Path, dropout: float | None = None) -> GeneratorCheckpoint:
     """Read a model that answers with a text.
 

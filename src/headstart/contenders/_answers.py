@@ -15,9 +15,10 @@ from typing import cast
 import numpy as np
 
 from headstart.contenders._crf import WordTokens
-from headstart.core.contracts import Fitted, Task, TextTask, Value, class_numbers
+from headstart.core.contracts import Fitted, Task, Value, class_numbers
 from headstart.core.records import Predictions, Rows
 from headstart.core.sequences import IGNORED, Encoded, Ragged
+from headstart.core.text_tasks import TextTask
 
 LEAST = 1e-6  # lower limit of a probability in logarithms
 

@@ -59,6 +59,10 @@ class WordTokens:
         """Join each question and its context."""
         return self.encode_pairs(questions, contexts)
 
+    def encode_turns(self, rows: Sequence[Sequence[tuple[str, str]]]) -> Encoded:
+        """Join what is said in each conversation."""
+        return self.encode([" ".join(content for _, content in turns) for turns in rows])
+
     def encode_marked(self, rows: Sequence[Sequence[str]], numbers: Sequence[Sequence[int]]) -> Encoded:
         """Join the parts of each text."""
         return self.encode(["".join(parts) for parts in rows])

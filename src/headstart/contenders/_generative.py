@@ -14,15 +14,18 @@ from torch import Tensor
 from headstart.activations.forward import precision
 from headstart.checkpoints import generating, manifest
 from headstart.checkpoints.generating import GeneratorCheckpoint
+from headstart.contenders import _lessons, _likelihood
 from headstart.core import seed
-from headstart.core.contracts import Fitted, Task, TextTask, Value, metric_values
+from headstart.core.contracts import Fitted, Task, Value, metric_values
 from headstart.core.hashing import arrays_sha256, parts_sha256
 from headstart.core.records import Predictions, Progress, Rows, Run
-from headstart.core.sequences import Encoded, spans
+from headstart.core.sequences import Encoded
 from headstart.core.tally import named
+from headstart.core.text_tasks import TextTask
+from headstart.metrics.likelihood import LOSS, TOKENS
 from headstart.nn.generate import Search, generate
 from headstart.nn.groups import Group
-from headstart.nn.packed import PairBatch, pack, pack_pairs
+from headstart.nn.packed import pack
 from headstart.saved import model_folder
 from headstart.training.batches import by_length
 from headstart.training.loop import Settings, train
@@ -32,34 +35,6 @@ DECODED = {"cpu": 8192, "cuda": 131_072}
 MOST_EVALUATED = 500  # validation rows whose texts are generated at each evaluation; the loss is of all
 LONGER = 1.5  # most generated tokens for each token of the source, besides SPARE; or those of the longest target
 SPARE = 10
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Sources and targets as tokens.
-
-    source: the sources.
-    inputs: the targets, each after the start token and without its last token.
-    labels: int64 ``(tokens of inputs,)``, the token after each.
-    """
-
-    source: Encoded
-    inputs: Encoded
-    labels: np.ndarray
-
-    def pack(self, rows: np.ndarray) -> tuple[PairBatch, Tensor]:
-        """Return some pairs as a batch, and the labels of its target tokens."""
-        batch = pack_pairs(
-            (self.source.tokens, self.source.boundaries), (self.inputs.tokens, self.inputs.boundaries), rows
-        )
-        places, _ = spans(self.inputs.boundaries, rows[batch.target.order.numpy()])
-        return batch, torch.from_numpy(self.labels[places])
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Tokens of each pair, int64 ``(pairs,)``."""
-        lengths: np.ndarray = self.source.lengths + self.inputs.lengths
-        return lengths
 
 
 @dataclass(frozen=True)
@@ -104,12 +79,24 @@ class Generative(Fitted):
 
     def predict(self, inputs: Sequence[Value]) -> Predictions:
         """Write one text per input, in order; its confidence is the mean probability of its tokens."""
-        encoded = self.task.encode(inputs, self.checkpoint.tokenizer)
+        encoded = _lessons.sources(self.task, inputs, self.checkpoint)
         return write(self.checkpoint, encoded, self.checkpoint.search, self.device)
+
+    def judge(self, rows: Rows) -> Predictions:
+        """Write one text per row; where the task is judged by likelihood, only for the rows whose texts are ranked."""
+        if not self.task.by_likelihood:
+            return self.predict(rows.inputs)
+        lessons = _lessons.lessons(self.task, rows, self.checkpoint)
+        sums = _likelihood.judged(self.task, rows, self.checkpoint, lessons, self.device)
+        score = _likelihood.scorer(self.task, rows, self.checkpoint, self.device, DECODED[self.device])
+        ranked = _likelihood.rank(sums, self.task, rows, score)
+        written = self.predict([rows.inputs[row] for row in ranked])
+        texts = dict(zip(ranked.tolist(), written.values, strict=True))
+        return Predictions(tuple(texts.get(row, "") for row in range(len(rows))), likelihoods=sums)
 
     def cut_off(self, inputs: Sequence[Value]) -> float:
         """Return the share of the sources' tokens (0 to 1) beyond the model's window."""
-        return self.task.encode(inputs, self.checkpoint.tokenizer).cut_off
+        return _lessons.sources(self.task, inputs, self.checkpoint).cut_off
 
     def save(self, folder: Path, *, whole: bool = True) -> None:
         """Write a Hugging Face folder with Headstart's manifest."""
@@ -145,7 +132,7 @@ def write(checkpoint: GeneratorCheckpoint, encoded: Encoded, search: Search, dev
     Args:
         checkpoint: the model, in evaluation mode.
         encoded: the sources.
-        search: how texts are generated; a text is also limited by the length of its source.
+        search: how texts are generated; a text is also limited by the length of its source, unless it continues that.
         device: 'cpu' or 'cuda'.
     """
     lengths = encoded.lengths
@@ -154,7 +141,9 @@ def write(checkpoint: GeneratorCheckpoint, encoded: Encoded, search: Search, dev
     special = set(checkpoint.writing.special)
     for rows in by_length(lengths, DECODED[device] // search.beams):
         batch = pack(encoded.tokens, encoded.boundaries, rows).to(device)
-        most = min(search.most, int(LONGER * lengths[rows].max()) + SPARE)
+        most = search.most
+        if checkpoint.model.encoder is not None:
+            most = min(most, int(LONGER * lengths[rows].max()) + SPARE)
         with precision(device):
             answers = generate(checkpoint.model, batch, replace(search, most=most))
         for row, answer in zip(rows.tolist(), answers, strict=True):
@@ -163,27 +152,6 @@ def write(checkpoint: GeneratorCheckpoint, encoded: Encoded, search: Search, dev
             shared = answer.score if search.beams > 1 else answer.score / max(1, len(answer.ids))
             confidence[row] = np.exp(min(0.0, shared))
     return Predictions(tuple(texts), confidence=confidence)
-
-
-def pairs(task: TextTask, rows: Rows, checkpoint: GeneratorCheckpoint) -> Pairs:
-    """Turn rows into tokens; of several right targets the first is learnt.
-
-    Args:
-        task: the task.
-        rows: with targets.
-        checkpoint: with the tokenizers of both sides, and the token before each target and the one after it.
-    """
-    tokenizer, search = checkpoint.writing, checkpoint.search
-    bodies = tokenizer.encode_whole([task.accepted(target)[0] for target in rows.targets])
-    most = tokenizer.window - 1
-    inputs, labels = [], []
-    for first, last in zip(bodies.boundaries[:-1], bodies.boundaries[1:], strict=True):
-        body = bodies.tokens[first : min(last, first + most)]
-        inputs.append(np.concatenate([[search.start], body]))
-        labels.append(np.concatenate([body, [search.end[0]]]))
-    ends = np.cumsum([0, *map(len, inputs)])
-    targets = Encoded(np.concatenate(inputs).astype(np.int32), ends)
-    return Pairs(task.encode(rows.inputs, checkpoint.tokenizer), targets, np.concatenate(labels).astype(np.int64))
 
 
 def fit(
@@ -215,8 +183,9 @@ def fit(
         run: the context of the training.
         groups: the weights to train.
         settings: of the training.
-        smoothing: share of each label's probability that is spread over all tokens (Szegedy et al. 2016, section 7).
-        beams: hypotheses of the search with which the trained model writes.
+        smoothing: share of each label's probability that is spread over all tokens (Szegedy et al. 2016, section 7);
+            none where the task is judged by likelihood.
+        beams: hypotheses of the search with which the trained model writes; 1 where the task is judged by likelihood.
         before_step: see `training.loop.train`.
         merge: called after the training, to make an ordinary model of one with low-rank updates.
         taught: what a teacher wrote for the training rows, learnt besides or instead of their targets; None for
@@ -229,23 +198,26 @@ def fit(
     writing = cast(TextTask, task)
     validation = validation if len(validation) else train_rows
     model = checkpoint.model.to(run.device)
-    own, held_out = (pairs(writing, rows, checkpoint) for rows in (train_rows, validation))
+    own, held_out = (_lessons.lessons(writing, rows, checkpoint) for rows in (train_rows, validation))
     learnt = [(own, 1.0)]
     if taught is not None:
-        learnt = [(own, 1 - taught.weight), (pairs(writing, taught.rows, checkpoint), taught.weight)]
+        written = _lessons.lessons(writing, taught.rows, checkpoint)
+        learnt = [(own, 1 - taught.weight), (written, taught.weight)]
     learnt = [(part, weight) for part, weight in learnt if weight]
-    longest = max(int(part.inputs.lengths.max()) for part, _ in learnt)
+    longest = max(int(part.targets.max()) for part, _ in learnt)
+    if writing.by_likelihood:
+        smoothing, beams = 0.0, 1  # smoothing would make right texts less likely, and beams answers dull
     greedy = replace(checkpoint.search, most=longest + SPARE)
     checkpoint = replace(checkpoint, search=greedy)
     order = seed.generator(run.seed, "evaluated").permutation(len(validation))
     evaluated = np.sort(order[:MOST_EVALUATED])
     judged = validation.take(evaluated)
-    sources = writing.encode(judged.inputs, checkpoint.tokenizer)
+    sources = _lessons.sources(writing, judged.inputs, checkpoint)
 
-    def sums(part: Pairs, rows: np.ndarray, smoothing: float) -> tuple[Tensor, int]:
-        batch, labels = part.pack(rows)
+    def sums(part: _lessons.Lessons, rows: np.ndarray, smoothing: float) -> tuple[Tensor, int]:
         with precision(run.device):
-            total = model.cross_entropy(batch.to(run.device), labels.to(run.device), smoothing)
+            states, labels, _ = part.states(model, rows, run.device)
+            total = model.decoder.cross_entropy(states, labels, smoothing)
         return total, len(labels)
 
     def loss(rows: np.ndarray) -> Sequence[tuple[Tensor, int]]:
@@ -253,6 +225,8 @@ def fit(
 
     @torch.no_grad()
     def evaluate() -> tuple[float, float]:
+        if writing.by_likelihood:
+            return _evaluated(writing, validation, checkpoint, held_out, run)
         totals = [sums(held_out, rows, 0.0) for rows in by_length(held_out.lengths, DECODED[run.device])]
         mean = sum(float(total) for total, _ in totals) / sum(count for _, count in totals)
         scores = metric_values(task, write(checkpoint, sources, greedy, run.device), judged)
@@ -275,7 +249,7 @@ def fit(
             smoothing,
             [group.learning_rate for group in groups],
             [weight for _, weight in learnt],
-            arrays_sha256([tokens for part, _ in learnt for tokens in (part.source.tokens, part.inputs.tokens)]),
+            arrays_sha256([tokens for part, _ in learnt for tokens in part.arrays]),
             arrays_sha256(arrays(model)),
         ),
     )
@@ -283,6 +257,19 @@ def fit(
     merge()
     searching = replace(checkpoint, search=replace(greedy, beams=beams))
     return Generative(contender, writing, searching, trained, run.device)
+
+
+def _evaluated(
+    task: TextTask, validation: Rows, checkpoint: GeneratorCheckpoint, lessons: _lessons.Lessons, run: Run
+) -> tuple[float, float]:
+    """Return the score of a task that is judged by likelihood, higher for better models, and the mean loss."""
+    metric = named(task.metrics, run.metric)
+    sums = _likelihood.judged(task, validation, checkpoint, lessons, run.device)
+    if metric.higher:  # the share of right texts that come first
+        score = _likelihood.scorer(task, validation, checkpoint, run.device, DECODED[run.device])
+        _likelihood.rank(sums, task, validation, score)
+    total = sums.sum(axis=0)
+    return metric.sign * float(metric.of(total)), float(total[LOSS] / total[TOKENS])
 
 
 def arrays(model: torch.nn.Module) -> list[np.ndarray]:

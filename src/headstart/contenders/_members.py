@@ -15,6 +15,7 @@ from headstart.core import rooms
 from headstart.core.contracts import Contender, Fitted, Task, Value
 from headstart.core.errors import UsageError, shown
 from headstart.core.records import Rows, Run
+from headstart.core.text_tasks import by_likelihood
 
 ALL = "all"
 
@@ -105,6 +106,8 @@ def unsupported(contender: type[Contender] | Contender, task: type[Task] | Task)
     if task.kind in contender.kinds:
         if task.generates and contender.generates == "never":
             return "it cannot write texts of its own"
+        if by_likelihood(task) and not contender.has_likelihoods:
+            return "it does not say how likely a text is, by which this task is judged"
         if not task.generates and contender.generates == "only":
             return "it writes texts of its own, and answers of this task are parts of its inputs"
         return ""

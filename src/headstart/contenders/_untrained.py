@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import cast
 
 from headstart.checkpoints import manifest
-from headstart.core.contracts import Fitted, Task, TextTask, Value, metric_values
+from headstart.core.contracts import Fitted, Task, Value, metric_values
 from headstart.core.records import Predictions, Rows
 from headstart.core.tally import named
+from headstart.core.text_tasks import TextTask
 
 MOST_ROWS = 2000  # training rows by which the way is chosen
 NOTHING = -1  # the way that answers nothing

@@ -14,9 +14,10 @@ from headstart.checkpoints import folder as checkpoints
 from headstart.checkpoints.generating import GeneratorCheckpoint, find_generators
 from headstart.contenders import _generative
 from headstart.core import seed
-from headstart.core.contracts import Task, TextTask
+from headstart.core.contracts import Task
 from headstart.core.errors import UsageError, shown
 from headstart.core.records import Rows, Run
+from headstart.core.text_tasks import TextTask
 from headstart.nn.decoder import Decoder, Generator
 from headstart.nn.encoder import Encoder, Stack, initialise
 from headstart.nn.generate import Search
@@ -130,13 +131,45 @@ def fit(
         UsageError: the strategy inserts layers that the saved model has no place for.
         TrainingError: see `training.loop.train`.
     """
-    model = started.model
-    assert model.encoder is not None
-    view = Model(model.encoder, Writer(model.decoder))
-    before = {name for name, _ in model.encoder.named_modules()}
+    assert started.model.encoder is not None
+    view = Model(started.model.encoder, Writer(started.model.decoder))
+    return tune(started, view, train, validation, task, run, strategy, settings, SMOOTHING, DECODER_RATE)
+
+
+def tune(
+    started: GeneratorCheckpoint,
+    view: Model,
+    train: Rows,
+    validation: Rows,
+    task: Task,
+    run: Run,
+    strategy: Strategy,
+    settings: Settings,
+    smoothing: float,
+    head_rate: float | None = None,
+) -> _generative.Generative:
+    """Train what a strategy trains of a model that writes.
+
+    Args:
+        started: the initial model.
+        view: its modules as strategies know them.
+        train: training rows.
+        validation: validation rows.
+        task: the task.
+        run: the context of the training.
+        strategy: which weights are trained, and when.
+        settings: of the training.
+        smoothing: see `_generative.fit`.
+        head_rate: peak learning rate of the head; None for the strategy's.
+
+    Raises:
+        UsageError: the strategy inserts layers that the saved model has no place for.
+        TrainingError: see `training.loop.train`.
+    """
+    before = {name for name, _ in view.encoder.named_modules()}
     head, *others = strategy.prepare(view)
-    groups = [Group(head.weights, DECODER_RATE), *others]
-    if any("_adapter" in name for name, _ in model.encoder.named_modules() if name not in before):
+    groups = [head if head_rate is None else Group(head.weights, head_rate), *others]
+    if any("_adapter" in name for name, _ in view.encoder.named_modules() if name not in before):
         raise UsageError("adapters cannot be saved where answers are written; use lora or partial.")
 
     def before_step(step: int, total: int) -> None:
@@ -151,7 +184,7 @@ def fit(
         run,
         groups=groups,
         settings=settings,
-        smoothing=SMOOTHING,
+        smoothing=smoothing,
         beams=BEAMS,
         before_step=before_step,
         merge=lambda: strategy.merge(view),

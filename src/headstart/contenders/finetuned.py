@@ -67,6 +67,7 @@ class Finetuned(Contender):
 
     kinds: ClassVar[frozenset[Kind]] = KINDS
     generates: ClassVar = "also"
+    has_likelihoods: ClassVar[bool] = True
     reads_columns: ClassVar[bool] = True
 
     @property
@@ -122,10 +123,14 @@ class Finetuned(Contender):
         train = augmented(train, task, self.augment, run.seed)
         strategy = self._strategy
         if task.generates:
-            from headstart.contenders import _warm
+            from headstart.checkpoints import generating
+            from headstart.contenders import _causal, _warm
 
+            settings = self._settings(strategy)
+            if generating.writes(self.backbone):
+                return _causal.fit(self.backbone, train, validation, task, run, strategy, settings)
             started = _warm.checkpoint(self.backbone, task, train, run.seed)
-            return _warm.fit(started, train, validation, task, run, strategy, self._settings(strategy))
+            return _warm.fit(started, train, validation, task, run, strategy, settings)
         torch.manual_seed(seed.derive(run.seed, "weights"))
         checkpoint = checkpoints.load(self.backbone, head=head_plan(task, self.crf), pooling=strategy.pooling)
         assert isinstance(checkpoint.model, Model)  # as planned

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import ClassVar
 
 from headstart.checkpoints import manifest
-from headstart.contenders import _untrained
+from headstart.contenders import _unigram, _untrained
 from headstart.core.contracts import Contender, Fitted, Kind, Task, Value
 from headstart.core.errors import CheckpointError
 from headstart.core.files import write_text
 from headstart.core.opening import read_object
 from headstart.core.records import Predictions, Rows, Run
 from headstart.core.sequences import Encoded, Ragged
+from headstart.core.text_tasks import by_likelihood
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,15 @@ class Majority(Contender):
     kinds: ClassVar[frozenset[Kind]] = frozenset({"label", "labels", "number", "facts", "text"})
     name: ClassVar[str] = "majority"
     generates: ClassVar = "also"
+    has_likelihoods: ClassVar[bool] = True
     level: ClassVar[str] = "floor"
     deterministic: ClassVar[bool] = True
     reads_columns: ClassVar[bool] = True  # as little as the text
 
     def fit(self, train: Rows, validation: Rows, task: Task, run: Run) -> Fitted:
-        """Compute the value from the training targets, see `FLOORS`; of texts see `_untrained`."""
+        """Compute the value from the training targets, see `FLOORS`; of texts see `_untrained` and `_unigram`."""
+        if by_likelihood(task):
+            return _unigram.fit(train, task)
         if task.kind == "text":
             return _untrained.fit(train, task, run.metric)
         shares, value = FLOORS[task.kind](train.targets, task.classes)
@@ -80,6 +84,8 @@ class Majority(Contender):
         Raises:
             CheckpointError: its shares are not those of the task's classes, or its value is none of the task's kind.
         """
+        if by_likelihood(task):
+            return _unigram.load(task, extra)
         if task.kind == "text":
             return _untrained.load(task, extra)
         path = folder / "majority.json"

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from headstart.checkpoints import manifest
-from headstart.core.contracts import Contender, Fitted, Kind, Task, TextTask, Value, joined_texts
+from headstart.core.contracts import Contender, Fitted, Kind, Task, Value, joined_texts
 from headstart.core.errors import CheckpointError
 from headstart.core.files import write_text
 from headstart.core.opening import read_object
 from headstart.core.records import Predictions, Rows, Run
+from headstart.core.text_tasks import TextTask
 
 if TYPE_CHECKING:
     from scipy import sparse

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from headstart.core.contracts import Contender, Kind, Task, TextTask, Value, all_texts
+from headstart.core.contracts import Contender, Kind, Task, Value, all_texts
 from headstart.core.errors import UsageError, at_least
 from headstart.core.records import Rows, Run
+from headstart.core.text_tasks import TextTask
 from headstart.training.schedule import Decay
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Seq2Seq(Contender):
     feed_forward: width of the feed-forward layers.
     window: maximum number of tokens of a text.
     dropout: rate on hidden states, 0 to 1.
-    smoothing: share of the labels' probability that is spread over all tokens, 0 to 1.
+    smoothing: share of the labels' probability that is spread over all tokens, 0 to 1; none for dialogue.
     learning_rate: peak rate of AdamW.
     warmup: see `training.loop.Settings`.
     decay: see `training.schedule`.
@@ -55,6 +56,7 @@ class Seq2Seq(Contender):
 
     kinds: ClassVar[frozenset[Kind]] = frozenset({"text"})
     generates: ClassVar = "only"
+    has_likelihoods: ClassVar[bool] = True
     level: ClassVar[str] = "scratch"
 
     def __post_init__(self) -> None:

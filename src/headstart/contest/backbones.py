@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headstart.checkpoints import hub, manifest
+from headstart.core.contracts import Task
 from headstart.core.errors import UsageError
 from headstart.core.records import Trial
 
@@ -81,7 +82,22 @@ def _parts(source: str) -> list[str]:
     return [part for part in parts if part] or ["model"]
 
 
-def open_all(trials: Sequence[Trial]) -> dict[str, Tokenizer]:
+def open_tokenizer(source: str, task: Task) -> Tokenizer:
+    """Open the tokenizer of a backbone, which may be a decoder where answers are written.
+
+    Raises:
+        UsageError: it cannot be found.
+        CheckpointError: it cannot be opened.
+    """
+    from headstart.checkpoints import generating, header  # loads torch, which naming backbones does not need
+    from headstart.contenders import _causal
+
+    if task.generates and generating.writes(source):
+        return _causal.shortened(generating.open_tokenizer(source))
+    return header.open_header(source).tokenizer
+
+
+def open_all(trials: Sequence[Trial], task: Task) -> dict[str, Tokenizer]:
     """Open the backbones and teachers of a comparison, so that a damaged one ends it now, not after an hour.
 
     Returns:
@@ -96,7 +112,7 @@ def open_all(trials: Sequence[Trial]) -> dict[str, Tokenizer]:
     opened: dict[str, Tokenizer] = {}
     everything = itertools.chain.from_iterable((trial, *trial.members) for trial in trials)
     for backbone in dict.fromkeys(trial.options["backbone"] for trial in everything if "strategy" in trial.options):
-        opened[backbone] = header.open_header(backbone).tokenizer
+        opened[backbone] = open_tokenizer(backbone, task)
     teachers = {trial.options.get("teacher", "none") for trial in trials if not trial.members} - {"none"}
     for teacher in sorted(teachers):
         folder = hub.find(teacher)

@@ -3,8 +3,8 @@
 KEY.json     the record, with its own SHA-256, and the number of rows and the SHA-256 of the predictions
 KEY.jsonl    a line a test row: 'id', 'target' and 'predicted', and where the contender gives probabilities also
              'scores' (one a class, in the order of the record's classes) and 'confidence': the probability of the
-             predicted value as a whole. Rows with several labels have scores alone: those of their labels say nothing
-             about the whole.
+             predicted value as a whole; 'likelihoods' where a task is judged by them, see `metrics.likelihood`. Rows
+             with several labels have scores alone: those of their labels say nothing about the whole.
 
 Earlier versions wrote KEY.csv and no hashes. Such a record is read once more, written in this form with a note, and its
 CSV file is deleted.
@@ -104,6 +104,9 @@ def _lines(predictions: Predictions, test: Rows) -> bytes:
     if predictions.confidence is not None:
         for row, confidence in zip(rows, predictions.confidence.tolist(), strict=True):
             row["confidence"] = confidence
+    if predictions.likelihoods is not None:
+        for row, sums in zip(rows, predictions.likelihoods.tolist(), strict=True):
+            row["likelihoods"] = sums
     if predictions.probabilities is not None:
         for row, scores in zip(rows, predictions.probabilities.tolist(), strict=True):
             if row["predicted"] in predictions.classes:
@@ -126,9 +129,13 @@ def _read_lines(path: Path, stored: dict[str, Value], splits: Splits, remedy: st
     scores = [row["scores"] for row in rows if "scores" in row]
     probabilities = np.array(scores, dtype=np.float32).reshape(len(rows), len(classes)) if scores else None
     values = tuple(_frozen(row["predicted"]) for row in rows)
-    if scores or not all("confidence" in row for row in rows):
+    confidence, likelihoods = (
+        np.array([row[name] for row in rows], dtype=np.float64) if all(name in row for row in rows) else None
+        for name in ("confidence", "likelihoods")
+    )
+    if scores:
         return Predictions(values, classes, probabilities)
-    return Predictions(values, classes, confidence=np.array([row["confidence"] for row in rows], dtype=np.float64))
+    return Predictions(values, classes, confidence=confidence, likelihoods=likelihoods)
 
 
 def _frozen(value: Value) -> Value:

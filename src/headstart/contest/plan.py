@@ -16,11 +16,13 @@ from headstart.core.contracts import Contender, Task, Value
 from headstart.core.errors import UsageError, did_you_mean, shown
 from headstart.core.records import Trial
 from headstart.core.tabular import NO_COLUMNS
+from headstart.core.text_tasks import by_likelihood
 from headstart.strategies import load as load_strategy
 from headstart.strategies import plugin as strategy_class
 
 CONTENDERS = ("majority", "linear", "scratch", "finetuned")
 WRITERS = ("majority", "nearest", "seq2seq", "finetuned")  # where answers are generated
+BY_LIKELIHOOD = ("majority", "decoder", "finetuned")  # where these are judged by how likely they are
 STRATEGIES = ("frozen", "partial", "full")
 LEAST_ROWS = 20  # of a point on the learning curve
 USUAL_WAY = NO_COLUMNS.way
@@ -36,6 +38,8 @@ class Plan:
 
 def default_contenders(task: Task) -> tuple[str, ...]:
     """Return the contenders that compete unless others are named."""
+    if by_likelihood(task):
+        return BY_LIKELIHOOD
     return WRITERS if task.generates else CONTENDERS
 
 

@@ -48,7 +48,7 @@ def _joint(splits: Splits, task: Task, metric: Metric) -> stats.Joint:
     with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
         run = Run(seed=0, folder=Path(folder), metric=metric.name)
         fitted = contenders.load(CONTENDER).fit(splits.train, splits.validation, task.fitted(splits.train), run)
-        tally = task.tally(fitted.predict(splits.test.inputs), splits.test.targets)
+        tally = task.tally(fitted.judge(splits.test), splits.test.targets)
     return stats.joint([[tally]], metric, groups=stats.group_numbers(splits.test))
 
 

@@ -253,12 +253,12 @@ def judge(contest: Contest, job: Job, saved: Path, progress: Callable[[Progress]
     note = models.note_of(saved)
     fitted = contest.trained.pop(saved, None) or model_folder.open_model(saved)
     progress(Progress("judging", 1.0))
-    held_out = fitted.predict(splits.validation.inputs)
+    held_out = fitted.judge(splits.validation)
     validation = metric_values(fitted.task, held_out, splits.validation)
     confidence.store(saved, held_out)
     openings.log(terms, job, job.key in contest.asked)
     with meter.measured() as bulk:
-        predictions = fitted.predict(splits.test.inputs)
+        predictions = fitted.judge(splits.test)
     if job.key in contest.asked:
         stress_records.write(job, terms, fitted)
     # Timed on validation texts: the test rows are predicted once.
@@ -363,11 +363,12 @@ def _without(splits: Splits, task: Task, predictions: Predictions) -> dict[str, 
     unleaked = [place for place, name in enumerate(splits.test.ids) if name not in splits.leaked]
     if not splits.leaked or not unleaked:
         return None
-    probabilities = predictions.probabilities
+    probabilities, likelihoods = predictions.probabilities, predictions.likelihoods
     some = replace(
         predictions,
         values=tuple(predictions.values[place] for place in unleaked),
         probabilities=None if probabilities is None else probabilities[unleaked],
+        likelihoods=None if likelihoods is None else likelihoods[unleaked],
     )
     return metric_values(task, some, splits.test.take(unleaked))
 

@@ -15,9 +15,11 @@ import numpy as np
 from headstart import stress
 from headstart.core.abstain import confidence_of
 from headstart.core.contracts import Fitted, Task
+from headstart.core.errors import UsageError
 from headstart.core.records import Predictions, Rows
 from headstart.core.results import BrokenRow, Interval, StressResult, StressScore
 from headstart.core.tally import Metric
+from headstart.core.text_tasks import by_likelihood
 from headstart.metrics import calibration, stats
 from headstart.stress import _copies, _masked
 from headstart.stress._copies import Copies
@@ -78,8 +80,10 @@ def prepare(
         backbones: pretrained models, of which the first with a head for masked words gives substitutes of words.
 
     Raises:
-        UsageError: no such transformation.
+        UsageError: no such transformation, or a task that is judged by likelihood.
     """
+    if by_likelihood(task):
+        raise UsageError("what transformations do is not measured where models are judged by likelihood; leave it out.")
     transformations = stress.load_all(names, _masked.first(backbones))
     places = _copies.sample(rows, most, seed)
     chosen = rows.take(places)

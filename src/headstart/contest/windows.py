@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, cast
 
 from headstart.contest import backbones, plan
 from headstart.core import rooms
-from headstart.core.contracts import Task, TextTask, Value, all_texts
+from headstart.core.contracts import Task, Value, all_texts
 from headstart.core.errors import CheckpointError, UsageError, shown
 from headstart.core.long_texts import LongTexts
 from headstart.core.records import Finding, Rows
+from headstart.core.text_tasks import TextTask, by_likelihood
 
 if TYPE_CHECKING:
+    from headstart.contenders.decoder import DecoderAlone
     from headstart.contenders.finetuned import Finetuned
     from headstart.contenders.scratch import Scratch
     from headstart.contenders.seq2seq import Seq2Seq
@@ -71,7 +73,6 @@ def findings(
         backbone: one or several, see `contest.backbones`.
         options: see :func:`readers`.
     """
-    from headstart.checkpoints import header
     from headstart.contest import language
     from headstart.text import vocabulary
 
@@ -82,9 +83,10 @@ def findings(
     answers_cut_off = []
     if task.generates:
         answers = [cast(TextTask, task).accepted(target)[0] for target in rows.targets]
-        own = vocabulary.train_bytes([*texts, *answers], seq2seq.vocabulary, window=seq2seq.window)
-        tokenizers["seq2seq"] = own
-        answers_cut_off = _of_answers(own.encode(answers).cut_off)
+        writer: Seq2Seq | DecoderAlone = rooms.load("contenders", "decoder") if by_likelihood(task) else seq2seq
+        own = vocabulary.train_bytes([*texts, *answers], writer.vocabulary, window=writer.window)
+        tokenizers[writer.name] = own
+        answers_cut_off = _of_answers(writer.name, own.encode(answers).cut_off)
     else:
         own = vocabulary.train(texts, scratch.vocabulary, window=scratch.window)
         tokenizers["scratch"] = own.reading(LongTexts(scratch.long, scratch.most_windows))
@@ -92,7 +94,7 @@ def findings(
     opened = {}
     for name, source in backbones.named(backbones.read(backbone)).items():
         try:
-            opened[source] = header.open_header(source).tokenizer
+            opened[source] = backbones.open_tokenizer(source, task)
             tokenizers[f"finetuned@{name}" if name else "finetuned"] = opened[source].reading(long)
         except (UsageError, CheckpointError) as error:
             sentence = f"The backbone {shown(source)} cannot be opened, so nothing can be fine-tuned from it: {error}"
@@ -101,9 +103,10 @@ def findings(
     return [cut_off, *answers_cut_off, *language.findings(opened, texts), *closed]
 
 
-def _of_answers(share: float) -> list[Finding]:
+def _of_answers(writer: str, share: float) -> list[Finding]:
     """Return what there is to say of answers of which a share of the tokens (0 to 1) is beyond the window."""
     sentence = (
-        f"Long answers are truncated to the model's window: seq2seq does not learn {100 * share:.1f} % of their tokens."
+        f"Long answers are truncated to the model's window: {writer} does not learn {100 * share:.1f} % of their "
+        "tokens."
     )
     return [Finding("truncation", "warning" if share > MUCH else "note", 0, share, sentence)] if share else []

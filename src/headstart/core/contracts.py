@@ -76,6 +76,7 @@ class Column:
     target: whether it belongs to the target, and so is not read for predictions.
     required: whether the task needs it.
     several: whether it may be more than one column, as for labels. :meth:`Task.read` then gets an object, name -> cell.
+    inside: role of the column that also holds this one if it has none of its own, as a talk its answer; '' for none.
     """
 
     role: str
@@ -84,6 +85,7 @@ class Column:
     target: bool = False
     required: bool = True
     several: bool = False
+    inside: str = ""
 
 
 class Tokenizer(Protocol):
@@ -100,6 +102,9 @@ class Tokenizer(Protocol):
 
     def encode_windows(self, questions: Sequence[str], contexts: Sequence[str]) -> Encoded:
         """Turn questions with contexts into pairs of texts, a long context in several overlapping windows."""
+
+    def encode_turns(self, rows: Sequence[Sequence[tuple[str, str]]]) -> Encoded:
+        """Turn conversations, each of roles with what is said, into token ids up to the next turn."""
 
     def encode_marked(self, rows: Sequence[Sequence[str]], numbers: Sequence[Sequence[int]]) -> Encoded:
         """Turn texts that are divided into parts into token ids, with the places of the parts of some numbers."""
@@ -188,24 +193,6 @@ class Task(Protocol):
 
     def tally(self, predictions: Predictions, targets: Sequence[Value]) -> Tally:
         """Return what each row adds to the sums that the metrics are functions of."""
-
-
-class TextTask(Task, Protocol):
-    """What tasks of the kind 'text' have besides.
-
-    ways: number of ways of answering without training, the best of which is the floor of all scores.
-    """
-
-    ways: ClassVar[int]
-
-    def untrained(self, value: Value, way: int) -> str:
-        """Answer one input in one of these ways, counted from 0."""
-
-    def accepted(self, target: Value) -> Sequence[str]:
-        """Return the texts that are right; the empty text where nothing is."""
-
-    def chosen(self, candidates: Sequence[tuple[tuple[str, float], ...]]) -> Predictions:
-        """Return the predictions that the candidates of each input and their probabilities give, the best first."""
 
 
 def class_numbers(classes: Sequence[str], targets: Sequence[Value]) -> np.ndarray:
@@ -299,6 +286,10 @@ class Fitted:
         """Predict any number of inputs, in order."""
         raise NotImplementedError
 
+    def judge(self, rows: Rows) -> Predictions:
+        """Predict labelled rows to be scored; where the task is judged by likelihood, with that of their targets."""
+        return self.predict(rows.inputs)
+
     def cut_off(self, inputs: Sequence[Value]) -> float:
         """Return the share (0 to 1) of the inputs' tokens that the model's window truncates."""
         return 0.0
@@ -341,6 +332,7 @@ class Contender:
 
     kinds: the kinds of task that it supports.
     generates: whether it supports tasks whose answers are generated, see `Task.generates`: 'never', 'also' or 'only'.
+    has_likelihoods: whether its models say how likely a given text is, for tasks that are judged by that.
     level: its level on the ladder from the floor to the most expensive way of training, see `contest.ladder`; '' for
         none.
     reads_unlabelled: whether it uses `Run.unlabelled`.
@@ -350,6 +342,7 @@ class Contender:
 
     kinds: ClassVar[frozenset[Kind]] = frozenset({"label"})
     generates: ClassVar[Literal["never", "also", "only"]] = "never"
+    has_likelihoods: ClassVar[bool] = False
     level: ClassVar[str] = ""
     reads_unlabelled: ClassVar[bool] = False
     reads_columns: ClassVar[bool] = False

@@ -230,6 +230,8 @@ class Predictions:
         the parts of one input after those of another; None if the task has none. They are not stored with a record.
     confidence: probability of each value, float64 ``(rows,)``, 0 to 1, where `probabilities` do not give it: of an
         answer among its candidates, or of all entities of a text together. None if the model has none.
+    likelihoods: what the model says of the right text of each row, float64 ``(rows, sums)``, see `metrics.likelihood`;
+        None for tasks that are judged by what is written.
     """
 
     values: tuple[Value, ...]
@@ -238,6 +240,7 @@ class Predictions:
     candidates: tuple[tuple[tuple[Value, float], ...], ...] = ()
     parts: np.ndarray | None = None
     confidence: np.ndarray | None = None
+    likelihoods: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

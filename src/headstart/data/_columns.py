@@ -45,6 +45,26 @@ def find(
     >>> find("sms.csv", ("v1", "v2"), rows * 2, (TEXT, LABEL), {})
     {'text': ('v2',), 'label': ('v1',)}
     """
+    return with_shared(roles, _find(name, columns, sample, roles, given))
+
+
+def with_shared(roles: Sequence[Column], found: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Add the columns of roles that are inside another one's, see `Column.inside`.
+
+    >>> with_shared((TEXT, Column("answer", inside="text")), {"text": ("talk",)})
+    {'text': ('talk',), 'answer': ('talk',)}
+    """
+    shared = {role.role: found[role.inside] for role in roles if role.inside in found and role.role not in found}
+    return {**found, **shared}
+
+
+def _find(
+    name: str,
+    columns: Sequence[str],
+    sample: Sequence[Mapping[str, object]],
+    roles: Sequence[Column],
+    given: Names,
+) -> dict[str, tuple[str, ...]]:
     _check_exist(name, columns, given)
     required = [role for role in roles if role.required]
     if len(columns) < len(required):
@@ -192,7 +212,7 @@ def choose(
                 f"there is no column {shown(wanted[0])}, as in the training rows: column "
                 f"{shown(chosen[role.role][0])} is read as the {role.role}."
             )
-    return chosen, warnings
+    return with_shared(roles, chosen), warnings
 
 
 def choose_text(

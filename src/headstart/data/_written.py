@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import cast
 
-from headstart.core.contracts import Task, TextTask, joined_texts
+from headstart.core.contracts import Task, joined_texts
 from headstart.core.records import Finding, Splits
+from headstart.core.text_tasks import TextTask
 from headstart.data._near import normalise
 
 FACTOR = 9  # a target so much longer or shorter, beside its input, than usual is probably not its target

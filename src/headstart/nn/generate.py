@@ -5,7 +5,7 @@ Shapes: texts = those that are generated together, beams = hypotheses of each, v
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -79,26 +79,33 @@ def generate(model: Generator, batch: Batch, search: Search, generator: torch.Ge
     Returns:
         the texts, in the order of the request.
     """
-    cache = Cache(model.decoder, search.beams)
-    begun: list[list[int]] = [[] for _ in range(len(batch))]
-    if model.encoder is not None:
-        assert search.start is not None
-        cache.read_sources(model.encoder(batch), batch)
-        cache.begin(len(batch))
-        begun = [[search.start] for _ in begun]
-        first = cache.step(batch.ids.new_full((len(batch) * search.beams,), search.start))  # (rows, width)
-    else:
-        ids, ends = batch.ids.tolist(), batch.boundaries.tolist()
-        begun = [ids[start:stop] for start, stop in pairwise(ends)]
-        first = cache.read_beginnings(batch).repeat_interleave(search.beams, dim=0)
-    room = model.decoder.embeddings.window
-    if room:
-        search = replace(search, most=min(search.most, room - max(map(len, begun)) + 1))
+    cache, first, begun = _begun(model, batch, search)
+    search = _room(model, begun, search)
     texts = (_beams if search.beams > 1 else _one)(model, cache, first, begun, search, generator)
     answers: list[Text] = [Text((), 0.0)] * len(texts)
     for place, text in zip(batch.order.tolist(), texts, strict=True):
         answers[place] = text
     return answers
+
+
+def _begun(model: Generator, batch: Batch, search: Search) -> tuple[Cache, Tensor, list[list[int]]]:
+    """Read sources or beginnings; return them with the states that predict the next tokens, and each text so far."""
+    cache = Cache(model.decoder, search.beams)
+    if model.encoder is not None:
+        assert search.start is not None
+        cache.read_sources(model.encoder(batch), batch)
+        cache.begin(len(batch))
+        first = cache.step(batch.ids.new_full((len(batch) * search.beams,), search.start))  # (rows, width)
+        return cache, first, [[search.start] for _ in range(len(batch))]
+    ids, ends = batch.ids.tolist(), batch.boundaries.tolist()
+    first = cache.read_beginnings(batch).repeat_interleave(search.beams, dim=0)
+    return cache, first, [ids[start:stop] for start, stop in pairwise(ends)]
+
+
+def _room(model: Generator, begun: Sequence[list[int]], search: Search) -> Search:
+    """Limit the number of generated tokens to that of positions that the model has."""
+    room = model.decoder.embeddings.window
+    return replace(search, most=min(search.most, room - max(map(len, begun)) + 1)) if room else search
 
 
 def _one(
@@ -117,15 +124,7 @@ def _one(
     seen = _seen(begun, model, device) if search.repetition_penalty != 1 else None
     end = torch.tensor(search.end, device=device)
     for step in range(search.most):
-        logits = model.decoder.logits(states).float()  # (alive, vocabulary)
-        if seen is not None:
-            logits = _penalised(logits, seen, search.repetition_penalty)
-        logits = _forced(logits, step, search)
-        if search.sample:
-            logits = _narrowed(logits / search.temperature, search)
-            chosen = torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]  # (alive,)
-        else:
-            chosen = logits.argmax(-1)
+        chosen, logits = _choose(model.decoder.logits(states).float(), seen, step, search, generator)
         scores[alive] += logits.log_softmax(-1).gather(1, chosen[:, None])[:, 0]
         if seen is not None:
             seen[torch.arange(len(chosen), device=device), chosen] = True
@@ -140,6 +139,38 @@ def _one(
             seen = None if seen is None else seen[going]
         states = cache.step(chosen)
     return [Text(tuple(ids), score) for ids, score in zip(tokens, scores.tolist(), strict=True)]
+
+
+def _choose(
+    logits: Tensor, seen: Tensor | None, step: int, search: Search, generator: torch.Generator | None
+) -> tuple[Tensor, Tensor]:
+    """Choose a token for each text, int64 ``(texts,)``; return them with the logits they are chosen by."""
+    if seen is not None:
+        logits = _penalised(logits, seen, search.repetition_penalty)
+    logits = _forced(logits, step, search)
+    if not search.sample:
+        return logits.argmax(-1), logits
+    logits = _narrowed(logits / search.temperature, search)
+    return torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0], logits
+
+
+@torch.inference_mode()
+def stream(model: Generator, batch: Batch, search: Search, generator: torch.Generator | None = None) -> Iterator[int]:
+    """Generate the tokens that :func:`generate` would give a single text, each as soon as it is chosen.
+
+    Args: as for :func:`generate`; `search` has one beam.
+    """
+    cache, states, begun = _begun(model, batch, search)
+    seen = _seen(begun, model, states.device) if search.repetition_penalty != 1 else None
+    search = _room(model, begun, search)
+    for step in range(search.most):
+        chosen, _ = _choose(model.decoder.logits(states).float(), seen, step, search, generator)
+        yield int(chosen)
+        if int(chosen) in search.end:
+            return
+        if seen is not None:
+            seen[0, chosen] = True
+        states = cache.step(chosen)
 
 
 def _beams(

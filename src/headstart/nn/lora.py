@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from headstart.nn.choices import TARGETS
 from headstart.nn.dropout import Dropout
 from headstart.nn.heads import Model
+from headstart.nn.layer import Layer
 
 SHARING = {"attention.qkv": 3}
 
@@ -51,7 +52,7 @@ class LowRank(nn.Module):
     """A linear layer with updates of some of its matrices.
 
     layer: the frozen layer.
-    matrices: number of matrices in the layer, of equal height.
+    heights: outputs of each matrix in the layer, in order.
     numbers: which of them are updated, from 0.
     rank: rank of each update.
     alpha: the update is scaled by ``alpha / rank``.
@@ -59,14 +60,14 @@ class LowRank(nn.Module):
     """
 
     def __init__(
-        self, layer: nn.Linear, matrices: int, numbers: Sequence[int], rank: int, alpha: float, dropout: float
+        self, layer: nn.Linear, heights: Sequence[int], numbers: Sequence[int], rank: int, alpha: float, dropout: float
     ):
         super().__init__()
         self.layer = layer
-        self.height = layer.out_features // matrices
+        self.spans = [(sum(heights[:number]), height) for number, height in enumerate(heights)]  # first row, rows
         self.scale = alpha / rank
         self.dropout = Dropout(dropout)
-        self.updates = nn.ModuleDict({str(n): Update(layer.in_features, self.height, rank) for n in numbers})
+        self.updates = nn.ModuleDict({str(n): Update(layer.in_features, heights[n], rank) for n in numbers})
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Map ``(tokens, inputs)`` to ``(tokens, outputs)``."""
@@ -77,15 +78,16 @@ class LowRank(nn.Module):
         bias = None if self.layer.bias is None else self.layer.bias[start:stop]
         out = F.linear(hidden, self.layer.weight[start:stop], bias)  # (tokens, stop - start)
         updates: dict[str, Any] = dict(self.updates.items())
-        within = {int(number) * self.height - start: update for number, update in updates.items()}
+        within = {self.spans[int(number)][0] - start: update for number, update in updates.items()}
         within = {place: update for place, update in within.items() if 0 <= place < stop - start}
         if not within:
             return out
         # One product for all updates, with zeros for the other matrices: several products would each copy all outputs.
         down = torch.cat([update.down for update in within.values()])  # (updates * rank, inputs)
-        above = stop - start - self.height
         # (stop - start, updates * rank)
-        up = torch.cat([F.pad(update.up, (0, 0, place, above - place)) for place, update in within.items()], 1)
+        up = torch.cat(
+            [F.pad(each.up, (0, 0, place, stop - start - place - len(each.up))) for place, each in within.items()], 1
+        )
         return torch.addmm(out, self.dropout(hidden) @ down.T, up.T, alpha=self.scale)
 
 
@@ -107,8 +109,16 @@ def insert(model: Model, targets: Sequence[str], rank: int, alpha: float, dropou
         for place, numbers in layers.items():
             layer = block.get_submodule(place)
             assert isinstance(layer, nn.Linear)
-            made = LowRank(layer, SHARING.get(place, 1), numbers, rank, alpha, dropout)
+            made = LowRank(layer, _heights(block, place, layer), numbers, rank, alpha, dropout)
             block.set_submodule(place, made.to(layer.weight.device))
+
+
+def _heights(block: nn.Module, place: str, layer: nn.Linear) -> list[int]:
+    """Return the outputs of each matrix in a layer: of keys and values fewer where heads of queries share them."""
+    if isinstance(block, Layer) and place == "attention.qkv":
+        return [count * block.size for count in (block.heads, block.key_heads, block.key_heads)]
+    matrices = SHARING.get(place, 1)
+    return [layer.out_features // matrices] * matrices
 
 
 @torch.no_grad()
@@ -133,8 +143,8 @@ def merge(model: Model) -> dict[tuple[str, int], tuple[Tensor, Tensor]]:
             for key, update in part.updates.items():
                 assert isinstance(update, Update)
                 number = int(key)
-                start = number * part.height
-                part.layer.weight[start : start + part.height].addmm_(update.up, update.down, alpha=part.scale)
+                start, height = part.spans[number]
+                part.layer.weight[start : start + height].addmm_(update.up, update.down, alpha=part.scale)
                 pairs[name, number] = (update.down.detach(), update.up.detach())
             model.set_submodule(name, part.layer)
     return pairs

@@ -18,6 +18,7 @@ from headstart.tasks._words import divided
 from headstart.tasks.relation import ENTITY, TAG, Relation
 
 QUESTION = "question"  # key of the text that is changed where an answer is a part of another one
+CONTENT = "content"  # key of what is said in a turn of a conversation
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,11 @@ def _row(task: Task, value: Value, target: Value, way: _Way) -> tuple[Value, Val
 
 
 def _texts(value: Value, way: _Way) -> Value:
-    return _text(value, way) if isinstance(value, str) else tuple(_text(text, way) for text in value)
+    if isinstance(value, str):
+        return _text(value, way)
+    if isinstance(value, Mapping):  # a turn of a conversation
+        return {**value, CONTENT: _text(value[CONTENT], way)}
+    return tuple(_texts(part, way) for part in value)
 
 
 def _text(text: str, way: _Way) -> str:

@@ -27,6 +27,7 @@ class Written:
 
     kind: ClassVar[Kind] = "text"
     generates: ClassVar[bool] = True
+    by_likelihood: ClassVar[bool] = False
     settles: ClassVar[bool] = False
     ways: ClassVar[int] = 1
     tabular: ClassVar[Tabular] = NO_COLUMNS

@@ -63,6 +63,7 @@ class QuestionAnswering:
     )
     kind: ClassVar[Kind] = "text"
     generates: ClassVar[bool] = False
+    by_likelihood: ClassVar[bool] = False
     settles: ClassVar[bool] = True
     ways: ClassVar[int] = 1
     columns: ClassVar[tuple[Column, ...]] = (QUESTION, CONTEXT, ANSWERS)

@@ -88,6 +88,9 @@ class _Noting:
         self.words = rows
         return self.tokenizer.encode_words(rows)
 
+    def encode_turns(self, rows: Sequence[Sequence[tuple[str, str]]]) -> Encoded:
+        return self.tokenizer.encode_turns(rows)
+
     def encode_marked(self, rows: Sequence[Sequence[str]], numbers: Sequence[Sequence[int]]) -> Encoded:
         numbered = _Numbered(self.tokenizer)
         own = marked.encode(numbered, rows, numbers)

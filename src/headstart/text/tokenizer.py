@@ -18,7 +18,7 @@ from headstart.core.files import write_text
 from headstart.core.long_texts import LongTexts
 from headstart.core.opening import guarded, naming
 from headstart.core.sequences import Encoded
-from headstart.text import _long, marked, windows
+from headstart.text import _long, marked, turns, windows
 from headstart.text._open_tokenizer import build
 from headstart.text._pairs import shares_of
 from headstart.text._special_tokens import around, of_pairs
@@ -267,6 +267,10 @@ class Tokenizer:
     def encode_marked(self, rows: Sequence[Sequence[str]], numbers: Sequence[Sequence[int]]) -> Encoded:
         """Turn texts that are divided into parts, some of them marked, into token ids, see `text.marked`."""
         return marked.encode(self, rows, numbers)
+
+    def encode_turns(self, rows: Sequence[Sequence[tuple[str, str]]]) -> Encoded:
+        """Turn conversations into token ids, see `text.turns`."""
+        return turns.encode(self, rows)
 
     def encode_whole(self, texts: Sequence[str]) -> Encoded:
         """Turn texts into token ids without special tokens and without truncation."""

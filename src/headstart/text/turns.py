@@ -6,6 +6,7 @@ that layout. With any other vocabulary a turn is its text and the token that end
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -24,37 +25,66 @@ Turn = tuple[str, str]  # 'system', 'user' or 'assistant', and what is said
 
 
 def encode(tokenizer: Tokenizer, rows: Sequence[Sequence[Turn]]) -> Encoded:
-    """Turn conversations into token ids, each limited to the last tokens that fit in the tokenizer's window.
+    """Turn conversations into token ids.
+
+    Of a conversation beyond the window the oldest turns are left out, except a system message. A last turn that is too
+    long by itself is cut off at its end.
 
     Args:
         tokenizer: its window is the maximum number of tokens.
-        rows: the turns of each conversation, up to the answer.
+        rows: the turns of each conversation, up to the answer; at least one.
     """
-    chat = is_chat(tokenizer)
+    marks = _marks(tokenizer)
+    chat = bool(marks)
     default = tokenizer.settings.get(SYSTEM)
     if chat and isinstance(default, str):
-        rows = [turns if turns and turns[0][0] == "system" else [("system", default), *turns] for turns in rows]
+        rows = [turns if turns[0][0] == "system" else [("system", default), *turns] for turns in rows]
     texts = [f"{role}\n{content}" if chat else content for turns in rows for role, content in turns]
     bodies = tokenizer.encode_whole([*texts, "\n", "assistant\n"])
-    ids = [bodies.tokens[a:b].tolist() for a, b in zip(bodies.boundaries[:-1], bodies.boundaries[1:], strict=True)]
-    begin, after, opening, closing = [], tokenizer.ending, tokenizer.opening, []
-    if chat:
-        newline, answer = ids[-2:]
-        begin, end = ([tokenizer.backend.token_to_id(token)] for token in (BEGIN, END))
-        after, opening, closing = end + newline, [], begin + answer
+    ids = [bodies.tokens[a:b].tolist() for a, b in itertools.pairwise(bodies.boundaries)]
+    before: list[int] = []
+    opening, closing, after = tokenizer.opening, before, tokenizer.ending
+    if marks:
+        before = [marks[0]]
+        opening, closing, after = [], before + ids[-1], [marks[1], *ids[-2]]
     room = tokenizer.window - len(opening) - len(closing)
     joined: list[int] = []
-    ends, place, total, left_out = [0], 0, 0, 0
+    ends, place, total = [0], 0, 0
     for turns in rows:
-        body = [token for each in ids[place : place + len(turns)] for token in (*begin, *each, *after)]
+        pieces = [[*before, *each, *after] for each in ids[place : place + len(turns)]]
         place += len(turns)
-        total += len(body)
-        left_out += max(0, len(body) - room)
-        joined += [*opening, *body[max(0, len(body) - room) :], *closing]
+        total += sum(map(len, pieces)) + len(opening) + len(closing)
+        joined += [*opening, *_latest(pieces, turns[0][0] == "system", room, after), *closing]
         ends.append(len(joined))
-    return Encoded(np.array(joined, dtype=np.int32), np.array(ends, dtype=np.int64), left_out / max(1, total))
+    return Encoded(np.array(joined, dtype=np.int32), np.array(ends, dtype=np.int64), 1 - len(joined) / max(1, total))
+
+
+def _latest(pieces: Sequence[list[int]], system: bool, room: int, after: Sequence[int]) -> list[int]:
+    """Return the tokens of the last turns that fit in so many tokens, and of a system message before them.
+
+    >>> _latest([[1, 0], [2, 2, 0], [3, 0]], True, 4, [0]), _latest([[1, 0], [2, 2, 2, 0]], False, 3, [0])
+    ([1, 0, 3, 0], [2, 2, 0])
+    """
+    first, rest = (list(pieces[0]), pieces[1:]) if system and len(pieces) > 1 else ([], pieces)
+    if len(first) + len(rest[-1]) > room:
+        first = []
+    room -= len(first)
+    used: list[list[int]] = []
+    for piece in reversed(rest):
+        if sum(len(other) for other in used) + len(piece) > room:
+            break
+        used.insert(0, piece)
+    if not used:
+        used = [[*rest[-1][: max(0, room - len(after))], *after]]
+    return [*first, *itertools.chain.from_iterable(used)]
 
 
 def is_chat(tokenizer: Tokenizer) -> bool:
     """Return whether a vocabulary has the special tokens of ChatML."""
-    return {tokenizer.backend.token_to_id(token) for token in (BEGIN, END)} <= set(tokenizer.special)
+    return bool(_marks(tokenizer))
+
+
+def _marks(tokenizer: Tokenizer) -> list[int]:
+    """Return the ids of the tokens around a turn in ChatML; empty if they are not special tokens of the vocabulary."""
+    ids = [tokenizer.backend.token_to_id(token) for token in (BEGIN, END)]
+    return ids if set(ids) <= set(tokenizer.special) else []

@@ -10,6 +10,7 @@ from headstart.core.records import Predictions
 from headstart.core.results import Result, deciding
 from headstart.core.tally import Metric, Tally
 from headstart.metrics import format as form
+from headstart.metrics.likelihood import RANKED
 from headstart.report import _format as write
 from headstart.report._mistakes import full_records
 from headstart.report._values import NO_TEXT, shown_answer, shown_input, texts
@@ -96,7 +97,10 @@ def view(result: Result) -> TextView:
     # Among rows that the deciding metric does not tell apart, such as those without an exact match, the others decide.
     others = [other.sign * row_scores(other, tallies[best]) for other in result.rules.metrics if other is not metric]
     order = np.lexsort((np.arange(len(test)), -sum(others, np.zeros(len(test))), -metric.sign * scores[best]))
-    half = min(EACH, (len(test) + 1) // 2)
+    judged = first[best].likelihoods
+    if judged is not None:  # few of these rows have a text to show
+        order = order[judged[order, RANKED] > 0]
+    half = min(EACH, (len(order) + 1) // 2)
     chosen = {row: _row(result, int(row), first, scores, metric) for row in (*order[:half], *order[: -half - 1 : -1])}
     groups, lengths = _by_length(result, tallies, metric)
     worst_rows = tuple(chosen[row] for row in order[: -half - 1 : -1] if row not in order[:half])
