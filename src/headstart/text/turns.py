@@ -86,5 +86,7 @@ def is_chat(tokenizer: Tokenizer) -> bool:
 
 def _marks(tokenizer: Tokenizer) -> list[int]:
     """Return the ids of the tokens around a turn in ChatML; empty if they are not special tokens of the vocabulary."""
-    ids = [tokenizer.backend.token_to_id(token) for token in (BEGIN, END)]
-    return ids if set(ids) <= set(tokenizer.special) else []
+    named = (tokenizer.backend.token_to_id(token) for token in (BEGIN, END))
+    special = set(tokenizer.special)
+    ids: list[int] = [number for number in named if number in special]
+    return ids if len(ids) == 2 else []
