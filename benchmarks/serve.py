@@ -48,6 +48,7 @@ FUZZ_SECONDS = float(os.environ.get("FUZZ_SECONDS", 60))
 SLOW = 40  # clients of each kind
 ENDINGS = 20
 MINUTES = float(os.environ.get("MINUTES", 10))
+LEAST_SAMPLES = 4  # of memory, to compare the second and the last third
 OURS, PLAIN = "headstart serve", "FastAPI + pipeline"
 GOALS = {
     "times at 64 clients": 3.0,
@@ -245,7 +246,7 @@ def mixed(model: Path, texts: str) -> dict[str, Any]:
         end = time.monotonic() + 60 * MINUTES
         statuses: dict[str, int] = {}
         seed = 0
-        while time.monotonic() < end:
+        while time.monotonic() < end or len(samples) < LEAST_SAMPLES:
             seed += 1
             for status, count in _abuse.mixed(port, json.loads(Path(texts).read_text(encoding="utf-8")), seed).items():
                 statuses[status] = statuses.get(status, 0) + count
