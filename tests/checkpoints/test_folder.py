@@ -92,9 +92,13 @@ def test_neither_a_model_type_nor_a_prefix(place):
         folder.load(place)
 
 
-def test_an_unknown_family(place):
-    edit_config(place, model_type="gpt2")
-    with pytest.raises(CheckpointError, match=r"is of type 'gpt2'; Headstart reads .*bert, .*roberta"):
+@pytest.mark.parametrize(
+    ("model_type", "said"),
+    [("clip", r"; Headstart reads .*bert, .*roberta"), ("gpt2", r", which writes texts.* need an encoder: .*bert, .*")],
+)
+def test_an_unknown_family(place, model_type, said):
+    edit_config(place, model_type=model_type)
+    with pytest.raises(CheckpointError, match=f"is of type '{model_type}'{said}"):
         folder.load(place)
 
 

@@ -29,7 +29,8 @@ def splits() -> Splits:
 @pytest.fixture
 def make_record():
     def make(contender: str, values, *, score=None, size=None, seed=0, train_rows=100, options=None, cost=None):
-        probabilities = np.tile(np.array([0.75, 0.25], dtype=np.float32), (len(values), 1))
+        sure = {"bad": (0.75, 0.25), "good": (0.25, 0.75)}
+        probabilities = np.array([sure.get(value, (0.75, 0.25)) for value in values], dtype=np.float32)
         return Record(
             trial=Trial(contender, options or {}, size, seed),
             train_rows=train_rows,
