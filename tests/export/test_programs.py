@@ -28,7 +28,7 @@ from headstart.export import certificate, folder, graph
 from headstart.tasks.classification import Classification
 from headstart.text.tokenizer import Tokenizer
 
-WRITTEN = {"translation", "summary"}
+WRITTEN = {name for name in rooms.names("tasks") if rooms.load("tasks", name).generates}
 LONG = "Anna Berg built the bridge in 1887, and the river ends in the North Sea. " * 3
 TEXTS = ("", "a \ud800 b", "很好 \u0301 x\ty", "\t  ", LONG, LONG[:70])
 WORDS = (("在", "北", "京", "Li"), ("\u200b", "a", " "), tuple(LONG.split()))

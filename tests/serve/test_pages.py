@@ -144,7 +144,7 @@ def test_the_page_in_a_browser_by_keyboard(own, opened, tmp_path, with_explanati
     page.get_by_label("Token of this server").fill(TOKEN)
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="reviews").wait_for()
-    assert page.locator("textarea:focus").count() == 1
+    page.locator("textarea:focus").wait_for()
     page.keyboard.type(f"so {SCRIPT} good")
     page.keyboard.press("Tab")
     assert page.locator("button:focus").inner_text() == "Predict"
