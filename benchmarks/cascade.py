@@ -1,11 +1,12 @@
 """Is a cascade worth it? The cheap member's share of the texts, throughput and score, beside the expensive one alone.
 
 `cascade` sends the texts that `linear` is unsure of to `finetuned:full`; the threshold is chosen on validation rows.
-Each data set is one comparison with one seed, in which nothing is trained twice. All contenders train on the same rows:
-500; `finetuned:full` for three epochs. Both models then
-predict the same test texts in turns, on one thread, and their processor time counts. The record also has the
-calibration errors of all three before and after their temperatures, which the same validation rows chose.
-CASCADE_ROWS training rows at most for a small try.
+Each data set is one comparison with one seed, in which nothing is trained twice. All contenders train on the same 500
+rows, `finetuned:full` for three epochs. Both models then predict the same test texts in turns, on one thread, and their
+processor time counts. The record also has the calibration errors of all three before and after their temperatures,
+which the same validation rows chose.
+
+CASCADE_ROWS tries it on at most so many training rows.
 """
 
 from __future__ import annotations
