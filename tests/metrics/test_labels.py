@@ -8,7 +8,7 @@ from headstart.core.errors import DataError, UsageError
 from headstart.core.tally import named
 from headstart.metrics import labels
 
-CASES = 300
+CASES = 1000
 
 
 def reference(targets, predicted):
