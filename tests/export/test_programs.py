@@ -278,16 +278,27 @@ def test_an_ensemble_predicts_alike(name, program, member, sample):
     check(program(fitted), fitted, (*sample(name)[1].inputs, *MORE.get(name, TEXTS)))
 
 
-@pytest.mark.parametrize("how", ["vote", "stacking", "temperature"])
+@pytest.mark.parametrize("how", ["vote", "stacking", "temperature", "costs", "thresholds"])
 def test_an_ensemble_combines_labels_alike(how, program, member, sample):
     members = member("classification")
+    inputs = (*sample("classification")[1].inputs, *TEXTS)
     fitted = FittedEnsemble(members[1].task, ("one", "other"), members, np.array([0.5, 0.5]), vote=how == "vote")
     if how == "stacking":
         fitted = dataclasses.replace(fitted, stacked=np.random.default_rng(0).normal(size=(5, 2)))
     if how == "temperature":
         fitted = fitted.with_temperature(1.7)
+    if how in ("costs", "thresholds"):
+        usual, odds = fitted.predict(inputs), fitted.predict(inputs).probabilities
+        ratios = np.unique(odds[:, 0] / odds[:, 1])
+        widest = np.diff(ratios).argmax()
+        between = float(ratios[widest : widest + 2].mean())
+        costs = {"costs": Costs(fitted.task.classes, (0.0, 1.0, between, 0.0))}
+        offsets = {"offsets": (Signed(-np.log(between)), Signed(0.0))}
+        task = dataclasses.replace(fitted.task, **(costs if how == "costs" else offsets))
+        fitted = dataclasses.replace(fitted, task=task)
+        assert fitted.predict(inputs).values != usual.values
     loaded = program(fitted)
-    check(loaded, fitted, (*sample("classification")[1].inputs, *TEXTS))
+    check(loaded, fitted, inputs)
     assert loaded.predict([]) == []
 
 

@@ -343,7 +343,8 @@ def _ensemble(fitted: FittedEnsemble, to: Format, more: set[str]) -> Exported:
     elif task.kind == "number":
         sections |= {"members", "number"}
     else:
-        sections |= {"members", "shares", task.kind, "mean" if fitted.stacked is None else "stacked"}
+        combined = "mean" if fitted.stacked is None else "stacked"
+        sections |= {"members", "shares", task.kind, combined} | settings.decides(task)
         own["tie"] = _combining.TIE
         if fitted.vote:
             sections |= {"vote"}
