@@ -27,8 +27,8 @@ MUTANTS = (
     Mutant(
         "the vocabulary of targets is learnt on validation rows",
         "contenders/seq2seq.py",
-        "texts = [*all_texts(task, train.inputs),",
-        "texts = [*all_texts(task, validation.inputs),",
+        "_generative.own_tokenizer(task, train, options.vocabulary",
+        "_generative.own_tokenizer(task, validation, options.vocabulary",
         (WRITERS,),
     ),
     Mutant(

@@ -10,9 +10,9 @@ import httpx
 import numpy as np
 import pytest
 
-pytest.importorskip("fastapi")
-pytest.importorskip("uvicorn")
-pytest.importorskip("prometheus_client")
+pytest.importorskip("fastapi", reason="install the extra serve")
+pytest.importorskip("uvicorn", reason="install the extra serve")
+pytest.importorskip("prometheus_client", reason="install the extra serve")
 
 from headstart import tasks
 from headstart.core.contracts import Fitted, Task

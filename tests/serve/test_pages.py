@@ -103,7 +103,7 @@ def test_a_real_explanation_is_json(shared):
 def browser():
     if not CHROMIUM.is_file():
         pytest.skip("there is no /usr/bin/chromium")
-    sync_api = pytest.importorskip("playwright.sync_api")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: install the extra dev")
     with sync_api.sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         yield started

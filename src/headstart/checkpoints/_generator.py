@@ -105,7 +105,7 @@ class GeneratorFamily:
 
     def build(self, arguments: Mapping[str, Any]) -> Generator:
         """Build the model for some arguments, with torch's random weights."""
-        raise NotImplementedError
+        raise NotImplementedError  # every family has its own
 
     def config(self, arguments: Mapping[str, Any], search: Search, padding: int) -> dict[str, Any]:
         """Write the arguments as a complete config.json; the inverse of :meth:`arguments`.

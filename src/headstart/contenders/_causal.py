@@ -11,16 +11,12 @@ from torch import nn
 
 from headstart.checkpoints import generating
 from headstart.checkpoints.generating import GeneratorCheckpoint
-from headstart.contenders import _generative, _warm
-from headstart.core.contracts import Task
+from headstart.contenders import _generative
 from headstart.core.errors import UsageError, shown
-from headstart.core.records import Rows, Run
 from headstart.nn.decoder import Decoder
 from headstart.nn.encoder import Stack
 from headstart.nn.heads import Head, Model
-from headstart.strategies import Strategy
 from headstart.text.tokenizer import Tokenizer
-from headstart.training.loop import Settings
 
 CONTEXT = 256  # most tokens that are read before an answer, and of an answer; their cost grows with each
 
@@ -58,32 +54,8 @@ def shortened(tokenizer: Tokenizer) -> Tokenizer:
     return Tokenizer(tokenizer.backend, short, tokenizer.settings, tokenizer.memory)
 
 
-def fit(
-    backbone: str,
-    train: Rows,
-    validation: Rows,
-    task: Task,
-    run: Run,
-    strategy: Strategy,
-    settings: Settings,
-) -> _generative.Generative:
-    """Train what a strategy trains of a decoder.
-
-    Args:
-        backbone: see `finetuned`.
-        train: training rows.
-        validation: validation rows.
-        task: the task.
-        run: the context of the training.
-        strategy: which of its layers are trained, and when.
-        settings: of the training.
-
-    Raises:
-        UsageError: see :func:`checkpoint` and `_warm.tune`.
-        TrainingError: see `training.loop.train`.
-    """
-    started = checkpoint(backbone)
+def view(started: GeneratorCheckpoint) -> Model:
+    """Return the modules of a decoder as strategies know them: its layers are blocks, and its last norm is the head."""
     decoder = started.model.decoder
     width = decoder.embeddings.word.weight.shape[1]
-    view = Model(Stack(decoder.embeddings, decoder.blocks, width, started.tokenizer.window), Output(decoder))
-    return _warm.tune(started, view, train, validation, task, run, strategy, settings, _warm.SMOOTHING)
+    return Model(Stack(decoder.embeddings, decoder.blocks, width, started.tokenizer.window), Output(decoder))

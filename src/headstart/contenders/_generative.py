@@ -16,7 +16,7 @@ from headstart.checkpoints import generating, manifest
 from headstart.checkpoints.generating import GeneratorCheckpoint
 from headstart.contenders import _lessons, _likelihood
 from headstart.core import seed
-from headstart.core.contracts import Fitted, Task, Value, metric_values
+from headstart.core.contracts import Fitted, Task, Value, all_texts, metric_values
 from headstart.core.hashing import arrays_sha256, parts_sha256
 from headstart.core.records import Predictions, Progress, Rows, Run
 from headstart.core.sequences import Encoded
@@ -27,6 +27,8 @@ from headstart.nn.generate import Search, generate
 from headstart.nn.groups import Group
 from headstart.nn.packed import pack
 from headstart.saved import model_folder
+from headstart.text import vocabulary
+from headstart.text.tokenizer import Tokenizer
 from headstart.training.batches import by_length
 from headstart.training.loop import Settings, train
 
@@ -124,6 +126,12 @@ def load(contender: str, folder: Path, task: Task, extra: Mapping[str, Value]) -
     checkpoint.tokenizer.forget()
     trained = int(extra["trained_parameters"])
     return Generative(contender, cast(TextTask, task), replace(checkpoint, search=search), trained)
+
+
+def own_tokenizer(task: Task, rows: Rows, size: int, window: int) -> Tokenizer:
+    """Learn a vocabulary from the texts and the first right answers of rows; see `text.vocabulary.train_bytes`."""
+    answers = (cast(TextTask, task).accepted(target)[0] for target in rows.targets)
+    return vocabulary.train_bytes([*all_texts(task, rows.inputs), *answers], size, window=window)
 
 
 def write(checkpoint: GeneratorCheckpoint, encoded: Encoded, search: Search, device: str) -> Predictions:

@@ -8,6 +8,7 @@ from headstart.contenders import _generative, seq2seq
 from headstart.contenders.seq2seq import Seq2Seq
 from headstart.core import sealed
 from headstart.core.contracts import Fitted, Task
+from headstart.core.files import make_folder
 from headstart.core.hashing import arrays_sha256, parts_sha256
 from headstart.core.records import Progress, Rows, Run
 
@@ -55,6 +56,6 @@ def written(teacher: Fitted, rows: Rows, run: Run) -> list[str]:
         run.progress(Progress("running the teacher", start / len(rows)))
         texts += teacher.predict(rows.inputs[start : start + TOGETHER]).values
     if key:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(place.parent)
         sealed.write_note(place, {"key": key, "texts": texts})
     return texts

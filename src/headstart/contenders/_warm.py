@@ -107,33 +107,10 @@ def _copy(encoder: Encoder, model: Generator) -> None:
             layer.get_submodule(place).load_state_dict(block.get_submodule(name).state_dict())
 
 
-def fit(
-    started: GeneratorCheckpoint,
-    train: Rows,
-    validation: Rows,
-    task: Task,
-    run: Run,
-    strategy: Strategy,
-    settings: Settings,
-) -> _generative.Generative:
-    """Train the decoder, and of the encoder what a strategy trains.
-
-    Args:
-        started: the initial model.
-        train: training rows.
-        validation: validation rows.
-        task: the task.
-        run: the context of the training.
-        strategy: which weights of the encoder are trained, and when.
-        settings: of the training.
-
-    Raises:
-        UsageError: the strategy inserts layers that the saved model has no place for.
-        TrainingError: see `training.loop.train`.
-    """
+def view(started: GeneratorCheckpoint) -> Model:
+    """Return the modules of a model as strategies know them: the decoder is the head."""
     assert started.model.encoder is not None
-    view = Model(started.model.encoder, Writer(started.model.decoder))
-    return tune(started, view, train, validation, task, run, strategy, settings, SMOOTHING, DECODER_RATE)
+    return Model(started.model.encoder, Writer(started.model.decoder))
 
 
 def tune(
@@ -145,8 +122,7 @@ def tune(
     run: Run,
     strategy: Strategy,
     settings: Settings,
-    smoothing: float,
-    head_rate: float | None = None,
+    head_rate: float | None,
 ) -> _generative.Generative:
     """Train what a strategy trains of a model that writes.
 
@@ -159,7 +135,6 @@ def tune(
         run: the context of the training.
         strategy: which weights are trained, and when.
         settings: of the training.
-        smoothing: see `_generative.fit`.
         head_rate: peak learning rate of the head; None for the strategy's.
 
     Raises:
@@ -184,7 +159,7 @@ def tune(
         run,
         groups=groups,
         settings=settings,
-        smoothing=smoothing,
+        smoothing=SMOOTHING,
         beams=BEAMS,
         before_step=before_step,
         merge=lambda: strategy.merge(view),

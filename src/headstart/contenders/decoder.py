@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from headstart.core.contracts import Contender, Kind, Task, Value, all_texts
+from headstart.core.contracts import Contender, Kind, Task, Value
 from headstart.core.records import Rows, Run
-from headstart.core.text_tasks import TextTask
 
 if TYPE_CHECKING:
     from headstart.contenders import _generative
@@ -62,12 +61,9 @@ class DecoderAlone(Contender):
         from headstart.nn.encoder import initialise
         from headstart.nn.generate import Search
         from headstart.nn.groups import Group
-        from headstart.text import vocabulary
         from headstart.training.loop import Settings
 
-        writing = cast(TextTask, task)
-        texts = [*all_texts(task, train.inputs), *(writing.accepted(target)[0] for target in train.targets)]
-        tokenizer = vocabulary.train_bytes(texts, self.vocabulary, window=self.window)
+        tokenizer = _generative.own_tokenizer(task, train, self.vocabulary, self.window)
         arguments: dict[str, Any] = {
             "vocabulary": tokenizer.size,
             "width": self.width,

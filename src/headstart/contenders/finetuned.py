@@ -126,11 +126,14 @@ class Finetuned(Contender):
             from headstart.checkpoints import generating
             from headstart.contenders import _causal, _warm
 
-            settings = self._settings(strategy)
             if generating.writes(self.backbone):
-                return _causal.fit(self.backbone, train, validation, task, run, strategy, settings)
-            started = _warm.checkpoint(self.backbone, task, train, run.seed)
-            return _warm.fit(started, train, validation, task, run, strategy, settings)
+                started = _causal.checkpoint(self.backbone)
+                view, head_rate = _causal.view(started), None
+            else:
+                started = _warm.checkpoint(self.backbone, task, train, run.seed)
+                view, head_rate = _warm.view(started), _warm.DECODER_RATE
+            settings = self._settings(strategy)
+            return _warm.tune(started, view, train, validation, task, run, strategy, settings, head_rate)
         torch.manual_seed(seed.derive(run.seed, "weights"))
         checkpoint = checkpoints.load(self.backbone, head=head_plan(task, self.crf), pooling=strategy.pooling)
         assert isinstance(checkpoint.model, Model)  # as planned

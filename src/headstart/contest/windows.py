@@ -73,6 +73,7 @@ def findings(
         backbone: one or several, see `contest.backbones`.
         options: see :func:`readers`.
     """
+    from headstart.contenders import _generative
     from headstart.contest import language
     from headstart.text import vocabulary
 
@@ -84,7 +85,7 @@ def findings(
     if task.generates:
         answers = [cast(TextTask, task).accepted(target)[0] for target in rows.targets]
         writer: Seq2Seq | DecoderAlone = rooms.load("contenders", "decoder") if by_likelihood(task) else seq2seq
-        own = vocabulary.train_bytes([*texts, *answers], writer.vocabulary, window=writer.window)
+        own = _generative.own_tokenizer(task, rows, writer.vocabulary, writer.window)
         tokenizers[writer.name] = own
         answers_cut_off = _of_answers(writer.name, own.encode(answers).cut_off)
     else:

@@ -284,7 +284,7 @@ class Fitted:
 
     def predict(self, inputs: Sequence[Value]) -> Predictions:
         """Predict any number of inputs, in order."""
-        raise NotImplementedError
+        raise NotImplementedError  # every model has its own
 
     def judge(self, rows: Rows) -> Predictions:
         """Predict labelled rows to be scored; where the task is judged by likelihood, with that of their targets."""
@@ -301,26 +301,26 @@ class Fitted:
             folder: the folder.
             whole: False to leave out weights that are unchanged from the initial model, if that saves much.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # every model has its own
 
     def with_int8(self) -> Fitted:
         """Return the model with 8-bit weights; only for models with `has_int8`."""
-        raise NotImplementedError
+        raise NotImplementedError  # not called without has_int8
 
     def with_temperature(self, temperature: float) -> Fitted:
         """Return the model with all logits divided by a temperature; only for one label and with `has_temperature`.
 
         It is part of the weights if the last layer is linear, so that all that reads them gives the same probabilities.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # not called without has_temperature
 
     def gradients(self, inputs: Sequence[Value], aims: Sequence[Aim], steps: Steps) -> tuple[Attributed, ...]:
         """Return mean gradients of scores times the distance from a baseline; only for models with `has_gradients`."""
-        raise NotImplementedError
+        raise NotImplementedError  # not called without has_gradients
 
     def contributions(self, inputs: Sequence[Value], aims: Sequence[Aim]) -> tuple[Attributed, ...]:
         """Divide scores exactly into what each part of the texts adds; only for models with `has_contributions`."""
-        raise NotImplementedError
+        raise NotImplementedError  # not called without has_contributions
 
     def attention(self, value: Value, most: int) -> Attention | None:
         """Return how much the first `most` tokens of an input attend to each other; None without attention."""
@@ -352,7 +352,7 @@ class Contender:
     @property
     def name(self) -> str:
         """Its leaderboard name: the file's, and after a colon what distinguishes these options."""
-        raise NotImplementedError
+        raise NotImplementedError  # every contender has its own
 
     @property
     def deterministic(self) -> bool:
@@ -386,7 +386,7 @@ class Contender:
         Raises:
             HeadstartError: the training is not possible, or failed.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # every contender has its own
 
     @staticmethod
     def load(folder: Path, task: Task, extra: Mapping[str, Value]) -> Fitted:
@@ -397,4 +397,4 @@ class Contender:
             task: the fitted task.
             extra: what the model wrote to its manifest.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # every contender has its own

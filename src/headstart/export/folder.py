@@ -21,7 +21,7 @@ from headstart.contenders._pair_words import TOKEN
 from headstart.contenders.cascade import FittedCascade
 from headstart.contenders.ensemble import FittedEnsemble
 from headstart.contenders.linear import FittedLinear
-from headstart.core.contracts import Fitted, Task, Value
+from headstart.core.contracts import Fitted, Kind, Task, Value
 from headstart.core.errors import UsageError
 from headstart.core.files import write_text, writing
 from headstart.export import graph, programs, settings
@@ -33,6 +33,8 @@ from headstart.nn.heads import ClassificationHead
 from headstart.tasks.event import Event
 
 MODEL, OPENVINO = "model.onnx", "model.xml"
+# What the graph of a model that scores whole texts returns, by the kind of answer.
+OUTPUTS: Mapping[Kind, graph.Output] = {"label": "probabilities", "labels": "several", "number": "logits"}
 CERTAIN = 100.0  # score of no fact for a word without tokens
 RUNTIMES: Mapping[Format, str] = {"onnx": "onnxruntime", "openvino": "openvino"}
 NUMPY = "Needs numpy only."
@@ -165,7 +167,7 @@ def _transformer(fitted: Neural, to: Format, more: set[str]) -> Exported:
         sections |= {"candidates"} | ({"segments"} if _reads_segments(fitted) else set())
     else:
         template = "texts"
-        output = {"label": "probabilities", "labels": "several", "number": "logits"}[task.kind]  # type: ignore[assignment]
+        output = OUTPUTS[task.kind]
         how, part, whole = _how_texts_are_read(fitted)
         parts += part
         own |= settings.of_tokenizer(tokenizer, with_prefix=bool(part) and part[0] == "relations")

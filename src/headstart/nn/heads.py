@@ -159,11 +159,11 @@ class Head(nn.Module):
             weights: ``(outputs,)``, factors of the classes; None for ones. They do not change the count, so that the
                 weight of an item does not depend on the others in its batch.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # every head has its own
 
     def constant_loss(self, targets: Tensor, boundaries: Tensor, weights: Tensor | None = None) -> float:
         """Return the lowest sum of losses of predictions that do not depend on the text. Args: as for :meth:`loss`."""
-        raise NotImplementedError
+        raise NotImplementedError  # every head has its own
 
     @property
     def classifies(self) -> bool:

@@ -27,16 +27,16 @@ class Strategy:
     @property
     def epochs(self) -> int:
         """Default number of passes over the training rows."""
-        raise NotImplementedError
+        raise NotImplementedError  # every strategy has its own
 
     @property
     def pooling(self) -> str:
         """What the head reads: 'first', 'mean', or 'checkpoint' for what the backbone was trained with."""
-        raise NotImplementedError
+        raise NotImplementedError  # every strategy has its own
 
     def prepare(self, model: Model) -> list[Group]:
         """Freeze all other weights, in place, and return the trained weights."""
-        raise NotImplementedError
+        raise NotImplementedError  # every strategy has its own
 
     def at_step(self, groups: Sequence[Group], step: int, total: int) -> bool:
         """Choose which of the groups are trained in a step, in place.

@@ -70,7 +70,7 @@ class Transformation:
             text: the text.
             random: its only source of chance; equal for all texts of an input, and for all variants.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # every transformation has its own
 
     @property
     def name(self) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 
 FOLDER = Path(__file__).parent
 TASK = json.loads((FOLDER / "task.json").read_text("utf-8"))
+# Programs of this folder, which are trusted as this one is.
 MEMBERS = [runpy.run_path(str(FOLDER / name / "run.py"))["predict"] for name in TASK["members"]]
 
 

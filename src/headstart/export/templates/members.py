@@ -10,6 +10,7 @@ import numpy as np
 FOLDER = Path(__file__).parent
 TASK = json.loads((FOLDER / "task.json").read_text("utf-8"))
 # <runtime>
+# Programs of this folder, which are trusted as this one is.
 MEMBERS = [runpy.run_path(str(FOLDER / name / "run.py")) for name in TASK["members"]]
 
 
